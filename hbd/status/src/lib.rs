@@ -1,1 +1,22 @@
-//! ha-status
+//! The status socket's vocabulary, shared by hbd, ldird and hbtui: what a snapshot, a change, a
+//! request and a reply look like, and how they stand on a line of JSON.
+//!
+//! Plain data and pure functions. The two halves of the socket itself (`server`, `client`) need a
+//! runtime and live behind the `socket` feature.
+
+pub mod change;
+pub mod cluster;
+pub mod director;
+pub mod notice;
+pub mod protocol;
+
+pub use change::{Change, Volatile, apply, diff};
+pub use cluster::{
+    ClusterPhase, ClusterSnapshot, Counters, Group, GroupRun, HoldSet, Link, LinkState, Node,
+    NodeKind, NodeStatus, Resource, RunState,
+};
+pub use director::{
+    DirectorPhase, DirectorSnapshot, Fallback, Health, RealServer, Totals, VirtualService,
+};
+pub use notice::{Notice, Severity};
+pub use protocol::{Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot};

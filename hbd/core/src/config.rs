@@ -1,0 +1,139 @@
+//! What the core must be told before it starts: names, times and groups, all resolved and checked
+//! by the shell (`hbd/src/config`). The core never reads a file.
+
+use crate::wire::Message;
+use std::time::{Duration, Instant};
+
+/// A node's name: lower case, as in ha.cf, 1 to 99 bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeName(String);
+
+impl NodeName {
+    /// Longest name (the old daemon's buffer holds 99 bytes and a NUL).
+    pub const MAX_BYTES: usize = 99;
+
+    /// Lower-cases; `None` if empty, too long, or with a blank, `=` or control character.
+    pub fn new(name: &str) -> Option<Self> {
+        let clean = |c: char| !c.is_whitespace() && !c.is_control() && c != '=';
+        let fits = !name.is_empty() && name.len() <= Self::MAX_BYTES;
+        (fits && name.chars().all(clean)).then(|| Self(name.to_ascii_lowercase()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for NodeName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Index into [`Config::links`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u16);
+
+/// Index into [`Config::groups`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u16);
+
+/// Everything fixed for one life of the daemon.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// This node; always one of `nodes`.
+    pub local: NodeName,
+    /// Normal nodes in the order of the `node` lines, without duplicates.
+    pub nodes: Vec<NodeName>,
+    /// Media in file order. The index is the [`LinkId`].
+    pub links: Vec<LinkConfig>,
+    /// One status message each so often, > 0.
+    pub keepalive: Duration,
+    /// A heartbeat later than this is worth a warning.
+    pub warntime: Duration,
+    /// Silence after which a node is dead; > 2 × keepalive.
+    pub deadtime: Duration,
+    /// Deadtime while the cluster is starting; ≥ deadtime.
+    pub initdead: Duration,
+    pub failback: Failback,
+    /// In the order of haresources.
+    pub groups: Vec<GroupConfig>,
+    /// Hex digest of the normalised haresources, sent to peers so that differences are noticed.
+    pub haresources_digest: String,
+    /// Identity of this node, persistent (`hb_uuid`).
+    pub uuid: [u8; 16],
+    /// Generation of this life, greater than that of any earlier one (`hb_generation`).
+    pub generation: u64,
+    /// Seeds jitter and acknowledgement residues.
+    pub seed: u64,
+    /// Part of the `ttl` field; the old default is 1.
+    pub hopfudge: u8,
+    /// Longest delay before a lost packet is asked for; the old default is 250 ms.
+    pub max_rexmit_delay: Duration,
+    /// After a failed start a group is tried again here, at the earliest, after this time.
+    pub retry_failed: Duration,
+    /// After a failed stop it is tried again after this time.
+    pub retry_stop: Duration,
+    /// Wall clock: at this instant it was so many milliseconds since 1970.
+    pub wall: (Instant, u64),
+}
+
+/// A medium as the core sees it: a name for rows and log lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkConfig {
+    /// The directive: `bcast`, `ucast`, …
+    pub medium: String,
+    /// The interface or tty; names the link in the old log lines (`Link lb1:eth0 up.`).
+    pub device: String,
+}
+
+/// `auto_failback`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failback {
+    On,
+    Off,
+    /// The old default. Between hbd nodes it means `on`, which is what `legacy` did in effect.
+    Legacy,
+}
+
+impl Failback {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Legacy => "legacy",
+        }
+    }
+
+    /// Does a group return to its preferred node by itself?
+    pub fn returns(self) -> bool {
+        match self {
+            Self::On | Self::Legacy => true,
+            Self::Off => false,
+        }
+    }
+}
+
+/// One line of haresources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupConfig {
+    /// The group key, unique: the first resource word.
+    pub name: String,
+    pub preferred: NodeName,
+    /// Left to right: the order of starting.
+    pub resources: Vec<ResourceConfig>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceConfig {
+    /// `IPaddr`, `ldirectord`, …
+    pub script: String,
+    pub args: Vec<String>,
+}
+
+/// A received packet whose digest was right.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub link: LinkId,
+    pub message: Message,
+}

@@ -1,0 +1,71 @@
+//! Everything that can happen to a node, as values. The only way into the core.
+
+use crate::config::{GroupId, LinkId, Received};
+use crate::wire::Reject;
+use ha_status::HoldSet;
+
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A deadline may have come.
+    Tick,
+    /// An authentic message.
+    Received(Received),
+    /// A packet was dropped before it became a message; only counted.
+    Rejected { link: LinkId, reason: Reject },
+    /// Writing on this link failed or works again; only shown and counted.
+    LinkWrite { link: LinkId, working: bool },
+    /// The answer to `Output::Probe`.
+    Probed { group: GroupId, activity: Activity },
+    /// The answer to `Output::Start`: every resource runs, or what failed (everything of the group
+    /// has then been stopped again, or the stop failed too: `Failure::still_held`).
+    Started {
+        group: GroupId,
+        result: Result<(), Failure>,
+    },
+    /// The answer to `Output::Stop`.
+    Stopped {
+        group: GroupId,
+        result: Result<(), Failure>,
+    },
+    /// An operator or a signal asks for something.
+    Command { id: CommandId, command: Command },
+    /// `/proc/loadavg` for the `ld` field, without line end.
+    Load(String),
+    /// The wall clock was set: milliseconds since 1970 now.
+    WallClock(u64),
+}
+
+/// Names a command until its `Output::CommandDone`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Hand these groups to a peer.
+    Standby(HoldSet),
+    /// Take these groups from the peers.
+    Takeover(HoldSet),
+    /// Hand over or release everything, say goodbye, end.
+    Shutdown,
+}
+
+/// What of a group was found active when the daemon started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    Nothing,
+    Something,
+    Everything,
+    /// The probe failed or took too long: assume that something may be active.
+    Unclear,
+}
+
+/// Why a group could not be started or stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Which resource, e.g. `IPaddr::10.0.0.1/24/eth0`.
+    pub resource: String,
+    /// e.g. `start: exit status 1` or `stop: no answer within 60 s`.
+    pub reason: String,
+    /// True if something of the group may still be active here.
+    pub still_held: bool,
+}

@@ -1,0 +1,154 @@
+//! Everything the core asks of its shell, as values. A request, never a fact: what came of it
+//! returns as an `Input`.
+
+use crate::config::{GroupId, LinkId, NodeName};
+use crate::input::CommandId;
+use crate::wire::Message;
+use ha_status::HoldSet;
+use std::time::Duration;
+
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Sign this and write it to every link.
+    Send(Message),
+    /// Find out what of the group is active. Answer: `Input::Probed`.
+    Probe(GroupId),
+    /// Start its resources left to right. Answer: `Input::Started`.
+    Start(GroupId),
+    /// Stop its resources right to left. Answer: `Input::Stopped`. May follow a `Start` that has
+    /// not answered yet: the shell then ends that start first, answers it, and stops.
+    Stop(GroupId),
+    /// Tell the neighbours again who has the addresses of this running group.
+    Announce(GroupId),
+    /// Something an operator may want to read.
+    Notice(Notice),
+    /// The command is finished or refused; once per command.
+    CommandDone {
+        id: CommandId,
+        result: Result<String, String>,
+    },
+    /// Goodbye has been sent; nothing follows.
+    Exit,
+}
+
+/// Facts worth telling. The shell words them (`hbd/src/wording.rs`), so tests compare values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    LocalStatus(&'static str),
+    NodeStatus {
+        node: NodeName,
+        status: String,
+    },
+    NodeDead {
+        node: NodeName,
+        silent: Duration,
+    },
+    NodeLeft {
+        node: NodeName,
+    },
+    NodeRestarted {
+        node: NodeName,
+    },
+    NodeReturned {
+        node: NodeName,
+    },
+    LinkUp {
+        node: NodeName,
+        link: LinkId,
+    },
+    LinkDead {
+        node: NodeName,
+        link: LinkId,
+    },
+    LateHeartbeat {
+        node: NodeName,
+        interval: Duration,
+    },
+    /// This node itself was late by so much and gives its peers time before it judges them.
+    LocalStall {
+        late: Duration,
+    },
+    UnknownNode {
+        name: String,
+    },
+    Replay {
+        node: NodeName,
+        generation: u64,
+        current: u64,
+    },
+    PacketsLost {
+        node: NodeName,
+        count: u64,
+        from: u64,
+        to: u64,
+    },
+    PacketsRecovered {
+        node: NodeName,
+    },
+    PacketsGone {
+        node: NodeName,
+        seq: u64,
+    },
+    /// The peer speaks no extension: an old Heartbeat.
+    OldPeer {
+        node: NodeName,
+    },
+    HaresourcesDiffer {
+        node: NodeName,
+    },
+    GroupTakeover {
+        group: GroupId,
+        from: Option<NodeName>,
+        epoch: u64,
+    },
+    GroupYield {
+        group: GroupId,
+        to: NodeName,
+        reason: YieldReason,
+    },
+    GroupRunning {
+        group: GroupId,
+    },
+    GroupStopped {
+        group: GroupId,
+    },
+    GroupFailed {
+        group: GroupId,
+        resource: String,
+        reason: String,
+    },
+    GroupStuck {
+        group: GroupId,
+        resource: String,
+        reason: String,
+    },
+    /// Two nodes ran it; the other claim is better, this node lets go.
+    GroupConflictLost {
+        group: GroupId,
+        to: NodeName,
+    },
+    /// Two nodes ran it; this node keeps it.
+    GroupConflictWon {
+        group: GroupId,
+        against: NodeName,
+    },
+    /// Nobody can run it now.
+    GroupHomeless {
+        group: GroupId,
+    },
+    Standby {
+        node: NodeName,
+        set: HoldSet,
+    },
+    ShutdownStarted,
+    ShutdownComplete,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum YieldReason {
+    Failback,
+    Standby,
+    Takeover,
+    Shutdown,
+    StartFailed,
+}

@@ -1,0 +1,214 @@
+//! What hbd shows: nodes, links, resource groups and counters, as one node sees them.
+//!
+//! Ages and times are milliseconds. "Age" fields count back from `at_ms`; they are *volatile*:
+//! they change without anything having happened.
+
+use crate::notice::Notice;
+use serde::{Deserialize, Serialize};
+
+/// Everything hbd shows at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterSnapshot {
+    /// The local node's name, lower case, e.g. `lb1`.
+    pub node: String,
+    /// Wall clock of this snapshot, milliseconds since 1970.
+    pub at_ms: u64,
+    /// How long the daemon has been running, milliseconds.
+    pub uptime_ms: u64,
+    pub phase: ClusterPhase,
+    /// True while every live peer speaks hbd's extension of the protocol.
+    pub extended: bool,
+    /// `auto_failback` as configured: `on`, `off` or `legacy`.
+    pub auto_failback: String,
+    /// keepalive, milliseconds, e.g. 200.
+    pub keepalive_ms: u64,
+    /// deadtime, milliseconds, e.g. 2000.
+    pub deadtime_ms: u64,
+    /// In the order of the `node` lines, the local node included, ping nodes last.
+    pub nodes: Vec<Node>,
+    /// One row for each pair of remote node and medium.
+    pub links: Vec<Link>,
+    /// In the order of haresources.
+    pub groups: Vec<Group>,
+    pub counters: Counters,
+    /// The last notices, oldest first, at most [`ClusterSnapshot::RECENT_MAX`].
+    pub recent: Vec<Notice>,
+}
+
+impl ClusterSnapshot {
+    /// How many notices a snapshot carries.
+    pub const RECENT_MAX: usize = 200;
+}
+
+/// Where the daemon is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterPhase {
+    /// Not every node has been heard or declared dead yet; no resources are touched.
+    Starting,
+    Running,
+    /// Releasing resources before the daemon ends.
+    Stopping,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Lower case, as in ha.cf.
+    pub name: String,
+    /// Is this the node that answers?
+    pub local: bool,
+    pub kind: NodeKind,
+    pub status: NodeStatus,
+    /// Does it speak hbd's extension? False for Heartbeat 3.0.6 and for nodes never heard.
+    pub extended: bool,
+    /// Its generation number (`hg`); 0 before it was heard.
+    pub generation: u64,
+    /// Age of its last status message, milliseconds; `None` if never heard. Volatile.
+    pub heard_ms: Option<u64>,
+    /// How long it may be silent before it is declared dead, milliseconds.
+    pub deadtime_ms: u64,
+    /// Wall clock at which `status` last changed, milliseconds since 1970.
+    pub since_ms: u64,
+    /// Does its haresources equal ours? `None` while unknown (an old peer never says).
+    pub same_haresources: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeKind {
+    Normal,
+    Ping,
+}
+
+/// A node's status as the local node believes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeStatus {
+    /// Never heard from.
+    Init,
+    /// Its daemon runs and waits for its peers.
+    Up,
+    /// Fully operational.
+    Active,
+    /// It said goodbye after releasing its resources.
+    Left,
+    /// Silent for longer than its dead time.
+    Dead,
+    /// A ping node that answers.
+    Ping,
+}
+
+/// One way of hearing one remote node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The remote node.
+    pub node: String,
+    /// The directive that made the medium: `bcast`, `ucast`, `serial`, …
+    pub medium: String,
+    /// Interface or tty, e.g. `eth0`.
+    pub device: String,
+    pub state: LinkState,
+    /// Age of the last packet from the node on this link, milliseconds. Volatile.
+    pub heard_ms: Option<u64>,
+    /// Packets heard. Volatile.
+    pub packets: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// Nothing heard yet.
+    Init,
+    Up,
+    Dead,
+}
+
+/// A resource group: one line of haresources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// The group key: the first resource word of the line, e.g. `IPaddr::10.0.0.1/24/eth0`.
+    pub name: String,
+    /// The node named by the line.
+    pub preferred: String,
+    /// The node that should run it, as far as is agreed.
+    pub owner: Option<String>,
+    /// Grows at every change of owner.
+    pub epoch: u64,
+    /// What really happens here, on the local node.
+    pub state: RunState,
+    /// What each live node says of it, the local node included, by node order.
+    pub runs: Vec<GroupRun>,
+    pub resources: Vec<Resource>,
+    /// The causal chain of the present owner in one sentence,
+    /// e.g. `node lb1 died 4 s ago; lb2 was next`.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRun {
+    pub node: String,
+    pub state: RunState,
+}
+
+/// What runs on a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Not examined yet since the daemon started.
+    Unknown,
+    Stopped,
+    Starting,
+    Running,
+    Stopping,
+    /// The start failed here; everything was stopped again.
+    Failed,
+    /// The stop failed: the node may still hold it, so nobody else may start it.
+    Stuck,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// The script's name, e.g. `IPaddr`.
+    pub script: String,
+    pub args: Vec<String>,
+}
+
+/// Which groups are meant, in the words of `hb_standby`: local ones name the speaking node as
+/// preferred, foreign ones name another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldSet {
+    None,
+    Local,
+    Foreign,
+    All,
+}
+
+/// Counts since the daemon started. All volatile.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Datagrams accepted by the digest check.
+    pub packets_in: u64,
+    /// Messages sent (each goes out on every link).
+    pub packets_out: u64,
+    /// Dropped: neither framing.
+    pub rejected_frame: u64,
+    /// Dropped: the digest does not fit.
+    pub rejected_digest: u64,
+    /// Dropped: signed with a key we do not have.
+    pub rejected_key: u64,
+    /// Dropped: longer than a message may be.
+    pub rejected_length: u64,
+    /// Dropped: authentic, but not a message.
+    pub rejected_malformed: u64,
+    /// Dropped: an old generation or sequence number (replay).
+    pub replays: u64,
+    /// Copies over further links; normal.
+    pub duplicates: u64,
+    /// Heartbeats later than warntime.
+    pub late: u64,
+    /// Messages that never arrived.
+    pub lost: u64,
+    /// Addresses that somebody removed and hbd put back.
+    pub addresses_restored: u64,
+}

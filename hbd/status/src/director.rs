@@ -1,0 +1,136 @@
+//! What ldird shows: virtual services with their real servers, as configured, as checked and as
+//! they stand in the kernel's table.
+
+use crate::notice::Notice;
+use serde::{Deserialize, Serialize};
+
+/// Everything one ldird shows at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectorSnapshot {
+    /// The configuration's short name as in the pid file, e.g. `ldirectord` or `web.cf`.
+    pub config: String,
+    /// Absolute path of the configuration file.
+    pub path: String,
+    /// Wall clock of this snapshot, milliseconds since 1970.
+    pub at_ms: u64,
+    /// How long the daemon has been running, milliseconds.
+    pub uptime_ms: u64,
+    pub phase: DirectorPhase,
+    /// In file order.
+    pub services: Vec<VirtualService>,
+    pub totals: Totals,
+    /// The last notices, oldest first, at most [`DirectorSnapshot::RECENT_MAX`].
+    pub recent: Vec<Notice>,
+}
+
+impl DirectorSnapshot {
+    /// How many notices a snapshot carries.
+    pub const RECENT_MAX: usize = 200;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DirectorPhase {
+    Starting,
+    Running,
+    Reloading,
+    Stopping,
+}
+
+/// A virtual service and what the kernel says of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VirtualService {
+    /// `tcp:10.0.0.100:80`, `udp:[2001:db8::1]:53`, `fwm:5`, `fwm6:5`.
+    pub id: String,
+    /// `10.0.0.100:80` or the mark's number.
+    pub address: String,
+    /// `tcp`, `udp`, `sctp` or `fwm`.
+    pub protocol: String,
+    /// e.g. `wlc`.
+    pub scheduler: String,
+    /// Persistence, seconds; 0 for none.
+    pub persistent: u32,
+    /// `servicename` of the file, empty if not given.
+    pub name: String,
+    /// Is the service in the kernel's table?
+    pub in_table: bool,
+    pub fallback: Option<Fallback>,
+    /// In file order, ranges expanded.
+    pub reals: Vec<RealServer>,
+    /// Connections scheduled since the service was added. Volatile.
+    pub connections: u64,
+    /// Packets and bytes seen by the kernel for it. Volatile.
+    pub packets_in: u64,
+    /// Volatile.
+    pub bytes_in: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// `127.0.0.1:80`.
+    pub address: String,
+    /// `gate`, `masq` or `ipip`.
+    pub forwarding: String,
+    /// Is it in the table, i.e. is no real server up?
+    pub active: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RealServer {
+    /// `10.0.0.1:80`.
+    pub address: String,
+    /// `gate`, `masq` or `ipip`.
+    pub forwarding: String,
+    /// Weight from the file, 0..=65535.
+    pub weight: u32,
+    /// Weight in the kernel's table; `None` if it is not in it.
+    pub table_weight: Option<u32>,
+    pub health: Health,
+    /// Wall clock at which `health` last changed, milliseconds since 1970.
+    pub since_ms: u64,
+    /// Failed checks in a row, while still up.
+    pub failures: u32,
+    /// Failed checks in a row that take it down (`failurecount`).
+    pub failure_limit: u32,
+    /// What is checked, e.g. `negotiate http` or `connect`.
+    pub check: String,
+    /// What the last check said, e.g. `200 OK` or `connection refused`.
+    pub message: String,
+    /// Age of the last verdict, milliseconds. Volatile.
+    pub checked_ms: Option<u64>,
+    /// How long the last check took, microseconds. Volatile.
+    pub took_us: Option<u64>,
+    /// Kernel counters. Volatile.
+    pub active_connections: u32,
+    /// Volatile.
+    pub inactive_connections: u32,
+    /// Connections scheduled to it since it was added. Volatile.
+    pub connections: u64,
+}
+
+/// The verdict on a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Not checked yet.
+    Unknown,
+    Up,
+    Down,
+    /// Taken out by a file in the maintenance directory.
+    Maintenance,
+    /// `checktype=off`: neither checked nor used.
+    Off,
+}
+
+/// Counts since the daemon started. All volatile.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Checks finished.
+    pub checks: u64,
+    /// Of these, failed ones.
+    pub checks_failed: u64,
+    /// Edits made in the kernel's table.
+    pub edits: u64,
+    /// Edits that the kernel refused.
+    pub edits_failed: u64,
+}

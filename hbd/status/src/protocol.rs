@@ -1,0 +1,89 @@
+//! The conversation on a status socket: one JSON value per line, the server's first line a hello.
+
+use crate::{Change, ClusterSnapshot, DirectorSnapshot, HoldSet, Notice};
+use serde::{Deserialize, Serialize};
+
+/// Grows when a field changes its meaning; new fields alone do not raise it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The server's first line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`SCHEMA_VERSION`] of the server.
+    pub version: u32,
+    /// `hbd` or `ldird`.
+    pub program: String,
+    /// The program's release, e.g. `0.1.0`.
+    pub release: String,
+    /// Node name (hbd) or configuration name (ldird).
+    pub name: String,
+    pub pid: u32,
+}
+
+/// One line from a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum Request {
+    /// One snapshot.
+    Snapshot,
+    /// A snapshot, then every change, numbered without gaps.
+    Follow,
+    /// Counters and states as Prometheus text.
+    Metrics,
+    /// Do something; answered by `done` or `error` when it is finished or refused.
+    Act { action: Action },
+}
+
+/// What an operator can ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Action {
+    /// hbd: hand these groups to the peer.
+    Standby { set: HoldSet },
+    /// hbd: take these groups from the peer.
+    Takeover { set: HoldSet },
+    /// Both: end in order, releasing resources (hbd) or the table (ldird, `cleanstop`).
+    Stop,
+    /// Both: read the configuration again; a broken one changes nothing.
+    Reload,
+}
+
+/// One line from a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    Hello(Hello),
+    Snapshot {
+        /// Number of the last change that this snapshot contains.
+        seq: u64,
+        snapshot: Snapshot,
+    },
+    Change {
+        /// One more than the change or snapshot before.
+        seq: u64,
+        changes: Vec<Change>,
+    },
+    /// Something worth telling happened; numbered like changes.
+    Notice {
+        seq: u64,
+        notice: Notice,
+    },
+    Metrics {
+        text: String,
+    },
+    /// The action is finished.
+    Done {
+        text: String,
+    },
+    /// The request was refused or failed; nothing was changed unless the text says so.
+    Error {
+        text: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Snapshot {
+    Cluster(ClusterSnapshot),
+    Director(DirectorSnapshot),
+}

@@ -1,0 +1,69 @@
+//! What the core must be told: virtual services with their real servers, resolved and checked by
+//! the shell (`ldird/src/config`). The core never reads a file.
+
+use crate::table::{DestinationKey, Forwarding, ServiceKey, ServiceSpec};
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// In file order, keys unique.
+    pub services: Vec<VirtualService>,
+    /// `readdquiescent`: at start put absent real servers into the table at weight 0.
+    pub readdquiescent: bool,
+    /// Seeds the spread of checks over their interval.
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VirtualService {
+    pub key: ServiceKey,
+    pub spec: ServiceSpec,
+    pub reals: Vec<RealServer>,
+    pub fallback: Option<Fallback>,
+    /// A dead real server stays in the table with weight 0 instead of leaving it.
+    pub quiescent: bool,
+    /// Remove the service from the table when the daemon stops.
+    pub cleanstop: bool,
+    /// How long between the ends of two checks of one real server, > 0.
+    pub interval: Duration,
+    /// Failed checks in a row that take a real server down, ≥ 1.
+    pub failurecount: u32,
+    /// `servicename`, for mails and dashboards; may be empty.
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RealServer {
+    /// As it stands in the table: for gate and ipip the port is the virtual's, as the kernel does.
+    pub key: DestinationKey,
+    /// As the file has it, for log lines and dashboards.
+    pub configured: DestinationKey,
+    pub forwarding: Forwarding,
+    pub weight: u32,
+    pub upper: u32,
+    pub lower: u32,
+    pub check: Check,
+}
+
+/// How a real server's health is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Check {
+    /// A probe the shell knows under this number. Real servers with the same number ask the same
+    /// question and share one probe.
+    Probe(ProbeId),
+    /// `checktype=on`: always up.
+    On,
+    /// `checktype=off`: neither checked nor used.
+    Off,
+}
+
+/// Index into the shell's list of distinct probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProbeId(pub u32);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// As it stands in the table.
+    pub key: DestinationKey,
+    pub forwarding: Forwarding,
+}

@@ -1,0 +1,40 @@
+//! Everything that can happen to a director, as values. The only way into the core.
+
+use crate::config::{Config, ProbeId};
+use crate::table::{DestinationKey, Edit, ServiceKey, Table};
+use std::time::Duration;
+
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A deadline may have come.
+    Tick,
+    /// The answer to `Output::Probe`.
+    Probed { probe: ProbeId, verdict: Verdict },
+    /// The answer to `Output::Read`: what the kernel holds now.
+    Table(Table),
+    /// The answer to `Output::Read` when it failed.
+    TableUnreadable(String),
+    /// The answer to `Output::Apply`, one result per edit in the same order; edits after a failed
+    /// one may have been made.
+    Applied(Vec<(Edit, Result<(), String>)>),
+    /// A maintenance file appeared or vanished for this real server.
+    Maintenance {
+        service: ServiceKey,
+        real: DestinationKey,
+        active: bool,
+    },
+    /// A new configuration, already valid. Health of real servers whose check did not change is
+    /// kept.
+    Reload(Config),
+    /// End: clean the table as `cleanstop` says, then `Output::Exit`.
+    Shutdown,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub up: bool,
+    /// e.g. `200 OK`, `connection refused`; at most 200 characters, one line.
+    pub message: String,
+    pub took: Duration,
+}

@@ -1,0 +1,105 @@
+//! Everything the core asks of its shell, as values. A request, never a fact: what came of it
+//! returns as an `Input`.
+
+use crate::config::ProbeId;
+use crate::table::{DestinationKey, Edit, ServiceKey};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Ask this question now. Answer: `Input::Probed`. Never asked twice at the same time.
+    Probe(ProbeId),
+    /// Dump the kernel's table. Answer: `Input::Table` or `Input::TableUnreadable`.
+    Read,
+    /// Make these edits in this order. Answer: `Input::Applied`. One batch at a time.
+    Apply(Vec<Edit>),
+    /// Something an operator may want to read.
+    Notice(Notice),
+    /// The table is as `cleanstop` wants it; nothing follows.
+    Exit,
+}
+
+/// Facts worth telling, said after the kernel has confirmed them. The shell words them as the old
+/// daemon did (ldirectord specification, appendix B), so tests compare values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    ServiceAdded(ServiceKey),
+    ServiceChanged(ServiceKey),
+    ServicePurged {
+        service: ServiceKey,
+        when: When,
+    },
+    RealAdded {
+        service: ServiceKey,
+        real: DestinationKey,
+        weight: u32,
+    },
+    RealRestored {
+        service: ServiceKey,
+        real: DestinationKey,
+        weight: u32,
+    },
+    RealQuiesced {
+        service: ServiceKey,
+        real: DestinationKey,
+    },
+    RealDeleted {
+        service: ServiceKey,
+        real: DestinationKey,
+    },
+    RealPurged {
+        service: ServiceKey,
+        real: DestinationKey,
+        when: When,
+    },
+    FallbackAdded {
+        service: ServiceKey,
+        fallback: DestinationKey,
+    },
+    FallbackDeleted {
+        service: ServiceKey,
+        fallback: DestinationKey,
+    },
+    SoftFailure {
+        service: ServiceKey,
+        real: DestinationKey,
+        failures: u32,
+        limit: u32,
+        message: String,
+    },
+    SoftFailureReset {
+        service: ServiceKey,
+        real: DestinationKey,
+    },
+    /// The verdict changed; said before the table follows.
+    Down {
+        service: ServiceKey,
+        real: DestinationKey,
+        message: String,
+    },
+    Up {
+        service: ServiceKey,
+        real: DestinationKey,
+        message: String,
+    },
+    /// No real server can serve and there is no fallback.
+    NobodyServes(ServiceKey),
+    EditFailed {
+        edit: Edit,
+        error: String,
+    },
+    TableUnreadable(String),
+    /// Somebody else changed the table; left alone and said once.
+    Drift {
+        service: ServiceKey,
+        text: String,
+    },
+    Started,
+    Reloaded,
+    ShutdownStarted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Start,
+    Stop,
+}

@@ -1,0 +1,85 @@
+//! The kernel's IPVS table as plain values, in the words of ipvsadm. Knows nothing of netlink: the
+//! shell translates to and from `ldird-ipvs`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+/// Which virtual service. Ordered as a listing shows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceKey {
+    Address {
+        protocol: Protocol,
+        address: SocketAddr,
+    },
+    /// Firewall marks, never 0; `v6` chooses the family.
+    Fwmark { mark: u32, v6: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+    Sctp,
+}
+
+/// A virtual service's own attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceSpec {
+    /// 1 to 15 bytes, e.g. `wlc`.
+    pub scheduler: String,
+    /// Seconds; `None` for no persistence.
+    pub persistent: Option<u32>,
+    /// Prefix length of the persistence mask: 32 (v4) or 128 (v6) for single clients.
+    pub netmask: u8,
+    pub one_packet: bool,
+    /// The kernel's scheduler flags 1, 2, 3.
+    pub scheduler_flags: [bool; 3],
+}
+
+/// Identity of a destination inside its service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DestinationKey {
+    pub address: IpAddr,
+    pub port: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationSpec {
+    pub forwarding: Forwarding,
+    /// 0 ..= 2³¹−1; 0 takes no new connections.
+    pub weight: u32,
+    /// Upper and lower connection threshold, 0 for none.
+    pub upper: u32,
+    pub lower: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Forwarding {
+    Gate,
+    Masq,
+    Ipip,
+    /// The kernel's word for a destination that is an address of this machine; equal to any
+    /// configured method for such an address.
+    Local,
+}
+
+/// What a service holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    pub spec: ServiceSpec,
+    pub destinations: BTreeMap<DestinationKey, DestinationSpec>,
+}
+
+/// A whole table.
+pub type Table = BTreeMap<ServiceKey, Service>;
+
+/// One change of the kernel's table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    AddService(ServiceKey, ServiceSpec),
+    EditService(ServiceKey, ServiceSpec),
+    DeleteService(ServiceKey),
+    AddDestination(ServiceKey, DestinationKey, DestinationSpec),
+    EditDestination(ServiceKey, DestinationKey, DestinationSpec),
+    DeleteDestination(ServiceKey, DestinationKey),
+}
