@@ -1,1 +1,7 @@
-fn main() {}
+//! `cargo lab`: see `cargo lab --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lab::cli::run()
+}

@@ -1,0 +1,53 @@
+//! The bed: everything that scenarios stand on, and nothing about what they prove.
+//!
+//! Owns packages, the emulated machine, hosts in namespaces with their cables, real servers and
+//! probes. Never touches the network of the machine it runs on.
+
+pub mod modules;
+pub mod packages;
+pub mod signals;
+pub mod vm;
+pub mod wait;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The repository: the folder above this package.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("this package is inside the repository")
+}
+
+/// `target/lab`: everything that the lab leaves on disk.
+pub fn artefacts() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| repository().join("target"), PathBuf::from);
+    target.join("lab")
+}
+
+/// `target/lab/scratch`: also writable from inside the emulated machine, at the same path.
+pub fn scratch() -> PathBuf {
+    artefacts().join("scratch")
+}
+
+/// One line of progress for the person who waits, apart from the results on standard output.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "lab: {line}");
+}
+
+/// The lab's own binary: its hidden subcommands run as process 1 of hosts and of the machine.
+///
+/// From a test binary in `target/*/deps` this is the `lab` beside that folder.
+pub fn program() -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    if this.file_name().is_some_and(|name| name == "lab") {
+        return Ok(this);
+    }
+    let beside = this
+        .ancestors()
+        .take(3)
+        .map(|folder| folder.join("lab"))
+        .find(|file| file.is_file());
+    anyhow::Context::context(beside, "the binary `lab` is not built")
+}

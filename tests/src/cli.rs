@@ -1,0 +1,75 @@
+//! The command line of `cargo lab`: what a person may ask for, and where it leads.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::bed::vm;
+
+/// See the cluster run: real daemons, real servers, a real kernel's balancing, on this machine alone.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo lab",
+    bin_name = "cargo lab",
+    version,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run a command under a kernel with IPVS, with this machine's files and programs.
+    ///
+    /// Boots an emulated machine in a few seconds where this kernel has no IPVS. The command sees this
+    /// machine's root at the same paths, but its writes vanish with it, except those below
+    /// target/lab/scratch. At a terminal, Ctrl-] ends a machine that no longer answers.
+    Vm {
+        /// End the command after this many seconds.
+        #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+        limit: u64,
+        /// The command and its arguments; a shell if there is none.
+        #[arg(last = true, value_name = "CMD")]
+        command: Vec<String>,
+    },
+    /// Process 1 of the emulated machine.
+    #[command(hide = true)]
+    Inside,
+}
+
+/// Parses the arguments, does what they say and gives the exit status.
+pub fn run() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<u8> {
+    match task {
+        Task::Vm { limit, command } => run_inside(limit, command),
+        Task::Inside => vm::inside::run(),
+    }
+}
+
+fn run_inside(limit: u64, command: Vec<String>) -> Result<u8> {
+    let shell = command.is_empty();
+    let argv = if shell {
+        vec!["bash".to_owned()]
+    } else {
+        command
+    };
+    let limit = (!shell).then(|| Duration::from_secs(limit));
+    vm::run(&vm::Options {
+        argv,
+        limit,
+        interactive: true,
+    })
+}

@@ -1,0 +1,6 @@
+//! The lab: whole programs on real parts, for people who want to see and for tests that must know.
+//!
+//! The library is the bed and the command line; scenarios use it, the binary only calls it.
+
+pub mod bed;
+pub mod cli;
