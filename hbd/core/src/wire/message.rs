@@ -217,12 +217,11 @@ impl Message {
             return Err(WireError::NameTooLong(name.len()));
         }
         let name = std::str::from_utf8(name).map_err(|_| WireError::BadName)?;
-        let name = match well_known(name) {
-            Some(name) => Cow::Borrowed(name),
-            None => {
-                valid_name(name)?;
-                Cow::Owned(name.to_owned())
-            }
+        let name = if let Some(known) = well_known(name) {
+            Cow::Borrowed(known)
+        } else {
+            valid_name(name)?;
+            Cow::Owned(name.to_owned())
         };
         self.fields.push(Field { name, value });
         Ok(())
@@ -236,7 +235,7 @@ pub fn valid_name(name: &str) -> Result<(), WireError> {
         return Err(WireError::NameTooLong(name.len()));
     }
     let forbidden = |byte: &u8| matches!(byte, b'=' | b'\n' | 0);
-    if name.is_empty() || name.starts_with('(') || name.as_bytes().iter().any(|b| forbidden(b)) {
+    if name.is_empty() || name.starts_with('(') || name.as_bytes().iter().any(forbidden) {
         return Err(WireError::BadName);
     }
     Ok(())

@@ -5,8 +5,10 @@
 
 pub mod auth;
 mod error;
+pub mod frame;
 pub mod message;
 
 pub use auth::{Key, Keys, Method};
 pub use error::{Reject, WireError};
+pub use frame::{decode, decode_unsigned, encode_classic, encode_netstring, encode_unsigned};
 pub use message::{Message, Value};
