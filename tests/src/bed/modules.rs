@@ -71,13 +71,20 @@ pub fn kernel_has_ipvs() -> bool {
 
 /// Loads a module and its dependencies.
 pub fn load(name: &str) -> Result<()> {
+    load_all(&[name])
+}
+
+/// Loads several in one go: a process each costs a fifth of a second under emulation.
+pub fn load_all(names: &[&str]) -> Result<()> {
     let output = Command::new(program("modprobe")?)
-        .args(["-q", name])
+        .arg("--all")
+        .args(names)
         .output()
         .context("cannot run modprobe")?;
     anyhow::ensure!(
         output.status.success(),
-        "modprobe {name}: {} {}",
+        "modprobe {}: {} {}",
+        names.join(" "),
         output.status,
         String::from_utf8_lossy(&output.stderr).trim()
     );

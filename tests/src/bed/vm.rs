@@ -219,7 +219,7 @@ impl Machine {
                 bail!(
                     "no boot within {} s{}",
                     BOOT_LIMIT.as_secs(),
-                    console_tail()
+                    console_tail(self.folder.path())
                 );
             }
             if let Some(limit) = options.limit.filter(|limit| elapsed > *limit) {

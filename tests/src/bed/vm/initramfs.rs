@@ -86,30 +86,28 @@ fn quoted(path: &Path) -> Result<String> {
 /// Any failure ends the machine: the console log then shows the line.
 const INIT: &str = r#"#!/bin/busybox sh
 set -e
-fail() { echo "lab: boot failed"; /bin/busybox poweroff -f; }
+b=/bin/busybox
+fail() { echo "lab: boot failed"; $b poweroff -f; }
 trap fail EXIT
-/bin/busybox mkdir -p /sbin
-/bin/busybox --install -s /bin
-export PATH=/bin
-mount -t devtmpfs dev /dev
-mount -t proc proc /proc
-for module in @MODULES@; do insmod /modules/$module.ko; done
+$b mount -t devtmpfs dev /dev
+$b mount -t proc proc /proc
+for module in @MODULES@; do $b insmod /modules/$module.ko; done
 nine=trans=virtio,version=9p2000.L,msize=512000
-mount -t 9p -o $nine,cache=loose,ro root /ro
-mount -t tmpfs -o size=75% rw /rw
-mkdir /rw/upper /rw/work
-mount -t overlay -o lowerdir=/ro,upperdir=/rw/upper,workdir=/rw/work root /new
-mount -t proc proc /new/proc
-mount -t sysfs sys /new/sys
-mount -t devtmpfs dev /new/dev
-mkdir -p /new/dev/pts /new/dev/shm
-mount -t devpts -o mode=620,ptmxmode=666 pts /new/dev/pts
-mount -t tmpfs shm /new/dev/shm
-mount -t tmpfs run /new/run
-mkdir -p /new/run/lock /new/lib/modules
-mount -o bind /new@TREE@ /new/lib/modules
-mount -t 9p -o $nine,cache=none scratch /new@SCRATCH@
-exec switch_root /new @PROGRAM@ inside
+$b mount -t 9p -o $nine,cache=loose,ro root /ro
+$b mount -t tmpfs -o size=75% rw /rw
+$b mkdir /rw/upper /rw/work
+$b mount -t overlay -o lowerdir=/ro,upperdir=/rw/upper,workdir=/rw/work root /new
+$b mount -t proc proc /new/proc
+$b mount -t sysfs sys /new/sys
+$b mount -t devtmpfs dev /new/dev
+$b mkdir -p /new/dev/pts /new/dev/shm
+$b mount -t devpts -o mode=620,ptmxmode=666 pts /new/dev/pts
+$b mount -t tmpfs shm /new/dev/shm
+$b mount -t tmpfs run /new/run
+$b mkdir -p /new/run/lock /new/lib/modules
+$b mount -o bind /new@TREE@ /new/lib/modules
+$b mount -t 9p -o $nine,cache=none scratch /new@SCRATCH@
+exec $b switch_root /new @PROGRAM@ inside
 "#;
 
 /// A cpio archive in the newc format: headers and names and contents, each padded to four bytes.

@@ -68,10 +68,8 @@ fn tell(control: &mut File, message: &ToHost) -> Result<()> {
 
 /// Brings up what a booted machine has and the script before us did not do.
 fn prepare() {
-    for module in modules::FOR_HOSTS {
-        if let Err(error) = modules::load(module) {
-            eprintln!("lab: inside: {error:#}");
-        }
+    if let Err(error) = modules::load_all(modules::FOR_HOSTS) {
+        eprintln!("lab: inside: {error:#}");
     }
     let _ = rustix::system::sethostname(b"lab");
     let _ = Command::new("/sbin/ip")
