@@ -3,12 +3,14 @@
 //! Owns packages, the emulated machine, hosts in namespaces with their cables, real servers and
 //! probes. Never touches the network of the machine it runs on.
 
+pub mod kernel;
 pub mod modules;
 pub mod packages;
 pub mod signals;
 pub mod vm;
 pub mod wait;
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +31,14 @@ pub fn artefacts() -> PathBuf {
 /// `target/lab/scratch`: also writable from inside the emulated machine, at the same path.
 pub fn scratch() -> PathBuf {
     artefacts().join("scratch")
+}
+
+/// Holds other lab runs of this build directory off while this one changes the system or the cache.
+pub fn alone() -> anyhow::Result<fs::File> {
+    fs::create_dir_all(artefacts())?;
+    let file = fs::File::create(artefacts().join("lock"))?;
+    file.lock()?;
+    Ok(file)
 }
 
 /// One line of progress for the person who waits, apart from the results on standard output.

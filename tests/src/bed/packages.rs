@@ -1,4 +1,4 @@
-//! The Debian packages that the bed needs: programs on the system, the kernel unpacked beside the build.
+//! The Debian packages that the bed needs.
 //!
 //! Installs only what is missing, says so, and never lets a freshly installed service start or stay
 //! enabled. On a system that it may not change it prints what to install and fails.
@@ -6,12 +6,12 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{artefacts, modules, say};
+use super::{alone, say};
 
 /// A Debian package and what the bed wants it for.
 struct Package {
@@ -80,9 +80,6 @@ const HOSTS: &[Package] = &[
     },
 ];
 
-/// The package that depends on the newest kernel for servers.
-const KERNEL: &str = "linux-image-amd64";
-
 /// Makes sure that every program of the bed is installed.
 pub fn ensure_programs() -> Result<()> {
     let wanted: Vec<&Package> = MACHINE.iter().chain(HOSTS).collect();
@@ -95,6 +92,7 @@ pub fn ensure_programs() -> Result<()> {
         return Ok(());
     }
     refuse_unless_changeable(&missing)?;
+    let _alone = alone()?;
     say("installing Debian packages, their services stay off:");
     for package in &missing {
         say(&format!("  {:<18} {}", package.name, package.purpose));
@@ -117,102 +115,6 @@ pub fn ensure_programs() -> Result<()> {
     Ok(())
 }
 
-/// Debian's stock kernel, unpacked and not installed.
-#[derive(Debug, Clone)]
-pub struct Kernel {
-    pub image: PathBuf,
-    /// `.../lib/modules/VERSION`, with `modules.dep` present.
-    pub modules: PathBuf,
-    pub version: String,
-}
-
-/// Unpacks the kernel on first use and returns it from the cache later.
-pub fn ensure_kernel() -> Result<Kernel> {
-    let cache = artefacts().join("kernel");
-    if let Some(kernel) = cached_kernel(&cache) {
-        return Ok(kernel);
-    }
-    ensure!(
-        is_debian_like(),
-        "this kernel has no IPVS: load ip_vs, or run on a Debian-like system, where the lab fetches one"
-    );
-    refresh_lists()?;
-    let package = resolve_kernel()?;
-    say(&format!(
-        "fetching {package} for the emulated machine (unpacked, not installed)"
-    ));
-    let fresh =
-        tempfile::tempdir_in(artefacts()).context("cannot create a directory for the kernel")?;
-    // The unprivileged download user of apt could not write here.
-    run(apt()
-        .args(["-o", "APT::Sandbox::User=root", "download", &package])
-        .current_dir(fresh.path()))?;
-    let archive = first_entry(fresh.path(), |name| name.ends_with(".deb"))
-        .with_context(|| format!("apt-get download {package} left no archive"))?;
-    run(Command::new("dpkg-deb")
-        .arg("-x")
-        .arg(&archive)
-        .arg(fresh.path()))?;
-    fs::remove_file(&archive).context("cannot remove the kernel's archive")?;
-    let unpacked = locate_kernel(fresh.path()).context("the kernel package has no kernel in it")?;
-    run(Command::new(modules::program("depmod")?)
-        .arg("-b")
-        .arg(fresh.path())
-        .arg(&unpacked.version))?;
-    if cache.exists() {
-        fs::remove_dir_all(&cache).context("cannot remove an incomplete kernel cache")?;
-    }
-    fs::rename(fresh.keep(), &cache).context("cannot put the kernel into its cache")?;
-    cached_kernel(&cache).context("the unpacked kernel is incomplete")
-}
-
-fn cached_kernel(cache: &Path) -> Option<Kernel> {
-    locate_kernel(cache).filter(|kernel| kernel.modules.join("modules.dep").is_file())
-}
-
-fn locate_kernel(root: &Path) -> Option<Kernel> {
-    let image = first_entry(&root.join("boot"), |name| name.starts_with("vmlinuz-"))?;
-    let version = image
-        .file_name()?
-        .to_str()?
-        .strip_prefix("vmlinuz-")?
-        .to_owned();
-    let modules = ["lib/modules", "usr/lib/modules"]
-        .iter()
-        .map(|folder| root.join(folder).join(&version))
-        .find(|folder| folder.is_dir())?;
-    Some(Kernel {
-        image,
-        modules,
-        version,
-    })
-}
-
-fn first_entry(folder: &Path, wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(folder)
-        .ok()?
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().to_str().is_some_and(&wanted))
-        .map(|entry| entry.path())
-        .collect();
-    found.sort();
-    found.into_iter().next()
-}
-
-/// The versioned package behind the meta package, such as `linux-image-6.1.0-37-amd64`.
-fn resolve_kernel() -> Result<String> {
-    let output = Command::new("apt-cache")
-        .args(["depends", "--no-recommends", "--no-suggests", KERNEL])
-        .output()
-        .context("cannot run apt-cache")?;
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("Depends: "))
-        .find(|name| name.starts_with("linux-image-"))
-        .map(str::to_owned)
-        .with_context(|| format!("apt knows no kernel behind {KERNEL}"))
-}
-
 fn is_installed(package: &str) -> bool {
     Command::new("dpkg-query")
         .args(["-W", "-f", "${db:Status-Status}", package])
@@ -220,7 +122,7 @@ fn is_installed(package: &str) -> bool {
         .is_ok_and(|output| output.stdout == b"installed")
 }
 
-fn is_debian_like() -> bool {
+pub(super) fn is_debian_like() -> bool {
     Path::new("/usr/bin/apt-get").exists() && Path::new("/usr/bin/dpkg-deb").exists()
 }
 
@@ -239,7 +141,7 @@ fn refuse_unless_changeable(missing: &[&Package]) -> Result<()> {
 }
 
 /// Fetches the package lists where there are none, as on a fresh container.
-fn refresh_lists() -> Result<()> {
+pub(super) fn refresh_lists() -> Result<()> {
     let have_lists = fs::read_dir("/var/lib/apt/lists").is_ok_and(|entries| {
         entries.filter_map(Result::ok).any(|entry| {
             entry
@@ -255,7 +157,7 @@ fn refresh_lists() -> Result<()> {
     run(apt().arg("update"))
 }
 
-fn apt() -> Command {
+pub(super) fn apt() -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive").args([
         "-qq",
@@ -268,7 +170,7 @@ fn apt() -> Command {
 }
 
 /// Runs a command to its end and shows its output only when it fails.
-fn run(command: &mut Command) -> Result<()> {
+pub(super) fn run(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let arguments: Vec<&OsStr> = command.get_args().collect();
     let arguments = arguments

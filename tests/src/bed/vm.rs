@@ -22,9 +22,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use self::channel::{CONTROL, ERRORS, Job, OUTPUT, ToHost, ToInside};
 use self::terminal::RawTerminal;
-use super::packages::{self, Kernel};
+use super::kernel::{self, Kernel};
 use super::signals::Signals;
-use super::{modules, say, scratch, wait};
+use super::{modules, packages, say, scratch, wait};
 
 /// From the start of qemu to the first word from the inside; 3-5 s is normal on two idle cores.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
@@ -69,7 +69,7 @@ pub fn run(options: &Options) -> Result<u8> {
     if modules::kernel_has_ipvs() {
         return run_here(options);
     }
-    let kernel = packages::ensure_kernel()?;
+    let kernel = kernel::ensure()?;
     let signals = Signals::watch()?;
     let machine = Machine::boot(&kernel)?;
     machine.serve(options, &signals)

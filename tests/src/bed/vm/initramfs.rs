@@ -9,8 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::bed::kernel::Kernel;
 use crate::bed::modules;
-use crate::bed::packages::Kernel;
 
 /// Reach the host's files, and the channels to the host.
 const MODULES: &[&str] = &[
