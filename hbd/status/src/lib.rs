@@ -7,10 +7,13 @@
 pub mod change;
 pub mod cluster;
 pub mod director;
+pub mod mirror;
 pub mod notice;
 pub mod protocol;
+#[cfg(feature = "socket")]
+pub mod socket;
 
-pub use change::{Change, Volatile, apply, diff};
+pub use change::{Change, Volatile, apply, apply_notice, diff};
 pub use cluster::{
     ClusterPhase, ClusterSnapshot, Counters, Group, GroupRun, HoldSet, Link, LinkState, Node,
     NodeKind, NodeStatus, Resource, RunState,
@@ -18,5 +21,6 @@ pub use cluster::{
 pub use director::{
     DirectorPhase, DirectorSnapshot, Fallback, Health, RealServer, Totals, VirtualService,
 };
+pub use mirror::{Gap, Heard, Mirror};
 pub use notice::{Notice, Severity};
 pub use protocol::{Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot};

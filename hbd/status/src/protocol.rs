@@ -49,6 +49,10 @@ pub enum Action {
 }
 
 /// One line from a server.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on its way to or from a line; never stored"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
