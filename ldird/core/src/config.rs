@@ -43,6 +43,8 @@ pub struct RealServer {
     pub upper: u32,
     pub lower: u32,
     pub check: Check,
+    /// What is checked, for dashboards: `negotiate http`, `connect`, …
+    pub description: String,
 }
 
 /// How a real server's health is known.
@@ -57,7 +59,8 @@ pub enum Check {
     Off,
 }
 
-/// Index into the shell's list of distinct probes.
+/// Names one distinct probe of the shell. Stays the same across reloads for the same question, and
+/// is never used again for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeId(pub u32);
 

@@ -5,9 +5,14 @@
 //! [`input::Input`] or an [`output::Output`].
 
 pub mod config;
+pub mod desired;
+pub mod diff;
 pub mod director;
+pub mod health;
 pub mod input;
 pub mod output;
+mod report;
+pub mod schedule;
 pub mod table;
 
 pub use director::Director;

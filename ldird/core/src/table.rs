@@ -83,3 +83,43 @@ pub enum Edit {
     EditDestination(ServiceKey, DestinationKey, DestinationSpec),
     DeleteDestination(ServiceKey, DestinationKey),
 }
+
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        })
+    }
+}
+
+/// The original's identity string: `tcp:10.0.0.100:80`, `fwm:5`, `fwm6:5`.
+impl std::fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address { protocol, address } => write!(f, "{protocol}:{address}"),
+            Self::Fwmark { mark, v6: false } => write!(f, "fwm:{mark}"),
+            Self::Fwmark { mark, v6: true } => write!(f, "fwm6:{mark}"),
+        }
+    }
+}
+
+/// `10.0.0.1:80`, `[2001:db8::1]:80`.
+impl std::fmt::Display for DestinationKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        SocketAddr::new(self.address, self.port).fmt(f)
+    }
+}
+
+/// The file's words; the kernel's `Local` has none there.
+impl std::fmt::Display for Forwarding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Gate => "gate",
+            Self::Masq => "masq",
+            Self::Ipip => "ipip",
+            Self::Local => "local",
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! From verdicts to up and down: one small machine per real server and virtual service, with
+//! failures counted here and nowhere else (the original shared one counter between services).
+//!
+//! ```text
+//!            pass                    fail, count < failurecount
+//! Unknown ─────────► Up ◄────────┐  ┌──────┐
+//!    │               │  ▲  pass  └──┴─ Up ─┘  (soft failure)
+//!    │ fail          │  │
+//!    └───────► Down ◄┘  │
+//!                └──────┘
+//! ```
+
+use crate::input::Verdict;
+use std::time::{Duration, Instant};
+
+/// What is believed of a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No verdict yet: it gets no traffic. The first verdict decides, whatever `failurecount` says.
+    Unknown,
+    /// Serving. A real server found in the table with weight at start counts as up unchecked, so
+    /// that a restart of the daemon never interrupts traffic.
+    Up,
+    Down,
+}
+
+/// A real server's health in one virtual service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    pub state: State,
+    /// Taken out by a maintenance file, whatever the checks say.
+    pub maintenance: bool,
+    /// When what a dashboard shows (state or maintenance) last changed.
+    pub since: Instant,
+    /// Failed checks in a row, 0 after a success.
+    pub failures: u32,
+    pub message: String,
+    pub checked: Option<Instant>,
+    pub took: Option<Duration>,
+}
+
+/// What a verdict changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transition {
+    None,
+    WentUp,
+    WentDown,
+    /// Failed, but not often enough in a row.
+    SoftFailure,
+    /// Passed again after soft failures.
+    Recovered,
+}
+
+impl Health {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            state: State::Unknown,
+            maintenance: false,
+            since: now,
+            failures: 0,
+            message: String::new(),
+            checked: None,
+            took: None,
+        }
+    }
+
+    /// Does it get traffic?
+    pub fn serves(&self) -> bool {
+        self.state == State::Up && !self.maintenance
+    }
+
+    /// Found in service at start: keep it there until a check says otherwise.
+    pub fn adopt(&mut self) {
+        if self.state == State::Unknown {
+            self.state = State::Up;
+        }
+    }
+
+    /// A check came back. `limit` is `failurecount`, at least 1.
+    pub fn judge(&mut self, verdict: &Verdict, limit: u32, now: Instant) -> Transition {
+        self.message.clone_from(&verdict.message);
+        self.checked = Some(now);
+        self.took = Some(verdict.took);
+        let failures = if verdict.up {
+            0
+        } else {
+            self.failures.saturating_add(1)
+        };
+        let (state, transition) = match (self.state, verdict.up) {
+            (State::Unknown | State::Down, true) => (State::Up, Transition::WentUp),
+            (State::Unknown, false) => (State::Down, Transition::WentDown),
+            (State::Up, true) if self.failures > 0 => (State::Up, Transition::Recovered),
+            (State::Up, true) => (State::Up, Transition::None),
+            (State::Up, false) if failures >= limit => (State::Down, Transition::WentDown),
+            (State::Up, false) => (State::Up, Transition::SoftFailure),
+            (State::Down, false) => (State::Down, Transition::None),
+        };
+        if state != self.state {
+            self.since = now;
+        }
+        self.state = state;
+        self.failures = failures;
+        transition
+    }
+
+    /// A maintenance file came or went. When it goes, a passing check must speak first.
+    pub fn set_maintenance(&mut self, active: bool, now: Instant) -> bool {
+        if self.maintenance == active {
+            return false;
+        }
+        self.maintenance = active;
+        self.since = now;
+        if active {
+            "Server in maintenance".clone_into(&mut self.message);
+        } else {
+            self.state = State::Unknown;
+            self.failures = 0;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;
