@@ -2,6 +2,9 @@
 //!
 //! It checks the numbering, so that a missed line is an error and never a wrong picture.
 
+#[cfg(test)]
+mod tests;
+
 use crate::{Notice, Reply, Snapshot, apply, apply_notice};
 
 /// The copy, empty until the first snapshot came.

@@ -1,1 +1,318 @@
+//! Client and server against each other over real sockets.
+#![allow(clippy::unwrap_used)]
 
+use super::{
+    client::{Client, ClientError},
+    outbox,
+    publisher::Publisher,
+    server::{BindError, CLIENTS_MAX, ClientRequest, Server, Serving},
+};
+use crate::{
+    Action, Heard, Hello, Mirror, Notice, Reply, Request, SCHEMA_VERSION, Severity, Snapshot,
+    change::tests::pair_of_nodes,
+};
+use std::{
+    os::unix::{fs::PermissionsExt, net::UnixListener},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    sync::mpsc,
+    time::timeout,
+};
+
+/// Nothing here takes this long unless it is broken.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A daemon's loop, by hand.
+struct Daemon {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+    serving: Serving,
+    requests: mpsc::Receiver<ClientRequest>,
+    publisher: Publisher,
+    state: Snapshot,
+}
+
+impl Daemon {
+    async fn start() -> Daemon {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hbd.sock");
+        let server = Server::bind(&path, 0o660, "haclient").await.unwrap();
+        let (sender, requests) = mpsc::channel(CLIENTS_MAX);
+        Daemon {
+            _dir: dir,
+            path,
+            serving: server.start(&hello(), sender),
+            requests,
+            publisher: Publisher::new(),
+            state: Snapshot::Cluster(pair_of_nodes()),
+        }
+    }
+
+    async fn request(&mut self) -> ClientRequest {
+        timeout(LIMIT, self.requests.recv()).await.unwrap().unwrap()
+    }
+
+    /// Serves one `follow`.
+    async fn follower(&mut self) -> Client {
+        let mut client = Client::connect(&self.path).await.unwrap();
+        client.request(&Request::Follow).await.unwrap();
+        let request = self.request().await;
+        assert_eq!(request.request, Request::Follow);
+        self.publisher.follow(request.reply, &self.state);
+        client
+    }
+
+    /// Something steady changes: the group's epoch grows.
+    fn step(&mut self) {
+        let Snapshot::Cluster(cluster) = &mut self.state else {
+            unreachable!()
+        };
+        cluster.groups[0].epoch += 1;
+        self.publisher.publish(&self.state);
+    }
+}
+
+fn hello() -> Hello {
+    Hello {
+        version: SCHEMA_VERSION,
+        program: "hbd".to_owned(),
+        release: "0.1.0".to_owned(),
+        name: "lb1".to_owned(),
+        pid: 1,
+    }
+}
+
+fn notice() -> Notice {
+    Notice {
+        at_ms: 1,
+        severity: Severity::Info,
+        text: "node lb2: is dead".to_owned(),
+    }
+}
+
+async fn next(client: &mut Client) -> Reply {
+    timeout(LIMIT, client.next())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn requests_arrive_with_credentials_and_answers_return() {
+    let mut daemon = Daemon::start().await;
+    let mut client = Client::connect(&daemon.path).await.unwrap();
+    assert_eq!(*client.hello(), hello());
+    let action = Action::Reload;
+    client.request(&Request::Act { action }).await.unwrap();
+    let request = daemon.request().await;
+    let credentials = request.credentials.unwrap();
+    assert_eq!(credentials.uid, own_uid());
+    let done = Reply::Done {
+        text: "reloaded".to_owned(),
+    };
+    request.reply.send(done.clone());
+    assert_eq!(next(&mut client).await, done);
+}
+
+/// Our own user id, as the owner of a file that we made.
+fn own_uid() -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    tempfile::tempdir()
+        .unwrap()
+        .path()
+        .metadata()
+        .unwrap()
+        .uid()
+}
+
+#[tokio::test]
+async fn followers_get_every_step_once_whenever_they_join() {
+    let mut daemon = Daemon::start().await;
+    let mut followers = Vec::new();
+    for round in 0..5 {
+        let mut mirror = Mirror::default();
+        let mut client = daemon.follower().await;
+        mirror.take(next(&mut client).await).unwrap();
+        followers.push((client, mirror));
+        daemon.step();
+        daemon.publisher.notice(&notice());
+        for (client, mirror) in &mut followers {
+            assert_eq!(
+                mirror.take(next(client).await),
+                Ok(Heard::Change),
+                "{round}"
+            );
+            assert_eq!(mirror.take(next(client).await), Ok(Heard::Notice(notice())));
+            let (Some(Snapshot::Cluster(copy)), Snapshot::Cluster(state)) =
+                (mirror.snapshot(), &daemon.state)
+            else {
+                unreachable!()
+            };
+            assert_eq!(copy.groups, state.groups);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_asked_for_by_a_follower_fits_its_numbering() {
+    let mut daemon = Daemon::start().await;
+    let mut client = daemon.follower().await;
+    let mut mirror = Mirror::default();
+    mirror.take(next(&mut client).await).unwrap();
+    client.request(&Request::Snapshot).await.unwrap();
+    let request = daemon.request().await;
+    // A change that was not published yet when the snapshot is asked for.
+    let Snapshot::Cluster(cluster) = &mut daemon.state else {
+        unreachable!()
+    };
+    cluster.groups[0].epoch += 1;
+    daemon.publisher.snapshot(request.reply, &daemon.state);
+    daemon.step();
+    let heard: Vec<Heard> = [
+        mirror.take(next(&mut client).await).unwrap(),
+        mirror.take(next(&mut client).await).unwrap(),
+        mirror.take(next(&mut client).await).unwrap(),
+    ]
+    .into();
+    assert_eq!(heard, [Heard::Change, Heard::Snapshot, Heard::Change]);
+    assert_eq!(mirror.snapshot(), Some(&daemon.state));
+}
+
+#[tokio::test]
+async fn nobody_is_followed_after_the_follower_left() {
+    let mut daemon = Daemon::start().await;
+    assert!(!daemon.publisher.is_followed());
+    let mut client = daemon.follower().await;
+    next(&mut client).await;
+    assert!(daemon.publisher.is_followed());
+    drop(client);
+    timeout(LIMIT, async {
+        while daemon.publisher.is_followed() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_follower_that_does_not_read_is_cut_off_with_a_word() {
+    let mut daemon = Daemon::start().await;
+    let mut slow = daemon.follower().await;
+    let mut steps = 0;
+    while daemon.publisher.is_followed() {
+        daemon.step();
+        steps += 1;
+        assert!(steps < 100 * outbox::LINES_MAX, "never cut off");
+    }
+    let last = timeout(LIMIT, async {
+        let mut last = None;
+        while let Ok(Some(reply)) = slow.next().await {
+            last = Some(reply);
+        }
+        last
+    })
+    .await
+    .unwrap();
+    let Some(Reply::Error { text }) = last else {
+        panic!("{last:?}");
+    };
+    assert!(text.starts_with("cut off"), "{text}");
+}
+
+#[tokio::test]
+async fn a_dropped_responder_answers_with_an_error() {
+    let mut daemon = Daemon::start().await;
+    let mut client = Client::connect(&daemon.path).await.unwrap();
+    client.request(&Request::Metrics).await.unwrap();
+    drop(daemon.request().await);
+    assert!(matches!(next(&mut client).await, Reply::Error { .. }));
+}
+
+#[tokio::test]
+async fn a_bad_line_is_refused_with_the_reason() {
+    let daemon = Daemon::start().await;
+    for line in ["{\"request\":\"fly\"}\n".to_owned(), "x".repeat(70_000)] {
+        let mut stream = UnixStream::connect(&daemon.path).await.unwrap();
+        // The server may close before it has read everything.
+        let _ = stream.write_all(line.as_bytes()).await;
+        let mut said = Vec::new();
+        let _ = timeout(LIMIT, stream.read_to_end(&mut said)).await.unwrap();
+        let said = String::from_utf8(said).unwrap();
+        assert!(said.contains("request refused"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn one_client_too_many_is_told_so() {
+    let daemon = Daemon::start().await;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS_MAX {
+        clients.push(Client::connect(&daemon.path).await.unwrap());
+    }
+    let refused = Client::connect(&daemon.path).await;
+    assert!(
+        matches!(refused, Err(ClientError::Refused(_))),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_socket_left_behind_is_replaced_a_living_one_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hbd.sock");
+    drop(UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    let server = Server::bind(&path, 0o660, "no such group").await.unwrap();
+    let mode = path.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    let second = Server::bind(&path, 0o660, "no such group").await;
+    assert!(matches!(second, Err(BindError::InUse(_))), "{second:?}");
+    drop(server);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "precious").unwrap();
+    let third = Server::bind(&path, 0o660, "no such group").await;
+    assert!(matches!(third, Err(BindError::NotASocket(_))), "{third:?}");
+}
+
+#[tokio::test]
+async fn closing_lets_the_last_answer_out_and_removes_the_socket() {
+    let mut daemon = Daemon::start().await;
+    let mut client = Client::connect(&daemon.path).await.unwrap();
+    let action = Action::Stop;
+    client.request(&Request::Act { action }).await.unwrap();
+    let request = daemon.request().await;
+    request.reply.send(Reply::Done {
+        text: "stopped".to_owned(),
+    });
+    daemon.serving.close().await;
+    assert!(!daemon.path.exists());
+    assert!(matches!(next(&mut client).await, Reply::Done { .. }));
+    assert_eq!(client.next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn another_version_is_refused_by_the_client() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hbd.sock");
+    let server = Server::bind(&path, 0o660, "haclient").await.unwrap();
+    let (sender, _requests) = mpsc::channel(1);
+    let version = SCHEMA_VERSION + 1;
+    let _serving = server.start(&Hello { version, ..hello() }, sender);
+    let refused = Client::connect(&path).await;
+    assert!(
+        matches!(refused, Err(ClientError::Version { theirs }) if theirs == version),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn no_socket_says_so() {
+    let error = Client::connect(Path::new("/nonexistent/hbd.sock")).await;
+    assert!(error.unwrap_err().to_string().contains("No such file"));
+}
