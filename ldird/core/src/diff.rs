@@ -56,11 +56,12 @@ fn diff_destinations(
             Some(old) if old == spec => {}
             Some(old) => {
                 let edit = Edit::EditDestination(key, *destination, spec.clone());
-                if spec.weight < old.weight {
-                    losses.push(edit)
+                let side = if spec.weight < old.weight {
+                    &mut *losses
                 } else {
-                    gains.push(edit)
-                }
+                    &mut *gains
+                };
+                side.push(edit);
             }
         }
     }
@@ -68,6 +69,58 @@ fn diff_destinations(
         if !want.destinations.contains_key(destination) {
             deletions.push(Edit::DeleteDestination(key, *destination));
         }
+    }
+}
+
+/// Splits edits into those to make now and those that must wait until the first are confirmed.
+///
+/// Where a service would be left without a single healthy server if the kernel refused what is
+/// added, nothing is taken away until it is known to be there.
+pub fn stage(kernel: &Table, edits: Vec<Edit>) -> (Vec<Edit>, Vec<Edit>) {
+    let mut wait = BTreeSet::new();
+    for (key, service) in kernel {
+        let gains = edits.iter().any(|edit| is_gain(edit, *key, service));
+        let survives = service.destinations.iter().any(|(row, spec)| {
+            spec.weight > 0 && !edits.iter().any(|edit| is_loss(edit, *key, *row))
+        });
+        if gains && !survives {
+            wait.insert(*key);
+        }
+    }
+    edits.into_iter().partition(|edit| match edit {
+        Edit::DeleteDestination(key, _) => !wait.contains(key),
+        Edit::EditDestination(key, _, spec) => spec.weight > 0 || !wait.contains(key),
+        Edit::AddService(..)
+        | Edit::EditService(..)
+        | Edit::DeleteService(_)
+        | Edit::AddDestination(..) => true,
+    })
+}
+
+fn is_gain(edit: &Edit, service: ServiceKey, is: &Service) -> bool {
+    match edit {
+        Edit::AddDestination(key, _, spec) => *key == service && spec.weight > 0,
+        Edit::EditDestination(key, row, spec) => {
+            let before = is.destinations.get(row).map_or(0, |spec| spec.weight);
+            *key == service && spec.weight > 0 && before == 0
+        }
+        Edit::AddService(..)
+        | Edit::EditService(..)
+        | Edit::DeleteService(_)
+        | Edit::DeleteDestination(..) => false,
+    }
+}
+
+fn is_loss(edit: &Edit, service: ServiceKey, destination: DestinationKey) -> bool {
+    match edit {
+        Edit::DeleteDestination(key, row) => (*key, *row) == (service, destination),
+        Edit::EditDestination(key, row, spec) => {
+            (*key, *row) == (service, destination) && spec.weight == 0
+        }
+        Edit::AddService(..)
+        | Edit::EditService(..)
+        | Edit::DeleteService(_)
+        | Edit::AddDestination(..) => false,
     }
 }
 

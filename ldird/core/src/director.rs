@@ -46,6 +46,8 @@ pub struct Director {
     full: bool,
     /// Desired state may differ from what is intended.
     dirty: bool,
+    /// Edits wait until those under way are confirmed.
+    staged: bool,
     next_read: Instant,
     /// Rows of others' making that have been reported.
     reported_drift: BTreeSet<(ServiceKey, Option<DestinationKey>)>,
@@ -86,6 +88,7 @@ impl Director {
             phase: Phase::Starting,
             full: true,
             dirty: true,
+            staged: false,
             next_read: now,
             reported_drift: BTreeSet::new(),
             reported_failures: BTreeSet::new(),
@@ -238,6 +241,11 @@ impl Director {
             self.reported_failures.clear();
             self.settle(now);
         } else {
+            let (edits, later) = diff::stage(&self.kernel, edits);
+            for edit in &later {
+                diff::revert(&mut self.intended, &self.kernel, edit);
+            }
+            self.staged = !later.is_empty();
             self.step = Step::Applying;
             self.outputs.push_back(Output::Apply(edits));
         }
@@ -309,7 +317,10 @@ impl Director {
         self.settle(now);
         if failed {
             self.next_read = now + RETRY_AFTER;
+        } else {
+            self.dirty |= self.staged;
         }
+        self.staged = false;
     }
 
     fn confirm(&mut self, edit: &Edit) {

@@ -1,0 +1,57 @@
+//! The kernel's table as a model that can refuse, answer late, and be edited by somebody else. The
+//! same edits are run on the real kernel by `tests/` (scenario `kernel`), which keeps it honest.
+
+use super::random::Random;
+use ldird_core::diff;
+use ldird_core::table::{Edit, ServiceKey, Table};
+
+#[derive(Debug, Default)]
+pub(crate) struct Kernel {
+    pub(crate) table: Table,
+    /// Percent of edits refused for no reason of theirs.
+    pub(crate) refuses: u64,
+    /// Percent of readings that fail.
+    pub(crate) unreadable: u64,
+}
+
+impl Kernel {
+    pub(crate) fn read(&self, random: &mut Random) -> Result<Table, String> {
+        if random.chance(self.unreadable) {
+            return Err("Cannot allocate memory".to_owned());
+        }
+        Ok(self.table.clone())
+    }
+
+    pub(crate) fn edit(&mut self, edit: &Edit, random: &mut Random) -> Result<(), String> {
+        if random.chance(self.refuses) {
+            return Err("Cannot allocate memory".to_owned());
+        }
+        // The shell counts a missing row as deleted (ENOENT and ESRCH on delete).
+        let deletes = matches!(edit, Edit::DeleteService(_) | Edit::DeleteDestination(..));
+        if diff::apply(&mut self.table, edit) || deletes {
+            Ok(())
+        } else {
+            Err("refused".to_owned())
+        }
+    }
+
+    /// Somebody with `ipvsadm`: a weight, a deleted server, a deleted service.
+    pub(crate) fn meddle(&mut self, random: &mut Random) -> Option<String> {
+        let keys: Vec<ServiceKey> = self.table.keys().copied().collect();
+        let key = *random.pick(&keys)?;
+        if random.chance(20) {
+            self.table.remove(&key);
+            return Some(format!("deleted {key}"));
+        }
+        let service = self.table.get_mut(&key)?;
+        let rows: Vec<_> = service.destinations.keys().copied().collect();
+        let row = *random.pick(&rows)?;
+        if random.chance(30) {
+            service.destinations.remove(&row);
+            return Some(format!("deleted {row} of {key}"));
+        }
+        let weight = u32::try_from(random.below(9)).ok()?;
+        service.destinations.get_mut(&row)?.weight = weight;
+        Some(format!("set {row} of {key} to weight {weight}"))
+    }
+}
