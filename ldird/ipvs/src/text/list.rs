@@ -1,0 +1,221 @@
+//! `ipvsadm -L -n` and its variants: headers, columns and number units as ipvsadm 1.31 prints them.
+
+use std::fmt::Write;
+
+use super::{scheduler_flags, service_name};
+use crate::destination::{DestinationStatus, Forwarding};
+use crate::info::Info;
+use crate::service::{Netmask, ServiceId, ServiceStatus};
+use crate::stats::Stats;
+
+/// What a listing shows of each real server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Columns {
+    /// Forwarding, weight and connections.
+    #[default]
+    Normal,
+    /// Counters, `--stats`.
+    Stats(Numbers),
+    /// Averages per second, `--rate`.
+    Rate(Numbers),
+    /// Connection limits, `--thresholds`.
+    Thresholds,
+    /// Persistence templates, `--persistent-conn`.
+    PersistentConnections,
+}
+
+/// How counters are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Numbers {
+    /// Large ones in units: K, M, G, T.
+    #[default]
+    Units,
+    /// All digits, `--exact`.
+    Exact,
+}
+
+/// Prints a table, in the order given.
+pub fn list(info: &Info, table: &[ServiceStatus], columns: Columns) -> String {
+    let mut text = header(info, columns);
+    for status in table {
+        text.push_str(&service_line(status, columns));
+        for real in &status.destinations {
+            text.push_str(&destination_line(real, columns));
+        }
+    }
+    text
+}
+
+fn header(info: &Info, columns: Columns) -> String {
+    let Info {
+        version,
+        connection_table_size,
+    } = info;
+    let first = format!("IP Virtual Server version {version} (size={connection_table_size})\n");
+    let rest = match columns {
+        Columns::Normal => {
+            "Prot LocalAddress:Port Scheduler Flags\n  \
+             -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+        }
+        Columns::Stats(_) => {
+            "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n  \
+             -> RemoteAddress:Port\n"
+        }
+        Columns::Rate(_) => {
+            "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS\n  \
+             -> RemoteAddress:Port\n"
+        }
+        // The blank at the end of the next two is ipvsadm's.
+        Columns::Thresholds => {
+            "Prot LocalAddress:Port            Uthreshold Lthreshold ActiveConn InActConn \n  \
+             -> RemoteAddress:Port\n"
+        }
+        Columns::PersistentConnections => {
+            "Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn \n  \
+             -> RemoteAddress:Port\n"
+        }
+    };
+    first + rest
+}
+
+fn service_line(status: &ServiceStatus, columns: Columns) -> String {
+    let id = &status.service.id;
+    let name = match id {
+        ServiceId::Address { protocol, .. } => format!("{protocol:<4} {}", service_name(id)),
+        ServiceId::Fwmark { .. } => format!("FWM  {}", service_name(id)),
+    };
+    let rest = match columns {
+        Columns::Normal | Columns::Thresholds | Columns::PersistentConnections => settings(status),
+        Columns::Stats(numbers) => {
+            return format!("{name:<33}{}\n", totals(&status.stats, numbers));
+        }
+        Columns::Rate(numbers) => return format!("{name:<33}{}\n", rates(&status.stats, numbers)),
+    };
+    format!("{name}{rest}\n")
+}
+
+/// ` SCHED (FLAGS) persistent N mask M pe NAME ops`, each where it applies.
+fn settings(status: &ServiceStatus) -> String {
+    let service = &status.service;
+    let mut text = format!(" {}", service.scheduler);
+    let flags = scheduler_flags(service);
+    if !flags.is_empty() {
+        text += &format!(" ({flags})");
+    }
+    if service.flags.persistent {
+        text += &format!(" persistent {}", service.timeout);
+        if service.netmask != Netmask::host(service.id.family()) {
+            text += &format!(" mask {}", service.netmask);
+        }
+        if let Some(name) = &service.pe_name {
+            text += &format!(" pe {name}");
+        }
+    }
+    if service.flags.one_packet {
+        text += " ops";
+    }
+    text
+}
+
+fn destination_line(real: &DestinationStatus, columns: Columns) -> String {
+    let name = real.destination.address.to_string();
+    let active = real.active_connections;
+    let inactive = real.inactive_connections;
+    let weight = real.destination.weight;
+    let rest = match columns {
+        Columns::Normal => {
+            let forward = forward_word(real.destination.forwarding);
+            format!(" {forward:<7} {weight:<6} {active:<10} {inactive:<10}")
+        }
+        Columns::Stats(numbers) => totals(&real.stats, numbers),
+        Columns::Rate(numbers) => real_rates(&real.stats, numbers),
+        Columns::Thresholds => {
+            let upper = real.destination.upper_threshold;
+            let lower = real.destination.lower_threshold;
+            format!(" {upper:<10} {lower:<10} {active:<10} {inactive:<10}")
+        }
+        Columns::PersistentConnections => {
+            let persistent = real.persistent_connections;
+            format!(" {weight:<9} {persistent:<11} {active:<10} {inactive:<10}")
+        }
+    };
+    format!("  -> {name:<28}{rest}\n")
+}
+
+fn forward_word(forwarding: Forwarding) -> &'static str {
+    match forwarding {
+        Forwarding::Masq => "Masq",
+        Forwarding::Local => "Local",
+        Forwarding::Tunnel => "Tunnel",
+        Forwarding::Route => "Route",
+        Forwarding::Bypass => "Bypass",
+    }
+}
+
+fn totals(stats: &Stats, numbers: Numbers) -> String {
+    let Stats {
+        connections,
+        in_packets,
+        out_packets,
+        in_bytes,
+        out_bytes,
+        ..
+    } = *stats;
+    columns_of(
+        &[connections, in_packets, out_packets, in_bytes, out_bytes],
+        numbers,
+    )
+}
+
+fn rates(stats: &Stats, numbers: Numbers) -> String {
+    let Stats {
+        connection_rate,
+        in_packet_rate,
+        out_packet_rate,
+        in_byte_rate,
+        out_byte_rate,
+        ..
+    } = *stats;
+    let all = [
+        connection_rate,
+        in_packet_rate,
+        out_packet_rate,
+        in_byte_rate,
+        out_byte_rate,
+    ];
+    columns_of(&all, numbers)
+}
+
+/// The first three rates of a real server are never abbreviated.
+fn real_rates(stats: &Stats, numbers: Numbers) -> String {
+    let mut text = String::new();
+    for rate in [
+        stats.connection_rate,
+        stats.in_packet_rate,
+        stats.out_packet_rate,
+    ] {
+        // Writing to a String cannot fail.
+        let _ = write!(text, " {rate:8}");
+    }
+    text + &columns_of(&[stats.in_byte_rate, stats.out_byte_rate], numbers)
+}
+
+fn columns_of(values: &[u64], numbers: Numbers) -> String {
+    values.iter().map(|&value| number(value, numbers)).collect()
+}
+
+/// One number, right-aligned in nine columns; with all digits at least one blank stays before it.
+fn number(value: u64, numbers: Numbers) -> String {
+    const K: u64 = 1_000;
+    const M: u64 = 1_000 * K;
+    const G: u64 = 1_000 * M;
+    const T: u64 = 1_000 * G;
+    match numbers {
+        Numbers::Exact => format!(" {value:8}"),
+        Numbers::Units if value < 100 * M => format!("{value:9}"),
+        Numbers::Units if value < G => format!("{:8}K", value / K),
+        Numbers::Units if value < 100 * G => format!("{:8}M", value / M),
+        Numbers::Units if value < 100 * T => format!("{:8}G", value / G),
+        Numbers::Units => format!("{:8}T", value / T),
+    }
+}
