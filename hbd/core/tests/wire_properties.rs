@@ -356,7 +356,18 @@ fn sixteen_levels_of_nesting_are_carried_and_no_more() {
     let deepest = nested(MAX_NESTING);
     let packet = encode_netstring(&deepest, &sha1()).unwrap();
     assert_eq!(decode(&packet, &sha1()), Ok(deepest.clone()));
-    let packet = encode_classic(&deepest, &sha1(), true).unwrap();
+    let packet = encode_classic(&deepest, &sha1(), false).unwrap();
+    let mut separators: Vec<u8> = Vec::new();
+    for byte in packet
+        .iter()
+        .filter(|byte| **byte < b' ' && **byte != b'\n')
+    {
+        if !separators.contains(byte) {
+            separators.push(*byte);
+        }
+    }
+    let by_depth: Vec<u8> = (20..=31).chain(15..=18).collect();
+    assert_eq!(separators, by_depth);
     assert_eq!(decode(&packet, &sha1()), Ok(deepest));
 
     let too_deep = nested(MAX_NESTING + 1);

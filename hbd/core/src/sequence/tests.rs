@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod delivery;
+
 use super::*;
 
 const DELAY: Duration = Duration::from_millis(250);
@@ -205,6 +207,11 @@ fn gaps_beyond_a_limit_are_given_up() {
         ],
     );
     assert_eq!(full.missing(), 0);
+    let one_too_many = Order::LostMany {
+        first: 2,
+        last: 252,
+    };
+    run(joined(1), &[(other(253), accept(one_too_many))]);
     let far = Order::LostMany {
         first: 2,
         last: u64::MAX - 1,

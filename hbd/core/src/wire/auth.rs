@@ -26,7 +26,7 @@ const MAX_DIGEST: usize = 64;
 
 /// The old daemon's checksum is POSIX cksum without the length: polynomial 0x04C11DB7, not
 /// reflected, initially 0, complemented at the end.
-const CKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_CKSUM);
+static CKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_CKSUM);
 
 /// How packets are authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
