@@ -1,0 +1,147 @@
+//! The command line of hbd: options and subcommands, their help, nothing else.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ha_status::HoldSet;
+use std::path::PathBuf;
+
+/// Exit codes, those of the old daemon (Heartbeat specification 9.1).
+pub mod exit {
+    pub const OK: u8 = 0;
+    /// Something failed, or the daemon is not running.
+    pub const FAILED: u8 = 1;
+    /// The command line is wrong.
+    pub const USAGE: u8 = 2;
+    /// Permission denied, or the pid file cannot be used.
+    pub const PERMISSION: u8 = 4;
+    /// The configuration cannot be used.
+    pub const CONFIGURATION: u8 = 6;
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hbd check                        every fault in /etc/ha.d, with file, line and caret
+  hbd check --etc . --offline      files meant for another machine
+  hbd genkey > /etc/ha.d/authkeys  a new key (then chmod 600, and copy it to every node)
+  hbd                              run in the foreground, as a service manager wants it
+  hbd status --follow              nodes, links and groups, and every change
+  hbd why lb2                      why node lb2 is in its state
+  hbd standby                      hand every group to the other node";
+
+/// Keeps cluster nodes aware of each other and decides who runs which resource group of haresources.
+///
+/// Reads the ha.cf, haresources and authkeys of Heartbeat 3.0.6, and speaks its protocol.
+#[derive(Debug, Parser)]
+#[command(name = "hbd", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Where things are.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Common {
+    /// Configuration: ha.cf, haresources, authkeys, resource.d
+    #[arg(long, global = true, value_name = "DIR", default_value = "/etc/ha.d")]
+    pub etc: PathBuf,
+    /// What must survive a restart: this node's identity and generation
+    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/heartbeat")]
+    pub state: PathBuf,
+    /// Pid file and status socket
+    #[arg(long, global = true, value_name = "DIR", default_value = "/run/heartbeat")]
+    pub run: PathBuf,
+    /// This node's name, in place of `nodeinfo` and `uname -n`
+    #[arg(long, global = true, value_name = "NAME")]
+    pub node: Option<String>,
+}
+
+impl Common {
+    /// The status socket.
+    pub fn socket(&self) -> PathBuf {
+        self.run.join("hbd.sock")
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Run in the foreground (the default)
+    Run,
+    /// Check the configuration and show every fault
+    #[command(after_help = "Exits with 0 if hbd can start with it (warnings or not), else with 6.")]
+    Check(Check),
+    /// Ask or tell the running daemon
+    #[command(flatten)]
+    Client(ClientCommand),
+    /// Print an authkeys file with a new random key
+    Genkey,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Check {
+    /// Do not look at this machine's name and interfaces: the files are for another one
+    #[arg(long)]
+    pub offline: bool,
+    /// Print every directive of ha.cf with its default and meaning, and check nothing
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Commands that need the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum ClientCommand {
+    /// Show nodes, links and resource groups
+    Status {
+        /// The whole snapshot as JSON
+        #[arg(long)]
+        json: bool,
+        /// Go on with every change until interrupted
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Explain the state of a node or group
+    Why {
+        /// A node's name, or a group's (its first resource, or a part of that found only once)
+        #[arg(value_name = "NODE|GROUP")]
+        subject: String,
+    },
+    /// Hand resource groups to the other node
+    Standby {
+        /// Which groups
+        #[arg(value_enum, default_value_t = Groups::All)]
+        groups: Groups,
+    },
+    /// Take resource groups from the other node
+    Takeover {
+        /// Which groups
+        #[arg(value_enum, default_value_t = Groups::All)]
+        groups: Groups,
+    },
+    /// End the daemon after handing over its resource groups
+    Stop,
+    /// Read the configuration again; a faulty one changes nothing
+    Reload,
+}
+
+/// Which groups, in the words of `hb_standby`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Groups {
+    /// Every group
+    All,
+    /// Groups that prefer this node
+    Local,
+    /// Groups that prefer another node
+    Foreign,
+    /// The same as foreign
+    Failback,
+}
+
+impl From<Groups> for HoldSet {
+    fn from(groups: Groups) -> Self {
+        match groups {
+            Groups::All => Self::All,
+            Groups::Local => Self::Local,
+            Groups::Foreign | Groups::Failback => Self::Foreign,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Reads a configuration directory: ha.cf, then authkeys, then the checks across directives, then
+//! haresources, in the old daemon's order, and reports every fault of all of them.
+
+use super::checks::{self, Checked};
+use super::{Host, Loaded, authkeys, ha_cf, haresources};
+use ha_plumbing::{Diagnostic, Diagnostics, Source};
+use std::io;
+use std::path::Path;
+
+/// What is not in the files.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// Stands for `nodeinfo` and `uname -n`.
+    pub node: Option<&'a str>,
+    pub host: &'a dyn Host,
+}
+
+/// Reads the files of `etc`. The error holds at least one error, and every warning.
+pub fn load(etc: &Path, options: Options<'_>) -> Result<Loaded, Diagnostics> {
+    let mut found = Diagnostics::new();
+    let path = etc.join("ha.cf");
+    let source = match read(&path) {
+        Ok(source) => source,
+        Err(fault) => return Err(fault.into()),
+    };
+    let draft = ha_cf::parse(&source, options.host, &mut found);
+    let keys = authkeys::load(&etc.join("authkeys"), &mut found);
+    let local = local_name(etc, options, &draft, &mut found);
+    let checked = checks::check(draft, &source, local.as_deref(), &mut found);
+    let resources = if checked.pacemaker {
+        None
+    } else {
+        let context = haresources::Context {
+            nodes: &checked.nodes,
+            builtin: checked.builtin,
+        };
+        haresources::load(&etc.join("haresources"), context, &mut found)
+    };
+    match (keys, checked.local.clone()) {
+        (Some(keys), Some(local)) if !found.has_errors() => {
+            Ok(assemble(checked, local, keys, resources.unwrap_or_default(), found))
+        }
+        _ => Err(found),
+    }
+}
+
+fn assemble(
+    checked: Checked,
+    local: hbd_core::config::NodeName,
+    keys: hbd_core::wire::Keys,
+    resources: haresources::Resources,
+    warnings: Diagnostics,
+) -> Loaded {
+    Loaded {
+        local,
+        nodes: checked.nodes,
+        cluster: checked.cluster,
+        timing: checked.timing,
+        hopfudge: checked.hopfudge,
+        failback: checked.failback,
+        uuid_from: checked.uuid_from,
+        generation_from: checked.generation_from,
+        udpport: checked.udpport,
+        media: checked.media,
+        keys,
+        groups: resources.groups,
+        haresources_digest: resources.digest,
+        logging: checked.logging,
+        log_badpack: checked.log_badpack,
+        realtime: checked.realtime,
+        builtin: checked.builtin,
+        script_limits: checked.script_limits,
+        environment: checked.environment,
+        warnings,
+    }
+}
+
+/// A file that must be there.
+pub(super) fn read(path: &Path) -> Result<Source, Diagnostic> {
+    Source::read(path).map_err(|error| unreadable(path, &error))
+}
+
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
+    let fault = Diagnostic::error(format!("cannot read the file: {error}")).in_file(path);
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        fault.permission()
+    } else {
+        fault
+    }
+}
+
+/// The local node's name: the option, else the first line of `nodeinfo` if that ends in a line
+/// feed, else `uname -n` (Heartbeat specification 4.1). For another machine without a name given,
+/// whichever node comes first.
+fn local_name(
+    etc: &Path,
+    options: Options<'_>,
+    draft: &ha_cf::Draft,
+    found: &mut Diagnostics,
+) -> Option<String> {
+    if let Some(name) = options.node {
+        return Some(name.to_owned());
+    }
+    let path = etc.join("nodeinfo");
+    match Source::read(&path) {
+        Ok(source) => {
+            if let Some((name, _)) = source.text().split_once('\n') {
+                return Some(name.trim().to_owned());
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => found.push(unreadable(&path, &error)),
+    }
+    if options.host.is_elsewhere() {
+        let first = draft.nodes.first();
+        return first.map(|node| node.value.to_string());
+    }
+    Some(options.host.name())
+}
