@@ -1,12 +1,16 @@
 //! The command line of `cargo lab`: what a person may ask for, and where it leads.
 
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::bed::vm;
+use crate::bed::netns::init;
+use crate::bed::{probe, vm};
+use crate::suite;
 
 /// See the cluster run: real daemons, real servers, a real kernel's balancing, on this machine alone.
 #[derive(Debug, Parser)]
@@ -36,9 +40,35 @@ enum Task {
         #[arg(last = true, value_name = "CMD")]
         command: Vec<String>,
     },
+    /// Run every test there is: unit, simulation, namespaces, kernel. Ends in `N passed, N failed`.
+    Test {
+        /// Only tests whose name contains one of these; `workspace` means those of cargo test.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Print the names and run nothing.
+        #[arg(long)]
+        list: bool,
+    },
+    /// The tests that need the kernel, by exact name.
+    #[command(hide = true)]
+    TestInside {
+        results: PathBuf,
+        names: Vec<String>,
+    },
     /// Process 1 of the emulated machine.
     #[command(hide = true)]
     Inside,
+    /// Answer datagrams at an address with this host's name.
+    #[command(hide = true)]
+    Echo { address: Ipv4Addr },
+    /// Process 1 of a host.
+    #[command(hide = true)]
+    HostInit {
+        name: String,
+        /// The host's disk.
+        #[arg(long)]
+        private: Option<PathBuf>,
+    },
 }
 
 /// Parses the arguments, does what they say and gives the exit status.
@@ -55,7 +85,15 @@ pub fn run() -> ExitCode {
 fn perform(task: Task) -> Result<u8> {
     match task {
         Task::Vm { limit, command } => run_inside(limit, command),
+        Task::Test { list: true, .. } => {
+            suite::list();
+            Ok(0)
+        }
+        Task::Test { names, .. } => suite::run(&names).map(|passed| u8::from(!passed)),
+        Task::TestInside { results, names } => suite::run_inside(&results, &names).map(|()| 0),
         Task::Inside => vm::inside::run(),
+        Task::Echo { address } => probe::echo(address).map(|()| 0),
+        Task::HostInit { name, private } => init::run(&name, private.as_deref()).map(|()| 0),
     }
 }
 

@@ -4,3 +4,4 @@
 
 pub mod bed;
 pub mod cli;
+pub mod suite;

@@ -3,9 +3,15 @@
 //! Owns packages, the emulated machine, hosts in namespaces with their cables, real servers and
 //! probes. Never touches the network of the machine it runs on.
 
+pub mod client;
+pub mod host;
 pub mod kernel;
 pub mod modules;
+pub mod netns;
+pub mod network;
 pub mod packages;
+pub mod probe;
+pub mod real_server;
 pub mod signals;
 pub mod vm;
 pub mod wait;

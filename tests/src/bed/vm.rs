@@ -39,6 +39,9 @@ const QEMU_LOG: &str = "qemu.log";
 /// Lines of the console shown when a boot fails.
 const CONSOLE_TAIL: usize = 15;
 
+/// Inside, two serial ports joined by a null-modem cable.
+pub const CABLE: [&str; 2] = ["/dev/ttyS1", "/dev/ttyS2"];
+
 /// What to run inside, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -287,7 +290,7 @@ fn qemu(kernel: &Kernel, initramfs: &Path, folder: &Path) -> Result<Command> {
         "-serial",
         &format!("file:{}", folder.join(CONSOLE_LOG).display()),
     ]);
-    // ttyS1 and ttyS2 are the two ends of one null-modem cable.
+    // The second and third port, after the console: see CABLE.
     let cable = socket("cable");
     command.args([
         "-chardev",

@@ -1,0 +1,192 @@
+//! `cargo lab test`: the catalogue of cases that need more than `cargo test` has, and running them.
+//!
+//! A case runs in namespaces here, or under a kernel with IPVS: all of those share one boot. The cases
+//! themselves live in the files below; this file proves nothing by itself.
+
+mod bed;
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::bed::{modules, packages, program, repository, say, scratch, vm};
+
+/// Where a case can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In namespaces on this machine's kernel.
+    Here,
+    /// Where the kernel has IPVS, tunnels and netem: inside the emulated machine if need be.
+    Kernel,
+}
+
+/// A promise and its proof.
+pub struct Case {
+    /// States the promise: `power_off_silences_a_host`.
+    pub name: &'static str,
+    pub place: Place,
+    pub run: fn() -> Result<()>,
+}
+
+/// All cases, cheap ones first.
+fn catalogue() -> impl Iterator<Item = &'static Case> {
+    bed::CASES.iter()
+}
+
+/// The name under which the tests of `cargo test` are asked for.
+const WORKSPACE: &str = "workspace";
+/// For all cases that share one boot.
+const KERNEL_LIMIT: Duration = Duration::from_secs(1200);
+
+/// How many passed and failed, over all kinds of tests.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Score {
+    pub passed: usize,
+    pub failed: usize,
+}
+
+impl Score {
+    fn count(&mut self, passed: bool) {
+        if passed {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+/// Prints every name, one per line.
+pub fn list() {
+    println!("{WORKSPACE}");
+    for case in catalogue() {
+        println!("{}", case.name);
+    }
+}
+
+/// Runs what the names ask for (a name asks for all that contain it; none asks for everything),
+/// prints a line for each and the score last. True if nothing failed.
+pub fn run(names: &[String]) -> Result<bool> {
+    let wanted =
+        |name: &str| names.is_empty() || names.iter().any(|part| name.contains(part.as_str()));
+    let chosen: Vec<&Case> = catalogue().filter(|case| wanted(case.name)).collect();
+    ensure!(
+        wanted(WORKSPACE) || !chosen.is_empty(),
+        "no test is called {}",
+        names.join(" or ")
+    );
+    packages::ensure_programs()?;
+    let mut score = Score::default();
+    if wanted(WORKSPACE) {
+        score.add(run_workspace()?);
+    }
+    let direct = modules::kernel_has_ipvs();
+    let (here, kernel): (Vec<&Case>, Vec<&Case>) = chosen
+        .into_iter()
+        .partition(|case| direct || case.place == Place::Here);
+    score.add(run_cases(&here));
+    if !kernel.is_empty() {
+        score.add(run_in_machine(&kernel)?);
+    }
+    println!("{} passed, {} failed", score.passed, score.failed);
+    Ok(score.failed == 0)
+}
+
+/// The inner half of [`run_in_machine`]: runs cases by exact name, writes the score to `results`.
+pub fn run_inside(results: &Path, names: &[String]) -> Result<()> {
+    let chosen: Vec<&Case> = catalogue()
+        .filter(|case| names.iter().any(|name| name == case.name))
+        .collect();
+    let score = run_cases(&chosen);
+    fs::write(results, serde_json::to_vec(&score)?).context("cannot write the results")
+}
+
+fn run_cases(cases: &[&Case]) -> Score {
+    let mut score = Score::default();
+    for case in cases {
+        let started = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(case.run))
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("panicked, see above")));
+        let seconds = started.elapsed().as_secs_f64();
+        match &outcome {
+            Ok(()) => println!("test {} ... ok ({seconds:.1} s)", case.name),
+            Err(error) => println!(
+                "test {} ... FAILED ({seconds:.1} s)\n    {error:#}",
+                case.name
+            ),
+        }
+        score.count(outcome.is_ok());
+    }
+    score
+}
+
+fn run_in_machine(cases: &[&Case]) -> Result<Score> {
+    fs::create_dir_all(scratch())?;
+    let results: PathBuf = scratch().join(format!("results-{}.json", std::process::id()));
+    let program = program()?;
+    let mut argv = vec![program.display().to_string(), "test-inside".to_owned()];
+    argv.push(results.display().to_string());
+    argv.extend(cases.iter().map(|case| case.name.to_owned()));
+    let ended = vm::run(&vm::Options::command(argv, KERNEL_LIMIT));
+    let score = fs::read(&results)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let _ = fs::remove_file(&results);
+    let code = ended?;
+    score.with_context(|| format!("the kernel tests ended without a score (exit code {code})"))
+}
+
+/// Unit tests, simulations and the programs' own tests, by cargo.
+fn run_workspace() -> Result<Score> {
+    say("cargo test --workspace");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["test", "--workspace", "--no-fail-fast", "--color=never"])
+        .current_dir(repository())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut score = score_of(&text);
+    if !output.status.success() {
+        println!("{text}");
+        // A build or a crash that no summary counted is a failure all the same.
+        score.failed = score.failed.max(1);
+    }
+    println!(
+        "test {WORKSPACE} ... {} passed, {} failed",
+        score.passed, score.failed
+    );
+    Ok(score)
+}
+
+/// Adds up lines such as `test result: ok. 12 passed; 0 failed; 0 ignored; ...`.
+fn score_of(text: &str) -> Score {
+    let mut score = Score::default();
+    for line in text.lines().filter(|line| line.starts_with("test result:")) {
+        let number_before = |word: &str| -> usize {
+            let before = line
+                .split(';')
+                .find_map(|part| part.trim().strip_suffix(word));
+            before
+                .and_then(|part| part.trim().rsplit(' ').next()?.parse().ok())
+                .unwrap_or(0)
+        };
+        score.passed += number_before("passed");
+        score.failed += number_before("failed");
+    }
+    score
+}
+
+#[cfg(test)]
+mod tests;
