@@ -134,7 +134,7 @@ impl SyncDaemon {
                 SYNC_MAXLEN => daemon.max_length = attribute.u16()?,
                 MCAST_GROUP => daemon.group = Some(IpAddr::from(attribute.array::<4>()?)),
                 MCAST_GROUP6 => {
-                    daemon.group = Some(Ipv6Addr::from(attribute.array::<16>()?).into())
+                    daemon.group = Some(Ipv6Addr::from(attribute.array::<16>()?).into());
                 }
                 MCAST_PORT => daemon.port = attribute.u16()?,
                 MCAST_TTL => daemon.ttl = attribute.u8()?,

@@ -8,7 +8,8 @@ use crate::attributes::{Attribute, DecodeError};
 #[cfg(test)]
 mod tests;
 
-/// Counts since the entry was added or zeroed, and the kernel's running averages per second.
+/// Counts since the entry was added or zeroed, and running averages per second. The kernel brings all
+/// of them up to date every two seconds only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stats {
     /// Connections scheduled.

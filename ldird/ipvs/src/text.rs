@@ -41,12 +41,12 @@ fn flag_names(scheduler: &str) -> [&'static str; 3] {
     }
 }
 
-/// The scheduler flags that are on, joined by commas; empty if none is. ipvsadm forgets the third flag
+/// The scheduler flags that are on, joined by commas; `None` if none is. ipvsadm forgets the third flag
 /// of `sh` and `mh` and then saves a line that it cannot read; here it is named.
-fn scheduler_flags(service: &Service) -> String {
+fn scheduler_flags(service: &Service) -> Option<String> {
     let flags = service.flags;
     let on = [flags.sched1, flags.sched2, flags.sched3];
     let names = flag_names(&service.scheduler).into_iter().zip(on);
     let names: Vec<_> = names.filter_map(|(name, on)| on.then_some(name)).collect();
-    names.join(",")
+    (!names.is_empty()).then(|| names.join(","))
 }

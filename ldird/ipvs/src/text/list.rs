@@ -1,11 +1,9 @@
 //! `ipvsadm -L -n` and its variants: headers, columns and number units as ipvsadm 1.31 prints them.
 
-use std::fmt::Write;
-
 use super::{scheduler_flags, service_name};
 use crate::destination::{DestinationStatus, Forwarding};
 use crate::info::Info;
-use crate::service::{Netmask, ServiceId, ServiceStatus};
+use crate::service::{Netmask, Service, ServiceId, ServiceStatus};
 use crate::stats::Stats;
 
 /// What a listing shows of each real server.
@@ -36,7 +34,7 @@ pub enum Numbers {
 
 /// Prints a table, in the order given.
 pub fn list(info: &Info, table: &[ServiceStatus], columns: Columns) -> String {
-    let mut text = header(info, columns);
+    let mut text = header(*info, columns);
     for status in table {
         text.push_str(&service_line(status, columns));
         for real in &status.destinations {
@@ -46,7 +44,7 @@ pub fn list(info: &Info, table: &[ServiceStatus], columns: Columns) -> String {
     text
 }
 
-fn header(info: &Info, columns: Columns) -> String {
+fn header(info: Info, columns: Columns) -> String {
     let Info {
         version,
         connection_table_size,
@@ -84,37 +82,30 @@ fn service_line(status: &ServiceStatus, columns: Columns) -> String {
         ServiceId::Address { protocol, .. } => format!("{protocol:<4} {}", service_name(id)),
         ServiceId::Fwmark { .. } => format!("FWM  {}", service_name(id)),
     };
-    let rest = match columns {
-        Columns::Normal | Columns::Thresholds | Columns::PersistentConnections => settings(status),
-        Columns::Stats(numbers) => {
-            return format!("{name:<33}{}\n", totals(&status.stats, numbers));
+    match columns {
+        Columns::Normal | Columns::Thresholds | Columns::PersistentConnections => {
+            format!("{name} {}\n", settings(&status.service))
         }
-        Columns::Rate(numbers) => return format!("{name:<33}{}\n", rates(&status.stats, numbers)),
-    };
-    format!("{name}{rest}\n")
+        Columns::Stats(numbers) => format!("{name:<33}{}\n", totals(&status.stats, numbers)),
+        Columns::Rate(numbers) => format!("{name:<33}{}\n", rates(&status.stats, numbers)),
+    }
 }
 
-/// ` SCHED (FLAGS) persistent N mask M pe NAME ops`, each where it applies.
-fn settings(status: &ServiceStatus) -> String {
-    let service = &status.service;
-    let mut text = format!(" {}", service.scheduler);
-    let flags = scheduler_flags(service);
-    if !flags.is_empty() {
-        text += &format!(" ({flags})");
-    }
+/// `SCHED (FLAGS) persistent N mask M pe NAME ops`, each where it applies.
+fn settings(service: &Service) -> String {
+    let mut words = vec![service.scheduler.clone()];
+    words.extend(scheduler_flags(service).map(|flags| format!("({flags})")));
     if service.flags.persistent {
-        text += &format!(" persistent {}", service.timeout);
+        words.push(format!("persistent {}", service.timeout));
         if service.netmask != Netmask::host(service.id.family()) {
-            text += &format!(" mask {}", service.netmask);
+            words.push(format!("mask {}", service.netmask));
         }
-        if let Some(name) = &service.pe_name {
-            text += &format!(" pe {name}");
-        }
+        words.extend(service.pe_name.as_ref().map(|name| format!("pe {name}")));
     }
     if service.flags.one_packet {
-        text += " ops";
+        words.push("ops".to_owned());
     }
-    text
+    words.join(" ")
 }
 
 fn destination_line(real: &DestinationStatus, columns: Columns) -> String {
@@ -188,16 +179,19 @@ fn rates(stats: &Stats, numbers: Numbers) -> String {
 
 /// The first three rates of a real server are never abbreviated.
 fn real_rates(stats: &Stats, numbers: Numbers) -> String {
-    let mut text = String::new();
-    for rate in [
-        stats.connection_rate,
-        stats.in_packet_rate,
-        stats.out_packet_rate,
-    ] {
-        // Writing to a String cannot fail.
-        let _ = write!(text, " {rate:8}");
-    }
-    text + &columns_of(&[stats.in_byte_rate, stats.out_byte_rate], numbers)
+    let Stats {
+        connection_rate,
+        in_packet_rate,
+        out_packet_rate,
+        in_byte_rate,
+        out_byte_rate,
+        ..
+    } = *stats;
+    let plain = columns_of(
+        &[connection_rate, in_packet_rate, out_packet_rate],
+        Numbers::Exact,
+    );
+    plain + &columns_of(&[in_byte_rate, out_byte_rate], numbers)
 }
 
 fn columns_of(values: &[u64], numbers: Numbers) -> String {

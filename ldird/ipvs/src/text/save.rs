@@ -6,15 +6,18 @@ use crate::service::{Family, Netmask, Protocol, Service, ServiceId, ServiceStatu
 
 /// Prints the lines, in the order given. Like ipvsadm's, they hold no thresholds.
 pub fn save(table: &[ServiceStatus]) -> String {
-    let mut text = String::new();
-    for status in table {
-        let id = service_option(&status.service.id);
-        text += &format!("-A {id}{}\n", settings(&status.service));
-        for real in &status.destinations {
-            text += &format!("-a {id}{}\n", destination(&real.destination));
-        }
-    }
-    text
+    table.iter().flat_map(lines).collect()
+}
+
+fn lines(status: &ServiceStatus) -> Vec<String> {
+    let id = service_option(&status.service.id);
+    let mut lines = vec![format!("-A {id} {}\n", settings(&status.service))];
+    let reals = status
+        .destinations
+        .iter()
+        .map(|real| destination(&real.destination));
+    lines.extend(reals.map(|real| format!("-a {id} {real}\n")));
+    lines
 }
 
 /// `-t 10.0.0.1:80`, `-f 5 -6`.
@@ -44,24 +47,19 @@ fn service_option(id: &ServiceId) -> String {
 }
 
 fn settings(service: &Service) -> String {
-    let mut text = format!(" -s {}", service.scheduler);
+    let mut words = vec![format!("-s {}", service.scheduler)];
     if service.flags.persistent {
-        text += &format!(" -p {}", service.timeout);
+        words.push(format!("-p {}", service.timeout));
         if service.netmask != Netmask::host(service.id.family()) {
-            text += &format!(" -M {}", service.netmask);
+            words.push(format!("-M {}", service.netmask));
         }
-        if let Some(name) = &service.pe_name {
-            text += &format!(" --pe {name}");
-        }
+        words.extend(service.pe_name.as_ref().map(|name| format!("--pe {name}")));
     }
     if service.flags.one_packet {
-        text += " -o";
+        words.push("-o".to_owned());
     }
-    let flags = scheduler_flags(service);
-    if !flags.is_empty() {
-        text += &format!(" -b {flags}");
-    }
-    text
+    words.extend(scheduler_flags(service).map(|flags| format!("-b {flags}")));
+    words.join(" ")
 }
 
 fn destination(real: &Destination) -> String {
@@ -78,7 +76,7 @@ fn destination(real: &Destination) -> String {
         }
     };
     format!(
-        " -r {} {forwarding} -w {}{tunnel}",
+        "-r {} {forwarding} -w {}{tunnel}",
         real.address, real.weight
     )
 }

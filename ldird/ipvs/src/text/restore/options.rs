@@ -197,7 +197,7 @@ fn service(verb: Opt<'_>, options: &[Opt<'_>]) -> Result<Service, Fault> {
     Ok(service)
 }
 
-fn name<'a>(option: Opt<'a>) -> Result<&'a str, Fault> {
+fn name(option: Opt<'_>) -> Result<&str, Fault> {
     let name = option.value.unwrap_or_default();
     check_name(name).map_err(|_| option.fault(Problem::BadName))?;
     Ok(name)
