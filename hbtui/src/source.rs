@@ -1,0 +1,198 @@
+//! Status sockets: connect, follow, ask anew for ages and counters, reconnect; and finding those
+//! of ldird, which come and go with the resource group that runs it.
+//!
+//! One task per socket. It owns the connection; the copy of the state is the app's.
+
+use ha_status::{
+    Action, Hello, Reply, Request, Snapshot,
+    socket::{Client, client::ANSWER_LIMIT},
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+/// First pause before connecting again; doubled up to the longest.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_LONGEST: Duration = Duration::from_secs(1);
+
+/// How often ages and counters, which are no changes, are asked for. Each row adds
+/// [`REFRESH_PER_ROW`], so that a large table costs as little as a small one.
+const REFRESH: Duration = Duration::from_secs(1);
+const REFRESH_PER_ROW: Duration = Duration::from_millis(1);
+
+/// How long an operator waits for an action before we say that nobody knows.
+const ACTION_LIMIT: Duration = Duration::from_secs(120);
+
+/// What a socket's task tells the app.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Connected(Hello),
+    Line(Reply),
+    /// Not connected (any more), and why. Said again for each new reason only.
+    Lost(String),
+}
+
+/// An event and whose it is.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// Number of the source in the app.
+    pub(crate) source: usize,
+    pub(crate) event: Event,
+}
+
+/// The app's queue, as one source sees it.
+pub(crate) struct Feed {
+    pub(crate) source: usize,
+    pub(crate) queue: mpsc::Sender<Told>,
+}
+
+impl Feed {
+    /// False if nobody listens any more. Waits while the queue is full: a daemon that we cannot
+    /// keep up with cuts us off, and we start anew.
+    async fn tell(&self, event: Event) -> bool {
+        let source = self.source;
+        self.queue.send(Told { source, event }).await.is_ok()
+    }
+}
+
+/// Follows a socket for ever; ends when nobody listens any more. `again` makes it drop the
+/// connection and start anew.
+pub(crate) async fn follow(path: PathBuf, again: Arc<Notify>, feed: Feed) {
+    let mut pause = RETRY_FIRST;
+    loop {
+        let reason = match Client::connect(&path).await {
+            Ok(client) => {
+                pause = RETRY_FIRST;
+                if !feed.tell(Event::Connected(client.hello().clone())).await {
+                    return;
+                }
+                tokio::select! {
+                    reason = listen(client, &feed) => match reason {
+                        Some(reason) => reason,
+                        None => return,
+                    },
+                    () = again.notified() => "starting anew".to_owned(),
+                }
+            }
+            Err(error) => error.to_string(),
+        };
+        if !feed.tell(Event::Lost(reason)).await {
+            return;
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(RETRY_LONGEST);
+    }
+}
+
+/// Hands on lines until the connection fails (the reason) or nobody listens (`None`).
+async fn listen(mut client: Client, feed: &Feed) -> Option<String> {
+    if let Err(error) = client.request(&Request::Follow).await {
+        return Some(error.to_string());
+    }
+    // Each question must be answered in time: a frozen daemon keeps its connections.
+    let mut asked = true;
+    let mut due = Instant::now() + ANSWER_LIMIT;
+    loop {
+        tokio::select! {
+            line = client.next() => match line {
+                Ok(Some(reply)) => {
+                    if let Reply::Snapshot { snapshot, .. } = &reply {
+                        asked = false;
+                        due = Instant::now() + refresh(snapshot);
+                    }
+                    if !feed.tell(Event::Line(reply)).await {
+                        return None;
+                    }
+                }
+                Ok(None) => return Some("the connection ended".to_owned()),
+                Err(error) => return Some(error.to_string()),
+            },
+            () = sleep_until(due) => {
+                if asked {
+                    return Some(format!("no answer within {} s", ANSWER_LIMIT.as_secs()));
+                }
+                if let Err(error) = client.request(&Request::Snapshot).await {
+                    return Some(error.to_string());
+                }
+                asked = true;
+                due = Instant::now() + ANSWER_LIMIT;
+            }
+        }
+    }
+}
+
+fn refresh(snapshot: &Snapshot) -> Duration {
+    let rows = match snapshot {
+        Snapshot::Cluster(cluster) => cluster.groups.len(),
+        Snapshot::Director(director) => director
+            .services
+            .iter()
+            .map(|service| service.reals.len())
+            .sum(),
+    };
+    REFRESH + REFRESH_PER_ROW * u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+/// Asks once for a snapshot.
+pub(crate) async fn once(path: &Path) -> Result<(Hello, Reply), String> {
+    let answer = async {
+        let mut client = Client::connect(path)
+            .await
+            .map_err(|error| error.to_string())?;
+        let sent = client.request(&Request::Snapshot).await;
+        sent.map_err(|error| error.to_string())?;
+        let reply = client.next().await.map_err(|error| error.to_string())?;
+        let reply = reply.ok_or("the connection ended")?;
+        Ok((client.hello().clone(), reply))
+    };
+    let late = || Err(format!("no answer within {} s", ANSWER_LIMIT.as_secs()));
+    timeout(ANSWER_LIMIT, answer)
+        .await
+        .unwrap_or_else(|_| late())
+}
+
+/// Has the daemon do something, over a connection of its own. Both outcomes are for the operator.
+pub(crate) async fn act(path: &Path, action: Action) -> Result<String, String> {
+    let answer = async {
+        let mut client = Client::connect(path)
+            .await
+            .map_err(|error| error.to_string())?;
+        let sent = client.request(&Request::Act { action }).await;
+        sent.map_err(|error| error.to_string())?;
+        loop {
+            match client.next().await.map_err(|error| error.to_string())? {
+                Some(Reply::Done { text }) => return Ok(text),
+                Some(Reply::Error { text }) => return Err(text),
+                Some(_) => {}
+                None => return Err("the connection ended before an answer".to_owned()),
+            }
+        }
+    };
+    let late = || Err(format!("no answer within {} s", ACTION_LIMIT.as_secs()));
+    timeout(ACTION_LIMIT, answer)
+        .await
+        .unwrap_or_else(|_| late())
+}
+
+/// The sockets of ldird in a directory, by name.
+pub(crate) fn ldird_sockets(run: &Path) -> BTreeSet<PathBuf> {
+    let Ok(entries) = fs::read_dir(run) else {
+        return BTreeSet::new();
+    };
+    let socket = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("ldird.") && name.ends_with(".sock")
+    };
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(socket)
+        .collect()
+}

@@ -1,0 +1,191 @@
+//! Values as an operator reads them: ages, times, and all about one row.
+
+use crate::theme;
+use ha_status::{DirectorSnapshot, Fallback, Group, Link, Node, Notice, RealServer};
+
+/// `0.2 s`, `59 s`, `12 min`, `5 h`, `3 d`.
+pub(crate) fn age(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1_000;
+    match seconds {
+        0..10 => format!("{seconds}.{} s", milliseconds / 100 % 10),
+        10..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// An age in whole seconds below two minutes, for text that should not flicker.
+pub(crate) fn calm_age(milliseconds: u64) -> String {
+    match milliseconds / 1_000 {
+        seconds @ 0..120 => format!("{seconds} s"),
+        _ => age(milliseconds),
+    }
+}
+
+pub(crate) fn maybe_age(milliseconds: Option<u64>) -> String {
+    milliseconds.map_or_else(|| "never".to_owned(), age)
+}
+
+/// Time of day in UTC, `16:42:51`.
+pub(crate) fn clock(at_ms: u64) -> String {
+    let seconds = at_ms / 1_000 % 86_400;
+    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
+}
+
+/// Time of day in UTC to the millisecond.
+pub(crate) fn moment(at_ms: u64) -> String {
+    format!("{}.{:03}", clock(at_ms), at_ms % 1_000)
+}
+
+/// 1234567 as `1.2M`: at most five characters.
+pub(crate) fn count(number: u64) -> String {
+    for (unit, letter) in [(1_000_000_000, 'G'), (1_000_000, 'M'), (1_000, 'k')] {
+        if number >= unit * 100 {
+            return format!("{}{letter}", number / unit);
+        }
+        if number >= unit * 10 {
+            return format!("{}.{}{letter}", number / unit, number / (unit / 10) % 10);
+        }
+    }
+    number.to_string()
+}
+
+/// `IPaddr::10.0.0.1/24/eth0 ldirectord::web.cf`, as in haresources.
+pub(crate) fn resources(group: &Group) -> String {
+    let words: Vec<String> = group
+        .resources
+        .iter()
+        .map(|resource| {
+            let script = std::iter::once(&resource.script);
+            let words: Vec<&str> = script.chain(&resource.args).map(String::as_str).collect();
+            words.join("::")
+        })
+        .collect();
+    words.join(" ")
+}
+
+/// `lb1 running, lb2 stopped`.
+pub(crate) fn runs(group: &Group) -> String {
+    let runs: Vec<String> = group
+        .runs
+        .iter()
+        .map(|run| format!("{} {}", run.node, theme::run(run.state).1))
+        .collect();
+    runs.join(", ")
+}
+
+pub(crate) fn about_node(node: &Node, now_ms: u64) -> Vec<String> {
+    let protocol = if node.extended { "hbd" } else { "heartbeat" };
+    let haresources = match node.same_haresources {
+        Some(true) => "the same as here",
+        Some(false) => "DIFFERENT from here",
+        None => "not known",
+    };
+    vec![
+        field("status", theme::node(node.status).1),
+        field("for", &calm_age(now_ms.saturating_sub(node.since_ms))),
+        field("last heard", &maybe_age(node.heard_ms)),
+        field("dead after", &age(node.deadtime_ms)),
+        field("protocol", protocol),
+        field("generation", &node.generation.to_string()),
+        field("haresources", haresources),
+    ]
+}
+
+pub(crate) fn about_link(link: &Link) -> Vec<String> {
+    vec![
+        field("to node", &link.node),
+        field("state", theme::link(link.state).1),
+        field("last heard", &maybe_age(link.heard_ms)),
+        field("packets", &link.packets.to_string()),
+    ]
+}
+
+pub(crate) fn about_group(group: &Group) -> Vec<String> {
+    let mut lines = vec![
+        field("owner", group.owner.as_deref().unwrap_or("nobody")),
+        field("preferred", &group.preferred),
+        field("here", theme::run(group.state).1),
+        field("runs", &runs(group)),
+        field("epoch", &group.epoch.to_string()),
+        field("why", &group.reason),
+        String::new(),
+    ];
+    lines.extend(
+        group
+            .resources
+            .iter()
+            .map(|resource| format!("{} {}", resource.script, resource.args.join(" "))),
+    );
+    lines
+}
+
+pub(crate) fn about_real(real: &RealServer, now_ms: u64) -> Vec<String> {
+    let took = real
+        .took_us
+        .map_or_else(|| "not known".to_owned(), |us| format!("{us} us"));
+    vec![
+        field("health", theme::health(real.health).1),
+        field("for", &calm_age(now_ms.saturating_sub(real.since_ms))),
+        field("check", &real.check),
+        field("said", &real.message),
+        field("checked", &format!("{} ago", maybe_age(real.checked_ms))),
+        field("took", &took),
+        field(
+            "failures",
+            &format!("{} of {}", real.failures, real.failure_limit),
+        ),
+        field("forwarding", &real.forwarding),
+        field("weight", &weight(real)),
+        field("active", &real.active_connections.to_string()),
+        field("inactive", &real.inactive_connections.to_string()),
+        field("total", &real.connections.to_string()),
+    ]
+}
+
+pub(crate) fn about_fallback(fallback: &Fallback) -> Vec<String> {
+    let used = if fallback.active {
+        "yes: no real server is up"
+    } else {
+        "no"
+    };
+    vec![
+        field("forwarding", &fallback.forwarding),
+        field("used", used),
+    ]
+}
+
+pub(crate) fn about_director(director: &DirectorSnapshot) -> Vec<String> {
+    let totals = &director.totals;
+    vec![
+        field("file", &director.path),
+        field("running for", &calm_age(director.uptime_ms)),
+        field("checks", &totals.checks.to_string()),
+        field("failed", &totals.checks_failed.to_string()),
+        field("edits", &totals.edits.to_string()),
+        field("refused", &totals.edits_failed.to_string()),
+    ]
+}
+
+pub(crate) fn about_notice(notice: &Notice) -> Vec<String> {
+    vec![
+        field("at", &format!("{} UTC", moment(notice.at_ms))),
+        field("severity", theme::severity(notice.severity).1),
+        field("text", &notice.text),
+    ]
+}
+
+/// Configured weight and the one in the kernel's table: `1` if equal, else `1, table 0`.
+fn weight(real: &RealServer) -> String {
+    match real.table_weight {
+        Some(table) if table == real.weight => real.weight.to_string(),
+        Some(table) => format!("{}, table {table}", real.weight),
+        None => format!("{}, not in the table", real.weight),
+    }
+}
+
+fn field(name: &str, value: &str) -> String {
+    format!("{name:<12}{value}")
+}

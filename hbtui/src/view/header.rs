@@ -1,0 +1,130 @@
+//! The lines above and below the panels: who we look at, whether they answer, and what keys do.
+
+use super::View;
+use crate::{
+    app::{Connection, Kind, Source},
+    keys, text,
+    theme::{self, Tone},
+};
+use ha_status::ClusterPhase;
+use ratatui::text::{Line, Span};
+
+/// Lost sources that get a line each; beyond them, a count.
+const LOST_MAX: usize = 3;
+
+/// The title, one line for all sources that answer, one for each that does not.
+pub(super) fn lines(view: View<'_>, width: u16) -> Vec<Line<'_>> {
+    let mut lines = vec![title(view, width)];
+    let live: Vec<&Source> = view
+        .app
+        .sources
+        .iter()
+        .filter(|source| source.is_live())
+        .collect();
+    if !live.is_empty() {
+        let mut line = Line::default();
+        for source in live {
+            let text = format!(
+                "{} {}: live  ",
+                view.theme.symbol(Tone::Good),
+                source.label()
+            );
+            line.push_span(Span::styled(text, view.theme.tone(Tone::Good)));
+        }
+        lines.push(line);
+    }
+    let mut lost = view.app.sources.iter().filter(|source| !source.is_live());
+    lines.extend(
+        lost.by_ref()
+            .take(LOST_MAX)
+            .map(|source| lost_line(view, source)),
+    );
+    let more = lost.count();
+    if more > 0 {
+        let text = format!("and {more} more that do not answer");
+        lines.push(Line::styled(text, view.theme.tone(Tone::Bad)));
+    }
+    lines
+}
+
+/// What became of the last action, else the keys.
+pub(super) fn footer(view: View<'_>, width: u16) -> Line<'_> {
+    if let Some(remark) = &view.app.message {
+        let (tone, word) = theme::severity(remark.severity);
+        let symbol = view.theme.symbol(tone);
+        return Line::styled(
+            format!("{symbol} {word}: {}", remark.text),
+            view.theme.tone(tone),
+        );
+    }
+    let mut line = Line::default();
+    let shown = keys::BINDINGS
+        .iter()
+        .filter(|binding| !binding.hint.is_empty())
+        .filter(|binding| !(view.app.read_only && binding.command.acts()));
+    for binding in shown {
+        let key = binding.shown.split(' ').next().unwrap_or(binding.shown);
+        let hint = format!(" {}  ", binding.hint);
+        if line.width() + key.len() + hint.len() > usize::from(width) {
+            break;
+        }
+        line.push_span(Span::styled(key, view.theme.focus()));
+        line.push_span(Span::styled(hint, view.theme.faint()));
+    }
+    line
+}
+
+/// `hbtui  lb1: running  ● lb1 active  ● lb2 active      read-only  16:42:51 UTC`
+fn title(view: View<'_>, width: u16) -> Line<'_> {
+    let mut line = Line::default();
+    line.push_span(Span::styled("hbtui", view.theme.focus()));
+    if let Some((_, cluster)) = view.app.cluster() {
+        let phase = match cluster.phase {
+            ClusterPhase::Starting => "starting",
+            ClusterPhase::Running => "running",
+            ClusterPhase::Stopping => "stopping",
+        };
+        line.push_span(Span::raw(format!("  on {}, {phase}:", cluster.node)));
+        for node in &cluster.nodes {
+            let (tone, word) = theme::node(node.status);
+            let text = format!("  {} {} {word}", view.theme.symbol(tone), node.name);
+            line.push_span(Span::styled(text, view.theme.tone(tone)));
+        }
+    }
+    let read_only = if view.app.read_only {
+        "read-only  "
+    } else {
+        ""
+    };
+    let clock = format!("{read_only}{} UTC", text::clock(view.app.now_ms));
+    let room = usize::from(width).saturating_sub(clock.len() + 1);
+    while line.width() > room && line.spans.len() > 1 {
+        line.spans.pop();
+    }
+    let gap = usize::from(width).saturating_sub(line.width() + clock.len());
+    line.push_span(Span::raw(" ".repeat(gap)));
+    line.push_span(Span::styled(clock, view.theme.strong()));
+    line
+}
+
+fn lost_line<'a>(view: View, source: &'a Source) -> Line<'a> {
+    let (tone, state) = match &source.connection {
+        Connection::Lost { reason } => (Tone::Bad, format!("not answering: {reason}")),
+        Connection::Connecting | Connection::Live => (Tone::Warn, "connecting".to_owned()),
+    };
+    let seen = match source.seen_ms {
+        Some(seen_ms) => {
+            let age = text::calm_age(view.app.now_ms.saturating_sub(seen_ms));
+            format!("last seen {age} ago")
+        }
+        None => "never seen".to_owned(),
+    };
+    let who = match source.kind {
+        Kind::Hbd => "hbd".to_owned(),
+        Kind::Ldird => source.label(),
+    };
+    let path = source.path.display();
+    let symbol = view.theme.symbol(tone);
+    let text = format!("{symbol} {who}: {seen}, retrying: {path} {state}");
+    Line::styled(text, view.theme.tone(tone))
+}
