@@ -100,7 +100,7 @@ fn perform(task: Task) -> Result<u8> {
 fn run_inside(limit: u64, command: Vec<String>) -> Result<u8> {
     let shell = command.is_empty();
     let argv = if shell {
-        vec!["bash".to_owned()]
+        vec!["bash".to_owned(), "--norc".to_owned()]
     } else {
         command
     };

@@ -47,6 +47,26 @@ pub fn alone() -> anyhow::Result<fs::File> {
     Ok(file)
 }
 
+/// Removes folders called `prefix`, a process number and `-...` whose process is gone.
+fn remove_leftovers(shared: &Path, prefix: &str) {
+    for entry in fs::read_dir(shared)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+    {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(prefix)?.split('-').next());
+        let Some(owner) = owner.and_then(|owner| owner.parse::<u32>().ok()) else {
+            continue;
+        };
+        if !Path::new(&format!("/proc/{owner}")).exists() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// One line of progress for the person who waits, apart from the results on standard output.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "lab: {line}");

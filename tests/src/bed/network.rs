@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -28,7 +28,7 @@ static NETWORKS: AtomicU32 = AtomicU32::new(0);
 impl Network {
     /// An empty network. Also removes what lab runs that were killed left on disk.
     pub fn new() -> Result<Arc<Self>> {
-        remove_leftovers();
+        super::remove_leftovers(&hosts_folder(), "");
         let number = NETWORKS.fetch_add(1, Ordering::Relaxed);
         let folder = hosts_folder().join(format!("{}-{number}", std::process::id()));
         fs::create_dir_all(&folder)
@@ -160,22 +160,4 @@ impl Plan {
 
 fn hosts_folder() -> PathBuf {
     artefacts().join("hosts")
-}
-
-/// Folders carry the number of the process that made them; a dead one needs them no more.
-fn remove_leftovers() {
-    for entry in fs::read_dir(hosts_folder())
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-    {
-        let name = entry.file_name();
-        let owner = name
-            .to_str()
-            .and_then(|name| name.split('-').next())
-            .unwrap_or_default();
-        if !Path::new("/proc").join(owner).exists() {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }

@@ -121,6 +121,8 @@ impl RealServer {
 
     fn start_service(&self, service: Service) -> Result<()> {
         let mut running = self.lock();
+        // What died with the host's power is not running.
+        running.retain_mut(|(_, child)| matches!(child.try_wait(), Ok(None)));
         if running.iter().any(|(known, _)| *known == service) {
             return Ok(());
         }

@@ -121,7 +121,7 @@ impl Machine {
             "booting Linux {} in an emulated machine",
             kernel.version
         ));
-        let folder = tempfile::Builder::new().prefix("lab-vm-").tempdir()?;
+        let folder = boot_folder()?;
         let program = super::program()?;
         let initramfs = folder.path().join("initramfs");
         fs::write(&initramfs, initramfs::build(kernel, &scratch(), &program)?)?;
@@ -253,6 +253,20 @@ impl Drop for Machine {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A folder that vanishes with the machine; those of lab runs that were killed vanish now.
+///
+/// Not below `target`: the path of a socket may have 107 bytes only.
+fn boot_folder() -> Result<tempfile::TempDir> {
+    const PREFIX: &str = "lab-vm-";
+    let shared = std::env::temp_dir();
+    super::remove_leftovers(&shared, PREFIX);
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir_in(shared)
+        .context("no folder for the machine")
 }
 
 fn qemu(kernel: &Kernel, initramfs: &Path, folder: &Path) -> Result<Command> {
