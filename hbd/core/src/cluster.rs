@@ -1,45 +1,332 @@
-//! The top machine: routes every input to membership, links, ownership and commands, and gathers
+//! The top machine: routes every input to membership, links, groups and commands, and gathers
 //! their outputs. The only type a shell needs.
+//!
+//! Every `handle` runs the same four steps: notice a stall of our own, take the input, let timers
+//! run out, settle (decide about every group that may be affected), and speak if there is news.
+//! `hearing` takes messages in, `speaking` builds what is sent, `groups` carries out decisions,
+//! `commands` and `shutdown` follow what operators asked for, `snapshot` shows it all.
 
-use crate::config::Config;
-use crate::input::Input;
-use crate::output::Output;
-use ha_status::ClusterSnapshot;
-use std::time::Instant;
+mod commands;
+mod groups;
+mod hearing;
+mod shutdown;
+mod snapshot;
+mod speaking;
+
+use crate::config::{Config, GroupId};
+use crate::extension::{Codec, Life};
+use crate::input::{Command, Failure, Input};
+use crate::links::Links;
+use crate::membership::{Death, Membership};
+use crate::messages::Voice;
+use crate::output::{Notice, Output};
+use crate::ownership::Phase;
+use crate::pace::Pace;
+use crate::random::Random;
+use crate::roster::{NodeId, Roster};
+use crate::takeover::Event;
+use crate::wire::Reject;
+use commands::Pending;
+use groups::Group;
+use ha_status::{ClusterSnapshot, Counters};
+use shutdown::Shutdown;
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
 
 /// One node of a cluster. Feed it with [`Cluster::handle`], drain [`Cluster::poll`] to `None`,
 /// then wait for the next input or [`Cluster::deadline`], whichever comes first.
 #[derive(Debug)]
 pub struct Cluster {
-    _config: Config,
+    config: Config,
+    roster: Roster,
+    codec: Codec,
+    random: Random,
+    membership: Membership,
+    links: Links,
+    voice: Voice,
+    pace: Pace,
+    /// By [`GroupId`].
+    groups: Vec<Group>,
+    commands: Vec<Pending>,
+    shutdown: Option<Shutdown>,
+    /// Up to now this node was `up`; since then it is `active`.
+    active: bool,
+    /// When the local status last changed.
+    since: Instant,
+    /// Stalls survived: with the generation it names this life.
+    wakes: u64,
+    /// When this node last noticed a stall of its own, or started.
+    woke: Instant,
+    /// Old peers that were sent `starting`.
+    greeted: BTreeSet<NodeId>,
+    /// Names that are not configured here and were reported.
+    strangers: BTreeSet<String>,
+    counters: Counters,
+    queue: VecDeque<Output>,
+    /// What [`Cluster::deadline`] said after the last input.
+    announced: Option<Instant>,
+    started: Instant,
+    revision: u64,
+    exited: bool,
 }
 
 impl Cluster {
     /// Starts: the first outputs (probes, the first status message) are ready to be polled.
-    pub fn new(config: Config, _now: Instant) -> Self {
-        Self { _config: config }
+    ///
+    /// # Panics
+    /// If the local node is not among the nodes, or there are more than
+    /// [`crate::config::MAX_GROUPS`] groups, or two of one name: the shell checks both.
+    pub fn new(config: Config, now: Instant) -> Self {
+        let roster = Roster::new(&config);
+        let mut random = Random::new(config.seed);
+        let links = u16::try_from(config.links.len()).unwrap_or(u16::MAX);
+        let mut cluster = Self {
+            codec: Codec::new(&config),
+            membership: Membership::new(&config, &roster, &mut random, now),
+            links: Links::new(roster.peers(), links),
+            voice: Voice::new(&config, &roster),
+            pace: Pace::new(config.keepalive, now),
+            groups: Group::all(&config, &roster),
+            commands: Vec::new(),
+            shutdown: None,
+            active: false,
+            since: now,
+            wakes: 0,
+            woke: now,
+            greeted: BTreeSet::new(),
+            strangers: BTreeSet::new(),
+            counters: Counters::default(),
+            queue: VecDeque::new(),
+            announced: None,
+            started: now,
+            revision: 0,
+            exited: false,
+            config,
+            roster,
+            random,
+        };
+        cluster.say_first(now);
+        for group in cluster.group_ids() {
+            cluster.queue.push_back(Output::Probe(group));
+        }
+        cluster.settle(now);
+        cluster.speak(now);
+        cluster.announced = cluster.next_deadline();
+        cluster
     }
 
     /// The only way in. Never call it while `poll` still has output.
-    pub fn handle(&mut self, _input: Input, _now: Instant) {}
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        if self.exited {
+            return;
+        }
+        self.notice_stall(now);
+        self.take(input, now);
+        self.run_out(now);
+        self.settle(now);
+        self.speak(now);
+        self.announced = self.next_deadline();
+    }
 
     /// The next thing to do; drain to `None` after every `handle`.
     pub fn poll(&mut self) -> Option<Output> {
-        None
+        self.queue.pop_front()
     }
 
     /// When `handle(Input::Tick, _)` is due at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        None
+        self.announced
     }
 
     /// Grows whenever the non-volatile part of the snapshot may have changed.
     pub fn revision(&self) -> u64 {
-        0
+        self.revision
     }
 
     /// The whole visible state. `recent` is empty: notices belong to the shell.
-    pub fn snapshot(&self, _now: Instant) -> Option<ClusterSnapshot> {
-        None
+    pub fn snapshot(&self, now: Instant) -> Option<ClusterSnapshot> {
+        Some(self.view(now))
+    }
+
+    fn take(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Tick => {}
+            Input::Received(received) => self.hear(received.link, &received.message, now),
+            Input::Rejected { reason, .. } => self.count_reject(reason),
+            // What a link can carry shows in who is heard over it.
+            Input::LinkWrite { .. } => {}
+            Input::Probed { group, activity } => {
+                self.run_event(group, Event::Probed(activity), now);
+            }
+            Input::Started { group, result } => self.started(group, result, now),
+            Input::Stopped { group, result } => self.stopped(group, result, now),
+            Input::Command { id, command } => match command {
+                Command::Standby(set) => self.standby(id, set, now),
+                Command::Takeover(set) => self.takeover(id, set, now),
+                Command::Shutdown => self.begin_shutdown(id, now),
+            },
+            Input::Load(load) => self.voice.set_load(&load),
+            Input::WallClock(milliseconds) => self.voice.set_wall_clock(now, milliseconds),
+        }
+    }
+
+    fn started(&mut self, group: GroupId, result: Result<(), Failure>, now: Instant) {
+        let event = match &result {
+            Ok(()) => Event::Started,
+            Err(failure) if failure.still_held => Event::StartFailedHeld,
+            Err(_) => Event::StartFailed,
+        };
+        self.result(group, event, result.err(), now);
+    }
+
+    fn stopped(&mut self, group: GroupId, result: Result<(), Failure>, now: Instant) {
+        let event = match &result {
+            Ok(()) => Event::Stopped,
+            Err(_) => Event::StopFailed,
+        };
+        self.result(group, event, result.err(), now);
+    }
+
+    /// If this call comes much later than announced, this node (or its machine) stood still: its
+    /// view of the others is old, and what it promised may have been overruled.
+    fn notice_stall(&mut self, now: Instant) {
+        let late = self.announced.map_or(Duration::ZERO, |announced| {
+            now.saturating_duration_since(announced)
+        });
+        if late <= self.config.keepalive.max(self.config.deadtime / 8) {
+            return;
+        }
+        self.wakes = self.wakes.saturating_add(1);
+        self.woke = now;
+        self.membership.stalled(late, now);
+        self.links.stalled(late);
+        self.notice(Notice::LocalStall { late });
+        self.news();
+        self.touch_all();
+    }
+
+    /// Everything whose time has come.
+    fn run_out(&mut self, now: Instant) {
+        for Death { node, silent } in self.membership.expire(now) {
+            let name = self.roster.name(node).clone();
+            self.voice.forget(name.as_str());
+            self.greeted.remove(&node);
+            self.notice(Notice::NodeDead { node: name, silent });
+            self.news();
+            self.touch_all();
+        }
+        let membership = &self.membership;
+        for (node, link) in self.links.expire(|node| membership.dead_after(node), now) {
+            let node = self.roster.name(node).clone();
+            self.notice(Notice::LinkDead { node, link });
+            self.changed();
+        }
+        for group in self.group_ids() {
+            if self.group(group).runner.due(now) {
+                self.run_event(group, Event::Due, now);
+            }
+        }
+    }
+
+    /// Draws all conclusions from the present state.
+    fn settle(&mut self, now: Instant) {
+        if !self.active && self.membership.accounted() && self.shutdown.is_none() {
+            self.become_active(now);
+        }
+        self.greet_old_peers(now);
+        self.evaluate(now);
+        self.finish_commands(now);
+        self.finish_shutdown(now);
+    }
+
+    fn become_active(&mut self, now: Instant) {
+        self.active = true;
+        self.since = now;
+        self.membership.joined();
+        self.notice(Notice::LocalStatus("active"));
+        self.news();
+        self.touch_all();
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        if self.exited {
+            return None;
+        }
+        let membership = &self.membership;
+        let groups = self.groups.iter().filter_map(|g| g.runner.deadline());
+        let commands = self.commands.iter().map(|pending| pending.until);
+        let deadlines = [
+            Some(self.pace.deadline()),
+            membership.deadline(),
+            self.links.deadline(|node| membership.dead_after(node)),
+            groups.min(),
+            commands.min(),
+            self.shutdown.as_ref().and_then(Shutdown::deadline),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    fn phase(&self) -> Phase {
+        match (&self.shutdown, self.active) {
+            (Some(_), _) => Phase::Leaving,
+            (None, true) => Phase::Active,
+            (None, false) => Phase::Joining,
+        }
+    }
+
+    fn life(&self) -> Life {
+        Life {
+            generation: self.config.generation,
+            wakes: self.wakes,
+        }
+    }
+
+    fn group_ids(&self) -> impl Iterator<Item = GroupId> + use<> {
+        (0..u16::try_from(self.groups.len()).unwrap_or(u16::MAX)).map(GroupId)
+    }
+
+    fn group(&self, id: GroupId) -> &Group {
+        &self.groups[usize::from(id.0)]
+    }
+
+    fn group_mut(&mut self, id: GroupId) -> &mut Group {
+        &mut self.groups[usize::from(id.0)]
+    }
+
+    fn is_group(&self, id: GroupId) -> bool {
+        usize::from(id.0) < self.groups.len()
+    }
+
+    /// Every group must be looked at again.
+    fn touch_all(&mut self) {
+        for group in &mut self.groups {
+            group.dirty = true;
+        }
+    }
+
+    /// Our report has changed: the others hear it at once.
+    fn news(&mut self) {
+        self.pace.news();
+        self.changed();
+    }
+
+    /// The snapshot may have changed.
+    fn changed(&mut self) {
+        self.revision = self.revision.saturating_add(1);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.queue.push_back(Output::Notice(notice));
+    }
+
+    fn count_reject(&mut self, reason: Reject) {
+        let counter = match reason {
+            Reject::BadFrame => &mut self.counters.rejected_frame,
+            Reject::BadDigest => &mut self.counters.rejected_digest,
+            Reject::UnknownKey => &mut self.counters.rejected_key,
+            Reject::TooLong => &mut self.counters.rejected_length,
+            Reject::Malformed => &mut self.counters.rejected_malformed,
+        };
+        *counter = counter.saturating_add(1);
     }
 }

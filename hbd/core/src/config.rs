@@ -38,6 +38,9 @@ pub struct LinkId(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u16);
 
+/// The most groups a cluster can have: one status message reports them all.
+pub const MAX_GROUPS: usize = 1000;
+
 /// Everything fixed for one life of the daemon.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -56,7 +59,7 @@ pub struct Config {
     /// Deadtime while the cluster is starting; ≥ deadtime.
     pub initdead: Duration,
     pub failback: Failback,
-    /// In the order of haresources.
+    /// In the order of haresources; at most [`MAX_GROUPS`], names unique.
     pub groups: Vec<GroupConfig>,
     /// Hex digest of the normalised haresources, sent to peers so that differences are noticed.
     pub haresources_digest: String,

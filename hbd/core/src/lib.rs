@@ -6,9 +6,18 @@
 
 pub mod cluster;
 pub mod config;
+mod extension;
 pub mod input;
+mod links;
+mod membership;
+mod messages;
 pub mod output;
+pub mod ownership;
+mod pace;
+mod random;
+pub mod roster;
 pub mod sequence;
+pub mod takeover;
 pub mod wire;
 
 pub use cluster::Cluster;

@@ -1,0 +1,363 @@
+//! Messages in: who sent it, is it new, and what does it say (Heartbeat specification 5.5).
+
+use super::Cluster;
+use crate::config::LinkId;
+use crate::extension::Report;
+use crate::messages::{self, Header, Kind};
+use crate::output::Notice;
+use crate::roster::NodeId;
+use crate::sequence::{Accepted, Arrival, Order, Rejoin, Verdict};
+use crate::wire::Message;
+use ha_status::NodeStatus;
+use std::time::{Duration, Instant};
+
+/// So many names of strangers are remembered and reported; further ones are only dropped.
+const MAX_STRANGERS: usize = 16;
+
+/// The old daemon holds a status of so many bytes.
+const MAX_WORD: usize = 31;
+
+impl Cluster {
+    pub(super) fn hear(&mut self, link: LinkId, message: &Message, now: Instant) {
+        self.counters.packets_in = self.counters.packets_in.saturating_add(1);
+        let Some(header) = Header::read(message) else {
+            self.counters.rejected_malformed = self.counters.rejected_malformed.saturating_add(1);
+            return;
+        };
+        // What we sent ourselves comes back over broadcast media.
+        if header.source == self.config.local.as_str() {
+            return;
+        }
+        let Some(node) = self.roster.find(header.source) else {
+            self.meet_stranger(header.source);
+            return;
+        };
+        let Some(peer) = self.membership.peer_mut(node) else {
+            return;
+        };
+        if header.uuid.is_some() {
+            peer.uuid = header.uuid;
+        }
+        match header.seq {
+            None => {
+                self.hear_link(node, link, now);
+                if messages::addressed_to(message, &self.config) || header.kind == Kind::NakRexmit {
+                    self.hear_unsequenced(node, header.kind, message, now);
+                }
+            }
+            Some(seq) => self.hear_sequenced(node, link, header, seq, message, now),
+        }
+    }
+
+    fn meet_stranger(&mut self, name: &str) {
+        let new = !self.strangers.contains(name);
+        if new && self.strangers.len() < MAX_STRANGERS {
+            self.strangers.insert(name.to_owned());
+            let name = name.to_owned();
+            self.notice(Notice::UnknownNode { name });
+        }
+    }
+
+    fn hear_link(&mut self, node: NodeId, link: LinkId, now: Instant) {
+        if self.links.heard(node, link, now) {
+            let node = self.roster.name(node).clone();
+            self.notice(Notice::LinkUp { node, link });
+            self.changed();
+        }
+    }
+
+    fn hear_unsequenced(&mut self, node: NodeId, kind: Kind, message: &Message, now: Instant) {
+        let name = self.roster.name(node).clone();
+        match kind {
+            Kind::Ack => {
+                if let Some(seq) = message.hex("ackseq") {
+                    self.voice.acknowledge(name.as_str(), seq);
+                }
+            }
+            Kind::Rexmit => {
+                let (first, last) = (message.decimal("firstseq"), message.decimal("lastseq"));
+                let range = first.zip(last).filter(|(first, last)| first <= last);
+                let Some(range) = range else { return };
+                let uuid = self.membership.peer(node).and_then(|peer| peer.uuid);
+                for message in self.voice.resend(name.as_str(), uuid, range, now) {
+                    self.pass_on(message);
+                }
+            }
+            Kind::NakRexmit => {
+                let seq = message.hex("firstseq");
+                let peer = self.membership.peer_mut(node);
+                if let Some((seq, peer)) = seq.zip(peer)
+                    && peer.receiver.give_up(seq)
+                {
+                    self.notice(Notice::PacketsGone { node: name, seq });
+                }
+            }
+            Kind::Status | Kind::Starting | Kind::Shutdone | Kind::Reqnodes | Kind::Other => {}
+        }
+    }
+
+    fn hear_sequenced(
+        &mut self,
+        node: NodeId,
+        link: LinkId,
+        header: Header<'_>,
+        seq: u64,
+        message: &Message,
+        now: Instant,
+    ) {
+        let random = self.random.next();
+        let Some(peer) = self.membership.peer_mut(node) else {
+            return;
+        };
+        let arrival = Arrival {
+            generation: header.generation,
+            seq,
+            is_status: header.kind == Kind::Status,
+            sender_is_dead: peer.status == NodeStatus::Dead,
+        };
+        match peer.receiver.receive(arrival, random, now) {
+            Verdict::Accept(accepted) => {
+                self.hear_link(node, link, now);
+                self.account(node, accepted, now);
+                self.dispatch(node, header.kind, accepted, message, now);
+            }
+            Verdict::Duplicate | Verdict::Old => {
+                self.counters.duplicates = self.counters.duplicates.saturating_add(1);
+                self.hear_link(node, link, now);
+            }
+            Verdict::Stale | Verdict::Premature { .. } => {}
+            Verdict::Replay { got, current } => {
+                self.counters.replays = self.counters.replays.saturating_add(1);
+                self.report_replay(node, got, current);
+            }
+        }
+    }
+
+    /// Once per life of the peer: a stuck or hostile sender must not fill the log.
+    fn report_replay(&mut self, node: NodeId, generation: u64, current: u64) {
+        let Some(peer) = self.membership.peer_mut(node) else {
+            return;
+        };
+        if std::mem::replace(&mut peer.replay_reported, true) {
+            return;
+        }
+        let node = self.roster.name(node).clone();
+        self.notice(Notice::Replay {
+            node,
+            generation,
+            current,
+        });
+    }
+
+    /// Acknowledges, and reports what got lost.
+    fn account(&mut self, node: NodeId, accepted: Accepted, now: Instant) {
+        let name = self.roster.name(node).clone();
+        if let Some(seq) = accepted.ack {
+            self.send(messages::ack(name.as_str(), seq), Some(node), now);
+        }
+        match accepted.order {
+            Order::Next => {}
+            Order::Gap { first, last } | Order::LostMany { first, last } => {
+                let count = last.saturating_sub(first).saturating_add(1);
+                self.counters.lost = self.counters.lost.saturating_add(count);
+                self.notice(Notice::PacketsLost {
+                    node: name,
+                    count,
+                    from: first,
+                    to: last,
+                });
+            }
+            Order::Recovered { missing: 0 } => {
+                self.notice(Notice::PacketsRecovered { node: name });
+            }
+            Order::Recovered { .. } => {}
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        node: NodeId,
+        kind: Kind,
+        accepted: Accepted,
+        message: &Message,
+        now: Instant,
+    ) {
+        match kind {
+            Kind::Status if accepted.outdated_status => {}
+            Kind::Status => self.hear_status(node, accepted.rejoin, message, now),
+            Kind::Shutdone => self.hear_shutdone(node, now),
+            Kind::Starting => {
+                let old = self.membership.peer(node).is_some_and(|p| !p.extended);
+                if old && self.shutdown.is_none() {
+                    self.send(messages::resource(self.held()), None, now);
+                }
+            }
+            Kind::Reqnodes => {
+                if messages::addressed_to(message, &self.config) {
+                    let name = self.roster.name(node).clone();
+                    let answer = messages::repnodes(name.as_str(), &self.roster);
+                    self.send(answer, Some(node), now);
+                }
+            }
+            Kind::Ack | Kind::Rexmit | Kind::NakRexmit | Kind::Other => {}
+        }
+    }
+
+    fn hear_status(
+        &mut self,
+        node: NodeId,
+        rejoin: Option<Rejoin>,
+        message: &Message,
+        now: Instant,
+    ) {
+        let Some(peer) = self.membership.peer(node) else {
+            return;
+        };
+        // It said goodbye in this life; what it still sends is the tail of its shutdown.
+        if peer.status == NodeStatus::Left && rejoin.is_none() {
+            return;
+        }
+        let life = peer.life();
+        self.rejoin(node, rejoin);
+        let interval = self.membership.heard(node, message.hex("dt"), now);
+        if rejoin.is_none() {
+            self.judge_interval(node, interval);
+        }
+        self.hear_word(node, message.text("st").unwrap_or("up"), now);
+        self.hear_extension(node, message, now);
+        let peer = self.membership.peer(node);
+        if peer.and_then(crate::membership::Peer::life) != life {
+            self.news();
+            self.touch_all();
+        }
+    }
+
+    fn rejoin(&mut self, node: NodeId, rejoin: Option<Rejoin>) {
+        let name = self.roster.name(node).clone();
+        match rejoin {
+            None | Some(Rejoin::First) => {}
+            Some(Rejoin::Restart { .. }) => {
+                self.voice.forget(name.as_str());
+                self.greeted.remove(&node);
+                if let Some(peer) = self.membership.peer_mut(node) {
+                    peer.begin_life();
+                }
+                self.notice(Notice::NodeRestarted { node: name });
+            }
+            Some(Rejoin::Healed) => {
+                self.notice(Notice::NodeReturned { node: name });
+                self.announce_running();
+            }
+        }
+    }
+
+    fn judge_interval(&mut self, node: NodeId, interval: Option<Duration>) {
+        let Some(interval) = interval.filter(|time| *time > self.config.warntime) else {
+            return;
+        };
+        self.counters.late = self.counters.late.saturating_add(1);
+        let node = self.roster.name(node).clone();
+        self.notice(Notice::LateHeartbeat { node, interval });
+    }
+
+    fn hear_word(&mut self, node: NodeId, word: &str, now: Instant) {
+        let Some(peer) = self.membership.peer_mut(node) else {
+            return;
+        };
+        let word: String = word
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(MAX_WORD)
+            .collect();
+        let status = if word.eq_ignore_ascii_case("active") {
+            NodeStatus::Active
+        } else {
+            NodeStatus::Up
+        };
+        let changed = peer.become_status(status, now);
+        if peer.word.eq_ignore_ascii_case(&word) {
+            return;
+        }
+        peer.word.clone_from(&word);
+        self.notice(Notice::NodeStatus {
+            node: self.roster.name(node).clone(),
+            status: word,
+        });
+        self.changed();
+        if changed {
+            self.touch_all();
+        }
+    }
+
+    fn hear_extension(&mut self, node: NodeId, message: &Message, now: Instant) {
+        let extended = message.decimal("hbx").is_some_and(|number| number > 0);
+        let report = if extended {
+            self.codec.read(message, &self.roster)
+        } else {
+            None
+        };
+        let Some(peer) = self.membership.peer_mut(node) else {
+            return;
+        };
+        if std::mem::replace(&mut peer.extended, extended) != extended {
+            self.touch_all();
+            self.changed();
+        }
+        match (extended, report) {
+            (true, Some(report)) => self.hear_report(node, report, now),
+            // Sent again, or not understood: a heartbeat and no more.
+            (true, None) => {}
+            (false, _) => self.meet_old_peer(node),
+        }
+    }
+
+    fn meet_old_peer(&mut self, node: NodeId) {
+        let Some(peer) = self.membership.peer_mut(node) else {
+            return;
+        };
+        peer.report = None;
+        if !std::mem::replace(&mut peer.old_reported, true) {
+            let node = self.roster.name(node).clone();
+            self.notice(Notice::OldPeer { node });
+            self.touch_all();
+        }
+    }
+
+    fn hear_report(&mut self, node: NodeId, report: Report, now: Instant) {
+        let Some(peer) = self.membership.peer_mut(node) else {
+            return;
+        };
+        if peer.report.as_ref() == Some(&report) {
+            return;
+        }
+        let differs = report.digest != self.config.haresources_digest;
+        let before = peer.report.replace(report);
+        let said_before = before
+            .as_ref()
+            .is_some_and(|old| old.digest != self.config.haresources_digest);
+        if differs && !said_before {
+            let node = self.roster.name(node).clone();
+            self.notice(Notice::HaresourcesDiffer { node });
+        }
+        self.membership.vouch(self.roster.local(), self.life());
+        self.changed();
+        self.learn(node, before.as_ref(), now);
+    }
+
+    fn hear_shutdone(&mut self, node: NodeId, now: Instant) {
+        let Some(peer) = self.membership.peer_mut(node) else {
+            return;
+        };
+        if !peer.become_status(NodeStatus::Left, now) {
+            return;
+        }
+        peer.report = None;
+        peer.word = "left".to_owned();
+        peer.receiver.forget_missing();
+        let name = self.roster.name(node).clone();
+        self.voice.forget(name.as_str());
+        self.notice(Notice::NodeLeft { node: name });
+        self.news();
+        self.touch_all();
+    }
+}

@@ -1,0 +1,221 @@
+//! The whole visible state as plain data, with the reasons in words.
+
+use super::Cluster;
+use super::groups::{Fate, Group};
+use crate::config::{GroupConfig, GroupId};
+use crate::ownership::{Blocker, Cause, Why};
+use crate::roster::NodeId;
+use ha_status::{
+    ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, Resource, RunState,
+};
+use std::time::{Duration, Instant};
+
+impl Cluster {
+    pub(super) fn view(&self, now: Instant) -> ClusterSnapshot {
+        let peers_extended = || {
+            let mut living = self.membership.peers().filter(|(_, peer)| peer.lives());
+            living.all(|(_, peer)| peer.extended)
+        };
+        ClusterSnapshot {
+            node: self.config.local.to_string(),
+            at_ms: self.voice.wall_clock(now),
+            uptime_ms: milliseconds(now.saturating_duration_since(self.started)),
+            phase: match (&self.shutdown, self.active) {
+                (Some(_), _) => ClusterPhase::Stopping,
+                (None, true) => ClusterPhase::Running,
+                (None, false) => ClusterPhase::Starting,
+            },
+            extended: peers_extended(),
+            auto_failback: self.config.failback.as_str().to_owned(),
+            keepalive_ms: milliseconds(self.config.keepalive),
+            deadtime_ms: milliseconds(self.config.deadtime),
+            nodes: self.node_rows(now),
+            links: self.link_rows(now),
+            groups: self.group_rows(),
+            counters: self.counters.clone(),
+            recent: Vec::new(),
+        }
+    }
+
+    fn node_rows(&self, now: Instant) -> Vec<Node> {
+        let since_ms = |since: Instant| {
+            let ago = now.saturating_duration_since(since);
+            self.voice.wall_clock(now).saturating_sub(milliseconds(ago))
+        };
+        let row = |id: &NodeId| {
+            let name = self.roster.name(*id).to_string();
+            let Some(peer) = self.membership.peer(*id) else {
+                return Node {
+                    name,
+                    local: true,
+                    kind: NodeKind::Normal,
+                    status: if self.active {
+                        NodeStatus::Active
+                    } else {
+                        NodeStatus::Up
+                    },
+                    extended: true,
+                    generation: self.config.generation,
+                    heard_ms: Some(0),
+                    deadtime_ms: milliseconds(self.config.deadtime),
+                    since_ms: since_ms(self.since),
+                    same_haresources: Some(true),
+                };
+            };
+            let digest = &self.config.haresources_digest;
+            Node {
+                name,
+                local: false,
+                kind: NodeKind::Normal,
+                status: peer.status,
+                extended: peer.extended,
+                generation: peer.receiver.generation(),
+                heard_ms: peer.heard.map(|at| age(at, now)),
+                deadtime_ms: milliseconds(self.membership.dead_after(*id)),
+                since_ms: since_ms(peer.since),
+                same_haresources: peer.report.as_ref().map(|r| r.digest == *digest),
+            }
+        };
+        self.roster.order().iter().map(row).collect()
+    }
+
+    fn link_rows(&self, now: Instant) -> Vec<Link> {
+        let row = |link: &crate::links::Link| {
+            let config = self.config.links.get(usize::from(link.id.0))?;
+            Some(Link {
+                node: self.roster.name(link.node).to_string(),
+                medium: config.medium.clone(),
+                device: config.device.clone(),
+                state: link.state,
+                heard_ms: link.age(now).map(milliseconds),
+                packets: link.packets,
+            })
+        };
+        self.links.rows().iter().filter_map(row).collect()
+    }
+
+    fn group_rows(&self) -> Vec<ha_status::Group> {
+        let rows = self.group_ids().zip(&self.groups).zip(&self.config.groups);
+        rows.map(|((id, group), config)| self.group_row(id, group, config))
+            .collect()
+    }
+
+    fn group_row(&self, id: GroupId, group: &Group, config: &GroupConfig) -> ha_status::Group {
+        let resource = |resource: &crate::config::ResourceConfig| Resource {
+            script: resource.script.clone(),
+            args: resource.args.clone(),
+        };
+        ha_status::Group {
+            name: config.name.clone(),
+            preferred: config.preferred.to_string(),
+            owner: group.claim.owner.map(|owner| self.name(owner)),
+            epoch: group.claim.epoch,
+            state: group.runner.run().state(),
+            runs: self.runs(id),
+            resources: config.resources.iter().map(resource).collect(),
+            reason: self.explain(group),
+        }
+    }
+
+    /// What each live node says, this one included.
+    fn runs(&self, id: GroupId) -> Vec<GroupRun> {
+        let run = |node: &NodeId| {
+            let told = match self.membership.peer(*node) {
+                None => true,
+                Some(peer) => peer.lives() && peer.report.is_some(),
+            };
+            let standing = self.standing(*node, id);
+            (told && standing.knows).then(|| GroupRun {
+                node: self.name(*node),
+                state: standing.run,
+            })
+        };
+        self.roster.order().iter().filter_map(run).collect()
+    }
+
+    fn name(&self, node: NodeId) -> String {
+        self.roster.name(node).to_string()
+    }
+
+    /// Why the group is where it is, and what it is waiting for.
+    fn explain(&self, group: &Group) -> String {
+        let mut text = match group.claim.owner {
+            None => "nobody has claimed it yet".to_owned(),
+            Some(owner) => self.origin(group, &self.name(owner)),
+        };
+        if group.homeless {
+            text.push_str("; no node can run it now");
+        }
+        if let Some(blocker) = group.waiting {
+            text.push_str("; ");
+            text.push_str(&self.obstacle(blocker));
+        }
+        text
+    }
+
+    fn origin(&self, group: &Group, owner: &str) -> String {
+        let reason = group.reason;
+        let before = reason.from.map(|node| self.name(node));
+        let before = before.as_deref();
+        let next = |fate: &str| match before {
+            Some(before) if before != owner => format!("{before} {fate}; {owner} was next"),
+            Some(_) | None => format!("{owner} was first in order"),
+        };
+        match (reason.why, group.claim.cause) {
+            (Some(Why::Standby | Why::Takeover), _) => {
+                format!("an operator moved it to {owner}")
+            }
+            (Some(Why::Shutdown), _) => next("is shutting down"),
+            (Some(Why::Failback), _) => format!("{owner} is its preferred node and came back"),
+            (Some(Why::PreferredGone), _) => {
+                format!("{owner} has it until its preferred node returns")
+            }
+            (Some(Why::OwnerFailed), _) => next("could not start it"),
+            (Some(Why::OwnerGone | Why::First) | None, cause) => match (reason.fate, cause) {
+                (Fate::Died, _) => next("died"),
+                (Fate::Left, _) => next("left"),
+                (Fate::Leaving, _) => next("is shutting down"),
+                (Fate::Failed, _) => next("could not start it"),
+                (Fate::Alive, Cause::Home) => format!("{owner} is its preferred node"),
+                (Fate::Alive, Cause::Failover) => {
+                    format!("{owner} has it until its preferred node returns")
+                }
+                (Fate::Alive, Cause::Stay) => format!("{owner} keeps it until it is moved"),
+            },
+        }
+    }
+
+    fn obstacle(&self, blocker: Blocker) -> String {
+        match blocker {
+            Blocker::Joining => "this node is not active yet".to_owned(),
+            Blocker::Unheard(node) => format!("waiting to hear {}", self.name(node)),
+            Blocker::OldPeer(node) => format!(
+                "{} runs an old Heartbeat, and nobody can tell what it holds",
+                self.name(node)
+            ),
+            Blocker::NotCurrent(node) | Blocker::Disagrees(node) => {
+                format!("waiting for {} to answer", self.name(node))
+            }
+            Blocker::Busy(node, run) => {
+                let node = self.name(node);
+                match run {
+                    RunState::Unknown => format!("waiting for {node} to examine it"),
+                    RunState::Stuck => format!("{node} could not stop it"),
+                    RunState::Starting
+                    | RunState::Running
+                    | RunState::Stopping
+                    | RunState::Stopped
+                    | RunState::Failed => format!("waiting for {node} to stop it"),
+                }
+            }
+        }
+    }
+}
+
+fn age(at: Instant, now: Instant) -> u64 {
+    milliseconds(now.saturating_duration_since(at))
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

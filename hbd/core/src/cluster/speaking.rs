@@ -1,0 +1,123 @@
+//! What this node says: its status with the report, and everything else on the way to the links.
+
+use super::Cluster;
+use crate::extension::{GroupReport, Report};
+use crate::messages;
+use crate::output::{Notice, Output};
+use crate::roster::NodeId;
+use crate::wire::Message;
+use ha_status::{HoldSet, NodeStatus};
+use std::time::Instant;
+
+impl Cluster {
+    /// As the old daemon does: one status `init`, then `up` (specification 5.9).
+    pub(super) fn say_first(&mut self, now: Instant) {
+        self.say_status("init", now);
+        self.notice(Notice::LocalStatus("up"));
+    }
+
+    /// Sends whatever is due: requests for lost messages, and a status at each beat and at news.
+    pub(super) fn speak(&mut self, now: Instant) {
+        if self.exited {
+            return;
+        }
+        self.request_missing(now);
+        if self.pace.due(now) {
+            self.say_status(self.word(), now);
+        }
+    }
+
+    /// The status word of this node.
+    pub(super) fn word(&self) -> &'static str {
+        if self.active { "active" } else { "up" }
+    }
+
+    pub(super) fn say_status(&mut self, word: &str, now: Instant) {
+        let mut message = messages::status(word, self.config.deadtime);
+        self.codec.write(&self.report(), &self.roster, &mut message);
+        self.send(message, None, now);
+    }
+
+    /// Sends a message without `dest`, or with one whose node is given.
+    pub(super) fn send(&mut self, message: Message, dest: Option<NodeId>, now: Instant) {
+        let uuid = dest.and_then(|node| self.membership.peer(node)?.uuid);
+        let message = self.voice.say(message, uuid, now);
+        self.pass_on(message);
+    }
+
+    /// Hands a finished message to the shell.
+    pub(super) fn pass_on(&mut self, message: Message) {
+        self.counters.packets_out = self.counters.packets_out.saturating_add(1);
+        self.queue.push_back(Output::Send(message));
+    }
+
+    /// An old peer waits for `starting` before it settles its resources, and complains if that
+    /// comes before it is active itself (specification 7.3, 7.4).
+    pub(super) fn greet_old_peers(&mut self, now: Instant) {
+        if !self.active || self.shutdown.is_some() {
+            return;
+        }
+        let waiting = self.membership.peers().filter(|(id, peer)| {
+            let old = peer.status == NodeStatus::Active && !peer.extended;
+            old && !self.greeted.contains(id)
+        });
+        let waiting: Vec<NodeId> = waiting.map(|(id, _)| id).collect();
+        if !waiting.is_empty() {
+            self.greeted.extend(waiting);
+            self.send(messages::starting(), None, now);
+        }
+    }
+
+    /// What an old peer is told that we hold.
+    pub(super) fn held(&self) -> HoldSet {
+        let local = self.roster.local();
+        let mut running = self
+            .groups
+            .iter()
+            .filter(|group| !group.runner.run().idle());
+        let at_home = running.clone().any(|group| group.preferred == Some(local));
+        let away = running.any(|group| group.preferred != Some(local));
+        match (at_home, away) {
+            (false, false) => HoldSet::None,
+            (true, false) => HoldSet::Local,
+            (false, true) => HoldSet::Foreign,
+            (true, true) => HoldSet::All,
+        }
+    }
+
+    /// Asks again for what got lost.
+    fn request_missing(&mut self, now: Instant) {
+        let mut requests = Vec::new();
+        for node in self.roster.peers() {
+            let Some(peer) = self.membership.peer_mut(node) else {
+                continue;
+            };
+            if peer.lives() {
+                let due = peer.receiver.requests(now);
+                requests.extend(due.into_iter().map(|request| (node, request)));
+            }
+        }
+        for (node, request) in requests {
+            let message = messages::rexmit(self.roster.name(node).as_str(), request);
+            self.send(message, Some(node), now);
+        }
+    }
+
+    fn report(&self) -> Report {
+        let mut heard = vec![None; self.roster.len()];
+        for (id, peer) in self.membership.peers() {
+            heard[id.index()] = peer.life();
+        }
+        let group = |group: &super::Group| GroupReport {
+            run: group.runner.run().state(),
+            claim: Some(group.claim),
+        };
+        Report {
+            wakes: self.wakes,
+            leaving: self.shutdown.is_some(),
+            digest: self.config.haresources_digest.clone(),
+            heard,
+            groups: self.groups.iter().map(|g| Some(group(g))).collect(),
+        }
+    }
+}

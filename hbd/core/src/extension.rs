@@ -1,0 +1,265 @@
+//! What hbd nodes tell each other beyond the old protocol: fields of `status` that the old daemon
+//! ignores. Text in, values out; decides nothing.
+//!
+//! | Field | Content |
+//! |---|---|
+//! | `hbx` | `1`: the extension number |
+//! | `hbw` | how often this life woke from a stall, hex |
+//! | `hbl` | `1` while the node is shutting down |
+//! | `hbd` | digest of haresources |
+//! | `hbn` | the sender's nodes, blank-separated: `GENERATION.WAKES/NAME` if it hears the node, else `-/NAME` |
+//! | `hbg` | its groups, blank-separated: `TAG,STATE CAUSE,EPOCH,OWNER` (no blank), numbers in hex, the owner a place in `hbn` or `-` |
+//!
+//! `hbn` makes a report an *answer*: it counts for us only if it was written after its sender had
+//! heard this life of ours, for a node that restarted or stalled may have forgotten promises that
+//! an older report relies on.
+
+use crate::config::{Config, GroupId, MAX_GROUPS};
+use crate::ownership::{Cause, Claim, MAX_EPOCH};
+use crate::roster::{NodeId, Roster};
+use crate::wire::Message;
+use ha_status::RunState;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// The number of this extension; a peer with another one above 0 still counts as extended.
+pub(crate) const NUMBER: &str = "1";
+
+/// The most nodes in a report (as many as the old daemon can have).
+const MAX_NODES: usize = 100;
+
+/// Every field of the extension but its number, in the order of sending.
+pub(crate) const FIELDS: [&str; 5] = ["hbw", "hbl", "hbd", "hbn", "hbg"];
+
+/// One uninterrupted life of a node: what it promised in an earlier one does not bind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Life {
+    pub(crate) generation: u64,
+    /// Stalls survived in this generation.
+    pub(crate) wakes: u64,
+}
+
+/// What a node says in its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) wakes: u64,
+    pub(crate) leaving: bool,
+    pub(crate) digest: String,
+    /// The lives it hears, by [`NodeId`].
+    pub(crate) heard: Vec<Option<Life>>,
+    /// By [`GroupId`]; `None` if its haresources lacks the group.
+    pub(crate) groups: Vec<Option<GroupReport>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GroupReport {
+    pub(crate) run: RunState,
+    /// `None` if the epoch is nonsense.
+    pub(crate) claim: Option<Claim>,
+}
+
+/// Translates reports from and to the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Codec {
+    /// By [`GroupId`].
+    tags: Vec<u64>,
+    by_tag: BTreeMap<u64, GroupId>,
+}
+
+impl Codec {
+    pub(crate) fn new(config: &Config) -> Self {
+        let tags: Vec<u64> = config.groups.iter().map(|group| tag(&group.name)).collect();
+        let by_tag = (0_u16..).zip(&tags).map(|(id, tag)| (*tag, GroupId(id)));
+        let by_tag: BTreeMap<_, _> = by_tag.collect();
+        assert!(
+            by_tag.len() == tags.len() && tags.len() <= MAX_GROUPS,
+            "group names are unique and at most {MAX_GROUPS}"
+        );
+        Self { tags, by_tag }
+    }
+
+    /// Appends the fields of this node's report.
+    pub(crate) fn write(&self, report: &Report, roster: &Roster, message: &mut Message) {
+        message.push_text("hbx", NUMBER);
+        message.set_hex("hbw", report.wakes);
+        message.push_text("hbl", if report.leaving { "1" } else { "0" });
+        message.push_text("hbd", report.digest.as_str());
+        message.push_text("hbn", write_nodes(report, roster));
+        message.push_text("hbg", self.write_groups(report, roster));
+    }
+
+    fn write_groups(&self, report: &Report, roster: &Roster) -> String {
+        let mut places = vec![0; roster.len()];
+        for (place, id) in roster.order().iter().enumerate() {
+            places[id.index()] = place;
+        }
+        let mut text = String::with_capacity(32 * self.tags.len());
+        for (tag, group) in self.tags.iter().zip(&report.groups) {
+            let Some(GroupReport { run, claim }) = group else {
+                continue;
+            };
+            let claim = claim.unwrap_or_default();
+            let blank = if text.is_empty() { "" } else { " " };
+            let (run, cause) = (run_letter(*run), cause_letter(claim.cause));
+            let written = match claim.owner {
+                Some(owner) => {
+                    let owner = places[owner.index()];
+                    write!(
+                        text,
+                        "{blank}{tag:x},{run}{cause},{:x},{owner:x}",
+                        claim.epoch
+                    )
+                }
+                None => write!(text, "{blank}{tag:x},{run}{cause},{:x},-", claim.epoch),
+            };
+            written.expect("writing to a String succeeds");
+        }
+        text
+    }
+
+    /// Reads a status with extension; `None` if its report is missing or cut (a resent status
+    /// carries none) or not understood.
+    pub(crate) fn read(&self, message: &Message, roster: &Roster) -> Option<Report> {
+        let nodes = message.text("hbn")?;
+        let mut table: Vec<Option<NodeId>> = Vec::new();
+        let mut heard = vec![None; roster.len()];
+        for entry in nodes.split(' ').take(MAX_NODES) {
+            let (life, name) = entry.split_once('/')?;
+            let id = roster.find(name);
+            table.push(id);
+            if let Some(id) = id {
+                heard[id.index()] = read_life(life);
+            }
+        }
+        let mut groups = vec![None; self.tags.len()];
+        let entries = message.text("hbg")?.split(' ');
+        for (place, entry) in entries.filter(|entry| !entry.is_empty()).enumerate() {
+            if place == MAX_GROUPS {
+                break;
+            }
+            let (tag, report) = read_group(entry, &table)?;
+            if let Some(id) = self.find(tag, place) {
+                groups[usize::from(id.0)] = Some(report);
+            }
+        }
+        Some(Report {
+            wakes: message.hex("hbw").unwrap_or(0),
+            leaving: message.text("hbl") == Some("1"),
+            digest: message.text("hbd").unwrap_or_default().to_owned(),
+            heard,
+            groups,
+        })
+    }
+
+    /// The group of that tag; normally the order of the files is the same.
+    fn find(&self, tag: u64, place: usize) -> Option<GroupId> {
+        match self.tags.get(place) {
+            Some(same) if *same == tag => Some(GroupId(u16::try_from(place).ok()?)),
+            Some(_) | None => self.by_tag.get(&tag).copied(),
+        }
+    }
+}
+
+fn write_nodes(report: &Report, roster: &Roster) -> String {
+    let mut text = String::new();
+    for id in roster.order() {
+        let blank = if text.is_empty() { "" } else { " " };
+        let name = roster.name(*id);
+        let written = match report.heard[id.index()] {
+            Some(Life { generation, wakes }) => {
+                write!(text, "{blank}{generation:x}.{wakes:x}/{name}")
+            }
+            None => write!(text, "{blank}-/{name}"),
+        };
+        written.expect("writing to a String succeeds");
+    }
+    text
+}
+
+fn read_life(text: &str) -> Option<Life> {
+    let (generation, wakes) = text.split_once('.')?;
+    Some(Life {
+        generation: hex(generation)?,
+        wakes: hex(wakes)?,
+    })
+}
+
+fn read_group(entry: &str, table: &[Option<NodeId>]) -> Option<(u64, GroupReport)> {
+    let mut parts = entry.split(',');
+    let tag = hex(parts.next()?)?;
+    let mut letters = parts.next()?.chars();
+    let run = read_run(letters.next()?)?;
+    let cause = read_cause(letters.next()?)?;
+    let epoch = hex(parts.next()?)?;
+    let owner = match parts.next()? {
+        "-" => None,
+        place => *table.get(usize::try_from(hex(place)?).ok()?)?,
+    };
+    let claim = (epoch <= MAX_EPOCH).then_some(Claim {
+        epoch,
+        owner,
+        cause,
+    });
+    Some((tag, GroupReport { run, claim }))
+}
+
+/// Digits only: `from_str_radix` would take a sign.
+fn hex(text: &str) -> Option<u64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+}
+
+fn run_letter(run: RunState) -> char {
+    match run {
+        RunState::Unknown => 'u',
+        RunState::Stopped => 's',
+        RunState::Starting => 'a',
+        RunState::Running => 'r',
+        RunState::Stopping => 'p',
+        RunState::Failed => 'f',
+        RunState::Stuck => 'k',
+    }
+}
+
+fn read_run(letter: char) -> Option<RunState> {
+    Some(match letter {
+        'u' => RunState::Unknown,
+        's' => RunState::Stopped,
+        'a' => RunState::Starting,
+        'r' => RunState::Running,
+        'p' => RunState::Stopping,
+        'f' => RunState::Failed,
+        'k' => RunState::Stuck,
+        _ => return None,
+    })
+}
+
+fn cause_letter(cause: Cause) -> char {
+    match cause {
+        Cause::Home => 'h',
+        Cause::Failover => 'f',
+        Cause::Stay => 's',
+    }
+}
+
+fn read_cause(letter: char) -> Option<Cause> {
+    Some(match letter {
+        'h' => Cause::Home,
+        'f' => Cause::Failover,
+        's' => Cause::Stay,
+        _ => return None,
+    })
+}
+
+/// FNV-1a with 64 bits: names a group independently of its place in the file. With 1000 groups
+/// the odds of a collision are below 1 in 10^13.
+fn tag(name: &str) -> u64 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    name.bytes().fold(OFFSET, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    })
+}
+
+#[cfg(test)]
+mod tests;

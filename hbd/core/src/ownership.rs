@@ -1,0 +1,397 @@
+//! Who should run a resource group: the claim that every node keeps for every group, and the
+//! decision one node draws from it. Pure functions; nothing here remembers or sends anything.
+//!
+//! A claim is a register that all hbd nodes replicate in their status. Any node may write a better
+//! one, everybody adopts the best they hear of ([`better_claim`]), and the owner starts the group
+//! only when every live peer has reported *exactly* this claim and that it runs nothing. A node
+//! that reported it cannot be starting the group under another one, which is what keeps two nodes
+//! that hear each other from running it both.
+
+use crate::roster::NodeId;
+use ha_status::RunState;
+use std::cmp::{Ordering, Reverse};
+
+/// The highest epoch that is believed. One takeover adds one, so an honest cluster needs ages to
+/// get here; a peer that announces more is talking nonsense and must not wedge the others.
+pub const MAX_EPOCH: u64 = 1 << 40;
+
+/// Who owns a group, by whose decision. The default is "nobody yet".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Claim {
+    /// Grows with every change of owner; 0 while nobody has claimed the group.
+    pub epoch: u64,
+    /// `None` also stands for a node that is not configured here.
+    pub owner: Option<NodeId>,
+    pub cause: Cause,
+}
+
+/// Why the owner owns it: decides whether the group returns to its preferred node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cause {
+    /// The owner is the preferred node.
+    #[default]
+    Home,
+    /// The preferred node was away: the group returns when it is back, if the policy says so.
+    Failover,
+    /// An operator put it there, or the preferred node could not start it: it stays.
+    Stay,
+}
+
+impl Claim {
+    /// The claim that replaces this one.
+    pub fn succeed(self, owner: NodeId, cause: Cause) -> Self {
+        Self {
+            epoch: self.epoch.saturating_add(1).min(MAX_EPOCH),
+            owner: Some(owner),
+            cause,
+        }
+    }
+}
+
+/// The better of two claims: the higher epoch; else the one of a preferred node; else the lower
+/// node name. The same on every node, whichever comes first. "Preferred" is what the writer of
+/// the claim said, so that nodes whose haresources differ still agree.
+pub fn better_claim(one: Claim, other: Claim) -> Claim {
+    match rank(one).cmp(&rank(other)) {
+        Ordering::Less => other,
+        Ordering::Equal | Ordering::Greater => one,
+    }
+}
+
+/// Greater is better. Owner and cause come last only to make the order total.
+fn rank(claim: Claim) -> (u64, bool, bool, Reverse<Option<NodeId>>, bool) {
+    (
+        claim.epoch,
+        claim.owner.is_some(),
+        claim.cause == Cause::Home,
+        Reverse(claim.owner),
+        claim.cause == Cause::Failover,
+    )
+}
+
+/// Where this node stands in its own life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not every node has been heard or declared dead: nothing new is taken.
+    Joining,
+    Active,
+    /// Shutting down.
+    Leaving,
+}
+
+/// What is known of another node's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Dead, or it said goodbye.
+    Absent,
+    /// Never heard and not declared dead yet.
+    Unheard,
+    /// It lives but speaks no extension: nobody can tell what it runs.
+    Old,
+    Joining,
+    Active,
+    Leaving,
+}
+
+/// One node's position towards one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub presence: Presence,
+    /// Was its report written after it heard this life of ours? An older one may describe a world
+    /// in which we had promised something that we have forgotten since.
+    pub current: bool,
+    /// Does its haresources list the group?
+    pub knows: bool,
+    pub run: RunState,
+    /// The claim it reports; `None` if that is nonsense.
+    pub claim: Option<Claim>,
+}
+
+/// Everything the decision about one group depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    pub me: NodeId,
+    pub phase: Phase,
+    /// `None` if the preferred node is not configured.
+    pub preferred: Option<NodeId>,
+    /// The order of the `node` lines.
+    pub order: &'a [NodeId],
+    /// By [`NodeId`]; the entry of this node counts for `run` only.
+    pub standings: &'a [Standing],
+    pub claim: Claim,
+    /// Does this node hold something of the group, or may it?
+    pub held: bool,
+    /// The claim is newer than this node's last failure to start the group.
+    pub forgiven: bool,
+    /// `auto_failback`.
+    pub returns: bool,
+}
+
+/// What to do about one group now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// All is as it should be, or what was asked for is still under way.
+    Nothing,
+    Start,
+    Stop,
+    /// Forget the failed start: somebody named this node again.
+    Forgive,
+    /// Write this claim, then decide again.
+    Claim(Claim, Why),
+    /// This node should start it, but must not yet.
+    Wait(Blocker),
+    /// No node can run it.
+    Homeless,
+}
+
+/// Why a claim was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Nobody had it.
+    First,
+    /// Its owner is dead, has left, is leaving, or is not a node of this cluster.
+    OwnerGone,
+    /// Its owner could not start it.
+    OwnerFailed,
+    Failback,
+    Shutdown,
+    /// The owner is the same; it no longer stays when its preferred node returns.
+    PreferredGone,
+    Standby,
+    Takeover,
+}
+
+/// Who keeps this node from starting a group it owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocker {
+    /// This node itself is still joining.
+    Joining,
+    Unheard(NodeId),
+    OldPeer(NodeId),
+    /// It has not yet answered this life of ours.
+    NotCurrent(NodeId),
+    /// It reports another claim.
+    Disagrees(NodeId),
+    /// It may still hold the group.
+    Busy(NodeId, RunState),
+}
+
+/// The decision. Call it again after a `Claim` or a `Forgive` was carried out.
+pub fn decide(s: &Situation<'_>) -> Decision {
+    match (s.phase, s.claim.owner) {
+        (Phase::Leaving, owner) => leave(s, owner),
+        (Phase::Joining, Some(owner)) if owner == s.me => Decision::Wait(Blocker::Joining),
+        // What an earlier life left behind is kept until it is known who should have it.
+        (Phase::Joining, Some(owner)) if s.lives(owner) => s.release(),
+        (Phase::Joining, Some(_) | None) => Decision::Nothing,
+        (Phase::Active, Some(owner)) if owner == s.me => own(s),
+        (Phase::Active, Some(owner)) if s.usable(owner) => s.release(),
+        (Phase::Active, Some(_) | None) => succeed(s),
+    }
+}
+
+/// Shutting down: name the next owner first, so that it starts the moment we have stopped.
+fn leave(s: &Situation<'_>, owner: Option<NodeId>) -> Decision {
+    match s.successor() {
+        Some(next) if owner == Some(s.me) => {
+            let cause = s.cause_for(next, Cause::Failover);
+            Decision::Claim(s.claim.succeed(next, cause), Why::Shutdown)
+        }
+        Some(_) | None => s.release(),
+    }
+}
+
+/// The group is ours.
+fn own(s: &Situation<'_>) -> Decision {
+    if let Some(preferred) = s.preferred.filter(|node| *node != s.me) {
+        let gone = s.of(preferred).presence == Presence::Absent;
+        match s.claim.cause {
+            Cause::Stay if gone => {
+                let cause = Cause::Failover;
+                let claim = Claim { cause, ..s.claim };
+                return Decision::Claim(claim, Why::PreferredGone);
+            }
+            Cause::Failover if s.returns && s.ready(preferred) => {
+                let claim = s.claim.succeed(preferred, Cause::Home);
+                return Decision::Claim(claim, Why::Failback);
+            }
+            Cause::Home | Cause::Failover | Cause::Stay => {}
+        }
+    }
+    match s.of(s.me).run {
+        RunState::Starting | RunState::Running | RunState::Stopping | RunState::Stuck => {
+            Decision::Nothing
+        }
+        RunState::Failed if s.forgiven => Decision::Forgive,
+        RunState::Failed => match s.successor() {
+            Some(_) => Decision::Nothing,
+            None => Decision::Homeless,
+        },
+        RunState::Unknown if !s.held => Decision::Nothing,
+        RunState::Unknown | RunState::Stopped => match blocker(s) {
+            Some(blocker) => Decision::Wait(blocker),
+            None => Decision::Start,
+        },
+    }
+}
+
+/// The group has no owner that could run it.
+fn succeed(s: &Situation<'_>) -> Decision {
+    if let Some(old) = s.old_peer() {
+        return Decision::Wait(Blocker::OldPeer(old));
+    }
+    match s.successor() {
+        Some(next) if next == s.me => {
+            let why = match s.claim.owner {
+                None if s.claim.epoch == 0 => Why::First,
+                Some(owner) if s.failed(owner) => Why::OwnerFailed,
+                Some(_) | None => Why::OwnerGone,
+            };
+            let cause = match why {
+                // Sending it back to where it just failed would only cost another outage.
+                Why::OwnerFailed if s.claim.owner == s.preferred => Cause::Stay,
+                _ if s.claim.cause == Cause::Stay => Cause::Stay,
+                _ => Cause::Failover,
+            };
+            let cause = s.cause_for(next, cause);
+            Decision::Claim(s.claim.succeed(next, cause), why)
+        }
+        Some(_) => Decision::Nothing,
+        None if s.held => Decision::Nothing,
+        None => Decision::Homeless,
+    }
+}
+
+/// The first reason why this node must not start the group it owns.
+pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
+    s.peers().find_map(|node| {
+        let peer = s.of(node);
+        match peer.presence {
+            Presence::Absent => None,
+            Presence::Unheard => Some(Blocker::Unheard(node)),
+            Presence::Old => Some(Blocker::OldPeer(node)),
+            Presence::Joining | Presence::Active | Presence::Leaving => {
+                if !peer.current {
+                    return Some(Blocker::NotCurrent(node));
+                }
+                if !peer.knows {
+                    return None;
+                }
+                if peer.claim.is_some_and(|claim| claim != s.claim) {
+                    return Some(Blocker::Disagrees(node));
+                }
+                match peer.run {
+                    RunState::Stopped | RunState::Failed => None,
+                    RunState::Unknown
+                    | RunState::Starting
+                    | RunState::Running
+                    | RunState::Stopping
+                    | RunState::Stuck => Some(Blocker::Busy(node, peer.run)),
+                }
+            }
+        }
+    })
+}
+
+impl Situation<'_> {
+    fn of(&self, node: NodeId) -> Standing {
+        self.standings[node.index()]
+    }
+
+    fn peers(&self) -> impl Iterator<Item = NodeId> {
+        self.order.iter().copied().filter(|node| *node != self.me)
+    }
+
+    fn old_peer(&self) -> Option<NodeId> {
+        self.peers()
+            .find(|node| self.of(*node).presence == Presence::Old)
+    }
+
+    fn release(&self) -> Decision {
+        if self.held {
+            Decision::Stop
+        } else {
+            Decision::Nothing
+        }
+    }
+
+    fn lives(&self, node: NodeId) -> bool {
+        match self.of(node).presence {
+            Presence::Absent | Presence::Unheard => false,
+            Presence::Old | Presence::Joining | Presence::Active | Presence::Leaving => true,
+        }
+    }
+
+    /// Can the present owner, another node, be expected to run it?
+    fn usable(&self, owner: NodeId) -> bool {
+        let standing = self.of(owner);
+        match standing.presence {
+            Presence::Absent | Presence::Leaving => false,
+            Presence::Unheard | Presence::Old => true,
+            Presence::Joining | Presence::Active => standing.knows && !self.failed(owner),
+        }
+    }
+
+    /// Did it fail under this very claim? One that was named anew has not answered yet.
+    fn failed(&self, node: NodeId) -> bool {
+        let standing = self.of(node);
+        let broken = matches!(standing.run, RunState::Failed | RunState::Stuck);
+        broken && (node == self.me || standing.claim == Some(self.claim))
+    }
+
+    /// The preferred node if it can run the group, else the first that can.
+    fn successor(&self) -> Option<NodeId> {
+        let first = self.preferred.filter(|node| self.eligible(*node));
+        first.or_else(|| self.order.iter().copied().find(|node| self.eligible(*node)))
+    }
+
+    /// Could the node take the group over?
+    fn eligible(&self, node: NodeId) -> bool {
+        let standing = self.of(node);
+        let fit = !matches!(standing.run, RunState::Failed | RunState::Stuck);
+        if node == self.me {
+            return fit && self.phase == Phase::Active;
+        }
+        match standing.presence {
+            Presence::Absent | Presence::Unheard | Presence::Old | Presence::Leaving => false,
+            // When a cluster starts, a node that is just coming up is worth waiting for.
+            Presence::Joining => fit && standing.knows && self.claim.epoch == 0,
+            Presence::Active => fit && standing.knows,
+        }
+    }
+
+    /// The best other node to hand the group to on purpose. One that failed to start it before is
+    /// the last choice.
+    pub fn taker(&self) -> Option<NodeId> {
+        let able = |node: &NodeId| {
+            let standing = self.of(*node);
+            let ready = standing.presence == Presence::Active && standing.knows;
+            ready && *node != self.me && standing.run != RunState::Stuck
+        };
+        let fit = |node: &NodeId| able(node) && self.of(*node).run != RunState::Failed;
+        let preferred = self.preferred.filter(fit);
+        preferred
+            .or_else(|| self.peers().find(fit))
+            .or_else(|| self.peers().find(able))
+    }
+
+    /// Is the preferred node waiting to take the group back at once?
+    fn ready(&self, preferred: NodeId) -> bool {
+        let standing = self.of(preferred);
+        standing.presence == Presence::Active
+            && standing.current
+            && standing.knows
+            && standing.run == RunState::Stopped
+            && standing.claim == Some(self.claim)
+            && self.old_peer().is_none()
+    }
+
+    /// `Home` at the preferred node, else the cause given.
+    pub fn cause_for(&self, owner: NodeId, cause: Cause) -> Cause {
+        if self.preferred == Some(owner) {
+            Cause::Home
+        } else {
+            cause
+        }
+    }
+}
