@@ -88,6 +88,14 @@ impl Attempt {
             destination: None,
         }
     }
+
+    pub(crate) fn of(operation: Operation, service: ServiceId, destination: SocketAddr) -> Self {
+        Self {
+            operation,
+            service: Some(service),
+            destination: Some(destination),
+        }
+    }
 }
 
 impl fmt::Display for Attempt {

@@ -32,8 +32,11 @@ mod client;
 mod daemon;
 mod destination;
 mod error;
+#[cfg(test)]
+mod golden;
 mod info;
 mod link;
+mod messages;
 mod module;
 mod service;
 mod stats;

@@ -18,6 +18,8 @@ use netlink_proto::{ConnectionHandle, new_connection};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use crate::messages::Request;
+
 /// How long one request may take. The kernel answers within microseconds, except where it first loads
 /// the module of a scheduler.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -44,7 +46,11 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    pub(crate) fn controller(command: u8, attributes: Vec<u8>) -> Self {
+    pub(crate) fn controller(request: Request) -> Self {
+        let Request {
+            command,
+            attributes,
+        } = request;
         Self {
             command,
             version: CONTROLLER_VERSION,
@@ -52,7 +58,11 @@ impl Payload {
         }
     }
 
-    pub(crate) fn ipvs(command: u8, attributes: Vec<u8>) -> Self {
+    pub(crate) fn ipvs(request: Request) -> Self {
+        let Request {
+            command,
+            attributes,
+        } = request;
         Self {
             command,
             version: IPVS_VERSION,
