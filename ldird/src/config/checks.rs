@@ -1,0 +1,278 @@
+//! From check directives to probes: which question is asked about each real server of a section
+//! (specification 2.1, and 1.8 for the request a check uses).
+//!
+//! A check that this release does not have becomes the nearest one that really looks at the server,
+//! with a warning: never "always up".
+
+use super::Section;
+use super::given::{At, CheckType, Faults, Given, Method, Service};
+use super::real_server::RealLine;
+use super::resolve::{self, Timeouts};
+use crate::probes::{Connect, Http, HttpUrl, Pattern, Ping, Probe};
+use ha_plumbing::Span;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// How a section's real servers are checked.
+#[derive(Debug)]
+pub(super) struct Recipe {
+    how: How,
+    reach: Reach,
+    service: Service,
+    timeouts: Timeouts,
+    /// Echo requests of one ping check.
+    attempts: u32,
+    checkport: Option<u16>,
+    method: Method,
+    request: String,
+    receive: Option<Arc<Pattern>>,
+    virtualhost: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    On,
+    Off,
+    Reach,
+    Negotiate,
+    /// So many reach checks between two negotiate checks.
+    Combined(u32),
+}
+
+/// What is asked where no protocol is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Connect,
+    Ping,
+}
+
+/// The answer for one real server.
+#[derive(Debug)]
+pub(super) enum Question {
+    On,
+    Off,
+    Probe(Probe),
+}
+
+impl Recipe {
+    /// `title` names the virtual service in warnings.
+    pub(super) fn new(
+        section: &Section,
+        global: &Given,
+        service: Service,
+        udp: bool,
+        title: &str,
+        faults: &mut Faults<'_>,
+    ) -> Self {
+        let given = &section.given;
+        let checktype = given.checktype.as_ref().map(|at| at.value);
+        let ping = udp || checktype == Some(CheckType::Ping);
+        let count = given.checkcount.as_ref().or(global.checkcount.as_ref());
+        let mut recipe = Self {
+            how: How::Reach,
+            reach: if ping { Reach::Ping } else { Reach::Connect },
+            service,
+            timeouts: resolve::timeouts(given, global),
+            attempts: count.map_or(1, |at| at.value),
+            checkport: given
+                .checkport
+                .as_ref()
+                .and_then(|at| at.value.try_into().ok()),
+            method: given.httpmethod.as_ref().map_or(Method::Get, |at| at.value),
+            request: given
+                .request
+                .as_ref()
+                .map_or_else(String::new, |at| at.value.clone()),
+            receive: None,
+            virtualhost: virtualhost(given, faults),
+        };
+        recipe.receive = given.receive.as_ref().and_then(|at| pattern(at, faults));
+        recipe.how = recipe.choose(section, checktype, title, faults);
+        recipe
+    }
+
+    fn choose(
+        &self,
+        section: &Section,
+        checktype: Option<CheckType>,
+        title: &str,
+        faults: &mut Faults<'_>,
+    ) -> How {
+        let instead = match self.reach {
+            Reach::Connect => "connect",
+            Reach::Ping => "ping",
+        };
+        let span = |at: Option<Span>| at.unwrap_or(section.span);
+        match checktype.unwrap_or(CheckType::Negotiate) {
+            CheckType::On => How::On,
+            CheckType::Off => How::Off,
+            CheckType::Connect | CheckType::Ping => How::Reach,
+            CheckType::External | CheckType::ExternalPerl => {
+                let message = format!(
+                    "virtual {title}: external checks are not in this release; the {instead} check is used instead"
+                );
+                let at = section.given.checktype.as_ref().map(|at| at.span);
+                faults.warning(span(at), message);
+                How::Reach
+            }
+            kind @ (CheckType::Negotiate | CheckType::Combined(_)) => {
+                match (self.service.name, kind) {
+                    ("http" | "https", CheckType::Combined(every)) => How::Combined(every),
+                    ("http" | "https", _) => How::Negotiate,
+                    ("none", CheckType::Combined(_)) => How::Reach,
+                    ("none", _) => How::On,
+                    (name, _) => {
+                        let message = format!(
+                            "virtual {title}: the negotiate check of service {name} is not in this release; \
+                         the {instead} check is used instead"
+                        );
+                        let at = section.given.service.as_ref().map(|at| at.span);
+                        faults.warning(span(at), message);
+                        How::Reach
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is checked, for dashboards.
+    pub(super) fn description(&self) -> String {
+        let reach = match self.reach {
+            Reach::Connect => "connect",
+            Reach::Ping => "ping",
+        };
+        match self.how {
+            How::On => "on".to_owned(),
+            How::Off => "off".to_owned(),
+            How::Reach => reach.to_owned(),
+            How::Negotiate => format!("negotiate {}", self.service),
+            How::Combined(every) => format!("negotiate {} every {every} {reach}s", self.service),
+        }
+    }
+
+    /// Where a real server with this port (0 for none) is checked.
+    fn port(&self, port: u16) -> u16 {
+        match (self.checkport, port) {
+            (Some(checkport), _) => checkport,
+            (None, 0) => self.service.port,
+            (None, port) => port,
+        }
+    }
+
+    /// Complains about a line whose real servers cannot be checked.
+    pub(super) fn tell_portless(&self, line: &RealLine, port: u16, faults: &mut Faults<'_>) {
+        let needs_port = match self.how {
+            How::On | How::Off => false,
+            How::Reach => self.reach == Reach::Connect,
+            How::Negotiate | How::Combined(_) => true,
+        };
+        if needs_port && self.port(port) == 0 {
+            let message = format!(
+                "real server {}: no port to check, so it is always down",
+                line.host.value
+            );
+            faults.warning_with(
+                line.span,
+                message,
+                "give the real server a port, or checkport=PORT",
+            );
+        }
+    }
+
+    /// The question about the real server at this address; `None` after a complaint.
+    pub(super) fn question(
+        &self,
+        line: &RealLine,
+        address: IpAddr,
+        port: u16,
+        faults: &mut Faults<'_>,
+    ) -> Option<Question> {
+        let target = SocketAddr::new(address, self.port(port));
+        match self.how {
+            How::On => return Some(Question::On),
+            How::Off => return Some(Question::Off),
+            How::Reach | How::Negotiate | How::Combined(_) => {}
+        }
+        Some(Question::Probe(match self.how {
+            How::On | How::Off | How::Reach => self.reach(target),
+            How::Negotiate => self.http(line, target, faults)?,
+            How::Combined(every) => Probe::Combined {
+                every,
+                negotiate: Box::new(self.http(line, target, faults)?),
+                connect: Box::new(self.reach(target)),
+            },
+        }))
+    }
+
+    fn reach(&self, target: SocketAddr) -> Probe {
+        let timeout = self.timeouts.check;
+        match self.reach {
+            Reach::Connect => Probe::Connect(Connect { target, timeout }),
+            Reach::Ping => Probe::Ping(Ping {
+                target: target.ip(),
+                attempts: self.attempts,
+                timeout,
+            }),
+        }
+    }
+
+    fn http(&self, line: &RealLine, target: SocketAddr, faults: &mut Faults<'_>) -> Option<Probe> {
+        let (request, receive, span) = match &line.dialogue {
+            None => (self.request.as_str(), self.receive.clone(), line.span),
+            Some((request, receive)) => {
+                let pattern = if receive.value.is_empty() {
+                    None
+                } else {
+                    Some(pattern(receive, faults)?)
+                };
+                (request.value.as_str(), pattern, request.span)
+            }
+        };
+        let scheme = self.service.name;
+        let own = line.dialogue.is_some() && request.contains(&format!("{scheme}://"));
+        let url = if own {
+            HttpUrl::elsewhere(request.trim_start_matches('/'))
+        } else {
+            HttpUrl::at(scheme, target, request)
+        };
+        let Some(url) = url else {
+            let message = format!("request \"{request}\" makes no valid address");
+            faults.error(span, message);
+            return None;
+        };
+        Some(Probe::Http(Box::new(Http {
+            target,
+            url,
+            virtualhost: self.virtualhost.clone(),
+            head: self.method == Method::Head,
+            receive,
+            timeout: self.timeouts.negotiate,
+        })))
+    }
+}
+
+/// A pattern that is wrong is found here, not when the check runs.
+fn pattern(at: &At<String>, faults: &mut Faults<'_>) -> Option<Arc<Pattern>> {
+    match Pattern::new(&at.value) {
+        Ok(pattern) => Some(Arc::new(pattern)),
+        Err(error) => {
+            let message = format!("invalid receive string \"{}\": {error}", at.value);
+            faults.error(at.span, message);
+            None
+        }
+    }
+}
+
+/// What stands in the `Host` line: printable and without blanks.
+fn virtualhost(given: &Given, faults: &mut Faults<'_>) -> Option<String> {
+    let at = given.virtualhost.as_ref()?;
+    let good = at.value.chars().all(|c| c.is_ascii_graphic());
+    if !good {
+        faults.error_with(
+            at.span,
+            "invalid virtualhost",
+            "e.g. virtualhost=www.example.org",
+        );
+    }
+    (good && !at.value.is_empty()).then(|| at.value.clone())
+}

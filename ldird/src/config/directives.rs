@@ -1,0 +1,551 @@
+//! Every directive of ldirectord.cf that the old daemon knows: name, shape of its value, default,
+//! complaint, and whether this release acts on it (specification 1.5 and 1.7).
+//!
+//! The two tables are the only place where a directive is described; the reader below them and the
+//! hints in complaints both come from here.
+
+use super::given::{
+    At, CheckType, Family, Faults, Given, Method, Service, rest, split_word, trimmed,
+};
+use super::real_server;
+use ha_plumbing::Word;
+
+/// One directive.
+#[derive(Debug)]
+pub(crate) struct Directive {
+    pub(crate) name: &'static str,
+    /// What holds where the file says nothing.
+    pub(crate) default: &'static str,
+    /// The old daemon's complaint about a wrong value.
+    fault: &'static str,
+    value: Value,
+    support: Support,
+}
+
+/// The shape of a value, and where it goes.
+#[derive(Debug)]
+enum Value {
+    YesNo(Slot<bool>),
+    /// The first digits anywhere in the value.
+    Number {
+        zero: Zero,
+        slot: Slot<u32>,
+    },
+    /// In double quotes.
+    Quoted(Slot<String>),
+    /// With or without double quotes around it.
+    MaybeQuoted(Slot<String>),
+    /// Everything to the end of the line.
+    Raw(Slot<String>),
+    /// Its own grammar.
+    Own {
+        argument: &'static str,
+        read: fn(&mut Given, Word<'_>, &mut Faults<'_>),
+    },
+    /// An error wherever it stands.
+    Refused,
+}
+
+type Slot<T> = fn(&mut Given) -> &mut Option<At<T>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Zero {
+    Allowed,
+    Refused,
+}
+
+/// What this release makes of a directive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Support {
+    Honoured,
+    /// Read and not acted upon, for this reason.
+    Later(&'static str),
+}
+
+const NO_MAIL: &str = "mail is not sent by this release";
+const NO_COMMANDS: &str = "no commands are run by this release";
+const ONE_DIGIT: &str = "a number of seconds, at least 1";
+
+/// Directives that stand in the first column.
+#[rustfmt::skip]
+pub(crate) static GLOBAL: &[Directive] = &[
+    number("checktimeout", "5", "invalid check timeout value", |g| &mut g.checktimeout),
+    number("negotiatetimeout", "30", "invalid negotiate timeout value", |g| &mut g.negotiatetimeout),
+    number("checkinterval", "10", "invalid check interval value", |g| &mut g.checkinterval),
+    number("checkcount", "1", "invalid check count value", |g| &mut g.checkcount),
+    number("failurecount", "1", "invalid failure count value", |g| &mut g.failurecount),
+    own("fallback", "SERVER[:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V4)),
+    own("fallback6", "[SERVER][:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V6)),
+    raw("fallbackcommand", "invalid fallback command", |g| &mut g.unused).later(NO_COMMANDS),
+    yes_no("autoreload", "no", "autoreload must be 'yes' or 'no'", |g| &mut g.autoreload),
+    quoted("callback", "invalid callback", |g| &mut g.unused).later(NO_COMMANDS),
+    quoted("logfile", "unable to open logfile", |g| &mut g.logfile).default("/var/log/ldirectord.log"),
+    raw("execute", "invalid execute", |g| &mut g.unused).later("start the other configuration's director on its own"),
+    yes_no("fork", "no", "fork must be 'yes' or 'no'", |g| &mut g.fork),
+    own("supervised", "yes|no", supervised),
+    yes_no("quiescent", "no", "quiescent must be 'yes' or 'no'", |g| &mut g.quiescent),
+    yes_no("readdquiescent", "no", "readdquiescent must be 'yes' or 'no'", |g| &mut g.readdquiescent),
+    raw("emailalert", "no email address specified", |g| &mut g.unused).later(NO_MAIL),
+    number_or_zero("emailalertfreq", "0", "invalid email alert frequency", |g| &mut g.unused_number).later(NO_MAIL),
+    own("emailalertstatus", "all, none, starting, running, stopping, reloading", alert_status).later(NO_MAIL),
+    raw("emailalertfrom", "no email from address specified", |g| &mut g.unused).later(NO_MAIL),
+    yes_no("cleanstop", "yes", "cleanstop must be 'yes' or 'no'", |g| &mut g.cleanstop),
+    own("smtp", "SERVER", smtp).later(NO_MAIL),
+    raw("maintenancedir", "maintenance directory not specified", |g| &mut g.maintenancedir),
+    refused("timeout", "timeout directive deprecated in favour of checktimeout and negotiatetimeout"),
+    refused("connecttimeout", "connecttimeout directive deprecated in favour of negotiatetimeout"),
+];
+
+/// Directives of a section.
+#[rustfmt::skip]
+pub(crate) static SECTION: &[Directive] = &[
+    own("real", "ADDRESS[->ADDRESS][:PORT] gate|masq|ipip [WEIGHT] [\"REQUEST\", \"RECEIVE\"] [l:N] [u:N]", |g, w, f| real_server::real(g, w, f, Family::V4)),
+    own("real6", "[ADDRESS][:PORT] gate|masq|ipip [WEIGHT] [\"REQUEST\", \"RECEIVE\"] [l:N] [u:N]", |g, w, f| real_server::real(g, w, f, Family::V6)),
+    quoted("request", "no request string specified", |g| &mut g.request).default("\"/\""),
+    quoted("receive", "invalid receive string", |g| &mut g.receive),
+    own("checktype", CHECKTYPES, checktype).default("negotiate"),
+    maybe_quoted("checkcommand", "invalid check command", |g| &mut g.unused).default("/bin/true"),
+    number("checktimeout", "the global one", "invalid check timeout", |g| &mut g.checktimeout),
+    number("negotiatetimeout", "the global one", "invalid negotiate timeout", |g| &mut g.negotiatetimeout),
+    refused("connecttimeout", "connecttimeout directive deprecated in favour of negotiatetimeout"),
+    number("checkcount", "the global one", "invalid check count", |g| &mut g.checkcount),
+    number("failurecount", "the global one", "invalid failure count", |g| &mut g.failurecount),
+    number("checkinterval", "the global one", "invalid checkinterval", |g| &mut g.checkinterval),
+    own("checkport", "PORT", checkport),
+    quoted("login", "invalid login string", |g| &mut g.unused),
+    quoted("passwd", "invalid password", |g| &mut g.unused),
+    quoted("database", "invalid database", |g| &mut g.unused),
+    quoted("secret", "invalid secret", |g| &mut g.unused),
+    quoted("load", "invalid string for load testing", |g| &mut g.unused),
+    own("scheduler", "rr|wrr|lc|wlc|sh|mh|…", scheduler).default("wrr"),
+    number_or_zero("persistent", "none", "invalid persistent timeout", |g| &mut g.persistent),
+    own("schedflags", "FLAG[,FLAG]", schedflags),
+    own("netmask", "255.255.255.0, or a prefix length", |g, w, _| g.netmask = Some(text(w))),
+    own("protocol", "tcp|udp|sctp, fwm for a firewall mark", |g, w, _| g.protocol = Some(text(split_word(w).0))).default("tcp"),
+    yes_no("ops", "no", "ops must be 'yes' or 'no'", |g| &mut g.ops),
+    own("service", "http|https|none|…", service).default("by port"),
+    own("httpmethod", "GET|HEAD", httpmethod).default("GET"),
+    own("virtualhost", "\"NAME\"", virtualhost),
+    own("fallback", "SERVER[:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V4)),
+    own("fallback6", "[SERVER][:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V6)),
+    maybe_quoted("fallbackcommand", "invalid fallback command", |g| &mut g.unused).later(NO_COMMANDS),
+    yes_no("quiescent", "the global one", "quiescent must be 'yes' or 'no'", |g| &mut g.quiescent),
+    raw("emailalert", "no email address specified", |g| &mut g.unused).later(NO_MAIL),
+    number_or_zero("emailalertfreq", "the global one", "invalid email alert frequency", |g| &mut g.unused_number).later(NO_MAIL),
+    own("emailalertstatus", "all, none, starting, running, stopping, reloading", alert_status).later(NO_MAIL),
+    own("smtp", "SERVER", smtp).later(NO_MAIL),
+    yes_no("cleanstop", "the global one", "cleanstop must be 'yes' or 'no'", |g| &mut g.cleanstop),
+    maybe_quoted("monitorfile", "invalid monitorfile", |g| &mut g.monitorfile).later("monitor files are not written by this release"),
+    raw("servicename", "invalid servicename", |g| &mut g.servicename),
+    raw("comment", "invalid comment", |g| &mut g.unused),
+];
+
+const fn row(name: &'static str, fault: &'static str, value: Value) -> Directive {
+    let (default, support) = ("none", Support::Honoured);
+    Directive {
+        name,
+        default,
+        fault,
+        value,
+        support,
+    }
+}
+
+const fn yes_no(
+    name: &'static str,
+    default: &'static str,
+    fault: &'static str,
+    slot: Slot<bool>,
+) -> Directive {
+    row(name, fault, Value::YesNo(slot)).default(default)
+}
+
+const fn number(
+    name: &'static str,
+    default: &'static str,
+    fault: &'static str,
+    slot: Slot<u32>,
+) -> Directive {
+    let zero = Zero::Refused;
+    row(name, fault, Value::Number { zero, slot }).default(default)
+}
+
+const fn number_or_zero(
+    name: &'static str,
+    default: &'static str,
+    fault: &'static str,
+    slot: Slot<u32>,
+) -> Directive {
+    let zero = Zero::Allowed;
+    row(name, fault, Value::Number { zero, slot }).default(default)
+}
+
+const fn quoted(name: &'static str, fault: &'static str, slot: Slot<String>) -> Directive {
+    row(name, fault, Value::Quoted(slot))
+}
+
+const fn maybe_quoted(name: &'static str, fault: &'static str, slot: Slot<String>) -> Directive {
+    row(name, fault, Value::MaybeQuoted(slot))
+}
+
+const fn raw(name: &'static str, fault: &'static str, slot: Slot<String>) -> Directive {
+    row(name, fault, Value::Raw(slot))
+}
+
+const fn own(
+    name: &'static str,
+    argument: &'static str,
+    read: fn(&mut Given, Word<'_>, &mut Faults<'_>),
+) -> Directive {
+    row(name, "", Value::Own { argument, read })
+}
+
+const fn refused(name: &'static str, fault: &'static str) -> Directive {
+    row(name, fault, Value::Refused)
+}
+
+impl Directive {
+    const fn later(mut self, reason: &'static str) -> Self {
+        self.support = Support::Later(reason);
+        self
+    }
+
+    const fn default(mut self, default: &'static str) -> Self {
+        self.default = default;
+        self
+    }
+
+    pub(crate) fn support(&self) -> Support {
+        self.support
+    }
+
+    /// What may stand after `=`.
+    fn argument(&self) -> &'static str {
+        match &self.value {
+            Value::YesNo(_) => "yes|no",
+            Value::Number {
+                zero: Zero::Refused,
+                ..
+            } => ONE_DIGIT,
+            Value::Number {
+                zero: Zero::Allowed,
+                ..
+            } => "a number",
+            Value::Quoted(_) => "\"TEXT\"",
+            Value::MaybeQuoted(_) | Value::Raw(_) => "TEXT",
+            Value::Own { argument, .. } => argument,
+            Value::Refused => "",
+        }
+    }
+
+    /// Reads the value into its place. `value` may end in blanks.
+    pub(crate) fn read(&self, given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+        let word = trimmed(value);
+        match &self.value {
+            Value::YesNo(slot) => self.store(given, *slot, yes_or_no(word), word, faults),
+            Value::Number { zero, slot } => {
+                let number = first_digits(word, faults);
+                let number = number.filter(|&n| n > 0 || *zero == Zero::Allowed);
+                self.store(given, *slot, number, word, faults);
+            }
+            Value::Quoted(slot) => {
+                if let Some(text) = self.unquoted(word, faults) {
+                    self.store(given, *slot, non_empty(text), word, faults);
+                }
+            }
+            Value::MaybeQuoted(slot) => {
+                let text = between_quotes(word).map_or(word.text, |inner| inner.text);
+                self.store(given, *slot, non_empty(text), word, faults);
+            }
+            Value::Raw(slot) => self.store(given, *slot, non_empty(word.text), word, faults),
+            // The value of `real` is told apart by its trailing blanks.
+            Value::Own { read, .. } => read(given, value, faults),
+            Value::Refused => faults.error(word.span, self.fault),
+        }
+        if self.name == "checkcount" {
+            faults.warning(
+                value.span,
+                "checkcount option is deprecated and slated for removal.  please see 'failurecount'",
+            );
+        }
+    }
+
+    fn store<T>(
+        &self,
+        given: &mut Given,
+        slot: Slot<T>,
+        value: Option<T>,
+        word: Word<'_>,
+        faults: &mut Faults<'_>,
+    ) {
+        let span = word.span;
+        match value {
+            Some(value) => *slot(given) = Some(At { value, span }),
+            None => {
+                let hint = format!("{}={}", self.name, self.argument());
+                faults.error_with(span, self.fault, hint);
+            }
+        }
+    }
+
+    /// The text between the quotes, or all of it where the quotes are forgotten.
+    fn unquoted<'a>(&self, word: Word<'a>, faults: &mut Faults<'_>) -> Option<&'a str> {
+        if let Some(inner) = between_quotes(word) {
+            return Some(inner.text);
+        }
+        if word.text.contains('"') {
+            let message = format!("Unknown command {}={}", self.name, word.text);
+            faults.error_with(
+                word.span,
+                message,
+                "one of the two double quotes is missing",
+            );
+            return None;
+        }
+        let message = format!("{}: double quotes are missing", self.name);
+        let hint = format!(
+            "the old daemon refuses this line; write {}=\"{}\"",
+            self.name, word.text
+        );
+        faults.warning_with(word.span, message, hint);
+        Some(word.text)
+    }
+}
+
+/// The directive of this name among these.
+pub(crate) fn find(table: &'static [Directive], name: &str) -> Option<&'static Directive> {
+    table.iter().find(|one| one.name == name)
+}
+
+/// The name most like a misspelt one, if any is like it.
+pub(crate) fn nearest(table: &'static [Directive], name: &str) -> Option<&'static str> {
+    let distance = |one: &&Directive| edit_distance(one.name, name);
+    let best = table.iter().min_by_key(distance)?;
+    (edit_distance(best.name, name) <= 2 && name.len() > 2).then_some(best.name)
+}
+
+/// From the first quote, which must come first, to the last one.
+pub(crate) fn between_quotes(word: Word<'_>) -> Option<Word<'_>> {
+    let end = word.text.rfind('"')?;
+    (word.text.starts_with('"') && end > 0).then(|| word.part(1..end))
+}
+
+pub(crate) fn text(word: Word<'_>) -> At<String> {
+    let word = trimmed(word);
+    At {
+        value: word.text.to_owned(),
+        span: word.span,
+    }
+}
+
+fn non_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// `yes` or `no`, perhaps with a comment behind it.
+fn yes_or_no(word: Word<'_>) -> Option<bool> {
+    let (first, more) = split_word(word);
+    match first.text {
+        "yes" if before_comment(more).is_empty() => Some(true),
+        "no" if before_comment(more).is_empty() => Some(false),
+        _ => None,
+    }
+}
+
+fn before_comment(word: Word<'_>) -> &str {
+    let text = word.text.split('#').next().unwrap_or_default();
+    text.trim_end_matches(super::lines::blank)
+}
+
+/// The first run of digits, wherever it stands; anything but a unit around it is told.
+fn first_digits(word: Word<'_>, faults: &mut Faults<'_>) -> Option<u32> {
+    let text = before_comment(word);
+    let start = text.find(|c: char| c.is_ascii_digit())?;
+    let tail = text.get(start..)?;
+    let digits = tail.find(|c: char| !c.is_ascii_digit());
+    let (digits, after) = tail.split_at(digits.unwrap_or(tail.len()));
+    let number = digits.parse().ok();
+    if let Some(number) = number
+        && (start > 0 || !matches!(after, "" | "s"))
+    {
+        faults.warning(word.span, format!("\"{text}\" is read as {number}"));
+    }
+    number
+}
+
+fn supervised(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let word = trimmed(word);
+    let span = word.span;
+    match yes_or_no(word) {
+        Some(value) => given.supervised = Some(At { value, span }),
+        None => faults.error(span, "supervised must be 'yes' or 'no'"),
+    }
+}
+
+fn alert_status(_: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    const KNOWN: [&str; 6] = [
+        "all",
+        "none",
+        "starting",
+        "running",
+        "stopping",
+        "reloading",
+    ];
+    let pieces: Vec<Word<'_>> = trimmed(word)
+        .split(",")
+        .map(|piece| trimmed(rest(piece, 0)))
+        .collect();
+    let alone = pieces.len() == 1;
+    for piece in &pieces {
+        let name = piece.text;
+        if !KNOWN.contains(&name) {
+            faults.error_with(
+                piece.span,
+                format!("invalid email alert status at: \"{name}\""),
+                format!("one of {}", KNOWN.join(", ")),
+            );
+        }
+    }
+    if !alone && pieces.iter().any(|piece| piece.text == "none") {
+        let other = pieces.iter().find(|piece| piece.text != "none");
+        let name = other.map_or("none", |piece| piece.text);
+        let message = format!("invalid email alert status: \"{name}\" specified with \"none\"");
+        faults.error(word.span, message);
+    }
+}
+
+fn smtp(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let word = trimmed(word);
+    let name = between_quotes(word).unwrap_or(word);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._+-[]".contains(c);
+    if name.text.starts_with(allowed) {
+        given.unused = Some(text(name));
+    } else {
+        faults.error_with(
+            word.span,
+            "invalid SMTP server address",
+            "smtp=mail.example.org",
+        );
+    }
+}
+
+const CHECKTYPES: &str = "connect|negotiate|ping|on|off|external|external-perl|NUMBER";
+
+fn checktype(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let span = trimmed(word).span;
+    let inner = word.text.trim_start_matches('"');
+    let first = inner.split(|c| c == '"' || super::lines::blank(c));
+    let value = match first.into_iter().next().unwrap_or_default() {
+        "connect" => Some(CheckType::Connect),
+        "negotiate" => Some(CheckType::Negotiate),
+        "ping" => Some(CheckType::Ping),
+        "off" => Some(CheckType::Off),
+        "on" => Some(CheckType::On),
+        "external" => Some(CheckType::External),
+        "external-perl" => Some(CheckType::ExternalPerl),
+        number => number.parse().ok().map(CheckType::Combined),
+    };
+    match value {
+        Some(value) => given.checktype = Some(At { value, span }),
+        None => faults.error(
+            span,
+            "checktype must be \"connect\", \"negotiate\", \"on\", \"off\", \"ping\", \
+             \"external\", \"external-perl\" or a positive number",
+        ),
+    }
+}
+
+fn checkport(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let word = trimmed(word);
+    let span = word.span;
+    match first_digits(word, faults) {
+        Some(value @ 1..=65535) => given.checkport = Some(At { value, span }),
+        Some(_) => faults.error(span, "checkport must be in range 1..65536"),
+        None => faults.error_with(span, "invalid port", "checkport=PORT, 1 to 65535"),
+    }
+}
+
+/// Longest name of a scheduler, bytes (IP_VS_SCHEDNAME_MAXLEN without its NUL).
+const SCHEDULER_MAX_BYTES: usize = 15;
+
+fn scheduler(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let (name, _) = split_word(trimmed(word));
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let good = !name.text.is_empty() && name.text.chars().all(allowed);
+    if !good || name.text.len() > SCHEDULER_MAX_BYTES {
+        let message = "invalid scheduler, should be only lowercase letters (a-z)";
+        faults.error_with(
+            trimmed(word).span,
+            message,
+            "e.g. rr, wrr, lc, wlc, sh or mh",
+        );
+        return;
+    }
+    let value = name.text.to_ascii_lowercase();
+    if value != name.text {
+        let message = format!("scheduler \"{}\" is read as {value}", name.text);
+        faults.warning_with(name.span, message, "the old daemon wants lowercase letters");
+    }
+    let span = name.span;
+    given.scheduler = Some(At { value, span });
+}
+
+fn schedflags(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let (flags, _) = split_word(word);
+    if flags.text.is_empty() {
+        faults.error_with(word.span, "invalid sched-flags", "e.g. schedflags=sh-port");
+    } else {
+        given.schedflags = Some(text(flags));
+    }
+}
+
+fn service(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let (name, _) = split_word(trimmed(word));
+    let span = name.span;
+    if let Some(value) = Service::named(name.text.trim_matches('"')) {
+        given.service = Some(At { value, span });
+    } else {
+        let names: Vec<&str> = Service::ALL.iter().map(|one| one.name).collect();
+        faults.error(span, format!("service must be {}", names.join(", ")));
+    }
+}
+
+fn httpmethod(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let (name, _) = split_word(trimmed(word));
+    let span = name.span;
+    let value = match name.text.to_ascii_uppercase().as_str() {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        _ => return faults.error(span, "httpmethod must be GET or HEAD"),
+    };
+    given.httpmethod = Some(At { value, span });
+}
+
+/// Between optional quotes, up to the next quote; may be empty.
+fn virtualhost(given: &mut Given, word: Word<'_>, _: &mut Faults<'_>) {
+    let word = trimmed(word);
+    let start = usize::from(word.text.starts_with('"'));
+    let inner = word.text.get(start..).unwrap_or_default();
+    let end = start + inner.find('"').unwrap_or(inner.len());
+    given.virtualhost = Some(text(word.part(start..end)));
+}
+
+/// How many letters must change, come or go (Levenshtein). Both are short names.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for ((&y, &diagonal), &above) in b.iter().zip(&row).zip(row.iter().skip(1)) {
+            let changed = diagonal + usize::from(x != y);
+            left = changed.min(above + 1).min(left + 1);
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,597 @@
+//! What the file says becomes what the core must know: inheritance, names, ranges, defaults.
+//!
+//! Goes through everything even after a fault, so that all of them are told at once; the result
+//! counts only if there was none.
+
+use super::checks::{Question, Recipe};
+use super::given::{At, Family, Faults, Given, Service};
+use super::real_server::{FallbackLine, RealLine};
+use super::resolve::{self, Names, RangeFault};
+use super::virtual_server::What;
+use super::{Configuration, File, LogTarget, Section};
+use crate::probes::{Catalogue, Probe};
+use ha_plumbing::Span;
+use ha_plumbing::log::Facility;
+use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, VirtualService};
+use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey, ServiceSpec};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The old daemon's, where the file names none.
+const DEFAULT_LOGFILE: &str = "/var/log/ldirectord.log";
+const DEFAULT_INTERVAL_SECONDS: u32 = 10;
+/// Longest persistence that ipvsadm accepts, 31 days.
+const PERSISTENT_MAX_SECONDS: u32 = 31 * 24 * 60 * 60;
+
+pub(super) fn expand(
+    file: &File,
+    names: Names,
+    catalogue: &mut Catalogue,
+    faults: &mut Faults<'_>,
+) -> Configuration {
+    let mut expansion = Expansion {
+        global: &file.global,
+        names,
+        fallback: None,
+        fallback6: None,
+        catalogue,
+        probes: BTreeMap::new(),
+        faults,
+    };
+    expansion.resolve_global_fallbacks();
+    let mut services: BTreeMap<ServiceKey, Span> = BTreeMap::new();
+    let mut found = Vec::new();
+    for section in &file.sections {
+        let Some(service) = expansion.section(section) else {
+            continue;
+        };
+        match services.entry(service.key) {
+            Entry::Occupied(first) => {
+                let hint = format!("the first one stands on line {}", first.get().line);
+                expansion
+                    .faults
+                    .error_with(section.span, "duplicate virtual server", hint);
+            }
+            Entry::Vacant(place) => {
+                place.insert(section.span);
+                found.push(service);
+            }
+        }
+    }
+    let global = &file.global;
+    Configuration {
+        core: Config {
+            services: found,
+            readdquiescent: flag(global.readdquiescent.as_ref(), None, false),
+            seed: seed(expansion.faults.source.path()),
+        },
+        log: log_target(global.logfile.as_ref(), expansion.faults),
+        supervised: flag(global.supervised.as_ref(), None, false),
+        autoreload: flag(global.autoreload.as_ref(), None, false),
+        maintenancedir: maintenancedir(global.maintenancedir.as_ref(), expansion.faults),
+        probes: expansion.probes,
+    }
+}
+
+struct Expansion<'a, 'f, 's> {
+    global: &'a Given,
+    names: Names,
+    /// The global fallbacks with their addresses, if they could be resolved.
+    fallback: Option<(&'a FallbackLine, IpAddr)>,
+    fallback6: Option<(&'a FallbackLine, IpAddr)>,
+    catalogue: &'a mut Catalogue,
+    probes: BTreeMap<ProbeId, Arc<Probe>>,
+    faults: &'f mut Faults<'s>,
+}
+
+impl<'a> Expansion<'a, '_, '_> {
+    fn resolve_global_fallbacks(&mut self) {
+        let global = self.global;
+        self.fallback = self.fallback_host(global.fallback.as_ref(), Family::V4);
+        self.fallback6 = self.fallback_host(global.fallback6.as_ref(), Family::V6);
+    }
+
+    /// One virtual service; `None` if its own address is wrong.
+    fn section(&mut self, section: &'a Section) -> Option<VirtualService> {
+        let given = &section.given;
+        let protocol = self.protocol(section);
+        let key = self.key(section, protocol)?;
+        let port = match key {
+            ServiceKey::Address { address, .. } => address.port(),
+            ServiceKey::Fwmark { .. } => 0,
+        };
+        let udp = protocol == Protocol::Udp && port_counts(key);
+        let service = given.service.as_ref().map(|at| at.value);
+        let service = service.unwrap_or_else(|| Service::of_port(port));
+        let spec = self.spec(section, key, udp);
+        let title = title(key);
+        let recipe = Recipe::new(section, self.global, service, udp, &title, self.faults);
+        let reals = self.reals(section, key, &recipe);
+        let fallback = self.fallback_of(section, key, &reals);
+        if port == 0 && port_counts(key) && spec.persistent.is_none() {
+            let message = format!("virtual {title}: the kernel refuses port 0 without persistent");
+            self.faults.warning(section.span, message);
+        }
+        self.check_monitorfile(given.monitorfile.as_ref());
+        let interval = number(
+            given.checkinterval.as_ref(),
+            self.global.checkinterval.as_ref(),
+        );
+        let interval = interval.unwrap_or(DEFAULT_INTERVAL_SECONDS);
+        let failures = number(
+            given.failurecount.as_ref(),
+            self.global.failurecount.as_ref(),
+        );
+        Some(VirtualService {
+            key,
+            spec,
+            reals,
+            fallback,
+            quiescent: flag(
+                given.quiescent.as_ref(),
+                self.global.quiescent.as_ref(),
+                false,
+            ),
+            cleanstop: flag(
+                given.cleanstop.as_ref(),
+                self.global.cleanstop.as_ref(),
+                true,
+            ),
+            interval: Duration::from_secs(interval.into()),
+            failurecount: failures.unwrap_or(1),
+            name: given
+                .servicename
+                .as_ref()
+                .map_or_else(String::new, |at| at.value.clone()),
+        })
+    }
+
+    /// The old daemon opens it at once; here it only has to be possible.
+    fn check_monitorfile(&mut self, given: Option<&At<String>>) {
+        let Some(at) = given else { return };
+        let directory = Path::new(&at.value)
+            .parent()
+            .filter(|path| !path.as_os_str().is_empty());
+        if let Some(Err(error)) = directory.map(std::fs::metadata) {
+            let message = format!("unable to open monitorfile {}: {error}", at.value);
+            self.faults.error(at.span, message);
+        }
+    }
+
+    /// Tcp for a mark, where it plays no part.
+    fn protocol(&mut self, section: &Section) -> Protocol {
+        let what = section.line.as_ref().map(|line| &line.what);
+        let Some(at) = &section.given.protocol else {
+            let dns = matches!(what, Some(What::Address { port, .. })
+                if matches!(port.value.as_str(), "53" | "domain"));
+            return if dns { Protocol::Udp } else { Protocol::Tcp };
+        };
+        match (at.value.as_str(), what) {
+            ("fwm", Some(What::Mark(_))) | ("tcp", Some(What::Address { .. }) | None) => {
+                Protocol::Tcp
+            }
+            ("udp", Some(What::Address { .. }) | None) => Protocol::Udp,
+            ("sctp", Some(What::Address { .. }) | None) => Protocol::Sctp,
+            (_, Some(What::Mark(_))) => {
+                let message = "protocol must be fwm if the virtual service is a fwmark (a number)";
+                self.faults.error(at.span, message);
+                Protocol::Tcp
+            }
+            ("", _) => {
+                self.faults
+                    .error_with(at.span, "invalid protocol", "tcp, udp or sctp");
+                Protocol::Tcp
+            }
+            _ => {
+                let message =
+                    "protocol must be tcp or udp if the virtual service is an address and port";
+                self.faults.error_with(at.span, message, "or sctp");
+                Protocol::Tcp
+            }
+        }
+    }
+
+    fn key(&mut self, section: &Section, protocol: Protocol) -> Option<ServiceKey> {
+        let line = section.line.as_ref()?;
+        let v6 = line.family == Family::V6;
+        let (host, port) = match &line.what {
+            What::Mark(mark) => return Some(ServiceKey::Fwmark { mark: *mark, v6 }),
+            What::Address { host, port } => (host, port),
+        };
+        const INVALID: &str = "invalid address for virtual service";
+        let number = self.names.port(&port.value, Some(&protocol.to_string()));
+        let Some(number) = number else {
+            let hint = if v6 {
+                format!(
+                    "port \"{}\" is unknown; an IPv6 address stands in brackets",
+                    port.value
+                )
+            } else {
+                format!(
+                    "port \"{}\" is unknown: a number up to 65535 or a {protocol} service",
+                    port.value
+                )
+            };
+            self.faults.error_with(port.span, INVALID, hint);
+            return None;
+        };
+        let Some(address) = self.names.host(&host.value, line.family) else {
+            let hint = format!("\"{}\" is no address and no name that resolves", host.value);
+            self.faults.error_with(host.span, INVALID, hint);
+            return None;
+        };
+        let address = SocketAddr::new(address, number);
+        Some(ServiceKey::Address { protocol, address })
+    }
+
+    fn spec(&mut self, section: &Section, key: ServiceKey, udp: bool) -> ServiceSpec {
+        let given = &section.given;
+        let scheduler = given
+            .scheduler
+            .as_ref()
+            .map_or("wrr", |at| at.value.as_str());
+        let persistent = given.persistent.as_ref().and_then(|at| self.persistent(at));
+        let host_bits = if section.family == Family::V6 {
+            128
+        } else {
+            32
+        };
+        let netmask = given.netmask.as_ref();
+        let netmask = netmask.map_or(host_bits, |at| self.netmask(at, section.family, host_bits));
+        if let (Some(at), None) = (&given.netmask, persistent) {
+            self.faults
+                .warning(at.span, "netmask has no effect without persistent");
+        }
+        let wanted = given.ops.as_ref().filter(|at| at.value);
+        let one_packet = udp || !port_counts(key);
+        if let (Some(at), false) = (wanted, one_packet) {
+            self.faults.warning(
+                at.span,
+                "ops has an effect only with udp and firewall marks",
+            );
+        }
+        ServiceSpec {
+            scheduler: scheduler.to_owned(),
+            persistent,
+            netmask: if persistent.is_some() {
+                netmask
+            } else {
+                host_bits
+            },
+            one_packet: wanted.is_some() && one_packet,
+            scheduler_flags: self.schedflags(given.schedflags.as_ref(), scheduler),
+        }
+    }
+
+    fn persistent(&mut self, at: &At<u32>) -> Option<u32> {
+        match at.value {
+            0 => {
+                let message = "persistent=0 means no persistence here";
+                self.faults.warning(at.span, message);
+                None
+            }
+            seconds if seconds > PERSISTENT_MAX_SECONDS => {
+                let message =
+                    format!("persistent={seconds} is longer than 31 days and cut to that");
+                self.faults.warning(at.span, message);
+                Some(PERSISTENT_MAX_SECONDS)
+            }
+            seconds => Some(seconds),
+        }
+    }
+
+    /// As a prefix length, which is what the kernel uses it for.
+    fn netmask(&mut self, at: &At<String>, family: Family, host_bits: u8) -> u8 {
+        let prefix = at.value.parse::<u8>().ok();
+        let prefix = prefix.filter(|bits| (1..=host_bits).contains(bits));
+        let found = match family {
+            Family::V6 => prefix,
+            Family::V4 => prefix.or_else(|| {
+                let mask = u32::from(at.value.parse::<std::net::Ipv4Addr>().ok()?);
+                let bits = mask.leading_ones();
+                // Only masks without holes have a length.
+                (mask.checked_shl(bits).unwrap_or(0) == 0 && bits > 0).then_some(bits as u8)
+            }),
+        };
+        found.unwrap_or_else(|| {
+            let message = match family {
+                Family::V4 => "invalid netmask: dotted quad notation is required",
+                Family::V6 => "invalid netmask: a prefix length between 1 and 128 is required",
+            };
+            self.faults.error(at.span, message);
+            host_bits
+        })
+    }
+
+    /// Flags by number, or by the scheduler's own names for the first two (ipvsadm(8)).
+    fn schedflags(&mut self, at: Option<&At<String>>, scheduler: &str) -> [bool; 3] {
+        let mut flags = [false; 3];
+        let Some(at) = at else { return flags };
+        let [first, second, third] = &mut flags;
+        for name in at.value.split(',') {
+            match (name, scheduler) {
+                ("flag-1", _) | ("sh-fallback", "sh") | ("mh-fallback", "mh") => *first = true,
+                ("flag-2", _) | ("sh-port", "sh") | ("mh-port", "mh") => *second = true,
+                ("flag-3", _) => *third = true,
+                _ => {
+                    let message =
+                        format!("scheduler {scheduler} has no flag \"{name}\"; it is ignored");
+                    self.faults.warning(at.span, message);
+                }
+            }
+        }
+        flags
+    }
+
+    /// Every real server of a section, ranges expanded. Of two with the same place in the table
+    /// the last one counts.
+    fn reals(&mut self, section: &Section, key: ServiceKey, recipe: &Recipe) -> Vec<RealServer> {
+        let mut reals: Vec<RealServer> = Vec::new();
+        let mut places: BTreeMap<DestinationKey, (usize, u32)> = BTreeMap::new();
+        for line in &section.given.reals {
+            for real in self.servers_of(line, key, recipe) {
+                match places.entry(real.key) {
+                    Entry::Vacant(place) => {
+                        place.insert((reals.len(), line.span.line));
+                        reals.push(real);
+                    }
+                    Entry::Occupied(place) => {
+                        let (index, first) = *place.get();
+                        let message =
+                            format!("real server {} stands on line {first}, too", real.key);
+                        self.faults
+                            .warning_with(line.span, message, "the last one counts");
+                        if let Some(there) = reals.get_mut(index) {
+                            *there = real;
+                        }
+                    }
+                }
+            }
+        }
+        reals
+    }
+
+    fn servers_of(&mut self, line: &RealLine, key: ServiceKey, recipe: &Recipe) -> Vec<RealServer> {
+        let (Some(addresses), Some(port)) = (self.addresses(line), self.real_port(line)) else {
+            return Vec::new();
+        };
+        recipe.tell_portless(line, port, self.faults);
+        let mut servers = Vec::new();
+        for address in addresses {
+            let Some(question) = recipe.question(line, address, port, self.faults) else {
+                break;
+            };
+            let check = match question {
+                Question::On => Check::On,
+                Question::Off => Check::Off,
+                Question::Probe(probe) => {
+                    let (id, probe) = self.catalogue.number(probe);
+                    self.probes.insert(id, probe);
+                    Check::Probe(id)
+                }
+            };
+            let configured = DestinationKey { address, port };
+            servers.push(RealServer {
+                key: table_key(configured, line.forwarding, key),
+                configured,
+                forwarding: line.forwarding,
+                weight: line.weight,
+                upper: line.upper,
+                lower: line.lower,
+                check,
+                description: recipe.description(),
+            });
+        }
+        servers
+    }
+
+    fn addresses(&mut self, line: &RealLine) -> Option<Vec<IpAddr>> {
+        let unresolved = |host: &At<String>, which: &str| {
+            format!(
+                "invalid address ({}) for real server (could not resolve {which})",
+                host.value
+            )
+        };
+        let Some(first) = self.names.host(&line.host.value, line.family) else {
+            self.faults
+                .error(line.host.span, unresolved(&line.host, "host"));
+            return None;
+        };
+        let Some(end) = &line.last else {
+            return Some(vec![first]);
+        };
+        let last = resolve::short_end(first, &end.value);
+        let Some(last) = last.or_else(|| self.names.host(&end.value, line.family)) else {
+            self.faults.error(end.span, unresolved(end, "end host"));
+            return None;
+        };
+        match resolve::range(first, last) {
+            Ok(addresses) => Some(addresses),
+            Err(RangeFault::Backwards) => {
+                let message = format!(
+                    "Invalid Range: {first}-{last}: First value must be greater than or equal to the second value"
+                );
+                self.faults
+                    .error_with(end.span, message, "the lower address comes first");
+                None
+            }
+            Err(RangeFault::Long) => {
+                let message = format!(
+                    "Invalid Range: {first}-{last}: more than {} servers",
+                    resolve::RANGE_MAX
+                );
+                self.faults.error(end.span, message);
+                None
+            }
+        }
+    }
+
+    fn real_port(&mut self, line: &RealLine) -> Option<u16> {
+        let Some(at) = &line.port else {
+            return Some(0);
+        };
+        let port = self.names.port(&at.value, None);
+        if port.is_none() {
+            let message = format!(
+                "invalid port ({}) for real server (could not resolve port)",
+                at.value
+            );
+            self.faults.error(at.span, message);
+        }
+        port
+    }
+
+    fn fallback_host(
+        &mut self,
+        line: Option<&'a FallbackLine>,
+        family: Family,
+    ) -> Option<(&'a FallbackLine, IpAddr)> {
+        let line = line?;
+        let address = self.names.host(&line.host.value, family);
+        if address.is_none() {
+            let version = if family == Family::V4 { 4 } else { 6 };
+            let message = format!(
+                "invalid IPv{version} address or could not resolve for fallback server: {}",
+                line.host.value
+            );
+            self.faults.error(line.host.span, message);
+        }
+        Some((line, address?))
+    }
+
+    /// The section's own fallback, else the global one of its family.
+    fn fallback_of(
+        &mut self,
+        section: &'a Section,
+        key: ServiceKey,
+        reals: &[RealServer],
+    ) -> Option<Fallback> {
+        let (own, global) = match section.family {
+            Family::V4 => (&section.given.fallback, self.fallback),
+            Family::V6 => (&section.given.fallback6, self.fallback6),
+        };
+        let (line, address) = match own {
+            Some(line) => self.fallback_host(Some(line), section.family),
+            None => global,
+        }?;
+        let (own_port, protocol) = match key {
+            ServiceKey::Address { protocol, address } => {
+                (address.port(), Some(protocol.to_string()))
+            }
+            ServiceKey::Fwmark { .. } => (0, None),
+        };
+        let port = match &line.port {
+            None => own_port,
+            Some(at) => {
+                let port = self.names.port(&at.value, protocol.as_deref());
+                let Some(port) = port else {
+                    let message = "invalid port for fallback server";
+                    self.faults.error(at.span, message);
+                    return None;
+                };
+                port
+            }
+        };
+        let configured = DestinationKey { address, port };
+        let place = table_key(configured, line.forwarding, key);
+        if reals.iter().any(|real| real.key == place) {
+            let message = format!(
+                "virtual {}: the fallback {place} is one of its real servers",
+                title(key)
+            );
+            self.faults.warning(line.span, message);
+        }
+        Some(Fallback {
+            key: place,
+            forwarding: line.forwarding,
+        })
+    }
+}
+
+/// Where a destination stands in the kernel's table: gate and ipip cannot change the port
+/// (specification 4.2). A mark has no port of its own.
+fn table_key(
+    configured: DestinationKey,
+    forwarding: Forwarding,
+    key: ServiceKey,
+) -> DestinationKey {
+    match (key, forwarding) {
+        (ServiceKey::Address { address, .. }, Forwarding::Gate | Forwarding::Ipip) => {
+            DestinationKey {
+                port: address.port(),
+                ..configured
+            }
+        }
+        (ServiceKey::Address { .. } | ServiceKey::Fwmark { .. }, _) => configured,
+    }
+}
+
+fn port_counts(key: ServiceKey) -> bool {
+    matches!(key, ServiceKey::Address { .. })
+}
+
+/// `10.0.0.100:80` or the mark's number.
+fn title(key: ServiceKey) -> String {
+    match key {
+        ServiceKey::Address { address, .. } => address.to_string(),
+        ServiceKey::Fwmark { mark, .. } => mark.to_string(),
+    }
+}
+
+fn flag(own: Option<&At<bool>>, inherited: Option<&At<bool>>, default: bool) -> bool {
+    own.or(inherited).map_or(default, |at| at.value)
+}
+
+fn number(own: Option<&At<u32>>, inherited: Option<&At<u32>>) -> Option<u32> {
+    own.or(inherited).map(|at| at.value)
+}
+
+/// A path, or the name of a syslog facility. Only looks; the file is opened when the daemon starts.
+fn log_target(given: Option<&At<String>>, faults: &mut Faults<'_>) -> LogTarget {
+    let default = || LogTarget::File(PathBuf::from(DEFAULT_LOGFILE));
+    let Some(at) = given else { return default() };
+    if at.value.starts_with('/') {
+        let path = PathBuf::from(&at.value);
+        if path.parent().is_some_and(Path::is_dir) {
+            return LogTarget::File(path);
+        }
+        let message = format!("unable to open logfile: {}", at.value);
+        faults.error_with(at.span, message, "its directory does not exist");
+        return default();
+    }
+    if let Some(facility) = Facility::from_name(&at.value) {
+        return LogTarget::Syslog(facility);
+    }
+    let message = format!("unable to open logfile: {}", at.value);
+    faults.error_with(
+        at.span,
+        message,
+        "an absolute path or a syslog facility, e.g. local0",
+    );
+    default()
+}
+
+fn maintenancedir(given: Option<&At<String>>, faults: &mut Faults<'_>) -> Option<PathBuf> {
+    let at = given?;
+    let path = PathBuf::from(&at.value);
+    if !path.is_dir() {
+        faults.warning(at.span, "maintenance directory does not exist");
+    }
+    Some(path)
+}
+
+/// Spreads checks differently on different machines and for different files (FNV-1a).
+fn seed(path: &Path) -> u64 {
+    let system = rustix::system::uname();
+    let host = system.nodename().to_bytes();
+    let path = path.as_os_str().as_encoded_bytes();
+    host.iter()
+        .chain(path)
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+}

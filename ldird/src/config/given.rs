@@ -1,0 +1,209 @@
+//! What a file says, directive by directive, before anything is resolved: one such record for the
+//! globals and one for each section, because most directives may stand in both.
+
+use super::real_server::{FallbackLine, RealLine};
+use ha_plumbing::{Diagnostic, Source, Span, Word};
+use std::fmt;
+
+/// A value and where it stands, for complaints that come later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
+}
+
+/// One scope's directives; `None` where the file says nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given {
+    pub(crate) checktimeout: Option<At<u32>>,
+    pub(crate) negotiatetimeout: Option<At<u32>>,
+    pub(crate) checkinterval: Option<At<u32>>,
+    pub(crate) checkcount: Option<At<u32>>,
+    pub(crate) failurecount: Option<At<u32>>,
+    pub(crate) checkport: Option<At<u32>>,
+    pub(crate) persistent: Option<At<u32>>,
+    pub(crate) autoreload: Option<At<bool>>,
+    pub(crate) supervised: Option<At<bool>>,
+    pub(crate) fork: Option<At<bool>>,
+    pub(crate) quiescent: Option<At<bool>>,
+    pub(crate) readdquiescent: Option<At<bool>>,
+    pub(crate) cleanstop: Option<At<bool>>,
+    pub(crate) ops: Option<At<bool>>,
+    pub(crate) logfile: Option<At<String>>,
+    pub(crate) maintenancedir: Option<At<String>>,
+    pub(crate) monitorfile: Option<At<String>>,
+    pub(crate) request: Option<At<String>>,
+    pub(crate) receive: Option<At<String>>,
+    pub(crate) virtualhost: Option<At<String>>,
+    pub(crate) servicename: Option<At<String>>,
+    pub(crate) scheduler: Option<At<String>>,
+    pub(crate) schedflags: Option<At<String>>,
+    pub(crate) netmask: Option<At<String>>,
+    pub(crate) protocol: Option<At<String>>,
+    pub(crate) checktype: Option<At<CheckType>>,
+    pub(crate) service: Option<At<Service>>,
+    pub(crate) httpmethod: Option<At<Method>>,
+    pub(crate) fallback: Option<FallbackLine>,
+    pub(crate) fallback6: Option<FallbackLine>,
+    pub(crate) reals: Vec<RealLine>,
+    /// Where values go that are read by the old grammar and not used by this release.
+    pub(crate) unused: Option<At<String>>,
+    pub(crate) unused_number: Option<At<u32>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CheckType {
+    Connect,
+    Negotiate,
+    Ping,
+    Off,
+    On,
+    External,
+    ExternalPerl,
+    /// So many connect checks between two negotiate checks; 0: every check negotiates.
+    Combined(u32),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Head,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+/// A negotiate check's protocol with the port that is its own (specification 1.6); 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Service {
+    pub(crate) name: &'static str,
+    pub(crate) port: u16,
+}
+
+impl Service {
+    /// In alphabetical order, as the complaint about an unknown one lists them.
+    pub(crate) const ALL: &[Self] = &[
+        Self::new("dns", 53),
+        Self::new("ftp", 21),
+        Self::new("http", 80),
+        Self::new("http_proxy", 3128),
+        Self::new("https", 443),
+        Self::new("imap", 143),
+        Self::new("imaps", 993),
+        Self::new("ldap", 389),
+        Self::new("ldaps", 636),
+        Self::new("mysql", 3306),
+        Self::new("nntp", 119),
+        Self::NONE,
+        Self::new("oracle", 1521),
+        Self::new("pgsql", 5432),
+        Self::new("pop", 110),
+        Self::new("pops", 995),
+        Self::new("radius", 1812),
+        Self::new("simpletcp", 0),
+        Self::new("sip", 5060),
+        Self::new("smtp", 25),
+        Self::new("submission", 587),
+    ];
+
+    /// No protocol: a negotiate check is always positive.
+    pub(crate) const NONE: Self = Self::new("none", 0);
+
+    const fn new(name: &'static str, port: u16) -> Self {
+        Self { name, port }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|one| one.name == name)
+    }
+
+    /// The service that a virtual service's port implies.
+    pub(crate) fn of_port(port: u16) -> Self {
+        let found = Self::ALL.iter().find(|one| one.port == port && port > 0);
+        found.copied().unwrap_or(Self::NONE)
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Collects complaints while a file is read; nobody stops at the first one.
+#[derive(Debug)]
+pub(crate) struct Faults<'a> {
+    pub(crate) source: &'a Source,
+    found: Vec<Diagnostic>,
+}
+
+impl<'a> Faults<'a> {
+    pub(crate) fn new(source: &'a Source) -> Self {
+        let found = Vec::new();
+        Self { source, found }
+    }
+
+    pub(crate) fn error(&mut self, span: Span, message: impl Into<String>) {
+        self.push(Diagnostic::error(message).at(self.source, span));
+    }
+
+    /// An error with advice: a sentence without full stop.
+    pub(crate) fn error_with(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(Diagnostic::error(message).at(self.source, span).hint(hint));
+    }
+
+    pub(crate) fn warning(&mut self, span: Span, message: impl Into<String>) {
+        self.push(Diagnostic::warning(message).at(self.source, span));
+    }
+
+    pub(crate) fn warning_with(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let warning = Diagnostic::warning(message).at(self.source, span);
+        self.push(warning.hint(hint));
+    }
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+
+    /// All of them in the order of the file's lines.
+    pub(crate) fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|one| {
+            let position = one.place.as_ref().and_then(|place| place.position.as_ref());
+            position.map_or(0, |position| position.line)
+        });
+        self.found
+    }
+}
+
+/// A word without the blanks at its end.
+pub(crate) fn trimmed(word: Word<'_>) -> Word<'_> {
+    let end = word.text.trim_end_matches(super::lines::blank).len();
+    word.part(0..end)
+}
+
+/// The rest of a word from this byte on, without leading blanks.
+pub(crate) fn rest(word: Word<'_>, from: usize) -> Word<'_> {
+    let text = word.text.get(from..).unwrap_or_default();
+    let skipped = text.len() - text.trim_start_matches(super::lines::blank).len();
+    word.part(from + skipped..word.text.len())
+}
+
+/// The word up to the first blank, and what follows without leading blanks.
+pub(crate) fn split_word(word: Word<'_>) -> (Word<'_>, Word<'_>) {
+    let end = word.text.find(super::lines::blank);
+    let end = end.unwrap_or(word.text.len());
+    (word.part(0..end), rest(word, end))
+}

@@ -1,0 +1,304 @@
+//! ldirectord.cf: the whole grammar of the old daemon, every fault at once.
+//!
+//! ```text
+//!   lines ──► directives, virtual_server, real_server ──► given ──► expand (with resolve, checks)
+//!   cut        what each line says                        as said    what it means
+//! ```
+//!
+//! The result is a configuration of the core and the list of distinct checks. Nothing is opened,
+//! created or changed here.
+
+mod checks;
+mod directives;
+mod expand;
+mod given;
+mod lines;
+mod real_server;
+mod report;
+mod resolve;
+mod virtual_server;
+
+use crate::probes::{Catalogue, Probe};
+use directives::{Directive, Support};
+use given::{At, Family, Faults, Given, rest, trimmed};
+use ha_plumbing::log::Facility;
+use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
+use ldird_core::config::{Config, ProbeId};
+use lines::{Place, Statement};
+use resolve::Names;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use virtual_server::VirtualLine;
+
+pub(crate) use report::report;
+
+/// A configuration that can be run.
+#[derive(Debug, Clone)]
+pub(crate) struct Configuration {
+    pub(crate) core: Config,
+    /// Every probe that `core` names.
+    pub(crate) probes: BTreeMap<ProbeId, Arc<Probe>>,
+    pub(crate) log: LogTarget,
+    /// Stay in the foreground, log to standard output.
+    pub(crate) supervised: bool,
+    /// Read the file again when it changes.
+    pub(crate) autoreload: bool,
+    /// A file named after a real server in here takes it out.
+    pub(crate) maintenancedir: Option<PathBuf>,
+}
+
+/// Where the daemon logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LogTarget {
+    File(PathBuf),
+    Syslog(Facility),
+}
+
+/// Reads a configuration. Without a result there is at least one error.
+pub(crate) fn read(
+    source: &Source,
+    catalogue: &mut Catalogue,
+) -> (Option<Configuration>, Diagnostics) {
+    read_with(source, Names::new(), catalogue)
+}
+
+fn read_with(
+    source: &Source,
+    names: Names,
+    catalogue: &mut Catalogue,
+) -> (Option<Configuration>, Diagnostics) {
+    let mut faults = Faults::new(source);
+    let file = File::read(source, &mut faults);
+    let configuration = expand::expand(&file, names, catalogue, &mut faults);
+    let mut all = Diagnostics::new();
+    faults
+        .into_sorted()
+        .into_iter()
+        .for_each(|one| all.push(one));
+    let usable = (!all.has_errors()).then_some(configuration);
+    (usable, all)
+}
+
+/// Reads the file and then its content; an unreadable file is a diagnostic, too.
+pub(crate) fn load(path: &Path, catalogue: &mut Catalogue) -> (Option<Configuration>, Diagnostics) {
+    match Source::read(path) {
+        Ok(source) => read(&source, catalogue),
+        Err(error) => {
+            let message = format!("cannot read the configuration: {error}");
+            let fault = Diagnostic::error(message).in_file(path);
+            (None, fault.into())
+        }
+    }
+}
+
+/// What the file says, unresolved.
+#[derive(Debug)]
+struct File {
+    global: Given,
+    sections: Vec<Section>,
+}
+
+/// A `virtual` line and what is indented below it.
+#[derive(Debug)]
+struct Section {
+    family: Family,
+    /// `None` if the line is wrong; its section is read all the same.
+    line: Option<VirtualLine>,
+    span: Span,
+    given: Given,
+}
+
+/// Directives that are understood and not acted upon: where first, how often, why.
+type Unused = BTreeMap<&'static str, (Span, usize, &'static str)>;
+
+impl File {
+    fn read(source: &Source, faults: &mut Faults<'_>) -> Self {
+        let mut file = Self {
+            global: Given::default(),
+            sections: Vec::new(),
+        };
+        let mut unused = Unused::new();
+        if let Some(line) = lines::first_return(source) {
+            let message = "lines end in a carriage return; it is ignored";
+            let hint = "the old daemon refuses such a file: dos2unix makes it readable for both";
+            faults.warning_with(line.span(), message, hint);
+        }
+        for statement in lines::statements(source) {
+            file.read_statement(statement, &mut unused, faults);
+        }
+        for (name, (span, count, reason)) in unused {
+            let more = match count {
+                1 => String::new(),
+                count => format!(" (and {} more)", count - 1),
+            };
+            faults.warning(span, format!("{name} is not acted upon{more}: {reason}"));
+        }
+        file
+    }
+
+    fn read_statement(
+        &mut self,
+        statement: Statement<'_>,
+        unused: &mut Unused,
+        faults: &mut Faults<'_>,
+    ) {
+        let line = statement.text;
+        match statement.place {
+            Place::Global => self.read_global(line, unused, faults),
+            Place::Section => self.read_section(line, unused, faults),
+            Place::AfterBlank(blank) => {
+                let hint = format!(
+                    "line {blank} is empty, which ends the section: remove it or put a # there"
+                );
+                faults.error_with(trimmed(line).span, unknown(line), hint);
+                self.read_section(line, unused, faults);
+            }
+            Place::Shallow | Place::Stray => {
+                let section = directives::find(directives::SECTION, name_of(line).text);
+                let hint = match (section, statement.place) {
+                    (Some(_), Place::Shallow) => {
+                        "lines of a section are indented by a tab or at least 4 blanks"
+                    }
+                    (Some(_), _) => "no virtual line stands above it",
+                    (None, _) => "global directives start in the first column",
+                };
+                faults.error_with(trimmed(line).span, unknown(line), hint);
+            }
+        }
+    }
+
+    fn read_global(&mut self, line: Word<'_>, unused: &mut Unused, faults: &mut Faults<'_>) {
+        if line.text.starts_with("supervised") && value_of(line).is_none() {
+            return self.read_bare_supervised(line, faults);
+        }
+        let Some((name, value)) = split(line) else {
+            return complain(line, directives::GLOBAL, faults);
+        };
+        let family = match name.text {
+            "virtual" => Family::V4,
+            "virtual6" => Family::V6,
+            _ => {
+                let Some(directive) = directives::find(directives::GLOBAL, name.text) else {
+                    return complain(line, directives::GLOBAL, faults);
+                };
+                directive.read(&mut self.global, value, faults);
+                note_unused(directive, name.span, unused);
+                return;
+            }
+        };
+        self.sections.push(Section {
+            family,
+            line: virtual_server::read(value, family, faults),
+            span: trimmed(line).span,
+            given: Given::default(),
+        });
+    }
+
+    fn read_bare_supervised(&mut self, line: Word<'_>, faults: &mut Faults<'_>) {
+        let span = trimmed(line).span;
+        if trimmed(line).text == "supervised" {
+            let value = true;
+            self.global.supervised = Some(At { value, span });
+            let message = "please update your config not to use a bare supervised directive";
+            faults.warning_with(span, message, "supervised=yes");
+        } else {
+            faults.error(span, "supervised must be 'yes' or 'no'");
+        }
+    }
+
+    fn read_section(&mut self, line: Word<'_>, unused: &mut Unused, faults: &mut Faults<'_>) {
+        let Some(section) = self.sections.last_mut() else {
+            return;
+        };
+        let known = split(line).and_then(|(name, value)| {
+            let directive = directives::find(directives::SECTION, name.text)?;
+            Some((directive, name, value))
+        });
+        let Some((directive, name, value)) = known else {
+            return complain(line, directives::SECTION, faults);
+        };
+        let (fits, other) = match (name.text, section.family) {
+            ("real" | "fallback", Family::V6) => (false, format!("{}6", name.text)),
+            ("real6" | "fallback6", Family::V4) => (false, name.text.replace('6', "")),
+            _ => (true, String::new()),
+        };
+        if !fits {
+            let message = format!(
+                "cannot specify \"{}\" here.  please use \"{other}\" instead",
+                name.text
+            );
+            return faults.error(name.span, message);
+        }
+        directive.read(&mut section.given, value, faults);
+        note_unused(directive, name.span, unused);
+    }
+}
+
+fn note_unused(directive: &Directive, span: Span, unused: &mut Unused) {
+    if let Support::Later(reason) = directive.support() {
+        let entry = unused.entry(directive.name).or_insert((span, 0, reason));
+        entry.1 += 1;
+    }
+}
+
+/// The complaint about a line that is no directive of its place.
+fn complain(line: Word<'_>, table: &'static [Directive], faults: &mut Faults<'_>) {
+    let name = name_of(line);
+    let other_place = if std::ptr::eq(table, directives::GLOBAL) {
+        (
+            directives::SECTION,
+            "belongs into a section: indent it below its virtual line",
+        )
+    } else {
+        (
+            directives::GLOBAL,
+            "is a global directive: it starts in the first column",
+        )
+    };
+    let span = trimmed(line).span;
+    let known = directives::find(table, name.text);
+    if let Some(directive) = known {
+        let hint = format!(
+            "{0} takes a value: {0}=…, by default {1}",
+            name.text, directive.default
+        );
+        faults.error_with(span, unknown(line), hint);
+    } else if directives::find(other_place.0, name.text).is_some() {
+        let hint = format!("{} {}", name.text, other_place.1);
+        faults.error_with(span, unknown(line), hint);
+    } else if let Some(nearest) = directives::nearest(table, name.text) {
+        faults.error_with(span, unknown(line), format!("did you mean {nearest}?"));
+    } else {
+        faults.error(span, unknown(line));
+    }
+}
+
+fn unknown(line: Word<'_>) -> String {
+    if line.span.start == 0 {
+        format!("Unknown command {}", trimmed(line).text)
+    } else {
+        format!("Unknown command \"{}\"", trimmed(line).text)
+    }
+}
+
+/// The letters at a line's beginning.
+fn name_of(line: Word<'_>) -> Word<'_> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let end = line.text.find(|c| !allowed(c)).unwrap_or(line.text.len());
+    line.part(0..end)
+}
+
+/// What stands behind `=`, blanks at its end included; `None` without a `=`.
+fn value_of(line: Word<'_>) -> Option<Word<'_>> {
+    let name = name_of(line);
+    let tail = rest(line, name.text.len());
+    tail.text.starts_with('=').then(|| rest(tail, 1))
+}
+
+fn split(line: Word<'_>) -> Option<(Word<'_>, Word<'_>)> {
+    Some((name_of(line), value_of(line)?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,767 @@
+//! The conformance tables of the ldirectord specification, 8.1 and 8.2: one row per input, with what
+//! must come of it here. Rows that differ from the old daemon on purpose say so.
+#![allow(clippy::unwrap_used)]
+
+use super::resolve::Names;
+use super::{Configuration, read_with};
+use crate::probes::{Catalogue, Probe};
+use ha_plumbing::Diagnostics;
+use ha_plumbing::{Severity, Source};
+use ldird_core::config::{Check, VirtualService};
+use ldird_core::table::{Forwarding, ServiceKey};
+use proptest::prelude::*;
+use std::time::Duration;
+
+const B0: &str = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate 3\n\treal=10.0.0.2:80 gate 2\n\
+                  \tfallback=127.0.0.1:80\n\tservice=http\n\tscheduler=wlc\n";
+
+/// Without asking anybody on the network.
+fn read(source: &Source, catalogue: &mut Catalogue) -> (Option<Configuration>, Diagnostics) {
+    read_with(source, Names::offline(), catalogue)
+}
+
+/// What a row expects.
+enum Expect {
+    /// Accepted; warnings are allowed.
+    Good,
+    /// Accepted with this warning.
+    Warned(&'static str),
+    /// Refused, one error beginning with this.
+    Bad(&'static str),
+}
+use Expect::{Bad, Good, Warned};
+
+fn parse(text: &str) -> (Option<Configuration>, Vec<(Severity, u32, String)>) {
+    let source = Source::from_bytes("/etc/ha.d/test.cf", text.as_bytes());
+    let (configuration, diagnostics) = read(&source, &mut Catalogue::default());
+    let told = diagnostics.iter().map(|one| {
+        let position = one.place.as_ref().and_then(|place| place.position.as_ref());
+        let line = position.map_or(0, |position| position.line);
+        (one.severity, line, one.message.clone())
+    });
+    (configuration, told.collect())
+}
+
+fn good(text: &str) -> Configuration {
+    let (configuration, told) = parse(text);
+    configuration.unwrap_or_else(|| panic!("{text}\nis refused: {told:#?}"))
+}
+
+fn check_rows(rows: &[(&str, String, Expect)]) {
+    for (row, text, expect) in rows {
+        let (configuration, told) = parse(text);
+        let has = |severity, start: &str| {
+            told.iter()
+                .any(|(kind, _, message)| *kind == severity && message.starts_with(start))
+        };
+        let fits = match expect {
+            Good => configuration.is_some(),
+            Warned(message) => configuration.is_some() && has(Severity::Warning, message),
+            Bad(message) => configuration.is_none() && has(Severity::Error, message),
+        };
+        assert!(fits, "row {row}:\n{text}\n{told:#?}");
+    }
+}
+
+fn b0(line: &str) -> String {
+    format!("{B0}\t{line}\n")
+}
+
+fn before_b0(line: &str) -> String {
+    format!("{line}\n{B0}")
+}
+
+fn real(line: &str) -> String {
+    format!("virtual=10.0.0.100:80\n\tservice=http\n\t{line}\n")
+}
+
+const YES_NO: &str = "quiescent must be 'yes' or 'no'";
+
+#[test]
+fn conformance_8_1_global_directives() {
+    let rows: Vec<(&str, String, Expect)> = vec![
+        ("P1", String::new(), Good),
+        ("P2", "# x\n\n   \n \t # y\n".to_owned(), Good),
+        ("P4", before_b0("quiescent = yes"), Good),
+        // P5 to P7 are better than the old daemon, which refuses them.
+        ("P5", before_b0("quiescent=yes "), Good),
+        ("P6", before_b0("quiescent=yes # c"), Good),
+        (
+            "P7",
+            before_b0("quiescent=yes\r"),
+            Warned("lines end in a carriage return"),
+        ),
+        ("P9", before_b0(" quiescent=yes"), Bad("Unknown command")),
+        (
+            "P11",
+            before_b0("checkinterval=0"),
+            Bad("invalid check interval value"),
+        ),
+        (
+            "P14",
+            before_b0("checktimeout=0"),
+            Bad("invalid check timeout value"),
+        ),
+        (
+            "P15",
+            before_b0("timeout=3"),
+            Bad("timeout directive deprecated in favour of checktimeout and negotiatetimeout"),
+        ),
+        (
+            "P16",
+            before_b0("connecttimeout=3"),
+            Bad("connecttimeout directive deprecated in favour of negotiatetimeout"),
+        ),
+        (
+            "P16",
+            b0("connecttimeout=3"),
+            Bad("connecttimeout directive deprecated in favour of negotiatetimeout"),
+        ),
+        (
+            "P17",
+            before_b0("logfile=local0"),
+            Warned("logfile: double quotes are missing"),
+        ),
+        (
+            "P19",
+            before_b0("logfile=\"/nonexistent/x.log\""),
+            Bad("unable to open logfile"),
+        ),
+        (
+            "P20",
+            before_b0("callback=/bin/x"),
+            Warned("callback is not acted upon"),
+        ),
+        (
+            "P21",
+            before_b0("supervised"),
+            Warned("please update your config not to use a bare supervised directive"),
+        ),
+        (
+            "P22",
+            before_b0("supervisedx"),
+            Bad("supervised must be 'yes' or 'no'"),
+        ),
+        (
+            "P24",
+            before_b0("emailalertstatus=running, stopping"),
+            Warned("emailalertstatus is not acted upon"),
+        ),
+        (
+            "P25",
+            before_b0("emailalertstatus=up"),
+            Bad("invalid email alert status at: \"up\""),
+        ),
+        (
+            "P25",
+            before_b0("emailalertstatus=none, running"),
+            Bad("invalid email alert status: \"running\" specified with \"none\""),
+        ),
+        (
+            "P26",
+            before_b0("smtp=\"mail.x\""),
+            Warned("smtp is not acted upon"),
+        ),
+        (
+            "P27",
+            before_b0("checkcount=3"),
+            Warned("checkcount option is deprecated and slated for removal."),
+        ),
+        (
+            "P29",
+            before_b0("execute=\"b.cf\""),
+            Warned("execute is not acted upon"),
+        ),
+        (
+            "P30",
+            before_b0("nosuch=1"),
+            Bad("Unknown command nosuch=1"),
+        ),
+        ("P48", before_b0("quiescent=maybe"), Bad(YES_NO)),
+    ];
+    check_rows(&rows);
+}
+
+#[test]
+fn conformance_8_1_sections() {
+    let middle = |line: &str| B0.replacen("\tfallback", &format!("{line}\n\tfallback"), 1);
+    let rows: Vec<(&str, String, Expect)> = vec![
+        ("P31", B0.to_owned(), Good),
+        ("P32", B0.replace('\t', "    "), Good),
+        ("P33", B0.replace('\t', "   "), Bad("Unknown command")),
+        (
+            "P34",
+            middle(""),
+            Bad("Unknown command \"fallback=127.0.0.1:80\""),
+        ),
+        ("P35", middle("    "), Bad("Unknown command")),
+        // P36 is better: an editor's blanks do no harm.
+        ("P36", middle("        "), Good),
+        ("P37", middle("# x"), Good),
+        ("P39", b0("request=\"a#b\""), Good),
+        (
+            "P41",
+            b0("request=index.html"),
+            Warned("request: double quotes are missing"),
+        ),
+        (
+            "P42",
+            b0("request=\"\""),
+            Bad("no request string specified"),
+        ),
+        ("P44", b0("receive=\"\""), Bad("invalid receive string")),
+        ("P46", format!("{B0}{B0}"), Bad("duplicate virtual server")),
+        ("P47", format!("{B0}{}", b0("protocol=udp")), Good),
+        ("P61", b0("protocol=sctp"), Good),
+        (
+            "P61",
+            b0("protocol=icmp"),
+            Bad("protocol must be tcp or udp if the virtual service is an address and port"),
+        ),
+        (
+            "P62",
+            "virtual=5\n\tprotocol=tcp\n".to_owned(),
+            Bad("protocol must be fwm if the virtual service is a fwmark (a number)"),
+        ),
+        ("P65", b0("checktype=external2"), Bad("checktype must be")),
+        ("P67", b0("checktype=Connect"), Bad("checktype must be")),
+        (
+            "P69",
+            b0("scheduler=WLC"),
+            Warned("scheduler \"WLC\" is read as wlc"),
+        ),
+        (
+            "P69",
+            b0("scheduler=!"),
+            Bad("invalid scheduler, should be only lowercase letters (a-z)"),
+        ),
+        ("P70", b0("netmask=24"), Good),
+        (
+            "P70",
+            b0("netmask=255.0.255.0"),
+            Bad("invalid netmask: dotted quad notation is required"),
+        ),
+        (
+            "P71",
+            "virtual6=[::1]:80\n\tnetmask=129\n".to_owned(),
+            Bad("invalid netmask: a prefix length between 1 and 128 is required"),
+        ),
+        ("P72", b0("checkinterval=5"), Good),
+        (
+            "P73",
+            b0("autoreload=yes"),
+            Bad("Unknown command \"autoreload=yes\""),
+        ),
+        (
+            "P74",
+            b0("real6=[::1]:80 gate"),
+            Bad("cannot specify \"real6\" here.  please use \"real\" instead"),
+        ),
+        (
+            "P75",
+            b0("monitorfile=/nonexistent/m"),
+            Bad("unable to open monitorfile /nonexistent/m: "),
+        ),
+        ("P80", b0("receive=\"(\""), Bad("invalid receive string")),
+    ];
+    check_rows(&rows);
+}
+
+#[test]
+fn conformance_8_1_virtual_lines() {
+    let section = |line: &str| format!("{line}\n\tservice=http\n");
+    let rows: Vec<(&str, String, Expect)> = vec![
+        // P49 is better: the old daemon takes this for firewall mark 10.
+        (
+            "P49",
+            section("virtual=10.0.0.100 :80"),
+            Bad("invalid address for virtual server"),
+        ),
+        (
+            "P49",
+            section("virtual=10.0.0.100"),
+            Bad("invalid address for virtual server"),
+        ),
+        (
+            "P51",
+            section("virtual=[2001:db8::1]:80"),
+            Bad("cannot specify an IPv6 address here. please use \"virtual6\" instead."),
+        ),
+        (
+            "P54",
+            section("virtual=nohost.invalid:80"),
+            Bad("invalid address for virtual service"),
+        ),
+        (
+            "P56",
+            section("virtual=10.0.0.100:nosuchsvc"),
+            Bad("invalid address for virtual service"),
+        ),
+        (
+            "P57",
+            section("virtual=10.0.0.100:65536"),
+            Bad("invalid address for virtual service"),
+        ),
+        (
+            "P59",
+            section("virtual=:80"),
+            Bad("invalid address for virtual server"),
+        ),
+        ("P60", section("virtual=10.0.0.100:80 # web"), Good),
+        (
+            "P77",
+            section("virtual6=2001:db8::1:80"),
+            Bad("invalid address for virtual service"),
+        ),
+        (
+            "P78",
+            real("real=nohost.invalid:80 gate"),
+            Bad("invalid address (nohost.invalid) for real server (could not resolve host)"),
+        ),
+        (
+            "P79",
+            real("real=10.0.0.1:nosuch gate"),
+            Bad("invalid port (nosuch) for real server (could not resolve port)"),
+        ),
+    ];
+    check_rows(&rows);
+}
+
+#[test]
+fn conformance_8_2_real_lines() {
+    const METHOD: &str = "forward method must be gate, masq or ipip";
+    const AROUND: &str = "Invalid real server line, around";
+    let rows: Vec<(&str, String, Expect)> = vec![
+        ("R2", real("real=10.0.0.1 gate"), Good),
+        (
+            "R4",
+            real("real=10.0.0.1:80"),
+            Bad("invalid address for real server (wrong format)"),
+        ),
+        ("R5", real("real=10.0.0.1:80 "), Bad(METHOD)),
+        ("R6", real("real=10.0.0.1:80 GATE"), Bad(METHOD)),
+        ("R7", real("real=10.0.0.1:80 gate -1"), Bad(AROUND)),
+        ("R13", real("real=10.0.0.1:80 gate 1 \"a\""), Bad(AROUND)),
+        (
+            "R20",
+            real("real=10.0.0.9->10.0.0.1:80 gate"),
+            Bad("Invalid Range: "),
+        ),
+        (
+            "R25",
+            real("real=web_1:80 gate"),
+            Bad("invalid address for real server (wrong format)"),
+        ),
+        (
+            "1.8",
+            real("real=192.168.6.2::5060 gate"),
+            Bad("invalid address for real server (wrong format)"),
+        ),
+        (
+            "1.8",
+            real("real=@@10.0.0.1:80 gate"),
+            Bad("invalid address for real server (wrong format)"),
+        ),
+        (
+            "R26",
+            real("real=10.0.0.1:80 gate\n\treal=10.0.0.1:80 gate"),
+            Warned("real server 10.0.0.1:80 stands on line 3, too"),
+        ),
+        ("R29", real("fallback=127.0.0.1:80 nat"), Bad(METHOD)),
+        (
+            "R32",
+            format!("fallback=127.0.0.1:80 nat\n{B0}"),
+            Bad(METHOD),
+        ),
+        (
+            "3.6",
+            b0("fallback=10.0.0.1:80"),
+            Warned("virtual 10.0.0.100:80: the fallback 10.0.0.1:80 is one of its real servers"),
+        ),
+    ];
+    check_rows(&rows);
+}
+
+fn only(configuration: &Configuration) -> &VirtualService {
+    let [service] = configuration.core.services.as_slice() else {
+        panic!("one virtual service expected");
+    };
+    service
+}
+
+/// `ADDRESS:PORT METHOD WEIGHT` of every real server.
+fn reals(text: &str) -> Vec<String> {
+    let configuration = good(text);
+    let reals = only(&configuration).reals.iter();
+    reals
+        .map(|real| format!("{} {} {}", real.configured, real.forwarding, real.weight))
+        .collect()
+}
+
+#[test]
+fn real_lines_mean_what_they_meant() {
+    let rows = [
+        ("R1", "real=10.0.0.1:80 gate", vec!["10.0.0.1:80 gate 1"]),
+        ("R2", "real=10.0.0.1 gate", vec!["10.0.0.1:0 gate 1"]),
+        (
+            "R3",
+            "real=10.0.0.1:http masq 5",
+            vec!["10.0.0.1:80 masq 5"],
+        ),
+        ("R8", "real=10.0.0.1:80 gate 0", vec!["10.0.0.1:80 gate 0"]),
+        (
+            "R21",
+            "real=10.0.0.1 -> 10.0.0.3:80 ipip",
+            vec![
+                "10.0.0.1:80 ipip 1",
+                "10.0.0.2:80 ipip 1",
+                "10.0.0.3:80 ipip 1",
+            ],
+        ),
+        (
+            "R22",
+            "real=0.0.0.9->0.0.0.11:80 gate",
+            vec![
+                "0.0.0.9:80 gate 1",
+                "0.0.0.10:80 gate 1",
+                "0.0.0.11:80 gate 1",
+            ],
+        ),
+        (
+            "1.8",
+            "real=10.0.0.8->9:80 gate 2",
+            vec!["10.0.0.8:80 gate 2", "10.0.0.9:80 gate 2"],
+        ),
+        (
+            "R27",
+            "real=10.0.0.1:80 gate 1\n\treal=10.0.0.1:80 gate 7",
+            vec!["10.0.0.1:80 gate 7"],
+        ),
+    ];
+    for (row, line, expected) in rows {
+        assert_eq!(reals(&real(line)), expected, "row {row}");
+    }
+}
+
+#[test]
+fn thresholds_in_any_order_and_quoted() {
+    for options in [
+        "1 l:10 u:20",
+        "1 u:20 l:10",
+        "1 \"l:10\" \"u:20\"",
+        "l:10 u:20",
+    ] {
+        let configuration = good(&real(&format!("real=10.0.0.1:80 gate {options}")));
+        let [real] = only(&configuration).reals.as_slice() else {
+            panic!("one real server expected");
+        };
+        assert_eq!((real.lower, real.upper), (10, 20), "{options}");
+    }
+}
+
+/// The probes as text, which shows addresses, patterns and time-outs.
+fn probes(text: &str) -> Vec<String> {
+    let configuration = good(text);
+    configuration
+        .probes
+        .values()
+        .map(|probe| format!("{probe:?}"))
+        .collect()
+}
+
+#[test]
+fn a_real_server_may_have_its_own_request() {
+    for options in [
+        "1 \"a\", \"b\"",
+        "1 \"a\" \"b\"",
+        "1 \"a\",\"b\"",
+        "1 \"a\" , \"b\"",
+        "\"a\",\"b\"",
+    ] {
+        let [probe] = &probes(&real(&format!("real=10.0.0.1:80 gate {options}")))[..] else {
+            panic!("one probe expected");
+        };
+        assert!(probe.contains("path: \"/a\""), "{options}: {probe}");
+        assert!(probe.contains("text: \"b\""), "{options}: {probe}");
+    }
+    let own = probes(&real("real=10.0.0.1:80 gate \"GET 1\", \"x\""));
+    assert!(own.concat().contains("/GET%201"), "row R15: {own:?}");
+}
+
+#[test]
+fn digits_count_wherever_they_stand() {
+    let interval = |line: &str| only(&good(&before_b0(line))).interval;
+    assert_eq!(
+        interval("checkinterval=10s"),
+        Duration::from_secs(10),
+        "P10"
+    );
+    assert_eq!(interval("checkinterval=1.5"), Duration::from_secs(1), "P12");
+    assert_eq!(interval("checkinterval=7"), Duration::from_secs(7));
+    let after = good(&format!("{B0}checkinterval=3\n"));
+    assert_eq!(only(&after).interval, Duration::from_secs(3), "P45");
+    assert_eq!(
+        only(&good(&b0("checkinterval=5"))).interval,
+        Duration::from_secs(5),
+        "P72"
+    );
+}
+
+#[test]
+fn virtual_lines_name_the_service() {
+    let rows = [
+        ("P50", "virtual=5", "fwm:5"),
+        ("P52", "virtual6=[2001:DB8:0::1]:80", "tcp:[2001:db8::1]:80"),
+        ("P55", "virtual=10.0.0.100:http", "tcp:10.0.0.100:80"),
+        ("P76", "virtual6=7", "fwm6:7"),
+        ("1.6", "virtual=10.0.0.100:domain", "udp:10.0.0.100:53"),
+    ];
+    for (row, line, id) in rows {
+        let configuration = good(&format!("{line}\n"));
+        assert_eq!(only(&configuration).key.to_string(), id, "row {row}");
+    }
+}
+
+#[test]
+fn timeouts_inherit_from_the_nearest_scope() {
+    let rows = [
+        ("R35", "", "", 5, 30),
+        ("R36", "checktimeout=3", "", 3, 3),
+        ("R37", "negotiatetimeout=7", "", 7, 7),
+        ("R38", "checktimeout=3", "negotiatetimeout=9", 9, 9),
+        ("R40", "negotiatetimeout=7", "checktimeout=2", 2, 2),
+    ];
+    for (row, global, section, check, negotiate) in rows {
+        let text = format!("{global}\n{B0}\t{section}\n\tchecktype=2\n");
+        let text = text.replace("\t\n", "");
+        let configuration = good(&text);
+        for probe in configuration.probes.values() {
+            let Probe::Combined {
+                negotiate: slow,
+                connect: fast,
+                ..
+            } = &**probe
+            else {
+                panic!("row {row}: a combined probe expected");
+            };
+            let (Probe::Http(slow), Probe::Connect(fast)) = (&**slow, &**fast) else {
+                panic!("row {row}: http and connect expected");
+            };
+            assert_eq!(fast.timeout, Duration::from_secs(check), "row {row}");
+            assert_eq!(slow.timeout, Duration::from_secs(negotiate), "row {row}");
+        }
+    }
+}
+
+#[test]
+fn services_follow_the_port_and_give_the_check_port() {
+    let described = |text: &str| {
+        let configuration = good(text);
+        only(&configuration)
+            .reals
+            .first()
+            .unwrap()
+            .description
+            .clone()
+    };
+    let on_8080 = "virtual=10.0.0.100:8080\n\treal=10.0.0.1 gate\n";
+    assert_eq!(described(on_8080), "on", "R41: service none is always up");
+    let http = format!("{on_8080}\tservice=http\n");
+    assert_eq!(described(&http), "negotiate http");
+    assert!(probes(&http).concat().contains("10.0.0.1:80"), "R42");
+}
+
+#[test]
+fn fallbacks_take_the_port_of_the_virtual() {
+    let fallback = |text: &str| {
+        let configuration = good(text);
+        let fallback = only(&configuration).fallback.clone().unwrap();
+        format!("{} {}", fallback.key, fallback.forwarding)
+    };
+    let tcp = "virtual=10.0.0.100:80\n";
+    assert_eq!(
+        fallback(&format!("{tcp}\tfallback=127.0.0.1\n")),
+        "127.0.0.1:80 gate",
+        "R28"
+    );
+    assert_eq!(
+        fallback(&format!("fallback=127.0.0.1:http masq\n{tcp}")),
+        "127.0.0.1:80 masq",
+        "R30"
+    );
+    let six = "fallback6=::1\nvirtual6=[2001:db8::1]:80\n";
+    assert_eq!(fallback(six), "[::1]:80 gate", "R31");
+    assert_eq!(
+        fallback("virtual=5\n\tfallback=127.0.0.1\n"),
+        "127.0.0.1:0 gate",
+        "R33"
+    );
+    assert_eq!(
+        fallback("fallback=127.0.0.1\nvirtual=5\n"),
+        "127.0.0.1:0 gate",
+        "1.9"
+    );
+}
+
+#[test]
+fn gate_and_ipip_stand_in_the_table_with_the_port_of_the_virtual() {
+    let configuration = good(&real("real=10.0.0.1:8080 gate\n\treal=10.0.0.2:8080 masq"));
+    let places: Vec<String> = only(&configuration)
+        .reals
+        .iter()
+        .map(|real| real.key.to_string())
+        .collect();
+    assert_eq!(places, ["10.0.0.1:80", "10.0.0.2:8080"]);
+    let mark = good("virtual=5\n\treal=10.0.0.1 gate\n");
+    let real = only(&mark).reals.first().unwrap();
+    assert_eq!(
+        (real.key.port, real.forwarding, real.check),
+        (0, Forwarding::Gate, Check::On),
+        "T33"
+    );
+}
+
+#[test]
+fn the_kernel_attributes_of_a_service() {
+    let spec = |lines: &str| only(&good(&format!("{B0}{lines}"))).spec.clone();
+    let plain = spec("");
+    assert_eq!(
+        (plain.scheduler.as_str(), plain.persistent, plain.netmask),
+        ("wlc", None, 32)
+    );
+    let sticky = spec("\tpersistent=600\n\tnetmask=255.255.255.0\n");
+    assert_eq!((sticky.persistent, sticky.netmask), (Some(600), 24), "T36");
+    assert_eq!(spec("\tnetmask=255.255.255.0\n").netmask, 32, "T37");
+    assert!(spec("\tprotocol=udp\n\tops=yes\n").one_packet, "T39");
+    assert!(!spec("\tops=yes\n").one_packet);
+    let hashed = spec("\tscheduler=sh\n\tschedflags=sh-port\n");
+    assert_eq!(hashed.scheduler_flags, [false, true, false], "T41");
+}
+
+#[test]
+fn checks_that_are_missing_here_become_checks_that_look_at_the_server() {
+    let rows = [
+        (
+            "\tservice=smtp\n",
+            "connect",
+            "virtual 10.0.0.100:80: the negotiate check of service smtp",
+        ),
+        (
+            "\tchecktype=external\n\tcheckcommand=/bin/x\n",
+            "connect",
+            "virtual 10.0.0.100:80: external checks",
+        ),
+        (
+            "\tservice=dns\n\tprotocol=udp\n",
+            "ping",
+            "virtual 10.0.0.100:80: the negotiate check of service dns",
+        ),
+    ];
+    for (lines, description, warning) in rows {
+        let text = format!("{B0}{lines}");
+        check_rows(&[("named warning", text.clone(), Warned(warning))]);
+        let configuration = good(&text);
+        assert!(
+            only(&configuration)
+                .reals
+                .iter()
+                .all(|real| real.description == description),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn one_question_is_asked_once() {
+    let two = format!(
+        "{B0}{}",
+        B0.replace("10.0.0.100", "10.0.0.101")
+            .replace("gate 3", "masq 7")
+    );
+    let configuration = good(&two);
+    assert_eq!(
+        configuration.probes.len(),
+        2,
+        "weight and forwarding are no part of a check"
+    );
+    let other = format!(
+        "{B0}{}\tvirtualhost=x\n",
+        B0.replace("10.0.0.100", "10.0.0.101")
+    );
+    assert_eq!(good(&other).probes.len(), 4, "the virtual host is");
+}
+
+#[test]
+fn numbers_of_probes_survive_a_reload() {
+    let mut catalogue = Catalogue::default();
+    let mut load = |text: &str| {
+        let source = Source::from_bytes("/x.cf", text.as_bytes());
+        let configuration = read(&source, &mut catalogue).0.unwrap();
+        catalogue.retain(&configuration.probes);
+        configuration.probes.into_keys().collect::<Vec<_>>()
+    };
+    let before = load(B0);
+    let without_first = load(&B0.replace("\treal=10.0.0.1:80 gate 3\n", ""));
+    assert_eq!(without_first, before[1..]);
+    let again = load(B0);
+    assert!(
+        again.contains(&before[1]) && !again.contains(&before[0]),
+        "{before:?} {again:?}"
+    );
+}
+
+#[test]
+fn every_fault_is_told_and_in_order() {
+    let text =
+        "quiescent=maybe\nnosuch=1\nvirtual=10.0.0.100\n\treal=10.0.0.1:80 nat\n\tsheduler=rr\n";
+    let (configuration, told) = parse(text);
+    assert!(configuration.is_none());
+    let lines: Vec<u32> = told.iter().map(|(_, line, _)| *line).collect();
+    assert_eq!(lines, [1, 2, 3, 4, 5], "{told:#?}");
+}
+
+#[test]
+fn marks_are_always_up_until_a_check_is_configured() {
+    let configuration = good("virtual=5\n\treal=10.0.0.1 gate\n");
+    let key = only(&configuration).key;
+    assert_eq!(key, ServiceKey::Fwmark { mark: 5, v6: false });
+    assert!(configuration.probes.is_empty());
+}
+
+/// The sample that people copy must be clean.
+#[test]
+fn the_shipped_sample_has_no_faults() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ha.d/ldirectord.cf");
+    let source = Source::read(std::path::Path::new(path)).unwrap();
+    let (configuration, diagnostics) = read(&source, &mut Catalogue::default());
+    assert!(configuration.is_some(), "{}", diagnostics.render(false));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let source = Source::from_bytes("/x.cf", &bytes);
+        let _ = read(&source, &mut Catalogue::default());
+    }
+
+    /// Pieces of real files in any order reach deeper than random bytes.
+    #[test]
+    fn no_mixture_of_pieces_makes_the_parser_panic(
+        pieces in proptest::collection::vec(
+            prop_oneof![
+                Just("virtual=".to_owned()), Just("virtual6=".to_owned()), Just("\treal=".to_owned()),
+                Just("\tfallback=".to_owned()), Just("fallback6=".to_owned()), Just("[::1]:80".to_owned()),
+                Just("10.0.0.1".to_owned()), Just("->".to_owned()), Just(":80".to_owned()),
+                Just(" gate".to_owned()), Just(" \"a\"".to_owned()), Just(", ".to_owned()),
+                Just("\n".to_owned()), Just("\n\t".to_owned()), Just("#".to_owned()), Just("\"".to_owned()),
+                Just("\treceive=\"".to_owned()), Just("checkport=".to_owned()), Just("é".to_owned()),
+                Just("\tservice=http".to_owned()), Just("netmask=255.".to_owned()), "[ -~]{0,6}",
+            ],
+            0..60,
+        )
+    ) {
+        let text = pieces.concat();
+        let source = Source::from_bytes("/x.cf", text.as_bytes());
+        let _ = read(&source, &mut Catalogue::default());
+    }
+}
