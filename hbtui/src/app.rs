@@ -323,7 +323,7 @@ impl App {
             source::Event::Line(_) if was != Connection::Live => None,
             source::Event::Line(reply) => {
                 source.seen_ms = Some(now_ms);
-                match source.mirror.take(reply) {
+                match source.mirror.take(*reply) {
                     Ok(Heard::Snapshot | Heard::Change | Heard::Notice(_) | Heard::Other(_)) => {
                         None
                     }

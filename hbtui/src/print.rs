@@ -52,7 +52,10 @@ async fn ask(app: &mut App) {
     let answers = join_all(answers).await;
     for (source, answer) in answers.into_iter().enumerate() {
         let events = match answer {
-            Ok((hello, reply)) => vec![source::Event::Connected(hello), source::Event::Line(reply)],
+            Ok((hello, reply)) => vec![
+                source::Event::Connected(hello),
+                source::Event::Line(Box::new(reply)),
+            ],
             Err(reason) => vec![source::Event::Lost(reason)],
         };
         for event in events {

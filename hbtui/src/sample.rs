@@ -1,4 +1,9 @@
 //! Snapshots made by hand, for drawn frames and for the example that serves them.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the example includes this file as its own and needs a part of it"
+)]
 
 use ha_status::{
     ClusterPhase, ClusterSnapshot, Counters, DirectorPhase, DirectorSnapshot, Fallback, Group,
@@ -7,7 +12,6 @@ use ha_status::{
 };
 
 /// 2026-11-20 16:00:00 UTC.
-#[allow(dead_code, reason = "each user of this file needs a part")]
 pub const START_MS: u64 = 1_795_190_400_000;
 
 /// lb1 answers; lb1 and lb2 are active, lb1 runs the one group.
@@ -43,7 +47,7 @@ pub fn two_nodes() -> ClusterSnapshot {
 /// lb2 answers; lb1 died, lb2 took its group.
 pub fn after_failover() -> ClusterSnapshot {
     let mut cluster = two_nodes();
-    cluster.node = "lb2".to_owned();
+    "lb2".clone_into(&mut cluster.node);
     for node in &mut cluster.nodes {
         node.local = node.name == "lb2";
     }
@@ -52,7 +56,7 @@ pub fn after_failover() -> ClusterSnapshot {
     cluster.nodes[0].since_ms = START_MS - 4_100;
     cluster.nodes[1].heard_ms = None;
     for link in &mut cluster.links {
-        link.node = "lb1".to_owned();
+        "lb1".clone_into(&mut link.node);
         link.state = LinkState::Dead;
         link.heard_ms = Some(6_100);
     }
@@ -60,7 +64,7 @@ pub fn after_failover() -> ClusterSnapshot {
     group.owner = Some("lb2".to_owned());
     group.epoch = 8;
     group.runs = vec![run("lb2", RunState::Running)];
-    group.reason = "node lb1 died at 15:59:55; lb2 was next".to_owned();
+    "node lb1 died at 15:59:55; lb2 was next".clone_into(&mut group.reason);
     cluster
         .recent
         .push(notice(5_900, Severity::Warning, "node lb1: is dead"));

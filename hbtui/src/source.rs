@@ -5,7 +5,7 @@
 
 use ha_status::{
     Action, Hello, Reply, Request, Snapshot,
-    socket::{Client, client::ANSWER_LIMIT},
+    socket::{Client, ClientError, client::ANSWER_LIMIT},
 };
 use std::{
     collections::BTreeSet,
@@ -35,7 +35,7 @@ const ACTION_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(crate) enum Event {
     Connected(Hello),
-    Line(Reply),
+    Line(Box<Reply>),
     /// Not connected (any more), and why. Said again for each new reason only.
     Lost(String),
 }
@@ -82,7 +82,7 @@ pub(crate) async fn follow(path: PathBuf, again: Arc<Notify>, feed: Feed) {
                     () = again.notified() => "starting anew".to_owned(),
                 }
             }
-            Err(error) => error.to_string(),
+            Err(error) => plain(error),
         };
         if !feed.tell(Event::Lost(reason)).await {
             return;
@@ -95,7 +95,7 @@ pub(crate) async fn follow(path: PathBuf, again: Arc<Notify>, feed: Feed) {
 /// Hands on lines until the connection fails (the reason) or nobody listens (`None`).
 async fn listen(mut client: Client, feed: &Feed) -> Option<String> {
     if let Err(error) = client.request(&Request::Follow).await {
-        return Some(error.to_string());
+        return Some(plain(error));
     }
     // Each question must be answered in time: a frozen daemon keeps its connections.
     let mut asked = true;
@@ -108,24 +108,33 @@ async fn listen(mut client: Client, feed: &Feed) -> Option<String> {
                         asked = false;
                         due = Instant::now() + refresh(snapshot);
                     }
-                    if !feed.tell(Event::Line(reply)).await {
+                    if !feed.tell(Event::Line(Box::new(reply))).await {
                         return None;
                     }
                 }
                 Ok(None) => return Some("the connection ended".to_owned()),
-                Err(error) => return Some(error.to_string()),
+                Err(error) => return Some(plain(error)),
             },
             () = sleep_until(due) => {
                 if asked {
                     return Some(format!("no answer within {} s", ANSWER_LIMIT.as_secs()));
                 }
                 if let Err(error) = client.request(&Request::Snapshot).await {
-                    return Some(error.to_string());
+                    return Some(plain(error));
                 }
                 asked = true;
                 due = Instant::now() + ANSWER_LIMIT;
             }
         }
+    }
+}
+
+/// An error's words without `(os error 2)`, which says nothing more and costs room.
+fn plain(error: ClientError) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
     }
 }
 
@@ -144,12 +153,10 @@ fn refresh(snapshot: &Snapshot) -> Duration {
 /// Asks once for a snapshot.
 pub(crate) async fn once(path: &Path) -> Result<(Hello, Reply), String> {
     let answer = async {
-        let mut client = Client::connect(path)
-            .await
-            .map_err(|error| error.to_string())?;
+        let mut client = Client::connect(path).await.map_err(plain)?;
         let sent = client.request(&Request::Snapshot).await;
-        sent.map_err(|error| error.to_string())?;
-        let reply = client.next().await.map_err(|error| error.to_string())?;
+        sent.map_err(plain)?;
+        let reply = client.next().await.map_err(plain)?;
         let reply = reply.ok_or("the connection ended")?;
         Ok((client.hello().clone(), reply))
     };
@@ -162,13 +169,11 @@ pub(crate) async fn once(path: &Path) -> Result<(Hello, Reply), String> {
 /// Has the daemon do something, over a connection of its own. Both outcomes are for the operator.
 pub(crate) async fn act(path: &Path, action: Action) -> Result<String, String> {
     let answer = async {
-        let mut client = Client::connect(path)
-            .await
-            .map_err(|error| error.to_string())?;
+        let mut client = Client::connect(path).await.map_err(plain)?;
         let sent = client.request(&Request::Act { action }).await;
-        sent.map_err(|error| error.to_string())?;
+        sent.map_err(plain)?;
         loop {
-            match client.next().await.map_err(|error| error.to_string())? {
+            match client.next().await.map_err(plain)? {
                 Some(Reply::Done { text }) => return Ok(text),
                 Some(Reply::Error { text }) => return Err(text),
                 Some(_) => {}

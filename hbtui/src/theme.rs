@@ -52,16 +52,8 @@ impl Theme {
         self.foreground(Color::DarkGray)
     }
 
-    pub(crate) fn strong(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
-    }
-
     pub(crate) fn focus(self) -> Style {
         self.foreground(Color::Cyan).add_modifier(Modifier::BOLD)
-    }
-
-    pub(crate) fn selected(self) -> Style {
-        Style::new().add_modifier(Modifier::REVERSED)
     }
 
     /// Laid over data that nobody vouches for any more.
@@ -109,6 +101,12 @@ impl Theme {
         }
     }
 }
+
+/// Names, totals, the clock.
+pub(crate) const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
+
+/// The row that Enter opens.
+pub(crate) const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
 
 const ASCII: border::Set<'static> = border::Set {
     top_left: "+",

@@ -28,7 +28,7 @@ fn app(read_only: bool) -> App {
     for (source, snapshot) in [cluster, director].into_iter().enumerate() {
         tell(&mut app, source, Event::Connected(hello()));
         let line = Reply::Snapshot { seq: 5, snapshot };
-        tell(&mut app, source, Event::Line(line));
+        tell(&mut app, source, Event::Line(Box::new(line)));
     }
     app
 }
@@ -50,7 +50,7 @@ fn new_owner(seq: u64) -> Event {
     let mut group = sample::two_nodes().groups.remove(0);
     group.owner = Some("lb2".to_owned());
     let changes = vec![Change::Group { group }];
-    Event::Line(Reply::Change { seq, changes })
+    Event::Line(Box::new(Reply::Change { seq, changes }))
 }
 
 fn owner(app: &App) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! A table of the rows in view: columns as wide as what they show, the least important dropped
 //! where the room does not suffice.
 
-use crate::theme::Theme;
+use crate::theme::{self, Theme};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -16,6 +16,8 @@ pub(super) struct Column {
     pub(super) title: &'static str,
     /// Never wider than this, cells.
     pub(super) max: u16,
+    /// Cut down to this width before any column is dropped; `max` for those that are not.
+    least: u16,
     /// Dropped in falling order; columns of rank 0 stay, and the last of them is cut.
     pub(super) rank: u8,
     pub(super) right: bool,
@@ -33,7 +35,19 @@ impl Column {
         Column {
             title,
             max,
+            least: max,
             rank,
+            right: false,
+        }
+    }
+
+    /// A column of text that may be cut down to `least` to keep others.
+    pub(super) const fn text(title: &'static str, max: u16, least: u16) -> Column {
+        Column {
+            title,
+            max,
+            least,
+            rank: 0,
             right: false,
         }
     }
@@ -42,6 +56,7 @@ impl Column {
         Column {
             title,
             max,
+            least: max,
             rank,
             right: true,
         }
@@ -72,7 +87,7 @@ pub(super) fn draw(
             Row::Text(text) => cut_line(text, theme, line, buffer),
         }
         if selected == Some(number) {
-            buffer.set_style(line, theme.selected());
+            buffer.set_style(line, theme::SELECTED);
         }
     }
 }
@@ -92,6 +107,10 @@ fn widths(columns: &[Column], rows: &[Row], room: u16) -> Vec<u16> {
             u16::try_from(natural).unwrap_or(u16::MAX).min(column.max)
         })
         .collect();
+    let natural = widths.clone();
+    for (width, column) in widths.iter_mut().zip(columns) {
+        *width = (*width).min(column.least);
+    }
     while needed(&widths) > room {
         let worst = (0..columns.len())
             .filter(|number| widths[*number] > 0)
@@ -104,6 +123,12 @@ fn widths(columns: &[Column], rows: &[Row], room: u16) -> Vec<u16> {
                 break;
             }
             None => break,
+        }
+    }
+    for number in 0..widths.len() {
+        let spare = room.saturating_sub(needed(&widths));
+        if widths[number] > 0 {
+            widths[number] = natural[number].min(widths[number].saturating_add(spare));
         }
     }
     widths

@@ -50,7 +50,7 @@ pub(super) fn draw(view: View, area: Rect, frame: &mut Frame) {
 fn columns<'a>(view: View, group: &'a Group) -> Row<'a> {
     let (tone, word) = theme::run(group.state);
     let owner = match &group.owner {
-        Some(owner) => Span::styled(owner.as_str(), view.theme.strong()),
+        Some(owner) => Span::styled(owner.as_str(), theme::STRONG),
         None => Span::styled("NOBODY", view.theme.tone(theme::Tone::Bad)),
     };
     Row::Cells(vec![

@@ -2,12 +2,15 @@
 
 use super::View;
 use crate::{
-    app::{Connection, Kind, Source},
+    app::{Connection, Source},
     keys, text,
     theme::{self, Tone},
 };
 use ha_status::ClusterPhase;
-use ratatui::text::{Line, Span};
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
 
 /// Lost sources that get a line each; beyond them, a count.
 const LOST_MAX: usize = 3;
@@ -78,17 +81,22 @@ pub(super) fn footer(view: View<'_>, width: u16) -> Line<'_> {
 fn title(view: View<'_>, width: u16) -> Line<'_> {
     let mut line = Line::default();
     line.push_span(Span::styled("hbtui", view.theme.focus()));
-    if let Some((_, cluster)) = view.app.cluster() {
+    if let Some((source, cluster)) = view.app.cluster() {
         let phase = match cluster.phase {
             ClusterPhase::Starting => "starting",
             ClusterPhase::Running => "running",
             ClusterPhase::Stopping => "stopping",
         };
-        line.push_span(Span::raw(format!("  on {}, {phase}:", cluster.node)));
+        let (stale, patch) = if source.is_live() {
+            ("", Style::new())
+        } else {
+            (" (stale)", view.theme.stale())
+        };
+        line.push_span(Span::raw(format!("  on {}, {phase}{stale}:", cluster.node)));
         for node in &cluster.nodes {
             let (tone, word) = theme::node(node.status);
             let text = format!("  {} {} {word}", view.theme.symbol(tone), node.name);
-            line.push_span(Span::styled(text, view.theme.tone(tone)));
+            line.push_span(Span::styled(text, view.theme.tone(tone).patch(patch)));
         }
     }
     let read_only = if view.app.read_only {
@@ -103,13 +111,14 @@ fn title(view: View<'_>, width: u16) -> Line<'_> {
     }
     let gap = usize::from(width).saturating_sub(line.width() + clock.len());
     line.push_span(Span::raw(" ".repeat(gap)));
-    line.push_span(Span::styled(clock, view.theme.strong()));
+    line.push_span(Span::styled(clock, theme::STRONG));
     line
 }
 
+/// `✖ hbd: not answering (Connection refused), last seen 3 s ago, retrying: /run/heartbeat/hbd.sock`
 fn lost_line<'a>(view: View, source: &'a Source) -> Line<'a> {
     let (tone, state) = match &source.connection {
-        Connection::Lost { reason } => (Tone::Bad, format!("not answering: {reason}")),
+        Connection::Lost { reason } => (Tone::Bad, format!("not answering ({reason})")),
         Connection::Connecting | Connection::Live => (Tone::Warn, "connecting".to_owned()),
     };
     let seen = match source.seen_ms {
@@ -119,12 +128,8 @@ fn lost_line<'a>(view: View, source: &'a Source) -> Line<'a> {
         }
         None => "never seen".to_owned(),
     };
-    let who = match source.kind {
-        Kind::Hbd => "hbd".to_owned(),
-        Kind::Ldird => source.label(),
-    };
+    let (symbol, label) = (view.theme.symbol(tone), source.label());
     let path = source.path.display();
-    let symbol = view.theme.symbol(tone);
-    let text = format!("{symbol} {who}: {seen}, retrying: {path} {state}");
+    let text = format!("{symbol} {label}: {state}, {seen}, retrying: {path}");
     Line::styled(text, view.theme.tone(tone))
 }

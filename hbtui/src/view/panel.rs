@@ -7,6 +7,7 @@ use super::{
 use crate::{
     app::{Panel, Source},
     text,
+    theme::{self, Tone},
 };
 use ratatui::{
     Frame,
@@ -79,10 +80,10 @@ impl List<'_> {
         let title = if focused {
             Line::styled(format!("{mark} {} ", self.title), style)
         } else {
-            Line::styled(format!(" {} ", self.title), view.theme.strong())
+            Line::styled(format!(" {} ", self.title), theme::STRONG)
         };
         let stale = self.source.and_then(|source| stale(view, source));
-        let stale = stale.map(|text| Line::styled(text, view.theme.tone(crate::theme::Tone::Warn)));
+        let stale = stale.map(|text| Line::styled(text, view.theme.tone(Tone::Warn)));
         Block::new()
             .borders(borders)
             .border_set(view.theme.border())

@@ -3,7 +3,7 @@
 use super::View;
 use crate::{
     app::{Popup, SETS, Verb},
-    keys,
+    keys, theme,
 };
 use ratatui::{
     Frame,
@@ -71,7 +71,7 @@ fn confirm(view: View, verb: Verb, choice: usize) -> Vec<Line<'static>> {
     let mut lines = vec![Line::raw(question), Line::raw("")];
     lines.extend(SETS.iter().enumerate().map(|(number, (_, text))| {
         if number == choice {
-            Line::styled(format!("> {text}"), view.theme.selected())
+            Line::styled(format!("> {text}"), theme::SELECTED)
         } else {
             Line::raw(format!("  {text}"))
         }

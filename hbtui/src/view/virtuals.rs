@@ -25,7 +25,7 @@ const COLUMNS: &[Column] = &[
     Column::right("inact", 6, 2),
     Column::left("fwd", 4, 4),
     Column::right("checked", 7, 5),
-    Column::left("last message", 80, 0),
+    Column::text("last message", 80, 20),
 ];
 
 pub(super) fn draw(view: View, area: Rect, frame: &mut Frame) {
@@ -93,7 +93,7 @@ fn director_row<'a>(view: View, id: usize, director: &'a DirectorSnapshot) -> Ro
     let stale = source.and_then(|source| panel::stale(view, source));
     Row::Text(Line::from(vec![
         Span::styled("ldird ", view.theme.faint()),
-        Span::styled(director.config.as_str(), view.theme.strong()),
+        Span::styled(director.config.as_str(), theme::STRONG),
         Span::styled(stale.unwrap_or_default(), view.theme.tone(Tone::Warn)),
     ]))
 }
@@ -117,7 +117,7 @@ fn service_row<'a>(view: View, id: usize, service: &'a VirtualService) -> Row<'a
         Span::raw(format!("{fold} ")),
         Span::styled(
             format!("{} {}", service.protocol, service.address),
-            view.theme.strong(),
+            theme::STRONG,
         ),
         Span::raw(format!("  {}  ", service.scheduler)),
         Span::styled(
