@@ -1,0 +1,238 @@
+//! Puts the daemon together: lock, identity, log, scheduling, sockets, workers and the loop, in the
+//! order in which each may still refuse to start without a trace.
+
+use crate::announce::Announcer;
+use crate::cli::{Common, exit};
+use crate::config::{self, Life, Loaded, Options, ThisHost};
+use crate::control::Control;
+use crate::driver::{Driver, State};
+use crate::identity;
+use crate::journal::{Journal, wall_ms};
+use crate::media::{self, Media};
+use crate::reload::Reload;
+use crate::resources::address::{Placement, View};
+use crate::resources::builtin::Addresses;
+use crate::resources::environment::environment;
+use crate::resources::kernel::Kernel;
+use crate::resources::script::Site;
+use crate::resources::{Means, Report, Resources};
+use crate::wording::Wording;
+use anyhow::Context;
+use ha_plumbing::lockfile::{Layout, Lockfile};
+use ha_plumbing::log::{self, Level, Log};
+use ha_plumbing::signals::Signals;
+use ha_plumbing::{realtime, service};
+use hbd_core::Cluster;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+/// Reports of workers that may wait for the loop; a full queue makes the workers wait.
+const REPORTS_MAX: usize = 1024;
+/// Threads for reading files and resolving names: small, because every page of them is locked.
+const BLOCKING_THREADS_MAX: usize = 2;
+const BLOCKING_STACK_BYTES: usize = 512 * 1024;
+/// Where scripts are looked for after the configuration's own directory.
+const INIT_SCRIPTS: &str = "/etc/init.d";
+/// Programs that must not run beside us: the old daemon.
+const RIVALS: [&str; 1] = ["heartbeat"];
+/// Last log lines get so long to be written.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs until the end; the exit code.
+pub fn run(common: &Common) -> u8 {
+    let options = Options {
+        node: common.node.as_deref(),
+        host: &ThisHost,
+    };
+    let loaded = match config::load(&common.etc, options) {
+        Ok(loaded) => loaded,
+        Err(faults) => {
+            eprint!("{}", faults.render_for_stderr());
+            eprintln!("Heartbeat not started: configuration error.");
+            return if faults.permission_denied() {
+                exit::PERMISSION
+            } else {
+                exit::CONFIGURATION
+            };
+        }
+    };
+    abort_on_panic();
+    let log = match log::start(&loaded.log_settings()) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("hbd: {error}");
+            return exit::FAILED;
+        }
+    };
+    let result = prepared(common, loaded, &log);
+    if let Err(error) = &result {
+        log::emit(Level::Error, &format!("not started: {error:#}"));
+    }
+    log.flush(LOG_PATIENCE);
+    match result {
+        Ok(()) => exit::OK,
+        Err(_) => exit::FAILED,
+    }
+}
+
+/// A half-alive node is worse than a dead one: whatever panics, the process ends at once, and the
+/// peer takes over.
+fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
+}
+
+/// Everything that is not asynchronous, then the loop.
+fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<()> {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    std::fs::create_dir_all(&common.run)
+        .with_context(|| format!("run directory {}", common.run.display()))?;
+    // Held until the end. Before the identity, which a second instance must not use up.
+    let _lock = Lockfile::acquire(&pid_file(&common.run), Layout::Padded, &RIVALS)?;
+    let identity = identity::load(
+        &common.state,
+        loaded.local.as_str(),
+        loaded.uuid_from,
+        loaded.generation_from,
+    )?;
+    for warning in &loaded.warnings {
+        log::emit(Level::Warning, &warning.to_string());
+    }
+    for warning in &identity.warnings {
+        log::emit(Level::Warning, warning);
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    log::emit(
+        Level::Info,
+        &format!("Configuration validated. Starting heartbeat (hbd {version})"),
+    );
+    let generation = identity.generation;
+    log::emit(Level::Info, &format!("Heartbeat generation: {generation}"));
+    if let Some(settings) = loaded.realtime {
+        for denied in realtime::enter(settings) {
+            log::emit(Level::Warning, &denied.to_string());
+        }
+    }
+    let life = Life {
+        uuid: identity.uuid,
+        generation,
+        seed: identity.seed,
+        wall: (Instant::now(), wall_ms()),
+    };
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_stack_size(BLOCKING_STACK_BYTES)
+        .build()
+        .context("runtime")?
+        .block_on(async {
+            let driver = driver(common, loaded, life, log.clone()).await?;
+            service::ready("running");
+            driver.run().await;
+            Ok(())
+        })
+}
+
+/// Opens everything that needs the runtime.
+async fn driver(common: &Common, loaded: Loaded, life: Life, log: Log) -> anyhow::Result<Driver> {
+    let signals = Signals::new().context("signals")?;
+    let (report, reports) = mpsc::channel(REPORTS_MAX);
+    let kernel = Kernel::connect()?;
+    let view = kernel.view().await?;
+    let (media, problems) = Media::open(loaded.media.clone(), &view);
+    for problem in &problems {
+        log::emit(Level::Error, problem);
+    }
+    for medium in &loaded.media {
+        log::emit(Level::Info, &media::started(medium));
+    }
+    let (announcer, denied) = Announcer::new();
+    if let Some(error) = denied {
+        let text = format!("taken addresses will not be announced by ARP: {error}");
+        log::emit(Level::Warning, &text);
+    }
+    let interfaces = watch_kernel(&kernel, &announcer, view, report.clone());
+    let means = Means {
+        site: Arc::new(site(common, &loaded)),
+        addresses: Addresses { kernel, announcer },
+        builtin: loaded.builtin,
+        reports: report,
+    };
+    let control = Control::open(&common.socket(), loaded.local.as_str()).await?;
+    let config = loaded.core_config(life);
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    Ok(Driver {
+        wording: Wording::new(&config),
+        journal: Journal::new(loaded.log_badpack),
+        resources: Resources::new(&loaded.groups, loaded.script_limits, &means),
+        reload: Reload::new(common.etc.clone(), common.node.clone()),
+        state: State::new(life.wall),
+        core: Cluster::new(config, life.wall.0),
+        media,
+        control,
+        reports,
+        interfaces,
+        signals,
+        second,
+        loaded,
+        log,
+    })
+}
+
+/// Follows links and addresses in a task of its own.
+fn watch_kernel(
+    kernel: &Kernel,
+    announcer: &Announcer,
+    view: Arc<View>,
+    reports: mpsc::Sender<Report>,
+) -> watch::Receiver<Arc<View>> {
+    let (changed, interfaces) = watch::channel(view);
+    let (guard, announcer) = (kernel.clone(), announcer.clone());
+    let restored = {
+        let kernel = kernel.clone();
+        move |placement: &Placement, view: &View| {
+            announcer.announce(std::slice::from_ref(placement), view, &kernel);
+            // Only a count and a line: when the queue is full, others tell worse things.
+            let _ = reports.try_send(Report::Restored {
+                ip: placement.ip,
+                device: placement.device.clone(),
+            });
+        }
+    };
+    tokio::spawn(async move {
+        if let Err(error) = guard.watch(restored, changed).await {
+            let text = format!("addresses that vanish will not be put back: {error}");
+            log::emit(Level::Error, &text);
+        }
+    });
+    interfaces
+}
+
+fn site(common: &Common, loaded: &Loaded) -> Site {
+    let program = std::env::current_exe().ok();
+    Site {
+        directories: vec![common.etc.join("resource.d"), PathBuf::from(INIT_SCRIPTS)],
+        environment: environment(
+            &common.etc,
+            loaded.local.as_str(),
+            loaded.failback,
+            &loaded.environment,
+            program.as_deref(),
+        ),
+    }
+}
+
+/// `/run/heartbeat.pid` for `/run/heartbeat`, where the old daemon has it.
+fn pid_file(run: &Path) -> PathBuf {
+    let mut path = OsString::from(run);
+    path.push(".pid");
+    PathBuf::from(path)
+}

@@ -1,0 +1,351 @@
+//! The loop: one event in, the core's outputs drained, repeat.
+//!
+//! ```text
+//!  sockets ──── datagrams ──────────┐
+//!  groups ───── reports (1024) ─────┤               ┌──► every link     (never blocks)
+//!  clients ──── requests (64) ──────┼──► Driver ────┼──► groups' workers (16 jobs each)
+//!  interfaces ─ latest view (1) ────┤     core      ├──► followers       (cut off when slow)
+//!  signals, a tick each second ─────┤               └──► log             (drops when full)
+//!  a finished reload ───────────────┘
+//! ```
+//!
+//! Sockets are drained before the core may judge by the clock: a node that was frozen hears first
+//! what its peers said meanwhile. Nothing slow happens here.
+
+use crate::config::Loaded;
+use crate::control::{self, Ask, Control};
+use crate::journal::{Journal, wall_ms};
+use crate::media::Media;
+use crate::reload::{self, Reload, Reread};
+use crate::resources::address::View;
+use crate::resources::{Report, Resources};
+use crate::wording::Wording;
+use ha_plumbing::log::Log;
+use ha_plumbing::service;
+use ha_plumbing::signals::{Signal, Signals};
+use ha_status::{ClusterSnapshot, Severity, Snapshot};
+use hbd_core::Cluster;
+use hbd_core::input::{Command, Input};
+use hbd_core::output::{Notice, Output};
+use hbd_core::wire;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// Followers see a change after so long at the latest; many changes at once become one.
+const PUBLISH_DELAY: Duration = Duration::from_millis(20);
+/// The wall clock is believed to have been set when it is off by so much.
+const CLOCK_SLACK_MS: u64 = 500;
+
+/// Everything the loop owns.
+pub struct Driver {
+    pub core: Cluster,
+    pub media: Media,
+    pub resources: Resources,
+    pub control: Control,
+    pub reports: mpsc::Receiver<Report>,
+    pub interfaces: watch::Receiver<Arc<View>>,
+    pub signals: Signals,
+    pub reload: Reload,
+    pub second: tokio::time::Interval,
+    pub loaded: Loaded,
+    pub log: Log,
+    pub wording: Wording,
+    pub journal: Journal,
+    pub state: State,
+}
+
+/// What the loop remembers between turns.
+pub struct State {
+    /// Inputs that outputs led to; fed after the drain.
+    backlog: VecDeque<Input>,
+    /// The core's revision that followers have, and when they get the next.
+    published: u64,
+    publish_at: Option<Instant>,
+    /// At this instant the wall clock showed so many milliseconds.
+    wall: (Instant, u64),
+    addresses_restored: u64,
+    links_worked: bool,
+    watchdog: Option<(Duration, Instant)>,
+    over: bool,
+}
+
+impl State {
+    pub fn new(wall: (Instant, u64)) -> Self {
+        Self {
+            backlog: VecDeque::new(),
+            published: 0,
+            publish_at: None,
+            wall,
+            addresses_restored: 0,
+            links_worked: true,
+            watchdog: service::watchdog_interval().map(|interval| (interval, wall.0)),
+            over: false,
+        }
+    }
+}
+
+impl Driver {
+    /// Runs until the core has said goodbye.
+    pub async fn run(mut self) {
+        self.drain();
+        while !self.state.over {
+            self.wait().await;
+            self.hear();
+            self.judge();
+            self.show();
+            // Under a flood something is always ready here; others must have their turn.
+            tokio::task::yield_now().await;
+        }
+        self.show_now();
+        self.control.close().await;
+    }
+
+    /// One event, or the next deadline.
+    async fn wait(&mut self) {
+        let deadline = wait_until([self.core.deadline(), self.state.publish_at]);
+        tokio::select! {
+            () = self.media.readable() => {}
+            Some(report) = self.reports.recv() => self.report(report),
+            request = self.control.next() => self.request(request),
+            signal = self.signals.next() => self.signal(signal),
+            Ok(()) = self.interfaces.changed() => self.interfaces_changed(),
+            reread = self.reload.finished() => self.reloaded(reread),
+            _ = self.second.tick() => self.each_second(),
+            () = deadline => {}
+        }
+    }
+
+    /// Everything that has arrived, however the loop was woken.
+    fn hear(&mut self) {
+        for input in self.media.receive(&self.loaded.keys) {
+            if let Input::Rejected { link, reason } = input {
+                let device = self.loaded.media.get(usize::from(link.0));
+                let device = device.map_or("?", |medium| medium.device());
+                if let Some(text) = self.journal.refusal(device, reason, Instant::now()) {
+                    self.tell(Severity::Warning, &text);
+                }
+            }
+            self.feed(input);
+        }
+    }
+
+    fn judge(&mut self) {
+        let now = Instant::now();
+        if self.core.deadline().is_some_and(|deadline| deadline <= now) {
+            self.feed(Input::Tick);
+        }
+    }
+
+    /// One input, everything it leads to, and what that leads to.
+    fn feed(&mut self, input: Input) {
+        self.state.backlog.push_back(input);
+        while let Some(input) = self.state.backlog.pop_front() {
+            self.core.handle(input, Instant::now());
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.core.poll() {
+            self.act(output);
+        }
+    }
+
+    fn act(&mut self, output: Output) {
+        match output {
+            Output::Send(message) => self.send(&message),
+            Output::Probe(group) => self.resources.probe(group),
+            Output::Start(group) => self.resources.start(group),
+            Output::Stop(group) => self.resources.stop(group),
+            Output::Announce(group) => self.resources.announce(group),
+            Output::Notice(notice) => self.notice(&notice),
+            Output::CommandDone { id, result } => self.control.done(id, result),
+            Output::Exit => self.state.over = true,
+        }
+    }
+
+    fn send(&mut self, message: &wire::Message) {
+        match wire::encode_netstring(message, &self.loaded.keys) {
+            Ok(packet) => self.media.send(&packet),
+            Err(error) => {
+                let kind = message.kind();
+                self.tell(Severity::Error, &format!("cannot send {kind}: {error}"));
+            }
+        }
+        self.state.backlog.extend(self.media.changes());
+        let works = self.media.works();
+        if self.state.links_worked && !works {
+            let text = "send_to_all_media: No working comm channels to write to.";
+            self.tell(Severity::Critical, text);
+        }
+        self.state.links_worked = works;
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        if *notice == Notice::ShutdownStarted {
+            service::stopping("releasing resources");
+        }
+        for line in self.wording.lines(notice) {
+            self.tell(line.severity, &line.text);
+        }
+    }
+
+    fn tell(&mut self, severity: Severity, text: &str) {
+        let notice = self.journal.tell(severity, text);
+        self.control.notice(&notice);
+    }
+
+    fn report(&mut self, report: Report) {
+        match report {
+            Report::Input(input) => self.feed(input),
+            Report::Tell(severity, text) => self.tell(severity, &text),
+            Report::Restored { ip, device } => {
+                self.state.addresses_restored += 1;
+                let text = format!("{ip} had vanished from {device} and was put back");
+                self.tell(Severity::Warning, &text);
+            }
+        }
+    }
+
+    fn request(&mut self, request: ha_status::socket::ClientRequest) {
+        let Some(ask) = self.control.understand(request) else {
+            return;
+        };
+        match ask {
+            Ask::Command(id, command) => self.feed(Input::Command { id, command }),
+            Ask::Reload(reply) => self.start_reload(Some(reply)),
+            // Without a snapshot the reply is dropped, which answers it with an error.
+            Ask::Snapshot(reply) => {
+                if let Some(snapshot) = self.snapshot() {
+                    self.control.snapshot(reply, &Snapshot::Cluster(snapshot));
+                }
+            }
+            Ask::Follow(reply) => {
+                if let Some(snapshot) = self.snapshot() {
+                    self.control.follow(reply, &Snapshot::Cluster(snapshot));
+                }
+            }
+            Ask::Metrics(reply) => {
+                if let Some(snapshot) = self.snapshot() {
+                    Control::metrics(reply, &snapshot);
+                }
+            }
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Terminate | Signal::Interrupt => {
+                let id = self.control.command_id();
+                let command = Command::Shutdown;
+                self.feed(Input::Command { id, command });
+            }
+            Signal::Hangup => self.start_reload(None),
+            Signal::User1 => self.debug(self.log.debug().saturating_add(1)),
+            Signal::User2 => self.debug(self.log.debug().saturating_sub(1)),
+        }
+    }
+
+    fn debug(&mut self, level: u8) {
+        self.log.set_debug(level);
+        self.tell(Severity::Info, &format!("debug level is now {level}"));
+    }
+
+    fn interfaces_changed(&mut self) {
+        let view = Arc::clone(&self.interfaces.borrow_and_update());
+        for problem in self.media.update(&view) {
+            self.tell(Severity::Error, &problem);
+        }
+        for change in self.media.changes() {
+            self.feed(change);
+        }
+    }
+
+    fn each_second(&mut self) {
+        let now = Instant::now();
+        if let Ok(load) = std::fs::read_to_string("/proc/loadavg") {
+            self.feed(Input::Load(load.trim_end().to_owned()));
+        }
+        let (then, wall_then) = self.state.wall;
+        let passed = u64::try_from(now.saturating_duration_since(then).as_millis());
+        let expected = wall_then.saturating_add(passed.unwrap_or(u64::MAX));
+        let wall = wall_ms();
+        self.state.wall = (now, wall);
+        if wall.abs_diff(expected) > CLOCK_SLACK_MS {
+            self.feed(Input::WallClock(wall));
+        }
+        // A loop that gets here is healthy.
+        if let Some((interval, due)) = &mut self.state.watchdog
+            && *due <= now
+        {
+            service::watchdog();
+            *due = now + *interval;
+        }
+    }
+
+    fn start_reload(&mut self, reply: Option<ha_status::socket::Responder>) {
+        service::reloading();
+        if let Err(Some(reply)) = self.reload.start(reply) {
+            control::answer(reply, Err("a reload is under way".to_owned()));
+        }
+    }
+
+    fn reloaded(&mut self, reread: Reread) {
+        let result = reread.result.map(|loaded| {
+            self.log.reconfigure(&loaded.log_settings());
+            let restart = reload::needs_restart(&self.loaded, &loaded);
+            // The rest of what is loaded stays as it runs.
+            self.loaded.keys = loaded.keys;
+            self.loaded.logging = loaded.logging;
+            reload::answer_text(&restart)
+        });
+        match &result {
+            Ok(text) => self.tell(Severity::Info, &format!("configuration read again: {text}")),
+            Err(text) => self.tell(Severity::Error, &format!("configuration refused, {text}")),
+        }
+        service::ready("running");
+        if let Some(reply) = reread.reply {
+            control::answer(reply, result);
+        }
+    }
+
+    /// Tells followers how it is, a moment after something has changed.
+    fn show(&mut self) {
+        if self.core.revision() == self.state.published {
+            return;
+        }
+        let now = Instant::now();
+        match self.state.publish_at {
+            Some(due) if due <= now => self.show_now(),
+            Some(_) => {}
+            None => self.state.publish_at = Some(now + PUBLISH_DELAY),
+        }
+    }
+
+    fn show_now(&mut self) {
+        self.state.published = self.core.revision();
+        self.state.publish_at = None;
+        if self.control.is_followed()
+            && let Some(snapshot) = self.snapshot()
+        {
+            self.control.publish(&Snapshot::Cluster(snapshot));
+        }
+    }
+
+    fn snapshot(&self) -> Option<ClusterSnapshot> {
+        let mut snapshot = self.core.snapshot(Instant::now())?;
+        snapshot.recent = self.journal.recent();
+        snapshot.counters.addresses_restored = self.state.addresses_restored;
+        Some(snapshot)
+    }
+}
+
+/// Until the first of these moments; for ever if there is none.
+async fn wait_until(moments: impl IntoIterator<Item = Option<Instant>>) {
+    match moments.into_iter().flatten().min() {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,73 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+fn hex(uuid: [u8; 16]) -> String {
+    uuid.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+#[test]
+fn uuid_of_a_name_equals_the_old_daemons() {
+    for (name, uuid) in [
+        ("alice", "4d92ef9386a639de4440963a4d87f4d4"),
+        ("bob", "802cf3cf197665521106e8c4a75062ee"),
+        ("node1", "90b8de7708c87a6cfef1993a43051dba"),
+    ] {
+        assert_eq!(hex(uuid_of_name(name)), uuid, "{name}");
+    }
+}
+
+fn load_file(state: &Path) -> Identity {
+    load(state, "lb1", UuidFrom::File, GenerationFrom::File).unwrap()
+}
+
+#[test]
+fn identity_survives_a_restart_and_the_generation_grows_by_one() {
+    let state = tempfile::tempdir().unwrap();
+    let first = load_file(state.path());
+    assert!(first.generation > 1_500_000_000);
+    assert_eq!(first.warnings.len(), 1);
+    let second = load_file(state.path());
+    assert_eq!(second.uuid, first.uuid);
+    assert_eq!(second.generation, first.generation + 1);
+    assert!(second.warnings.is_empty());
+}
+
+#[test]
+fn generation_file_has_the_old_layout() {
+    let state = tempfile::tempdir().unwrap();
+    std::fs::write(state.path().join("hb_generation"), "     1712399922\n").unwrap();
+    assert_eq!(load_file(state.path()).generation, 1_712_399_923);
+    let written = std::fs::read(state.path().join("hb_generation")).unwrap();
+    assert_eq!(written, b"     1712399923\n");
+}
+
+#[test]
+fn broken_generation_never_starts_at_one() {
+    for content in ["", "garbage\n", "-5\n", "18446744073709551615\n", "+7\n"] {
+        let state = tempfile::tempdir().unwrap();
+        std::fs::write(state.path().join("hb_generation"), content).unwrap();
+        let identity = load_file(state.path());
+        assert!(identity.generation > 1_500_000_000, "{content:?}");
+        assert!(identity.warnings[0].starts_with("BROKEN previous generation"));
+    }
+}
+
+#[test]
+fn short_uuid_is_replaced_by_a_random_one() {
+    let state = tempfile::tempdir().unwrap();
+    std::fs::write(state.path().join("hb_uuid"), b"short").unwrap();
+    let identity = load_file(state.path());
+    let stored = std::fs::read(state.path().join("hb_uuid")).unwrap();
+    assert_eq!(stored, identity.uuid);
+    assert_eq!(identity.uuid[6] >> 4, 4);
+}
+
+#[test]
+fn unwritable_directory_names_the_path() {
+    let state = tempfile::tempdir().unwrap();
+    let file = state.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = load(&file, "lb1", UuidFrom::File, GenerationFrom::File).unwrap_err();
+    assert!(error.to_string().contains("file"), "{error}");
+}

@@ -1,0 +1,164 @@
+//! A receiving socket: one for each interface, port and kind of medium.
+//!
+//! Reads the socket itself and not only the runtime's idea of its readiness: after a stall the
+//! queue is heard first, whatever the runtime has noticed so far.
+
+use super::{Device, RECEIVE_BUFFER_BYTES, bcast, ucast};
+use hbd_core::config::{LinkId, Received};
+use hbd_core::input::Input;
+use hbd_core::wire::{self, Keys, frame::MAX_PACKET};
+use rustix::net::{RecvFlags, recv, recvfrom};
+use socket2::SockAddr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::{Context, Poll, ready};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+/// What makes a receiving socket one of its own. Broadcasts come first in the order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    unicast: bool,
+    device: String,
+    /// The wildcard address of the family, and the port.
+    local: SocketAddr,
+}
+
+impl Place {
+    pub(super) fn bcast(device: String, port: u16) -> Self {
+        Self {
+            unicast: false,
+            device,
+            local: (Ipv4Addr::UNSPECIFIED, port).into(),
+        }
+    }
+
+    /// The local port is that of the peer.
+    pub(super) fn ucast(device: String, peer: SocketAddr) -> Self {
+        let anybody: IpAddr = match peer {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        Self {
+            unicast: true,
+            device,
+            local: (anybody, peer.port()).into(),
+        }
+    }
+}
+
+pub(super) struct Receiver {
+    place: Place,
+    /// The media it serves, in file order, with the peers of unicast ones; never empty.
+    links: Vec<(LinkId, Option<IpAddr>)>,
+    /// The socket, and the interface as it was when it was opened.
+    open: Option<(UdpSocket, Device)>,
+    buffer: Box<[u8]>,
+}
+
+impl Receiver {
+    pub(super) fn new(place: Place, links: Vec<(LinkId, Option<IpAddr>)>) -> Self {
+        Self {
+            place,
+            links,
+            open: None,
+            // One byte more than a packet may have tells a longer one.
+            buffer: vec![0; MAX_PACKET + 1].into(),
+        }
+    }
+
+    pub(super) fn device(&self) -> &str {
+        &self.place.device
+    }
+
+    /// Opens the socket anew if the interface is another one than before. True if it is.
+    pub(super) fn update(&mut self, device: Option<Device>) -> io::Result<bool> {
+        if self.open.as_ref().map(|(_, opened)| *opened) == device {
+            return Ok(false);
+        }
+        self.open = None;
+        if let Some(device) = device {
+            self.open = Some((self.socket()?, device));
+        }
+        Ok(true)
+    }
+
+    fn socket(&self) -> io::Result<UdpSocket> {
+        let Place {
+            unicast,
+            device,
+            local,
+        } = &self.place;
+        let socket = if *unicast {
+            ucast::receiver(device, *local)?
+        } else {
+            bcast::receiver(device)?
+        };
+        socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+        socket.bind(&SockAddr::from(*local))?;
+        UdpSocket::from_std(socket.into())
+    }
+
+    /// Ready when a datagram can be taken.
+    pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        let Some((socket, _)) = &self.open else {
+            return Poll::Pending;
+        };
+        let peek = || {
+            Ok(recv(
+                socket,
+                &mut [0; 1],
+                RecvFlags::PEEK | RecvFlags::DONTWAIT,
+            )?)
+        };
+        loop {
+            if ready!(socket.poll_recv_ready(context)).is_err() {
+                // The runtime ends.
+                return Poll::Pending;
+            }
+            match socket.try_io(Interest::READABLE, peek) {
+                // The runtime remembered what has been taken since, and now knows better.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(_) | Err(_) => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// Takes at most so many datagrams and appends what they say.
+    pub(super) fn receive(&mut self, limit: usize, keys: &Keys, inputs: &mut Vec<Input>) {
+        let Some((socket, _)) = &self.open else {
+            return;
+        };
+        for _ in 0..limit {
+            let received = recvfrom(socket, &mut *self.buffer, RecvFlags::DONTWAIT);
+            let (length, source) = match received {
+                Ok((length, _, source)) => (length, source),
+                Err(rustix::io::Errno::WOULDBLOCK) => return,
+                // An error that was pending on the socket (ENETDOWN); reading took it away.
+                Err(_) => continue,
+            };
+            let source = source.and_then(|source| SocketAddr::try_from(source).ok());
+            let link = self.link_of(source);
+            // Never indexed: the kernel's word on the length is believed as far as it fits.
+            let packet = self.buffer.get(..length).unwrap_or_default();
+            inputs.push(match wire::decode(packet, keys) {
+                Ok(message) => Input::Received(Received { link, message }),
+                Err(error) => Input::Rejected {
+                    link,
+                    reason: error.reason(),
+                },
+            });
+        }
+    }
+
+    /// The medium whose peer sent it, else the first one.
+    pub(super) fn link_of(&self, source: Option<SocketAddr>) -> LinkId {
+        let sender = source.map(|source| source.ip());
+        self.links
+            .iter()
+            .find(|(_, peer)| peer.is_some() && *peer == sender)
+            .or(self.links.first())
+            .map(|(link, _)| *link)
+            .expect("a receiver serves a link")
+    }
+}

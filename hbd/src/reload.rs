@@ -1,0 +1,124 @@
+//! Reading the configuration again while the daemon runs: off the loop, because files and resolvers
+//! are slow, and all or nothing.
+//!
+//! Keys and log settings change at once. Everything else needs a restart, and the answer says what.
+
+use crate::config::{self, Loaded, Options, ThisHost};
+use ha_plumbing::Diagnostics;
+use ha_status::socket::Responder;
+use std::path::PathBuf;
+use tokio::task::JoinHandle;
+
+/// Where the configuration comes from, and a reading that may be under way.
+pub struct Reload {
+    etc: PathBuf,
+    node: Option<String>,
+    running: Option<(Reading, Option<Responder>)>,
+}
+
+type Reading = JoinHandle<Result<Loaded, Diagnostics>>;
+
+/// A finished reading.
+pub struct Reread {
+    pub result: Result<Loaded, String>,
+    /// Who asked, unless it was a signal.
+    pub reply: Option<Responder>,
+}
+
+impl Reload {
+    pub fn new(etc: PathBuf, node: Option<String>) -> Self {
+        Self {
+            etc,
+            node,
+            running: None,
+        }
+    }
+
+    /// Starts reading. Gives the responder back if a reading is under way.
+    pub fn start(&mut self, reply: Option<Responder>) -> Result<(), Option<Responder>> {
+        if self.running.is_some() {
+            return Err(reply);
+        }
+        let (etc, node) = (self.etc.clone(), self.node.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let options = Options {
+                node: node.as_deref(),
+                host: &ThisHost,
+            };
+            config::load(&etc, options)
+        });
+        self.running = Some((reading, reply));
+        Ok(())
+    }
+
+    /// Waits for the reading under way, for ever if there is none. Cancel-safe.
+    pub async fn finished(&mut self) -> Reread {
+        let Some((reading, _)) = &mut self.running else {
+            return std::future::pending().await;
+        };
+        let read = reading.await;
+        let reply = self.running.take().and_then(|(_, reply)| reply);
+        let result = match read {
+            Ok(Ok(loaded)) => Ok(loaded),
+            Ok(Err(faults)) => Err(format!("nothing was changed:\n{faults}")),
+            Err(error) => Err(format!("nothing was changed: reading failed: {error}")),
+        };
+        Reread { result, reply }
+    }
+}
+
+/// What differs and takes effect only after a restart.
+pub fn needs_restart(old: &Loaded, new: &Loaded) -> Vec<&'static str> {
+    let differences = [
+        ("node name", old.local != new.local),
+        ("node", old.nodes != new.nodes),
+        (
+            "keepalive, deadtime, warntime or initdead",
+            old.timing != new.timing,
+        ),
+        ("hopfudge", old.hopfudge != new.hopfudge),
+        ("auto_failback", old.failback != new.failback),
+        ("uuidfrom", old.uuid_from != new.uuid_from),
+        ("hbgenmethod", old.generation_from != new.generation_from),
+        ("media", old.media != new.media),
+        ("haresources", old.groups != new.groups),
+        ("log_badpack", old.log_badpack != new.log_badpack),
+        ("realtime or rtprio", old.realtime != new.realtime),
+        ("builtin", old.builtin != new.builtin),
+        (
+            "time limits of scripts",
+            old.script_limits != new.script_limits,
+        ),
+        ("env", old.environment != new.environment),
+    ];
+    differences
+        .into_iter()
+        .filter_map(|(name, differs)| differs.then_some(name))
+        .collect()
+}
+
+/// The answer to whoever asked.
+pub fn answer_text(restart: &[&str]) -> String {
+    let applied = "keys and log settings are in force";
+    if restart.is_empty() {
+        applied.to_owned()
+    } else {
+        let names = restart.join("; ");
+        format!("{applied}; changed, but only after a restart: {names}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::answer_text;
+
+    #[test]
+    fn answer_names_what_needs_a_restart() {
+        assert_eq!(answer_text(&[]), "keys and log settings are in force");
+        let text = answer_text(&["haresources", "media"]);
+        assert!(
+            text.ends_with("only after a restart: haresources; media"),
+            "{text}"
+        );
+    }
+}

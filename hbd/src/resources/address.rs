@@ -1,0 +1,356 @@
+//! Addresses as resources: the argument that IPaddr and IPaddr2 take, and the decision where and
+//! how such an address is to be put (Heartbeat specification 1.7 and 6.3).
+//!
+//! Pure: words and a view of the kernel's tables in, a placement out. The tables themselves are
+//! read and changed by `kernel.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use thiserror::Error;
+
+/// Longest interface name and address label without the NUL (IFNAMSIZ - 1).
+const NAME_MAX_BYTES: usize = 15;
+/// Labels `eth0:0` to `eth0:4095` are tried.
+const LABELS_MAX: u32 = 4096;
+
+/// What a resource word asks for: `ip[/mask[/iface[:label]][/broadcast]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressSpec {
+    pub ip: IpAddr,
+    /// Prefix length; of the matching connected route when absent.
+    pub prefix: Option<u8>,
+    /// Interface; that of the matching connected route when absent.
+    pub device: Option<String>,
+    /// Written as `eth0:vip` or `eth0:0`.
+    pub label: Option<String>,
+    pub broadcast: Option<Ipv4Addr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AddressError {
+    #[error("{0:?} is not an IP address")]
+    Address(String),
+    #[error("{0:?} is not a netmask for this address")]
+    Mask(String),
+    #[error("{0:?} is not a name of an interface")]
+    Device(String),
+    #[error("{0:?} is not a broadcast address")]
+    Broadcast(String),
+    #[error("{0:?}: more parts than address, mask, interface and broadcast")]
+    TooManyParts(String),
+    #[error("an address is needed")]
+    Missing,
+    #[error("there is no interface {0:?}")]
+    NoDevice(String),
+    #[error("no interface is connected to the network of {0}; name one: {0}/24/eth0")]
+    NoRoute(IpAddr),
+}
+
+impl AddressSpec {
+    /// Reads the arguments of `IPaddr` or `IPaddr2`. Only the first one means something; the old
+    /// scripts ignore the rest, too.
+    pub fn parse(args: &[String]) -> Result<Self, AddressError> {
+        let word = args.first().ok_or(AddressError::Missing)?;
+        let mut parts = word.split('/');
+        let ip = parts.next().unwrap_or_default();
+        let ip = ip
+            .parse()
+            .map_err(|_| AddressError::Address(ip.to_owned()))?;
+        let mut spec = Self {
+            ip,
+            prefix: None,
+            device: None,
+            label: None,
+            broadcast: None,
+        };
+        if let Some(mask) = parts.next().filter(|mask| !mask.is_empty()) {
+            spec.prefix = Some(prefix_of_mask(mask, ip)?);
+        }
+        let Some(third) = parts.next().filter(|third| !third.is_empty()) else {
+            return Ok(spec);
+        };
+        // A third part that begins with a digit is the broadcast address.
+        if third.starts_with(|c: char| c.is_ascii_digit()) {
+            spec.broadcast = Some(parse_broadcast(third)?);
+        } else {
+            let (device, label) = parse_device(third)?;
+            spec.device = Some(device);
+            spec.label = label;
+            if let Some(fourth) = parts.next().filter(|fourth| !fourth.is_empty()) {
+                spec.broadcast = Some(parse_broadcast(fourth)?);
+            }
+        }
+        match parts.next() {
+            Some(_) => Err(AddressError::TooManyParts(word.clone())),
+            None => Ok(spec),
+        }
+    }
+}
+
+/// `24` or `255.255.255.0`.
+fn prefix_of_mask(mask: &str, ip: IpAddr) -> Result<u8, AddressError> {
+    let bad = || AddressError::Mask(mask.to_owned());
+    let prefix = match (mask.parse::<Ipv4Addr>(), ip) {
+        (Ok(dotted), IpAddr::V4(_)) => {
+            let bits = u32::from(dotted);
+            let prefix = bits.leading_ones();
+            if prefix + bits.trailing_zeros() < u32::BITS {
+                return Err(bad());
+            }
+            u8::try_from(prefix).map_err(|_| bad())?
+        }
+        (Ok(_), IpAddr::V6(_)) => return Err(bad()),
+        (Err(_), _) => mask.parse().map_err(|_| bad())?,
+    };
+    if prefix <= width(ip) {
+        Ok(prefix)
+    } else {
+        Err(bad())
+    }
+}
+
+fn parse_broadcast(word: &str) -> Result<Ipv4Addr, AddressError> {
+    word.parse()
+        .map_err(|_| AddressError::Broadcast(word.to_owned()))
+}
+
+/// `eth0` or `eth0:label`: the device, and the whole word as label.
+fn parse_device(word: &str) -> Result<(String, Option<String>), AddressError> {
+    let bad = || AddressError::Device(word.to_owned());
+    let (device, label) = match word.split_once(':') {
+        Some((device, "")) => (device, None),
+        Some((device, _)) => (device, Some(word.to_owned())),
+        None => (word, None),
+    };
+    let fits = |name: &str| {
+        !name.is_empty()
+            && name.len() <= NAME_MAX_BYTES
+            && !name.contains(|c: char| c.is_whitespace() || c.is_control())
+    };
+    if fits(device) && label.as_deref().is_none_or(fits) {
+        Ok((device.to_owned(), label))
+    } else {
+        Err(bad())
+    }
+}
+
+/// Bits of an address of this family.
+fn width(ip: IpAddr) -> u8 {
+    match ip {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+/// The kernel's tables at one moment, as far as they matter here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct View {
+    links: Vec<LinkRow>,
+    addresses: Vec<AddressRow>,
+    routes: Vec<RouteRow>,
+    labels: LabelNumbers,
+}
+
+/// The `N` of labels `eth0:N`, by interface.
+pub type LabelNumbers = BTreeMap<String, BTreeSet<u32>>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRow {
+    pub index: u32,
+    pub name: String,
+    pub loopback: bool,
+    /// The hardware address if it is one that ARP can announce (Ethernet, ARP not switched off).
+    pub mac: Option<[u8; 6]>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressRow {
+    pub link: u32,
+    pub ip: IpAddr,
+    pub prefix: u8,
+    pub label: Option<String>,
+    pub broadcast: Option<Ipv4Addr>,
+}
+
+/// A connected route: its network is reached without a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteRow {
+    pub link: u32,
+    pub network: IpAddr,
+    pub prefix: u8,
+}
+
+impl View {
+    pub fn new(links: Vec<LinkRow>, addresses: Vec<AddressRow>, routes: Vec<RouteRow>) -> Self {
+        let mut labels = LabelNumbers::new();
+        for row in &addresses {
+            if let Some((device, number)) = row.label.as_deref().and_then(numbered) {
+                labels.entry(device.to_owned()).or_default().insert(number);
+            }
+        }
+        Self {
+            links,
+            addresses,
+            routes,
+            labels,
+        }
+    }
+
+    pub fn link_named(&self, name: &str) -> Option<&LinkRow> {
+        self.links.iter().find(|link| link.name == name)
+    }
+
+    pub fn link(&self, index: u32) -> Option<&LinkRow> {
+        self.links.iter().find(|link| link.index == index)
+    }
+
+    /// The broadcast address of the interface's first network.
+    pub fn broadcast(&self, link: u32) -> Option<Ipv4Addr> {
+        self.addresses
+            .iter()
+            .filter(|row| row.link == link)
+            .find_map(|row| row.broadcast)
+    }
+
+    /// Does the address stand on this interface?
+    pub fn has(&self, link: u32, ip: IpAddr) -> bool {
+        self.addresses
+            .iter()
+            .any(|row| row.link == link && row.ip == ip)
+    }
+
+    /// Where the address stands now: on the named interface, or on any but the loopback. A real
+    /// server's copy of a virtual address on `lo` is not the resource.
+    pub fn present<'a>(&'a self, spec: &'a AddressSpec) -> impl Iterator<Item = &'a AddressRow> {
+        self.addresses.iter().filter(|row| {
+            row.ip == spec.ip
+                && self.link(row.link).is_some_and(|link| match &spec.device {
+                    Some(device) => link.name == *device,
+                    None => !link.loopback,
+                })
+        })
+    }
+
+    /// The longest connected route to the address, as the old `findif` chooses.
+    fn connected(&self, ip: IpAddr) -> Option<&RouteRow> {
+        self.routes
+            .iter()
+            .filter(|route| contains(route.network, route.prefix, ip))
+            .filter(|route| self.link(route.link).is_some_and(|link| !link.loopback))
+            .max_by_key(|route| route.prefix)
+    }
+}
+
+/// Is the address in this network?
+fn contains(network: IpAddr, prefix: u8, ip: IpAddr) -> bool {
+    let differing = match (network, ip) {
+        (IpAddr::V4(network), IpAddr::V4(ip)) => {
+            (u32::from(network) ^ u32::from(ip)).leading_zeros()
+        }
+        (IpAddr::V6(network), IpAddr::V6(ip)) => {
+            (u128::from(network) ^ u128::from(ip)).leading_zeros()
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return false,
+    };
+    differing >= u32::from(prefix)
+}
+
+/// An address as it is put on an interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    pub ip: IpAddr,
+    pub prefix: u8,
+    pub link: u32,
+    pub device: String,
+    pub label: Option<String>,
+    pub broadcast: Option<Ipv4Addr>,
+}
+
+/// Whether an address without a written label gets the next free `eth0:N`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// As IPaddr did: `ifconfig` shows it as an interface of its own.
+    Numbered,
+    /// As IPaddr2 did: only a label that is written out.
+    Written,
+}
+
+/// Decides where the address goes. An address that is there already stays as it is. `promised` are
+/// labels given out to addresses that are not in the view yet; a numbered label joins them.
+pub fn place(
+    spec: &AddressSpec,
+    labels: Labels,
+    view: &View,
+    promised: &mut LabelNumbers,
+) -> Result<Placement, AddressError> {
+    let route = view.connected(spec.ip);
+    let link = match &spec.device {
+        Some(name) => view
+            .link_named(name)
+            .ok_or_else(|| AddressError::NoDevice(name.clone()))?,
+        None => route
+            .and_then(|route| view.link(route.link))
+            .ok_or(AddressError::NoRoute(spec.ip))?,
+    };
+    if let Some(row) = view.present(spec).find(|row| row.link == link.index) {
+        return Ok(Placement {
+            ip: row.ip,
+            prefix: row.prefix,
+            link: link.index,
+            device: link.name.clone(),
+            label: row.label.clone(),
+            broadcast: row.broadcast,
+        });
+    }
+    let prefix = spec
+        .prefix
+        .or(route
+            .filter(|route| route.link == link.index)
+            .map(|route| route.prefix))
+        .unwrap_or(width(spec.ip));
+    let label = match (&spec.label, labels, spec.ip) {
+        (Some(label), _, IpAddr::V4(_)) => Some(label.clone()),
+        (None, Labels::Numbered, IpAddr::V4(_)) => free_label(&link.name, view, promised),
+        // IPv6 addresses carry no label.
+        (None, Labels::Written, _) | (_, _, IpAddr::V6(_)) => None,
+    };
+    Ok(Placement {
+        ip: spec.ip,
+        prefix,
+        link: link.index,
+        device: link.name.clone(),
+        label,
+        broadcast: spec.broadcast.or_else(|| usual_broadcast(spec.ip, prefix)),
+    })
+}
+
+/// `eth0:3` as `("eth0", 3)`.
+pub fn numbered(label: &str) -> Option<(&str, u32)> {
+    let (device, number) = label.split_once(':')?;
+    Some((device, number.parse().ok()?))
+}
+
+/// The first of `eth0:0`, `eth0:1`, … that nobody has; none if it would be too long.
+fn free_label(device: &str, view: &View, promised: &mut LabelNumbers) -> Option<String> {
+    let taken = view.labels.get(device);
+    let promised = promised.entry(device.to_owned()).or_default();
+    let number = (0..LABELS_MAX).find(|number| {
+        !promised.contains(number) && taken.is_none_or(|taken| !taken.contains(number))
+    })?;
+    let label = format!("{device}:{number}");
+    (label.len() <= NAME_MAX_BYTES).then(|| {
+        promised.insert(number);
+        label
+    })
+}
+
+/// The network's last address; none for point-to-point networks (RFC 3021).
+fn usual_broadcast(ip: IpAddr, prefix: u8) -> Option<Ipv4Addr> {
+    match ip {
+        IpAddr::V4(ip) if prefix < 31 => Some(Ipv4Addr::from(u32::from(ip) | (u32::MAX >> prefix))),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

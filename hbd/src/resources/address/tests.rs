@@ -1,0 +1,177 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use proptest::prelude::*;
+
+fn parse(word: &str) -> Result<AddressSpec, AddressError> {
+    AddressSpec::parse(&[word.to_owned()])
+}
+
+#[test]
+fn every_form_of_the_argument_is_read() {
+    let rows = [
+        ("10.0.0.1", None, None, None, None),
+        ("10.0.0.1/24", Some(24), None, None, None),
+        ("10.0.0.1/255.255.255.0", Some(24), None, None, None),
+        ("10.0.0.1/24/eth0", Some(24), Some("eth0"), None, None),
+        (
+            "10.0.0.1/24/eth0:7",
+            Some(24),
+            Some("eth0"),
+            Some("eth0:7"),
+            None,
+        ),
+        ("10.0.0.1/24/eth0:", Some(24), Some("eth0"), None, None),
+        (
+            "10.0.0.1/24/10.0.0.255",
+            Some(24),
+            None,
+            None,
+            Some("10.0.0.255"),
+        ),
+        (
+            "10.0.0.1/24/eth0/10.0.0.255",
+            Some(24),
+            Some("eth0"),
+            None,
+            Some("10.0.0.255"),
+        ),
+        ("10.0.0.1//eth0", None, Some("eth0"), None, None),
+        ("2001:db8::1/64/eth0", Some(64), Some("eth0"), None, None),
+    ];
+    for (word, prefix, device, label, broadcast) in rows {
+        let spec = parse(word).unwrap();
+        assert_eq!(spec.prefix, prefix, "{word}");
+        assert_eq!(spec.device.as_deref(), device, "{word}");
+        assert_eq!(spec.label.as_deref(), label, "{word}");
+        let broadcast = broadcast.map(|text: &str| text.parse().unwrap());
+        assert_eq!(spec.broadcast, broadcast, "{word}");
+    }
+}
+
+#[test]
+fn wrong_arguments_are_named() {
+    assert_eq!(AddressSpec::parse(&[]), Err(AddressError::Missing));
+    for (word, part) in [
+        ("10.0.0", "10.0.0"),
+        ("1x.2.3.4", "1x.2.3.4"),
+        ("10.0.0.1/33", "33"),
+        ("10.0.0.1/255.0.255.0", "255.0.255.0"),
+        ("2001:db8::1/255.0.0.0", "255.0.0.0"),
+        (
+            "10.0.0.1/24/a_name_too_long_for_linux",
+            "a_name_too_long_for_linux",
+        ),
+        ("10.0.0.1/24/eth0/10.0.0", "10.0.0"),
+        (
+            "10.0.0.1/24/eth0/10.0.0.255/x",
+            "10.0.0.1/24/eth0/10.0.0.255/x",
+        ),
+    ] {
+        let error = parse(word).unwrap_err().to_string();
+        assert!(error.contains(part), "{word}: {error}");
+    }
+}
+
+fn view() -> View {
+    let link = |index, name: &str, loopback| LinkRow {
+        index,
+        name: name.to_owned(),
+        loopback,
+        mac: None,
+    };
+    let address = |link, ip: &str, prefix, label: &str| AddressRow {
+        link,
+        ip: ip.parse().unwrap(),
+        prefix,
+        label: Some(label.to_owned()),
+        broadcast: None,
+    };
+    let route = |link, network: &str, prefix| RouteRow {
+        link,
+        network: network.parse().unwrap(),
+        prefix,
+    };
+    View::new(
+        vec![
+            link(1, "lo", true),
+            link(2, "eth0", false),
+            link(3, "eth1", false),
+        ],
+        vec![
+            address(1, "10.0.0.9", 32, "lo:0"),
+            address(2, "10.0.0.1", 24, "eth0"),
+            address(2, "10.0.0.5", 24, "eth0:0"),
+        ],
+        vec![
+            route(2, "10.0.0.0", 24),
+            route(3, "10.0.0.128", 25),
+            route(3, "10.0.0.0", 16),
+        ],
+    )
+}
+
+fn placed(word: &str) -> Result<Placement, AddressError> {
+    place(
+        &parse(word).unwrap(),
+        Labels::Numbered,
+        &view(),
+        &mut LabelNumbers::new(),
+    )
+}
+
+#[test]
+fn longest_connected_route_gives_interface_and_prefix() {
+    let low = placed("10.0.0.7").unwrap();
+    assert_eq!((low.device.as_str(), low.prefix), ("eth0", 24));
+    assert_eq!(low.broadcast, Some(Ipv4Addr::new(10, 0, 0, 255)));
+    let high = placed("10.0.0.200").unwrap();
+    assert_eq!((high.device.as_str(), high.prefix), ("eth1", 25));
+    assert_eq!(
+        placed("192.0.2.1"),
+        Err(AddressError::NoRoute("192.0.2.1".parse().unwrap()))
+    );
+    assert_eq!(
+        placed("10.0.0.7/24/eth9"),
+        Err(AddressError::NoDevice("eth9".to_owned()))
+    );
+}
+
+#[test]
+fn first_free_label_is_taken_once() {
+    let mut promised = LabelNumbers::new();
+    let spec = parse("10.0.0.7/24/eth0").unwrap();
+    for label in ["eth0:1", "eth0:2"] {
+        let placement = place(&spec, Labels::Numbered, &view(), &mut promised).unwrap();
+        assert_eq!(placement.label.as_deref(), Some(label));
+    }
+    let written = place(&spec, Labels::Written, &view(), &mut promised).unwrap();
+    assert_eq!(written.label, None);
+}
+
+#[test]
+fn present_address_is_adopted_as_it_is() {
+    let placement = placed("10.0.0.5/16/eth0:7").unwrap();
+    assert_eq!(placement.prefix, 24);
+    assert_eq!(placement.label.as_deref(), Some("eth0:0"));
+}
+
+#[test]
+fn real_servers_copy_on_the_loopback_is_not_the_resource() {
+    let view = view();
+    assert_eq!(view.present(&parse("10.0.0.9").unwrap()).count(), 0);
+    assert_eq!(view.present(&parse("10.0.0.9/32/lo").unwrap()).count(), 1);
+    assert_eq!(placed("10.0.0.9").unwrap().device, "eth0");
+}
+
+proptest! {
+    #[test]
+    fn any_word_is_read_or_refused(word in "\\PC{0,60}") {
+        let _ = parse(&word);
+    }
+
+    #[test]
+    fn any_path_of_parts_is_read_or_refused(word in "[0-9.:/a-z]{0,40}") {
+        let _ = parse(&word);
+    }
+}

@@ -1,0 +1,183 @@
+//! IPaddr and IPaddr2 without a fork: several addresses of a group are put, taken away and looked
+//! at together, and announced to the neighbours.
+//!
+//! The shipped scripts of the same names call this very code (`hbd resource IPaddr …`), so both
+//! ways give the same result.
+
+use super::address::{
+    AddressError, AddressSpec, LabelNumbers, Labels, Placement, View, numbered, place,
+};
+use super::kernel::{Kernel, KernelError};
+use crate::announce::Announcer;
+use thiserror::Error;
+
+/// An address as a resource of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressResource {
+    /// As it stands in haresources, e.g. `IPaddr::10.0.0.1/24/eth0`.
+    pub word: String,
+    /// A wrong argument is told when the address is needed, not before: the old daemon would have
+    /// started with it as well.
+    pub spec: Result<AddressSpec, AddressError>,
+    pub labels: Labels,
+}
+
+#[derive(Debug, Clone, Error)]
+pub enum AddressFailure {
+    #[error(transparent)]
+    Argument(#[from] AddressError),
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+}
+
+/// Which resource failed, and why.
+#[derive(Debug, Clone)]
+pub struct Failed<'a> {
+    pub resource: &'a AddressResource,
+    pub why: AddressFailure,
+}
+
+impl AddressResource {
+    /// The resource of that script name, if it is one that is built in.
+    pub fn of(word: String, script: &str, args: &[String]) -> Option<Self> {
+        let labels = match script {
+            "IPaddr" => Labels::Numbered,
+            "IPaddr2" => Labels::Written,
+            _ => return None,
+        };
+        Some(Self {
+            word,
+            spec: AddressSpec::parse(args),
+            labels,
+        })
+    }
+}
+
+/// The means that addresses need; clones share everything.
+#[derive(Clone)]
+pub struct Addresses {
+    pub kernel: Kernel,
+    pub announcer: Announcer,
+}
+
+impl Addresses {
+    /// Puts all of them, holds them from then on, and announces them. One that is there already is
+    /// adopted. On failure some may be there: stop them.
+    pub async fn start<'a>(&self, resources: &'a [AddressResource]) -> Result<(), Failed<'a>> {
+        let view = self.view(resources).await?;
+        let mut promised = self.promised();
+        let mut placements = Vec::with_capacity(resources.len());
+        for resource in resources {
+            let placed = resource
+                .spec
+                .clone()
+                .and_then(|spec| place(&spec, resource.labels, &view, &mut promised));
+            placements.push(placed.map_err(|why| Failed {
+                resource,
+                why: why.into(),
+            })?);
+        }
+        // Held before they are put: a concurrent start must see that the label is taken, and a
+        // removal between the two must be noticed.
+        for placement in &placements {
+            self.kernel.hold(placement.clone());
+        }
+        let results = self.kernel.add(&placements).await;
+        for (resource, result) in resources.iter().zip(results) {
+            result.map_err(|why| Failed {
+                resource,
+                why: why.into(),
+            })?;
+        }
+        self.announcer.announce(&placements, &view, &self.kernel);
+        Ok(())
+    }
+
+    /// Takes all of them away, wherever they are.
+    pub async fn stop<'a>(&self, resources: &'a [AddressResource]) -> Result<(), Failed<'a>> {
+        for spec in resources
+            .iter()
+            .filter_map(|resource| resource.spec.as_ref().ok())
+        {
+            self.kernel.release(spec.ip, spec.device.as_deref());
+        }
+        let view = self.view(resources).await?;
+        let mut owners = Vec::with_capacity(resources.len());
+        let mut rows = Vec::with_capacity(resources.len());
+        for resource in resources {
+            // What cannot be read cannot have been put.
+            let Ok(spec) = &resource.spec else { continue };
+            for row in view.present(spec) {
+                owners.push(resource);
+                rows.push(row.clone());
+            }
+        }
+        let results = self.kernel.delete(&rows).await;
+        for (resource, result) in owners.into_iter().zip(results) {
+            result.map_err(|why| Failed {
+                resource,
+                why: why.into(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// For each of them: is it there?
+    pub async fn status(&self, resources: &[AddressResource]) -> Result<Vec<bool>, KernelError> {
+        let view = self.kernel.view().await?;
+        let there = |resource: &AddressResource| match &resource.spec {
+            Ok(spec) => view.present(spec).next().is_some(),
+            Err(_) => false,
+        };
+        Ok(resources.iter().map(there).collect())
+    }
+
+    /// Tells the neighbours again.
+    pub async fn announce(&self, resources: &[AddressResource]) -> Result<(), KernelError> {
+        let view = self.kernel.view().await?;
+        let wanted = |placement: &Placement| {
+            resources.iter().any(|resource| {
+                resource
+                    .spec
+                    .as_ref()
+                    .is_ok_and(|spec| spec.ip == placement.ip)
+            })
+        };
+        let placements: Vec<Placement> = self
+            .kernel
+            .held()
+            .values()
+            .filter(|placement| wanted(placement))
+            .cloned()
+            .collect();
+        self.announcer.announce(&placements, &view, &self.kernel);
+        Ok(())
+    }
+
+    async fn view<'a>(
+        &self,
+        resources: &'a [AddressResource],
+    ) -> Result<std::sync::Arc<View>, Failed<'a>> {
+        let resource = resources
+            .first()
+            .expect("a run of addresses is never empty");
+        self.kernel.view().await.map_err(|why| Failed {
+            resource,
+            why: why.into(),
+        })
+    }
+
+    /// Labels of held addresses: some of them may not be visible in the view yet.
+    fn promised(&self) -> LabelNumbers {
+        let mut promised = LabelNumbers::new();
+        for placement in self.kernel.held().values() {
+            if let Some((device, number)) = placement.label.as_deref().and_then(numbered) {
+                promised
+                    .entry(device.to_owned())
+                    .or_default()
+                    .insert(number);
+            }
+        }
+        promised
+    }
+}

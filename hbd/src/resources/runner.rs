@@ -1,0 +1,393 @@
+//! One group's worker: probes it, starts it left to right and stops it right to left.
+//!
+//! ```text
+//!            Start                      all started → Started(Ok)
+//!   idle ────────────► starting ──────┤ one failed  → stop everything → Started(Err)
+//!    ▲                                └ Stop comes  → end the script   → Started(Err), then stop
+//!    └──── stopping ◄──── Stop          Stopped(Ok), or Stopped(Err) if something still runs
+//! ```
+//!
+//! The order of a group and the meaning of a script's answers are those of the old ResourceManager
+//! (Heartbeat specification 7.9); the time limits are new.
+
+use super::builtin::AddressResource;
+use super::script::{self, Cancel, Operation, Ran, ScriptError};
+use super::{Means, Report};
+use crate::config::ScriptLimits;
+use ha_status::Severity;
+use hbd_core::config::{GroupConfig, GroupId};
+use hbd_core::input::{Activity, Failure, Input};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// A stop that fails is repeated so often, as the old daemon does.
+const STOP_RETRIES: u32 = 10;
+/// Pause before a stop is repeated.
+const STOP_RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a worker can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Job {
+    Probe,
+    Start,
+    Stop,
+    Announce,
+}
+
+/// One step of a group.
+#[derive(Debug, Clone)]
+pub(super) enum Resource {
+    /// Neighbouring built-in addresses, put and taken away together. Never empty.
+    Addresses(Vec<AddressResource>),
+    Script {
+        /// As it stands in haresources.
+        word: String,
+        script: String,
+        args: Vec<String>,
+    },
+}
+
+pub(super) struct Worker {
+    id: GroupId,
+    /// The line as the old daemon logs it: preferred node and resources.
+    line: String,
+    resources: Vec<Resource>,
+    limits: ScriptLimits,
+    means: Means,
+}
+
+impl Worker {
+    pub(super) fn new(
+        id: GroupId,
+        group: &GroupConfig,
+        resources: Vec<Resource>,
+        limits: ScriptLimits,
+        means: Means,
+    ) -> Self {
+        let words: Vec<String> = group
+            .resources
+            .iter()
+            .map(|resource| super::word(&resource.script, &resource.args))
+            .collect();
+        Self {
+            id,
+            line: format!("{} {}", group.preferred, words.join(" ")),
+            resources,
+            limits,
+            means,
+        }
+    }
+
+    /// Does one job after the other until the daemon ends.
+    pub(super) async fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        let mut waiting = VecDeque::new();
+        loop {
+            let job = match waiting.pop_front() {
+                Some(job) => job,
+                None => match jobs.recv().await {
+                    Some(job) => job,
+                    None => return,
+                },
+            };
+            let cancel = watch::Sender::new(false);
+            let work = self.work(job, cancel.subscribe());
+            tokio::pin!(work);
+            // While it works, a stop ends a start or a probe; whatever comes waits its turn.
+            loop {
+                tokio::select! {
+                    () = &mut work => break,
+                    Some(next) = jobs.recv() => {
+                        if next == Job::Stop {
+                            cancel.send_replace(true);
+                        }
+                        waiting.push_back(next);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn work(&self, job: Job, cancel: Cancel) {
+        let group = self.id;
+        let input = match job {
+            Job::Probe => Input::Probed {
+                group,
+                activity: self.probe(cancel).await,
+            },
+            Job::Start => Input::Started {
+                group,
+                result: self.start(cancel).await,
+            },
+            Job::Stop => Input::Stopped {
+                group,
+                result: self.stop().await,
+            },
+            Job::Announce => return self.announce().await,
+        };
+        self.report(Report::Input(input)).await;
+    }
+
+    /// What of the group is active?
+    async fn probe(&self, mut cancel: Cancel) -> Activity {
+        let mut total = 0;
+        let mut active = 0;
+        for resource in &self.resources {
+            let answers = match resource {
+                Resource::Addresses(addresses) => self.means.addresses.status(addresses).await.ok(),
+                Resource::Script { script, args, .. } => self
+                    .script_runs(script, args, &mut cancel)
+                    .await
+                    .ok()
+                    .map(|runs| vec![runs]),
+            };
+            let Some(answers) = answers else {
+                return Activity::Unclear;
+            };
+            total += answers.len();
+            active += answers.iter().filter(|active| **active).count();
+        }
+        if active == 0 {
+            Activity::Nothing
+        } else if active == total {
+            Activity::Everything
+        } else {
+            Activity::Something
+        }
+    }
+
+    /// Left to right; the first failure stops the whole group again.
+    async fn start(&self, mut cancel: Cancel) -> Result<(), Failure> {
+        self.tell(
+            Severity::Info,
+            format!("Acquiring resource group: {}", self.line),
+        )
+        .await;
+        for resource in &self.resources {
+            let result = self.start_one(resource, &mut cancel).await;
+            if *cancel.borrow() {
+                // The stop that cancelled us follows and releases everything.
+                return Err(Failure {
+                    resource: resource.word().to_owned(),
+                    reason: "start: interrupted by a stop".to_owned(),
+                    still_held: true,
+                });
+            }
+            if let Err(failure) = result {
+                let resource = &failure.resource;
+                self.tell(
+                    Severity::Critical,
+                    format!("Giving up resources due to failure of {resource}"),
+                )
+                .await;
+                let still_held = self.stop().await.is_err();
+                return Err(Failure {
+                    still_held,
+                    ..failure
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_one(&self, resource: &Resource, cancel: &mut Cancel) -> Result<(), Failure> {
+        match resource {
+            Resource::Addresses(addresses) => self
+                .means
+                .addresses
+                .start(addresses)
+                .await
+                .map_err(|failed| failure(&failed.resource.word, Operation::Start, &failed.why)),
+            Resource::Script { word, script, args } => {
+                let Some(path) = self.means.site.find(script) else {
+                    let why = format!("Cannot locate resource script {script}");
+                    return Err(failure(word, Operation::Start, &why));
+                };
+                // An unclear status is no reason against a start, which must bear being repeated.
+                if let Ok(true) = self.script_runs(script, args, cancel).await {
+                    return Ok(());
+                }
+                match self.run_script(&path, args, Operation::Start, cancel).await {
+                    Ok(ran) if ran.status.success() => Ok(()),
+                    Ok(ran) => Err(failure(word, Operation::Start, &ran.describe())),
+                    Err(why) => Err(failure(word, Operation::Start, &why)),
+                }
+            }
+        }
+    }
+
+    /// Right to left. A resource that will not stop does not keep the others; the first such is
+    /// reported.
+    async fn stop(&self) -> Result<(), Failure> {
+        self.tell(
+            Severity::Info,
+            format!("Releasing resource group: {}", self.line),
+        )
+        .await;
+        let mut first = Ok(());
+        for resource in self.resources.iter().rev() {
+            let result = self.stop_one(resource).await;
+            first = first.and(result);
+        }
+        first
+    }
+
+    /// Repeats a failing stop, within the group's limit.
+    async fn stop_one(&self, resource: &Resource) -> Result<(), Failure> {
+        let until = Instant::now() + self.limits.stop;
+        let mut retries = 0;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let Err(why) = self.stop_once(resource, left).await else {
+                return Ok(());
+            };
+            retries += 1;
+            if retries > STOP_RETRIES || Instant::now() + STOP_RETRY_PAUSE >= until {
+                return self.judge_failed_stop(resource, why).await;
+            }
+            let word = resource.word();
+            self.tell(
+                Severity::Warning,
+                format!("Retrying failed stop operation [{word}]: {why}"),
+            )
+            .await;
+            tokio::time::sleep(STOP_RETRY_PAUSE).await;
+        }
+    }
+
+    async fn stop_once(&self, resource: &Resource, limit: Duration) -> Result<(), String> {
+        match resource {
+            Resource::Addresses(addresses) => {
+                let result = self.means.addresses.stop(addresses).await;
+                result.map_err(|failed| failed.why.to_string())
+            }
+            Resource::Script { script, args, .. } => {
+                let Some(path) = self.means.site.find(script) else {
+                    // What cannot be found was never started from here.
+                    self.tell(
+                        Severity::Error,
+                        format!("Cannot locate resource script {script}"),
+                    )
+                    .await;
+                    return Ok(());
+                };
+                let mut never = never();
+                let ran = script::run(
+                    &self.means.site,
+                    &path,
+                    args,
+                    Operation::Stop,
+                    limit,
+                    &mut never,
+                );
+                match ran.await {
+                    Ok(ran) if ran.status.success() => Ok(()),
+                    Ok(ran) => Err(ran.describe()),
+                    Err(why) => Err(why.to_string()),
+                }
+            }
+        }
+    }
+
+    /// A stop that always fails is only bad if the resource still says that it runs.
+    async fn judge_failed_stop(&self, resource: &Resource, why: String) -> Result<(), Failure> {
+        let stopped = match resource {
+            Resource::Addresses(_) => false,
+            Resource::Script { script, args, .. } => {
+                let answer = self.script_runs(script, args, &mut never()).await;
+                matches!(answer, Ok(false))
+            }
+        };
+        let word = resource.word();
+        if stopped {
+            let text = format!("{word} fails to stop ({why}) but says that it is not running");
+            self.tell(Severity::Error, text).await;
+            return Ok(());
+        }
+        Err(Failure {
+            still_held: true,
+            ..failure(word, Operation::Stop, &why)
+        })
+    }
+
+    async fn announce(&self) {
+        for resource in &self.resources {
+            if let Resource::Addresses(addresses) = resource
+                && let Err(error) = self.means.addresses.announce(addresses).await
+            {
+                let text = format!("{} was not announced: {error}", resource.word());
+                self.tell(Severity::Warning, text).await;
+            }
+        }
+    }
+
+    /// Asks a script for its status. One that does not exist runs nothing.
+    async fn script_runs(
+        &self,
+        script: &str,
+        args: &[String],
+        cancel: &mut Cancel,
+    ) -> Result<bool, ScriptError> {
+        let Some(path) = self.means.site.find(script) else {
+            return Ok(false);
+        };
+        let ran = self
+            .run_script(&path, args, Operation::Status, cancel)
+            .await?;
+        Ok(ran.says_running())
+    }
+
+    async fn run_script(
+        &self,
+        path: &Path,
+        args: &[String],
+        operation: Operation,
+        cancel: &mut Cancel,
+    ) -> Result<Ran, ScriptError> {
+        let limit = match operation {
+            Operation::Start => self.limits.start,
+            Operation::Stop => self.limits.stop,
+            Operation::Status => self.limits.status,
+        };
+        script::run(&self.means.site, path, args, operation, limit, cancel).await
+    }
+
+    async fn tell(&self, severity: Severity, text: String) {
+        self.report(Report::Tell(severity, text)).await;
+    }
+
+    async fn report(&self, report: Report) {
+        // The loop is gone only when the daemon ends.
+        let _ = self.means.reports.send(report).await;
+    }
+}
+
+impl Resource {
+    /// As it stands in haresources; the first of several addresses.
+    fn word(&self) -> &str {
+        match self {
+            Self::Addresses(addresses) => addresses
+                .first()
+                .map_or("", |address| address.word.as_str()),
+            Self::Script { word, .. } => word,
+        }
+    }
+}
+
+fn failure(word: &str, operation: Operation, why: &dyn std::fmt::Display) -> Failure {
+    Failure {
+        resource: word.to_owned(),
+        reason: format!("{}: {why}", operation.as_str()),
+        still_held: false,
+    }
+}
+
+/// For what must not be cancelled.
+fn never() -> Cancel {
+    watch::Sender::new(false).subscribe()
+}
+
+#[cfg(test)]
+mod tests;

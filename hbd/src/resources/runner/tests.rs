@@ -1,0 +1,262 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::announce::Announcer;
+use crate::resources::builtin::Addresses;
+use crate::resources::kernel::Kernel;
+use crate::resources::script::Site;
+use crate::resources::{self, Resources};
+use hbd_core::config::{NodeName, ResourceConfig};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+const GROUP: GroupId = GroupId(0);
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A group of scripts that write what they are asked into one file.
+struct Bed {
+    directory: TempDir,
+    resources: Resources,
+    reports: mpsc::Receiver<Report>,
+}
+
+/// Keeps its state in a file named like itself; other behaviour is put in front of it.
+const HONEST: &str = r#"
+case $action in
+start) touch "$me.on" ;;
+stop) rm -f "$me.on" ;;
+status) if [ -e "$me.on" ]; then echo running; else echo stopped; fi ;;
+esac"#;
+
+impl Bed {
+    fn new(scripts: &[(&str, &str)], limits: ScriptLimits) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, body) in scripts {
+            write_script(directory.path(), name, body);
+        }
+        let group = GroupConfig {
+            name: "group".to_owned(),
+            preferred: NodeName::new("lb1").unwrap(),
+            resources: scripts
+                .iter()
+                .map(|(name, _)| ResourceConfig {
+                    script: (*name).to_owned(),
+                    args: Vec::new(),
+                })
+                .collect(),
+        };
+        let (sender, reports) = mpsc::channel(resources::JOBS_MAX);
+        let site = Site {
+            directories: vec![directory.path().to_owned()],
+            environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        };
+        let means = Means {
+            site: Arc::new(site),
+            addresses: Addresses {
+                kernel: Kernel::connect().unwrap(),
+                announcer: Announcer::new().0,
+            },
+            builtin: true,
+            reports: sender,
+        };
+        Self {
+            resources: Resources::new(&[group], limits, &means),
+            directory,
+            reports,
+        }
+    }
+
+    /// The next answer to the core.
+    async fn input(&mut self) -> Input {
+        let next = async {
+            loop {
+                if let Report::Input(input) = self.reports.recv().await.unwrap() {
+                    return input;
+                }
+            }
+        };
+        tokio::time::timeout(LIMIT, next).await.unwrap()
+    }
+
+    /// What the scripts were asked, in order.
+    fn asked(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.directory.path().join("log"));
+        log.unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    async fn until_asked(&self, what: &str) {
+        let seen = async {
+            while !self.asked().iter().any(|line| line == what) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, seen).await.unwrap();
+    }
+}
+
+fn write_script(directory: &Path, name: &str, body: &str) {
+    let path = directory.join(name);
+    let head = format!(
+        "#!/bin/sh\nme={path}\naction=$1\necho \"{name} $1\" >>{log}\n",
+        path = path.display(),
+        log = directory.join("log").display(),
+    );
+    std::fs::write(&path, format!("{head}{body}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn limits() -> ScriptLimits {
+    ScriptLimits {
+        start: LIMIT,
+        stop: LIMIT,
+        status: LIMIT,
+    }
+}
+
+#[tokio::test]
+async fn group_starts_left_to_right_and_stops_right_to_left() {
+    let mut bed = Bed::new(&[("a", HONEST), ("b", HONEST)], limits());
+    bed.resources.start(GROUP);
+    assert!(matches!(
+        bed.input().await,
+        Input::Started { result: Ok(()), .. }
+    ));
+    bed.resources.stop(GROUP);
+    assert!(matches!(
+        bed.input().await,
+        Input::Stopped { result: Ok(()), .. }
+    ));
+    let expected = [
+        "a status", "a start", "b status", "b start", "b stop", "a stop",
+    ];
+    assert_eq!(bed.asked(), expected);
+}
+
+#[tokio::test]
+async fn running_resource_is_not_started_again() {
+    let mut bed = Bed::new(&[("a", HONEST)], limits());
+    std::fs::write(bed.directory.path().join("a.on"), "").unwrap();
+    bed.resources.start(GROUP);
+    assert!(matches!(
+        bed.input().await,
+        Input::Started { result: Ok(()), .. }
+    ));
+    assert_eq!(bed.asked(), ["a status"]);
+}
+
+#[tokio::test]
+async fn failed_start_stops_the_whole_group() {
+    let failing = "[ $action = start ] && { echo no disk >&2; exit 1; }; exit 0";
+    let mut bed = Bed::new(&[("a", HONEST), ("b", failing), ("c", HONEST)], limits());
+    bed.resources.start(GROUP);
+    let Input::Started {
+        result: Err(failure),
+        ..
+    } = bed.input().await
+    else {
+        panic!("the start fails");
+    };
+    assert_eq!(failure.resource, "b");
+    assert_eq!(failure.reason, "start: exit status 1 (no disk)");
+    assert!(!failure.still_held);
+    assert_eq!(bed.asked()[4..], ["c stop", "b stop", "a stop"]);
+}
+
+#[tokio::test]
+async fn probe_tells_how_much_of_a_group_is_active() {
+    let mut bed = Bed::new(&[("a", HONEST), ("b", HONEST)], limits());
+    for (mark, expected) in [
+        (None, Activity::Nothing),
+        (Some("a.on"), Activity::Something),
+        (Some("b.on"), Activity::Everything),
+    ] {
+        if let Some(mark) = mark {
+            std::fs::write(bed.directory.path().join(mark), "").unwrap();
+        }
+        bed.resources.probe(GROUP);
+        let Input::Probed { activity, .. } = bed.input().await else {
+            panic!("a probe is answered");
+        };
+        assert_eq!(activity, expected);
+    }
+}
+
+#[tokio::test]
+async fn stop_ends_a_start_that_hangs() {
+    let hanging = "[ $action = start ] && sleep 60; exit 0";
+    let mut bed = Bed::new(&[("a", HONEST), ("b", hanging)], limits());
+    bed.resources.start(GROUP);
+    bed.until_asked("b start").await;
+    bed.resources.stop(GROUP);
+    let Input::Started {
+        result: Err(failure),
+        ..
+    } = bed.input().await
+    else {
+        panic!("the start is interrupted");
+    };
+    assert!(failure.still_held);
+    assert!(matches!(
+        bed.input().await,
+        Input::Stopped { result: Ok(()), .. }
+    ));
+    assert_eq!(bed.asked()[4..], ["b stop", "a stop"]);
+}
+
+#[tokio::test]
+async fn stop_that_hangs_is_stuck_within_its_limit() {
+    let stuck = "[ $action = stop ] && sleep 60; echo running";
+    let limits = ScriptLimits {
+        stop: Duration::from_millis(300),
+        ..limits()
+    };
+    let mut bed = Bed::new(&[("a", HONEST), ("b", stuck)], limits);
+    bed.resources.stop(GROUP);
+    let Input::Stopped {
+        result: Err(failure),
+        ..
+    } = bed.input().await
+    else {
+        panic!("the stop fails");
+    };
+    assert_eq!(failure.resource, "b");
+    assert!(failure.still_held);
+    assert_eq!(
+        bed.asked().last().unwrap(),
+        "a stop",
+        "the others are stopped all the same"
+    );
+}
+
+#[tokio::test]
+async fn stop_that_fails_is_forgiven_when_the_resource_says_stopped() {
+    let lying = "[ $action = stop ] && exit 1; echo stopped";
+    let limits = ScriptLimits {
+        stop: Duration::from_millis(500),
+        ..limits()
+    };
+    let mut bed = Bed::new(&[("a", lying)], limits);
+    bed.resources.stop(GROUP);
+    assert!(matches!(
+        bed.input().await,
+        Input::Stopped { result: Ok(()), .. }
+    ));
+}
+
+#[tokio::test]
+async fn missing_script_fails_to_start_and_has_nothing_to_stop() {
+    let mut bed = Bed::new(&[("a", HONEST)], limits());
+    std::fs::remove_file(bed.directory.path().join("a")).unwrap();
+    bed.resources.start(GROUP);
+    let Input::Started {
+        result: Err(failure),
+        ..
+    } = bed.input().await
+    else {
+        panic!("the start fails");
+    };
+    assert_eq!(failure.reason, "start: Cannot locate resource script a");
+    assert!(!failure.still_held);
+}

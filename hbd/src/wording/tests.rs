@@ -1,0 +1,114 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use hbd_core::config::NodeName;
+
+fn wording() -> Wording {
+    Wording {
+        devices: vec!["eth0".to_owned()],
+        groups: vec!["IPaddr::10.0.0.1".to_owned()],
+        local: "lb1".to_owned(),
+    }
+}
+
+fn node() -> NodeName {
+    NodeName::new("lb2").unwrap()
+}
+
+#[test]
+fn fixed_parts_are_those_people_search_for() {
+    let link = LinkId(0);
+    let rows = [
+        (Notice::LocalStatus("up"), "Local status now set to: 'up'"),
+        (
+            Notice::NodeStatus {
+                node: node(),
+                status: "active".to_owned(),
+            },
+            "Status update for node lb2: status active",
+        ),
+        (
+            Notice::NodeDead {
+                node: node(),
+                silent: Duration::from_secs(2),
+            },
+            "node lb2: is dead",
+        ),
+        (
+            Notice::NodeLeft { node: node() },
+            "Received shutdown notice from 'lb2'.",
+        ),
+        (Notice::LinkUp { node: node(), link }, "Link lb2:eth0 up."),
+        (
+            Notice::LinkDead { node: node(), link },
+            "Link lb2:eth0 dead.",
+        ),
+        (
+            Notice::NodeRestarted { node: node() },
+            "Heartbeat restart on node lb2",
+        ),
+        (
+            Notice::NodeReturned { node: node() },
+            "Cluster node lb2 returning after partition.",
+        ),
+        (
+            Notice::LateHeartbeat {
+                node: node(),
+                interval: Duration::from_millis(1234),
+            },
+            "Late heartbeat: Node lb2: interval 1234 ms",
+        ),
+        (
+            Notice::PacketsLost {
+                node: node(),
+                count: 2,
+                from: 7,
+                to: 9,
+            },
+            "2 lost packet(s) for [lb2] [7:9]",
+        ),
+        (
+            Notice::PacketsRecovered { node: node() },
+            "No pkts missing from lb2!",
+        ),
+        (
+            Notice::GroupTakeover {
+                group: GroupId(0),
+                from: Some(node()),
+                epoch: 3,
+            },
+            "Resources being acquired from lb2.",
+        ),
+        (
+            Notice::Standby {
+                node: node(),
+                set: HoldSet::Foreign,
+            },
+            "lb2 wants to go standby [foreign]",
+        ),
+    ];
+    for (notice, text) in rows {
+        assert_eq!(wording().lines(&notice)[0].text, text);
+    }
+}
+
+#[test]
+fn end_of_the_daemon_is_told_in_two_lines() {
+    let lines = wording().lines(&Notice::ShutdownComplete);
+    assert_eq!(lines[0].text, "All HA resources relinquished.");
+    assert_eq!(lines[1].text, "lb1 Heartbeat shutdown complete.");
+}
+
+#[test]
+fn names_from_the_wire_cannot_forge_lines() {
+    let name = format!("evil\nWARN: node lb1: is dead{}", "x".repeat(500));
+    let lines = wording().lines(&Notice::UnknownNode { name });
+    assert!(!lines[0].text.contains('\n'));
+    assert!(lines[0].text.len() < 300);
+}
+
+#[test]
+fn numbers_out_of_range_never_panic() {
+    let lines = wording().lines(&Notice::GroupRunning { group: GroupId(9) });
+    assert_eq!(lines[0].text, "? runs here");
+}
