@@ -17,6 +17,9 @@ use crate::module;
 use crate::service::{Service, ServiceId, ServiceStatus};
 use crate::text::Command;
 
+#[cfg(test)]
+mod tests;
+
 /// How often a dump is begun when the kernel says that the table changed under it.
 const DUMP_TRIES: u32 = 5;
 
@@ -26,7 +29,9 @@ const DUMP_TRIES: u32 = 5;
 ///
 /// Needs a tokio runtime with I/O and time. Dropping a call's future in the middle is safe; whether its
 /// change happened is then unknown. Sending is synchronous in the kernel, so adding the first service
-/// of a scheduler blocks the thread while the scheduler's module loads.
+/// of a scheduler blocks the thread while the scheduler's module loads. A module that was unloaded and
+/// loaded again is noticed by whatever reads or clears the table, not by adds and edits: ENOENT has a
+/// meaning of its own there.
 #[derive(Debug)]
 pub struct Client {
     /// Taken out during a request: what does not come back is not trusted any more.
