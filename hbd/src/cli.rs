@@ -46,10 +46,20 @@ pub struct Common {
     #[arg(long, global = true, value_name = "DIR", default_value = "/etc/ha.d")]
     pub etc: PathBuf,
     /// What must survive a restart: this node's identity and generation
-    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/heartbeat")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/var/lib/heartbeat"
+    )]
     pub state: PathBuf,
     /// Pid file and status socket
-    #[arg(long, global = true, value_name = "DIR", default_value = "/run/heartbeat")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/run/heartbeat"
+    )]
     pub run: PathBuf,
     /// This node's name, in place of `nodeinfo` and `uname -n`
     #[arg(long, global = true, value_name = "NAME")]

@@ -354,10 +354,15 @@ impl Diagnostics {
         out
     }
 
-    /// [`Diagnostics::render`], coloured if standard error is a terminal and `NO_COLOR` is unset.
-    pub fn render_for_stderr(&self) -> String {
+    /// [`Diagnostics::render`], coloured if this is a terminal and `NO_COLOR` is unset.
+    pub fn render_for(&self, stream: &impl IsTerminal) -> String {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        self.render(!plain && std::io::stderr().is_terminal())
+        self.render(!plain && stream.is_terminal())
+    }
+
+    /// [`Diagnostics::render_for`] standard error.
+    pub fn render_for_stderr(&self) -> String {
+        self.render_for(&std::io::stderr())
     }
 
     /// `2 errors, 1 warning`, or `no faults`.

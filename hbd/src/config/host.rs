@@ -2,7 +2,7 @@
 //! database. A trait, so that tests and `hbd check --offline` need no machine.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
 use thiserror::Error;
 
 /// The machine as the configuration sees it.
@@ -56,11 +56,11 @@ impl Host for ThisHost {
     fn resolve(&self, name: &str) -> Option<Ipv4Addr> {
         let addresses = (name, 0).to_socket_addrs().ok()?;
         addresses
-            .filter_map(|address| match address {
-                SocketAddr::V4(address) => Some(*address.ip()),
-                SocketAddr::V6(_) => None,
+            .map(|address| address.ip())
+            .find_map(|ip| match ip {
+                IpAddr::V4(ip) => Some(ip),
+                IpAddr::V6(_) => None,
             })
-            .next()
     }
 
     fn udp_service(&self, name: &str) -> Option<u16> {
@@ -122,7 +122,10 @@ fn any_socket() -> Option<std::os::fd::OwnedFd> {
 }
 
 /// SIOCGIFBRDADDR, which answers 0.0.0.0 for interfaces that cannot broadcast.
-#[expect(unsafe_code, reason = "no safe wrapper of this ioctl among our dependencies")]
+#[expect(
+    unsafe_code,
+    reason = "no safe wrapper of this ioctl among our dependencies"
+)]
 fn broadcast_address(interface: &str) -> Option<Ipv4Addr> {
     use std::os::fd::AsRawFd;
     let socket = any_socket()?;
@@ -136,18 +139,13 @@ fn broadcast_address(interface: &str) -> Option<Ipv4Addr> {
         *to = libc::c_char::from_ne_bytes([from]);
     }
     // SAFETY: the request is valid for the call and its name ends in NUL.
-    let result = unsafe {
-        libc::ioctl(
-            socket.as_raw_fd(),
-            libc::SIOCGIFBRDADDR,
-            &raw mut request,
-        )
-    };
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFBRDADDR, &raw mut request) };
     if result != 0 {
         return None;
     }
     // SAFETY: the kernel filled in a socket address, and `sockaddr_in` fits into the union.
-    let address = unsafe { std::ptr::read((&raw const request.ifr_ifru).cast::<libc::sockaddr_in>()) };
+    let address =
+        unsafe { std::ptr::read((&raw const request.ifr_ifru).cast::<libc::sockaddr_in>()) };
     let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
     let usable = i32::from(address.sin_family) == libc::AF_INET && !ip.is_unspecified();
     usable.then_some(ip)

@@ -19,10 +19,7 @@ pub struct Options<'a> {
 pub fn load(etc: &Path, options: Options<'_>) -> Result<Loaded, Diagnostics> {
     let mut found = Diagnostics::new();
     let path = etc.join("ha.cf");
-    let source = match read(&path) {
-        Ok(source) => source,
-        Err(fault) => return Err(fault.into()),
-    };
+    let source = read(&path)?;
     let draft = ha_cf::parse(&source, options.host, &mut found);
     let keys = authkeys::load(&etc.join("authkeys"), &mut found);
     let local = local_name(etc, options, &draft, &mut found);
@@ -37,9 +34,13 @@ pub fn load(etc: &Path, options: Options<'_>) -> Result<Loaded, Diagnostics> {
         haresources::load(&etc.join("haresources"), context, &mut found)
     };
     match (keys, checked.local.clone()) {
-        (Some(keys), Some(local)) if !found.has_errors() => {
-            Ok(assemble(checked, local, keys, resources.unwrap_or_default(), found))
-        }
+        (Some(keys), Some(local)) if !found.has_errors() => Ok(assemble(
+            checked,
+            local,
+            keys,
+            resources.unwrap_or_default(),
+            found,
+        )),
         _ => Err(found),
     }
 }
@@ -60,7 +61,6 @@ fn assemble(
         failback: checked.failback,
         uuid_from: checked.uuid_from,
         generation_from: checked.generation_from,
-        udpport: checked.udpport,
         media: checked.media,
         keys,
         groups: resources.groups,

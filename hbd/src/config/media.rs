@@ -1,15 +1,26 @@
 //! Directives that make media: `bcast` and `ucast`, which this release honours, and the others,
-//! whose arguments are checked all the same.
+//! whose arguments are checked all the same (Heartbeat specification 1.4.2).
 
+use super::ha_cf::{Given, Parser};
+use ha_plumbing::{Diagnostic, Word};
 use hbd_core::config::LinkConfig;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Media of a node, as in the old daemon.
+pub const MAX_MEDIA: usize = 64;
+
+/// The port if neither ha.cf nor the services database names one.
+pub const DEFAULT_PORT: u16 = 694;
+
+/// The service name of that port.
+const SERVICE: &str = "ha-cluster";
 
 /// A way for heartbeats to travel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MediumSpec {
     /// UDP broadcast on an interface.
     Bcast { interface: String, port: u16 },
-    /// UDP to one peer; also the local port is that of `peer`.
+    /// UDP to one peer; the local port is that of `peer`, too.
     Ucast { interface: String, peer: SocketAddr },
 }
 
@@ -35,5 +46,201 @@ impl MediumSpec {
             medium: self.name().to_owned(),
             device: self.device().to_owned(),
         }
+    }
+}
+
+/// The port of media that come now.
+pub(super) fn port(parser: &Parser<'_>) -> u16 {
+    let given = parser.draft.udpport.as_ref().map(|port| port.value);
+    given
+        .or_else(|| parser.host.udp_service(SERVICE))
+        .unwrap_or(DEFAULT_PORT)
+}
+
+pub(super) fn udpport(parser: &mut Parser<'_>, word: Word<'_>) {
+    let Some(value) = parser.integer("udpport", word, 1, i64::from(u16::MAX)) else {
+        return;
+    };
+    let Ok(value) = u16::try_from(value) else {
+        return;
+    };
+    if let Some(first) = parser.draft.media.first() {
+        let message = format!(
+            "udpport comes after the medium of line {}, which keeps port {}",
+            first.span.line,
+            port(parser)
+        );
+        let fault = Diagnostic::warning(message).hint("put udpport before bcast and ucast");
+        parser.push(fault, word.span);
+    }
+    parser.draft.udpport = Some(Given {
+        value,
+        span: word.span,
+    });
+}
+
+/// One interface.
+pub(super) fn bcast(parser: &mut Parser<'_>, word: Word<'_>) {
+    if let Err(fault) = parser.host.broadcast(word.text) {
+        let message = format!("bcast {}: {fault}", word.text);
+        let fault = Diagnostic::error(message)
+            .hint("`ip -4 address` shows interfaces and their broadcast addresses (brd)");
+        parser.push(fault, word.span);
+        return;
+    }
+    let port = port(parser);
+    let interface = word.text.to_owned();
+    add(parser, MediumSpec::Bcast { interface, port }, word);
+}
+
+/// `INTERFACE PEER`
+pub(super) fn ucast(parser: &mut Parser<'_>, words: &[Word<'_>]) {
+    let [interface, peer, rest @ ..] = words else {
+        incomplete(parser, words, "ucast needs an interface and a peer");
+        return;
+    };
+    superfluous(parser, rest);
+    if !parser.host.has_interface(interface.text) {
+        let message = format!("ucast {}: no such interface", interface.text);
+        parser.error(interface.span, message);
+        return;
+    }
+    let Some(ip) = parser.host.resolve(peer.text) else {
+        let message = format!("ucast: {} has no IPv4 address", peer.text);
+        let hint = "name the peer's address on that interface, so that no resolver is needed";
+        parser.push(Diagnostic::error(message).hint(hint), peer.span);
+        return;
+    };
+    let medium = MediumSpec::Ucast {
+        interface: interface.text.to_owned(),
+        peer: (ip, port(parser)).into(),
+    };
+    add(parser, medium, *interface);
+}
+
+fn add(parser: &mut Parser<'_>, medium: MediumSpec, word: Word<'_>) {
+    let media = &parser.draft.media;
+    if let Some(same) = media.iter().find(|given| given.value == medium) {
+        let (name, device) = (medium.name(), medium.device());
+        let line = same.span.line;
+        let message = format!("{name} {device} is the same medium as that of line {line}");
+        parser.warning(word.span, message);
+    } else if media.len() == MAX_MEDIA {
+        parser.error(word.span, format!("more than {MAX_MEDIA} media"));
+    } else {
+        parser.draft.media.push(Given {
+            value: medium,
+            span: word.span,
+        });
+    }
+}
+
+/// `INTERFACE PEER`, where the peer's `%scope` must be the interface.
+pub(super) fn ucast6(parser: &mut Parser<'_>, words: &[Word<'_>]) {
+    parser.draft.other_media.insert("ucast6");
+    let [interface, peer, rest @ ..] = words else {
+        incomplete(parser, words, "ucast6 needs an interface and a peer");
+        return;
+    };
+    superfluous(parser, rest);
+    let (address, scope) = peer.text.split_once('%').unwrap_or((peer.text, ""));
+    if address.parse::<Ipv6Addr>().is_err() {
+        let message = format!("ucast6: {address} is not an IPv6 address");
+        parser.error(peer.span, message);
+    }
+    if !scope.is_empty() && scope != interface.text {
+        let message = format!("ucast6: scope {scope} is not interface {}", interface.text);
+        parser.error(peer.span, message);
+    }
+}
+
+/// `INTERFACE GROUP PORT TTL LOOP`
+pub(super) fn mcast(parser: &mut Parser<'_>, words: &[Word<'_>]) {
+    parser.draft.other_media.insert("mcast");
+    let Some(group) = multicast(parser, "mcast", words) else {
+        return;
+    };
+    let address = group.text.parse::<Ipv4Addr>();
+    if !address.is_ok_and(|address| address.is_multicast()) {
+        let message = format!("mcast: {} is not a multicast address", group.text);
+        parser.error(group.span, message);
+    }
+}
+
+/// `INTERFACE GROUP PORT HOPS LOOP`
+pub(super) fn mcast6(parser: &mut Parser<'_>, words: &[Word<'_>]) {
+    parser.draft.other_media.insert("mcast6");
+    let Some(group) = multicast(parser, "mcast6", words) else {
+        return;
+    };
+    let address = group.text.parse::<Ipv6Addr>();
+    if !address.is_ok_and(|address| address.is_multicast()) {
+        let message = format!("mcast6: {} is not a multicast address", group.text);
+        parser.error(group.span, message);
+    }
+}
+
+/// What both have in common; the group word if all five are there.
+fn multicast<'w>(parser: &mut Parser<'_>, name: &str, words: &[Word<'w>]) -> Option<Word<'w>> {
+    let [_interface, group, port, hops, loopback, rest @ ..] = words else {
+        let message = format!("{name} needs interface, group, port, hops (ttl) and loop");
+        incomplete(parser, words, &message);
+        return None;
+    };
+    superfluous(parser, rest);
+    parser.integer(&format!("{name} port"), *port, 1, i64::from(u16::MAX));
+    parser.integer(&format!("{name} ttl"), *hops, 0, 4);
+    parser.integer(&format!("{name} loop"), *loopback, 0, 1);
+    Some(*group)
+}
+
+pub(super) fn baud(parser: &mut Parser<'_>, word: Word<'_>) {
+    const RATES: [&str; 7] = [
+        "9600", "19200", "38400", "57600", "115200", "230400", "460800",
+    ];
+    if !RATES.contains(&word.text) {
+        let message = format!("baud: {} is none of {}", word.text, RATES.join(", "));
+        parser.error(word.span, message);
+    }
+}
+
+/// One port.
+pub(super) fn serial(parser: &mut Parser<'_>, word: Word<'_>) {
+    parser.draft.other_media.insert("serial");
+    if !word.text.starts_with('/') {
+        let message = format!("serial: {} is not an absolute path", word.text);
+        parser.error(word.span, message);
+    }
+}
+
+/// One host. Not a way to reach nodes, so not a medium that could be missed.
+pub(super) fn ping(_: &mut Parser<'_>, _: Word<'_>) {}
+
+pub(super) fn ping6(parser: &mut Parser<'_>, word: Word<'_>) {
+    let address = word.text.split('%').next().unwrap_or_default();
+    if address.parse::<Ipv6Addr>().is_err() {
+        let message = format!("ping6: {} is not an IPv6 address", word.text);
+        parser.error(word.span, message);
+    }
+}
+
+/// `NAME HOST…`
+pub(super) fn ping_group(parser: &mut Parser<'_>, words: &[Word<'_>]) {
+    if let [only] = words {
+        let message = format!("ping_group {}: at least one host is needed", only.text);
+        parser.error(only.span, message);
+    }
+}
+
+fn incomplete(parser: &mut Parser<'_>, words: &[Word<'_>], message: &str) {
+    if let Some(last) = words.last() {
+        parser.error(last.span, message);
+    }
+}
+
+fn superfluous(parser: &mut Parser<'_>, rest: &[Word<'_>]) {
+    if let Some(first) = rest.first() {
+        let message = format!("{} and what follows it is ignored", first.text);
+        parser.warning(first.span, message);
     }
 }

@@ -16,7 +16,7 @@ mod checks;
 mod grammar;
 mod media;
 
-pub use host::{Host, InterfaceFault, ThisHost};
+pub use host::{Host, ThisHost};
 pub use load::{Options, load};
 pub use media::MediumSpec;
 
@@ -49,8 +49,6 @@ pub struct Loaded {
     pub failback: Failback,
     pub uuid_from: UuidFrom,
     pub generation_from: GenerationFrom,
-    /// The port in force at the end of ha.cf; each medium carries its own.
-    pub udpport: u16,
     /// In file order; at least one.
     pub media: Vec<MediumSpec>,
     pub keys: Keys,
@@ -117,7 +115,11 @@ impl Loaded {
         Config {
             local: self.local.clone(),
             nodes: self.nodes.clone(),
-            links: self.media.iter().map(MediumSpec::link).collect::<Vec<LinkConfig>>(),
+            links: self
+                .media
+                .iter()
+                .map(MediumSpec::link)
+                .collect::<Vec<LinkConfig>>(),
             keepalive: self.timing.keepalive,
             warntime: self.timing.warntime,
             deadtime: self.timing.deadtime,

@@ -1,0 +1,289 @@
+//! A snapshot in words and tables for a person at a terminal.
+
+use ha_status::{
+    ClusterPhase, ClusterSnapshot, Group, Link, LinkState, Node, NodeKind, NodeStatus, Resource,
+    RunState, Severity,
+};
+use std::fmt::Write as _;
+
+/// Longest group name in a table, characters; `why` and `--json` show all of it.
+const NAME_MAX: usize = 40;
+
+/// Nodes, links and groups as tables.
+pub(super) fn status(snapshot: &ClusterSnapshot) -> String {
+    let mut out = heading(snapshot);
+    out.push('\n');
+    let nodes = snapshot.nodes.iter().map(|node| node_row(snapshot, node));
+    out.push_str(&table(
+        &["NODE", "STATUS", "FOR", "HEARD", "SPEAKS"],
+        nodes.collect(),
+    ));
+    if !snapshot.links.is_empty() {
+        out.push('\n');
+        let links = snapshot.links.iter().map(link_row);
+        out.push_str(&table(
+            &["LINK", "STATE", "HEARD", "PACKETS"],
+            links.collect(),
+        ));
+    }
+    if !snapshot.groups.is_empty() {
+        out.push('\n');
+        let groups = snapshot.groups.iter().map(group_row);
+        out.push_str(&table(
+            &["GROUP", "HERE", "OWNER", "PREFERRED", "REASON"],
+            groups.collect(),
+        ));
+    }
+    let differing: Vec<&str> = snapshot
+        .nodes
+        .iter()
+        .filter(|node| node.same_haresources == Some(false))
+        .map(|node| node.name.as_str())
+        .collect();
+    if !differing.is_empty() {
+        let _ = writeln!(
+            out,
+            "\nharesources differs from that of {}!",
+            differing.join(", ")
+        );
+    }
+    out
+}
+
+fn heading(snapshot: &ClusterSnapshot) -> String {
+    let phase = match snapshot.phase {
+        ClusterPhase::Starting => "starting",
+        ClusterPhase::Running => "running",
+        ClusterPhase::Stopping => "stopping",
+    };
+    format!(
+        "{}: {phase} for {}, auto_failback {}, keepalive {}, deadtime {}\n",
+        snapshot.node,
+        age(snapshot.uptime_ms),
+        snapshot.auto_failback,
+        exact(snapshot.keepalive_ms),
+        exact(snapshot.deadtime_ms),
+    )
+}
+
+fn node_row(snapshot: &ClusterSnapshot, node: &Node) -> Vec<String> {
+    let speaks = match (node.local, node.extended) {
+        (true, _) => "this node",
+        (false, true) => "hbd",
+        (false, false) if node.generation == 0 => "-",
+        (false, false) => "Heartbeat",
+    };
+    vec![
+        node.name.clone(),
+        node_status(node).to_owned(),
+        age(snapshot.at_ms.saturating_sub(node.since_ms)),
+        if node.local {
+            "-".to_owned()
+        } else {
+            heard(node.heard_ms)
+        },
+        speaks.to_owned(),
+    ]
+}
+
+fn link_row(link: &Link) -> Vec<String> {
+    vec![
+        format!("{} {} {}", link.node, link.medium, link.device),
+        link_state(link.state).to_owned(),
+        heard(link.heard_ms),
+        link.packets.to_string(),
+    ]
+}
+
+fn group_row(group: &Group) -> Vec<String> {
+    vec![
+        shortened(&group.name),
+        run_state(group.state).to_owned(),
+        group.owner.clone().unwrap_or_else(|| "-".to_owned()),
+        group.preferred.clone(),
+        group.reason.clone(),
+    ]
+}
+
+/// Why a node or group is as it is; the error says what there is to ask about.
+pub(super) fn why(snapshot: &ClusterSnapshot, subject: &str) -> Result<String, String> {
+    let lower = subject.to_ascii_lowercase();
+    if let Some(node) = snapshot.nodes.iter().find(|node| node.name == lower) {
+        return Ok(why_node(snapshot, node));
+    }
+    let exact = snapshot.groups.iter().find(|group| group.name == subject);
+    if let Some(group) = exact {
+        return Ok(why_group(group));
+    }
+    let mut partly = snapshot
+        .groups
+        .iter()
+        .filter(|group| group.name.contains(subject));
+    match (partly.next(), partly.next()) {
+        (Some(group), None) => Ok(why_group(group)),
+        (Some(_), Some(_)) => Err(format!("`{subject}` is a part of several group names")),
+        (None, _) => Err(format!(
+            "no node or group `{subject}`; there are {}",
+            names(snapshot)
+        )),
+    }
+}
+
+fn names(snapshot: &ClusterSnapshot) -> String {
+    let nodes = snapshot.nodes.iter().map(|node| node.name.as_str());
+    let groups = snapshot.groups.iter().map(|group| group.name.as_str());
+    nodes.chain(groups).collect::<Vec<_>>().join(", ")
+}
+
+fn why_node(snapshot: &ClusterSnapshot, node: &Node) -> String {
+    let since = age(snapshot.at_ms.saturating_sub(node.since_ms));
+    let mut out = format!("node {} is {} for {since}\n", node.name, node_status(node));
+    if !node.local {
+        let _ = match node.heard_ms {
+            Some(ms) => writeln!(
+                out,
+                "  last heard {} ago; it is declared dead after {}",
+                age(ms),
+                exact(node.deadtime_ms)
+            ),
+            None => writeln!(out, "  never heard since this daemon started"),
+        };
+    }
+    for link in snapshot.links.iter().filter(|link| link.node == node.name) {
+        let (medium, device, state) = (&link.medium, &link.device, link_state(link.state));
+        let last = heard(link.heard_ms);
+        let _ = writeln!(out, "  {medium} {device} is {state}, last packet {last}");
+    }
+    let owned = |group: &&Group| group.owner.as_deref() == Some(node.name.as_str());
+    for group in snapshot.groups.iter().filter(owned) {
+        let _ = writeln!(out, "  owns {}: {}", group.name, group.reason);
+    }
+    out
+}
+
+fn why_group(group: &Group) -> String {
+    let mut out = match &group.owner {
+        Some(owner) => format!("group {} belongs to {owner}\n", group.name),
+        None => format!("group {} belongs to nobody\n", group.name),
+    };
+    let _ = writeln!(out, "  because: {}", group.reason);
+    let _ = writeln!(out, "  preferred node: {}", group.preferred);
+    for run in &group.runs {
+        let _ = writeln!(out, "  on {}: {}", run.node, run_state(run.state));
+    }
+    let resources: Vec<String> = group.resources.iter().map(resource).collect();
+    let _ = writeln!(out, "  resources: {}", resources.join(" "));
+    out
+}
+
+fn resource(resource: &Resource) -> String {
+    let mut words = vec![resource.script.clone()];
+    words.extend(resource.args.iter().cloned());
+    words.join("::")
+}
+
+pub(super) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Debug => "debug",
+        Severity::Info => "info",
+        Severity::Notice => "notice",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+        Severity::Critical => "critical",
+    }
+}
+
+fn node_status(node: &Node) -> &'static str {
+    match (node.kind, node.status) {
+        (NodeKind::Ping, NodeStatus::Ping) => "answering",
+        (_, NodeStatus::Init) => "never heard",
+        (_, NodeStatus::Up) => "up",
+        (_, NodeStatus::Active) => "active",
+        (_, NodeStatus::Left) => "stopped",
+        (_, NodeStatus::Dead) => "dead",
+        (NodeKind::Normal, NodeStatus::Ping) => "ping",
+    }
+}
+
+fn link_state(state: LinkState) -> &'static str {
+    match state {
+        LinkState::Init => "never heard",
+        LinkState::Up => "up",
+        LinkState::Dead => "dead",
+    }
+}
+
+fn run_state(state: RunState) -> &'static str {
+    match state {
+        RunState::Unknown => "not examined",
+        RunState::Stopped => "stopped",
+        RunState::Starting => "starting",
+        RunState::Running => "running",
+        RunState::Stopping => "stopping",
+        RunState::Failed => "failed",
+        RunState::Stuck => "stuck",
+    }
+}
+
+fn heard(ms: Option<u64>) -> String {
+    ms.map_or_else(|| "never".to_owned(), |ms| format!("{} ago", age(ms)))
+}
+
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= NAME_MAX {
+        return name.to_owned();
+    }
+    let mut short: String = name.chars().take(NAME_MAX - 1).collect();
+    short.push('…');
+    short
+}
+
+/// A configured time: `200 ms`, `2 s`, `1500 ms`.
+fn exact(ms: u64) -> String {
+    if ms >= 1000 && ms.is_multiple_of(1000) {
+        format!("{} s", ms / 1000)
+    } else {
+        format!("{ms} ms")
+    }
+}
+
+/// A measured time in its two largest units: `120 ms`, `4 s`, `2 min 5 s`, `3 h 12 min`, `9 d 1 h`.
+fn age(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match (days, hours, minutes) {
+        (1.., _, _) => format!("{days} d {} h", hours % 24),
+        (0, 1.., _) => format!("{hours} h {} min", minutes % 60),
+        (0, 0, 1..) => format!("{minutes} min {} s", seconds % 60),
+        (0, 0, 0) if seconds > 0 => format!("{seconds} s"),
+        (0, 0, 0) => format!("{ms} ms"),
+    }
+}
+
+/// Columns as wide as their widest cell, two blanks between, none at line ends.
+fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+    let head: Vec<String> = head.iter().map(|&word| word.to_owned()).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! authkeys: the keys that packets are signed with and checked against (Heartbeat specification
+//! 1.6).
+//!
+//! Refuses a file that others can read or change, because who has the key is the cluster. Differs
+//! from the old daemon in that the `auth` line may stand anywhere.
+
+use super::load::unreadable;
+use super::value;
+use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
+use hbd_core::wire::auth::KeysError;
+use hbd_core::wire::{Key, Keys, Method};
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+/// Highest key number on the wire.
+const MAX_INDEX: i64 = 15;
+
+/// A key shorter than this can be guessed by trying, bytes.
+const SHORT_KEY: usize = 8;
+
+/// Permission bits: read by group and others; written by group and others.
+const READABLE: u32 = 0o044;
+const WRITABLE: u32 = 0o022;
+
+/// Reads the file; `None` if there is no usable set of keys.
+pub fn load(path: &Path, found: &mut Diagnostics) -> Option<Keys> {
+    let (source, metadata) = match open(path) {
+        Ok(opened) => opened,
+        Err(error) => {
+            let mut fault = unreadable(path, &error);
+            fault.message = format!("Cannot open keyfile [{}]. Stop. ({error})", path.display());
+            found.push(match error.kind() {
+                io::ErrorKind::NotFound => fault.hint("`hbd genkey` prints one with a new key"),
+                _ => fault,
+            });
+            return None;
+        }
+    };
+    let usable = guarded(path, &metadata, found);
+    let keys = parse(&source, found);
+    keys.filter(|_| usable)
+}
+
+fn open(path: &Path) -> io::Result<(Source, Metadata)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    Ok((Source::from_reader(path, file)?, metadata))
+}
+
+/// May only its owner read and write it, and is that root or us?
+fn guarded(path: &Path, metadata: &Metadata, found: &mut Diagnostics) -> bool {
+    let mode = metadata.permissions().mode() & 0o7777;
+    let mut fine = true;
+    let mut refuse = |message: String, hint: String| {
+        fine = false;
+        let fault = Diagnostic::error(message).hint(hint);
+        found.push(fault.in_file(path));
+    };
+    let shown = path.display();
+    let remedy = format!("its mode is {mode:03o}: chmod 600 {shown}");
+    if mode & READABLE != 0 {
+        let message = format!("Bad permissions on keyfile [{shown}], 600 recommended.");
+        refuse(message, remedy);
+    } else if mode & WRITABLE != 0 {
+        let message = format!("keyfile [{shown}] can be changed by others than its owner");
+        refuse(message, remedy);
+    }
+    let owner = metadata.uid();
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        let message = format!("keyfile [{shown}] belongs to user {owner}");
+        refuse(message, format!("chown root {shown}"));
+    }
+    fine
+}
+
+/// Reads a text. Faults go to `found`.
+pub fn parse(source: &Source, found: &mut Diagnostics) -> Option<Keys> {
+    let before = found.error_count();
+    let shown = without_secrets(source);
+    let mut reader = Reader {
+        source,
+        shown: &shown,
+        found,
+        signing: None,
+        keys: BTreeMap::new(),
+    };
+    for line in source.lines() {
+        let words: Vec<Word<'_>> = line.words().collect();
+        match words.first() {
+            Some(first) if first.text.starts_with('#') => {}
+            // Any word with that letter, as ever.
+            Some(first) if first.text.starts_with('a') => reader.auth(*first, &words),
+            Some(first) => reader.key(*first, &words),
+            None => {}
+        }
+    }
+    let keys = reader.finish();
+    keys.filter(|_| found.error_count() == before)
+}
+
+/// The same text for diagnostics, with asterisks for every word that may be a key.
+fn without_secrets(source: &Source) -> Source {
+    let mut text = String::with_capacity(source.text().len());
+    for line in source.lines() {
+        let mut at = 0;
+        for word in line.words() {
+            let harmless = word.text.starts_with("auth")
+                || Method::from_name(word.text).is_some()
+                || index(word.text).is_some();
+            text.push_str(line.text.get(at..word.span.start).unwrap_or_default());
+            if harmless {
+                text.push_str(word.text);
+            } else {
+                text.push_str(&"*".repeat(word.text.len()));
+            }
+            at = word.span.end;
+        }
+        text.push('\n');
+    }
+    Source::from_bytes(source.path(), text.as_bytes())
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    shown: &'a Source,
+    found: &'a mut Diagnostics,
+    signing: Option<(u8, Span)>,
+    keys: BTreeMap<u8, Key>,
+}
+
+impl Reader<'_> {
+    /// `auth N`, or `authN`.
+    fn auth(&mut self, first: Word<'_>, words: &[Word<'_>]) {
+        let joined = first
+            .text
+            .strip_prefix("auth")
+            .filter(|rest| !rest.is_empty());
+        let (number, rest) = match (joined, words) {
+            (Some(_), [_, rest @ ..]) => (Some(first.part("auth".len()..first.text.len())), rest),
+            (None, [_, number, rest @ ..]) if first.text == "auth" => (Some(*number), rest),
+            _ => (None, words),
+        };
+        let index = number.and_then(|number| index(number.text));
+        let Some((index, number)) = index.zip(number) else {
+            let message = "this line is not `auth` and a key number from 0 to 15";
+            self.error(first.span, message);
+            return;
+        };
+        if let Some((_, earlier)) = self.signing {
+            let message = format!("this line replaces the auth line {}", earlier.line);
+            self.warning(first.span, message);
+        }
+        self.superfluous(rest);
+        self.signing = Some((index, number.span));
+    }
+
+    /// `N method [key]`
+    fn key(&mut self, first: Word<'_>, words: &[Word<'_>]) {
+        let Some(index) = index(first.text) else {
+            let message = "this line begins with neither `auth` nor a key number from 0 to 15";
+            self.error(first.span, message);
+            return;
+        };
+        let Some(method) = words.get(1) else {
+            self.error(first.span, format!("key {index} has no method"));
+            return;
+        };
+        let rest = words.get(2..).unwrap_or_default();
+        if let Some(key) = self.method(index, *method, rest)
+            && self.keys.insert(index, key).is_some()
+        {
+            self.warning(
+                first.span,
+                format!("this line replaces the earlier key {index}"),
+            );
+        }
+    }
+
+    fn method(&mut self, index: u8, method: Word<'_>, rest: &[Word<'_>]) -> Option<Key> {
+        let Some(kind) = Method::from_name(method.text) else {
+            let fault = Diagnostic::error(format!("Invalid authtype [{}]", method.text))
+                .hint("methods are sha1, md5 and crc, and between hbd nodes sha256 and sha512");
+            self.push(fault, method.span);
+            return None;
+        };
+        match (kind, rest) {
+            (Method::Crc, []) => {
+                let fault = Diagnostic::warning(format!(
+                    "key {index}: crc is no authentication; whoever reaches the network can take \
+                     over the cluster"
+                ));
+                self.push(
+                    fault.hint("use sha1, or sha256 between hbd nodes"),
+                    method.span,
+                );
+                Some(Key::new(kind, &[]))
+            }
+            (Method::Crc, [extra, ..]) => {
+                self.error(extra.span, format!("key {index}: crc takes no key"));
+                None
+            }
+            (_, []) => {
+                self.error(
+                    method.span,
+                    format!("key {index}: {} needs a key", method.text),
+                );
+                None
+            }
+            (_, [secret, rest @ ..]) => {
+                self.superfluous(rest);
+                let bytes = self.source.bytes_of(secret.text);
+                if bytes.len() < SHORT_KEY {
+                    let fault = Diagnostic::warning(format!("key {index} is short"))
+                        .hint("`hbd genkey` prints a key that cannot be guessed");
+                    self.push(fault, secret.span);
+                }
+                Some(Key::new(kind, &bytes))
+            }
+        }
+    }
+
+    fn finish(self) -> Option<Keys> {
+        let path = self.source.path();
+        let Some((signing, place)) = self.signing else {
+            let fault = Diagnostic::error("Missing auth directive in keyfile")
+                .hint("a line such as `auth 1` says which key to sign with");
+            self.found.push(fault.in_file(path));
+            return None;
+        };
+        match Keys::new(signing, self.keys) {
+            Ok(keys) => Some(keys),
+            Err(KeysError::SigningKeyMissing(index) | KeysError::IndexOutOfRange(index)) => {
+                let message = format!("Auth Key [{index}] not found in keyfile");
+                self.found.error(self.shown, place, message);
+                None
+            }
+        }
+    }
+
+    /// Nothing after a `#`, and a warning otherwise.
+    fn superfluous(&mut self, rest: &[Word<'_>]) {
+        if let Some(first) = rest.first().filter(|word| !word.text.starts_with('#')) {
+            let message = "what follows here is ignored: a key is one word";
+            self.warning(first.span, message);
+        }
+    }
+
+    fn error(&mut self, span: Span, message: impl Into<String>) {
+        self.push(Diagnostic::error(message), span);
+    }
+
+    fn warning(&mut self, span: Span, message: impl Into<String>) {
+        self.push(Diagnostic::warning(message), span);
+    }
+
+    fn push(&mut self, fault: Diagnostic, span: Span) {
+        self.found.push(fault.at(self.shown, span));
+    }
+}
+
+/// 0 to 15.
+fn index(text: &str) -> Option<u8> {
+    let integer = value::integer(text);
+    let fits = integer.exact && (0..=MAX_INDEX).contains(&integer.value);
+    fits.then(|| u8::try_from(integer.value).ok())?
+}
+
+#[cfg(test)]
+mod tests;

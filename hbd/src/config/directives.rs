@@ -1,0 +1,137 @@
+//! Every directive of ha.cf: name, argument, default, meaning, and whether this release honours it.
+//!
+//! Written once; the parser, the checker and `hbd check --list` read it here.
+
+mod table;
+
+pub use table::DIRECTIVES;
+
+use super::ha_cf::{Draft, Given, Parser};
+use ha_plumbing::Word;
+use ha_plumbing::log::Facility;
+use std::time::Duration;
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Directive {
+    pub name: &'static str,
+    pub argument: Argument,
+    /// As one would write it; empty if there is none.
+    pub default: &'static str,
+    pub support: Support,
+    /// A second occurrence is an error.
+    pub once: bool,
+    pub help: &'static str,
+}
+
+/// What becomes of a directive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    Honoured,
+    /// Ours; the old daemon does not know it.
+    Added,
+    /// Another name of this directive, with a warning.
+    OldName(&'static str),
+    /// Checked, then ignored with a warning that gives this reason.
+    Ignored(&'static str),
+}
+
+/// Where a value goes; `None` where it is checked and dropped.
+pub type Field<T> = Option<fn(&mut Draft) -> &mut Option<Given<T>>>;
+
+/// What follows the name. All but `Line` take any number of tokens; of single values the last one
+/// counts.
+#[derive(Debug)]
+pub enum Argument {
+    Time {
+        field: Field<Duration>,
+        zero: bool,
+    },
+    Boolean(Field<bool>),
+    Integer {
+        field: Field<i64>,
+        from: i64,
+        to: i64,
+    },
+    /// One of these words, in any case.
+    Choice {
+        field: Field<&'static str>,
+        words: &'static [&'static str],
+    },
+    Text(Field<String>),
+    Facility(Field<Option<Facility>>),
+    /// Something for each token.
+    Each {
+        usage: &'static str,
+        read: fn(&mut Parser<'_>, Word<'_>),
+        exported: bool,
+    },
+    /// Something for the whole rest of the line.
+    Line {
+        usage: &'static str,
+        read: fn(&mut Parser<'_>, &[Word<'_>]),
+    },
+}
+
+impl Argument {
+    /// For the manual: `TIME`, `on|off`, …
+    pub fn usage(&self) -> String {
+        match self {
+            Self::Time { .. } => "TIME".to_owned(),
+            Self::Boolean(_) => "on|off".to_owned(),
+            Self::Integer { from, to, .. } => format!("{from}..{to}"),
+            Self::Choice { words, .. } => words.join("|"),
+            Self::Text(_) => "TEXT".to_owned(),
+            Self::Facility(_) => "FACILITY|none".to_owned(),
+            Self::Each { usage, .. } | Self::Line { usage, .. } => (*usage).to_owned(),
+        }
+    }
+}
+
+/// The row of that name. Names are case sensitive.
+pub fn find(name: &str) -> Option<&'static Directive> {
+    DIRECTIVES.iter().find(|directive| directive.name == name)
+}
+
+/// The known name most like this one, if one is alike enough.
+pub fn similar(name: &str) -> Option<&'static str> {
+    let longest = DIRECTIVES
+        .iter()
+        .map(|directive| directive.name.len())
+        .max()?;
+    if name.len() > 2 * longest {
+        return None;
+    }
+    let wanted = name.to_ascii_lowercase();
+    let allowed = (wanted.chars().count() / 3).clamp(1, 3);
+    DIRECTIVES
+        .iter()
+        .filter(|directive| !matches!(directive.support, Support::OldName(_)))
+        .map(|directive| (distance(&wanted, directive.name), directive.name))
+        .min()
+        .filter(|(distance, _)| *distance <= allowed)
+        .map(|(_, name)| name)
+}
+
+/// How many letters must be added, removed or replaced (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (cell, to) in row.iter_mut().skip(1).zip(&b) {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = *cell;
+            left = replaced.min(left + 1).min(diagonal + 1);
+            *cell = left;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

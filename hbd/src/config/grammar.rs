@@ -1,0 +1,148 @@
+//! Directives whose arguments are neither a single value nor a medium: `node`, `auto_failback`,
+//! `env`, `pacemaker`, and the grammars of those that this release checks and ignores.
+
+use super::ha_cf::{Given, Parser};
+use super::value;
+use ha_plumbing::{Diagnostic, Word};
+use hbd_core::config::{Failback, NodeName};
+
+/// Nodes of a cluster, as in the old daemon.
+pub const MAX_NODES: usize = 100;
+
+/// One node name.
+pub(super) fn node(parser: &mut Parser<'_>, word: Word<'_>) {
+    let Some(name) = NodeName::new(word.text) else {
+        let longest = NodeName::MAX_BYTES;
+        let message = format!(
+            "node: {} is not a node name of 1 to {longest} bytes",
+            word.text
+        );
+        parser.error(word.span, message);
+        return;
+    };
+    let nodes = &parser.draft.nodes;
+    if let Some(first) = nodes.iter().find(|node| node.value == name) {
+        let message = format!("node {name} is named already in line {}", first.span.line);
+        parser.warning(word.span, message);
+    } else if nodes.len() == MAX_NODES {
+        parser.error(word.span, format!("more than {MAX_NODES} nodes"));
+    } else {
+        parser.draft.nodes.push(Given {
+            value: name,
+            span: word.span,
+        });
+    }
+}
+
+pub(super) fn auto_failback(parser: &mut Parser<'_>, word: Word<'_>) {
+    let value = match value::boolean(word.text) {
+        Some(true) => Failback::On,
+        Some(false) => Failback::Off,
+        None if word.text.eq_ignore_ascii_case("legacy") => Failback::Legacy,
+        None => {
+            let message = format!("auto_failback: {} is none of on, off, legacy", word.text);
+            parser.error(word.span, message);
+            return;
+        }
+    };
+    parser.draft.auto_failback = Some(Given {
+        value,
+        span: word.span,
+    });
+}
+
+/// `NAME=VALUE`: the variable `HA_NAME` of scripts.
+pub(super) fn env(parser: &mut Parser<'_>, word: Word<'_>) {
+    match word.text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => {
+            let variable = format!("HA_{name}");
+            parser.draft.environment.insert(variable, value.to_owned());
+        }
+        _ => parser.error(word.span, format!("env: {} is not NAME=VALUE", word.text)),
+    }
+}
+
+/// `pacemaker` or `crm`: anything but off means that haresources is not used.
+pub(super) fn pacemaker(parser: &mut Parser<'_>, word: Word<'_>) {
+    const MODES: [&str; 5] = ["minimal", "manual", "respawn", "ccm-only", "valgrind"];
+    let text = word.text;
+    let on = match value::boolean(text) {
+        Some(on) => on,
+        None if MODES.iter().any(|mode| text.eq_ignore_ascii_case(mode)) => true,
+        None => {
+            parser.error(
+                word.span,
+                format!("pacemaker: {text} is neither on nor off"),
+            );
+            return;
+        }
+    };
+    if !on {
+        return;
+    }
+    let message = "pacemaker is not honoured in this release: Pacemaker is not started, and \
+                   haresources is not used, so that this node runs no resource groups";
+    let hint = "write `pacemaker off` to run the groups of haresources";
+    parser.push(Diagnostic::warning(message).hint(hint), word.span);
+    parser.draft.pacemaker = Some(Given {
+        value: (),
+        span: word.span,
+    });
+}
+
+/// `TYPE FILE`
+pub(super) fn stonith(parser: &mut Parser<'_>, words: &[Word<'_>]) {
+    if let [only] = words {
+        parser.error(
+            only.span,
+            "stonith needs a device type and a configuration file",
+        );
+    }
+}
+
+/// `HOST TYPE PARAMETER…`
+pub(super) fn stonith_host(parser: &mut Parser<'_>, words: &[Word<'_>]) {
+    if let [only] = words {
+        parser.error(
+            only.span,
+            "stonith_host needs a host or `*`, and a device type",
+        );
+    }
+}
+
+/// `USER PROGRAM ARGUMENT…`
+pub(super) fn respawn(parser: &mut Parser<'_>, words: &[Word<'_>]) {
+    match words {
+        [_, program, ..] if program.text.starts_with('/') => {}
+        [_, program, ..] => {
+            let message = format!("{} is not an absolute path", program.text);
+            parser.error(program.span, message);
+        }
+        [only] => parser.error(only.span, "a user and a program are needed"),
+        [] => {}
+    }
+}
+
+/// `CLIENT [uid=A,B] [gid=C,D]`
+pub(super) fn apiauth(parser: &mut Parser<'_>, words: &[Word<'_>]) {
+    let Some((client, lists)) = words.split_first() else {
+        return;
+    };
+    if lists.is_empty() {
+        let message = format!("apiauth {}: uid= or gid= is needed", client.text);
+        parser.error(client.span, message);
+    }
+    for list in lists {
+        let named = ["uid=", "gid="]
+            .iter()
+            .find_map(|key| list.text.strip_prefix(key));
+        if named.is_none_or(str::is_empty) {
+            let message = format!("apiauth: {} is neither uid=… nor gid=…", list.text);
+            parser.error(list.span, message);
+        }
+    }
+    if !parser.clients.insert(client.text.to_owned()) {
+        let message = format!("apiauth: client {} is listed twice", client.text);
+        parser.error(client.span, message);
+    }
+}

@@ -1,0 +1,323 @@
+//! ha.cf: lines to directives to a draft in which every value remembers where it was given
+//! (Heartbeat specification 1.2).
+//!
+//! Knows one line at a time. What directives mean together is the business of `checks`.
+
+use super::directives::{self, Argument, Directive, Field, Support};
+use super::host::Host;
+use super::media::MediumSpec;
+use super::value;
+use ha_plumbing::conf::is_blank;
+use ha_plumbing::log::Facility;
+use ha_plumbing::{Diagnostic, Diagnostics, Line, Source, Span, Word};
+use hbd_core::config::NodeName;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The old daemon's line buffer without the NUL; it reads a longer line as two.
+const OLD_LINE_BYTES: usize = 5119;
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given<T> {
+    pub value: T,
+    pub span: Span,
+}
+
+/// What ha.cf says, before defaults and before anything was compared.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// Without duplicates.
+    pub nodes: Vec<Given<NodeName>>,
+    pub media: Vec<Given<MediumSpec>>,
+    /// Names of media directives that were given but are not honoured.
+    pub other_media: BTreeSet<&'static str>,
+    pub udpport: Option<Given<u16>>,
+    pub cluster: Option<Given<String>>,
+    pub keepalive: Option<Given<Duration>>,
+    pub deadtime: Option<Given<Duration>>,
+    pub warntime: Option<Given<Duration>>,
+    pub initdead: Option<Given<Duration>>,
+    pub deadping: Option<Given<Duration>>,
+    pub auto_failback: Option<Given<hbd_core::config::Failback>>,
+    pub hopfudge: Option<Given<i64>>,
+    pub max_rexmit_delay: Option<Given<i64>>,
+    pub uuidfrom: Option<Given<&'static str>>,
+    pub hbgenmethod: Option<Given<&'static str>>,
+    pub autojoin: Option<Given<&'static str>>,
+    pub logfacility: Option<Given<Option<Facility>>>,
+    pub logfile: Option<Given<String>>,
+    pub debugfile: Option<Given<String>>,
+    pub use_logd: Option<Given<bool>>,
+    pub syslogmsgfmt: Option<Given<bool>>,
+    pub debug: Option<Given<i64>>,
+    pub log_badpack: Option<Given<bool>>,
+    pub realtime: Option<Given<bool>>,
+    pub rtprio: Option<Given<i64>>,
+    pub builtin: Option<Given<bool>>,
+    pub start_timeout: Option<Given<Duration>>,
+    pub stop_timeout: Option<Given<Duration>>,
+    pub status_timeout: Option<Given<Duration>>,
+    /// `pacemaker` with a value that switches haresources off.
+    pub pacemaker: Option<Given<()>>,
+    /// `HA_<directive>` and `HA_<NAME>` of `env`.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Reads ha.cf. Faults go to `found`; a faulty line leaves no trace in the draft.
+pub fn parse(source: &Source, host: &dyn Host, found: &mut Diagnostics) -> Draft {
+    let mut parser = Parser {
+        source,
+        host,
+        found,
+        draft: Draft::default(),
+        seen: BTreeSet::new(),
+        warned: BTreeSet::new(),
+        clients: BTreeSet::new(),
+    };
+    for line in source.lines() {
+        parser.line(line);
+    }
+    parser.draft
+}
+
+/// The state between lines, handed to the readers of single directives.
+pub struct Parser<'a> {
+    pub source: &'a Source,
+    pub host: &'a dyn Host,
+    found: &'a mut Diagnostics,
+    pub draft: Draft,
+    /// Directives that occurred.
+    seen: BTreeSet<&'static str>,
+    /// Ignored directives that were warned of.
+    warned: BTreeSet<&'static str>,
+    /// Clients named by `apiauth`.
+    pub clients: BTreeSet<String>,
+}
+
+impl Parser<'_> {
+    /// Nothing, or one directive with what follows it.
+    fn line(&mut self, line: Line<'_>) {
+        if line.text.len() > OLD_LINE_BYTES {
+            let span = line.word(0..line.text.len()).span;
+            let fault = Diagnostic::warning(format!(
+                "line of {} bytes: Heartbeat would read what follows byte {OLD_LINE_BYTES} as a new line",
+                line.text.len()
+            ));
+            self.push(fault, span);
+        }
+        let cut = line.before_comment();
+        let text = cut.text.split('\r').next().unwrap_or_default();
+        let line = Line { text, ..cut };
+        let Some(name) = line.words_by(is_delimiter).next() else {
+            return;
+        };
+        match directives::find(name.text) {
+            Some(directive) => self.directive(directive, name, line),
+            None => self.unknown(name),
+        }
+    }
+
+    fn unknown(&mut self, name: Word<'_>) {
+        let path = self.source.path().display();
+        let message = format!("Illegal directive [{}] in {path}", name.text);
+        let fault = Diagnostic::error(message);
+        let fault = match directives::similar(name.text) {
+            Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
+            None => fault.hint("`hbd check --list` shows every directive"),
+        };
+        self.push(fault, name.span);
+    }
+
+    fn directive(&mut self, directive: &'static Directive, name: Word<'_>, line: Line<'_>) {
+        let again = !self.seen.insert(directive.name);
+        if directive.once && again {
+            let message = format!("{} may be given only once", directive.name);
+            self.push(Diagnostic::error(message), name.span);
+            return;
+        }
+        match directive.support {
+            Support::Honoured | Support::Added => {}
+            Support::OldName(new) => {
+                let message = format!("{} is an old name of {new}", directive.name);
+                let fault = Diagnostic::warning(message).hint(format!("write {new}"));
+                self.push(fault, name.span);
+            }
+            Support::Ignored(reason) => self.ignored(directive.name, reason, name.span),
+        }
+        let all: Vec<Word<'_>> = match directive.argument {
+            Argument::Line { .. } => line.words().collect(),
+            _ => line.words_by(is_delimiter).collect(),
+        };
+        // The first of them is the name, or begins with it where a comma follows.
+        let words = all.get(1..).unwrap_or_default();
+        if words.is_empty() && !matches!(directive.argument, Argument::Line { .. }) {
+            let message = format!("{} without a value has no effect", directive.name);
+            self.push(Diagnostic::warning(message), name.span);
+            return;
+        }
+        self.argument(directive, words, name);
+    }
+
+    /// One warning for each ignored directive, however often it occurs.
+    fn ignored(&mut self, name: &'static str, reason: &str, span: Span) {
+        if self.warned.insert(name) {
+            let message = format!("{name} is not honoured in this release: {reason}");
+            self.push(Diagnostic::warning(message), span);
+        }
+    }
+
+    fn argument(&mut self, directive: &'static Directive, words: &[Word<'_>], name: Word<'_>) {
+        match &directive.argument {
+            Argument::Line { read, .. } => {
+                if words.is_empty() {
+                    let usage = directive.argument.usage();
+                    self.error(name.span, format!("{} needs {usage}", directive.name));
+                } else {
+                    read(self, words);
+                }
+            }
+            Argument::Each { read, exported, .. } => {
+                for word in words {
+                    read(self, *word);
+                }
+                if let Some(last) = words.last().filter(|_| *exported) {
+                    self.export(directive.name, last.text);
+                }
+            }
+            Argument::Time { .. }
+            | Argument::Boolean(_)
+            | Argument::Integer { .. }
+            | Argument::Choice { .. }
+            | Argument::Text(_)
+            | Argument::Facility(_) => self.single(directive, words),
+        }
+    }
+
+    /// A single value: every token is checked, the last one counts.
+    fn single(&mut self, directive: &'static Directive, words: &[Word<'_>]) {
+        let valid = words
+            .iter()
+            .filter(|word| self.value(directive, **word))
+            .count();
+        if valid < words.len() {
+            return;
+        }
+        if let [first, .., last] = words {
+            let message = format!(
+                "{} takes one value; the last one, {}, counts",
+                directive.name, last.text
+            );
+            self.push(Diagnostic::warning(message), first.span);
+        }
+        if let Some(last) = words.last() {
+            self.export(directive.name, last.text);
+        }
+    }
+
+    fn export(&mut self, name: &str, value: &str) {
+        let variable = format!("HA_{name}");
+        self.draft.environment.insert(variable, value.to_owned());
+    }
+
+    /// Reads one token into its field; false if it is not valid.
+    fn value(&mut self, directive: &Directive, word: Word<'_>) -> bool {
+        let name = directive.name;
+        match &directive.argument {
+            Argument::Time { field, zero } => match value::time(word.text) {
+                Some(time) if !zero && time.is_zero() => self.invalid(
+                    word,
+                    format!("{name}: {} must be longer than 0 ms", word.text),
+                ),
+                Some(time) => self.set(*field, time, word),
+                None => {
+                    let message = format!("{name}: {} is not a time", word.text);
+                    self.push(Diagnostic::error(message).hint(value::TIME_HINT), word.span);
+                    false
+                }
+            },
+            Argument::Boolean(field) => match value::boolean(word.text) {
+                Some(value) => self.set(*field, value, word),
+                None => self.invalid(word, format!("{name}: {} is neither on nor off", word.text)),
+            },
+            Argument::Integer { field, from, to } => match self.integer(name, word, *from, *to) {
+                Some(value) => self.set(*field, value, word),
+                None => false,
+            },
+            Argument::Choice { field, words } => {
+                let same = |choice: &&&str| choice.eq_ignore_ascii_case(word.text);
+                match words.iter().find(same) {
+                    Some(choice) => self.set(*field, *choice, word),
+                    None => self.none_of(name, word, words),
+                }
+            }
+            Argument::Text(field) => self.set(*field, word.text.to_owned(), word),
+            Argument::Facility(field) => match (word.text, Facility::from_name(word.text)) {
+                ("none", _) => self.set(*field, None, word),
+                (_, Some(facility)) => self.set(*field, Some(facility), word),
+                (text, None) => {
+                    self.invalid(word, format!("{name}: {text} is not a syslog facility"))
+                }
+            },
+            // These are not single values.
+            Argument::Each { .. } | Argument::Line { .. } => true,
+        }
+    }
+
+    /// A number as the old daemon reads it, within bounds. Readable only to a machine: a warning.
+    pub fn integer(&mut self, name: &str, word: Word<'_>, from: i64, to: i64) -> Option<i64> {
+        let integer = value::integer(word.text);
+        let value = integer.value;
+        if !(from..=to).contains(&value) {
+            let message = if to == i64::MAX {
+                format!("{name}: {} is not a number from {from} on", word.text)
+            } else {
+                format!("{name}: {} is not a number from {from} to {to}", word.text)
+            };
+            self.error(word.span, message);
+            return None;
+        }
+        if !integer.exact {
+            let message = format!("{name}: {} is read as {value}", word.text);
+            self.push(Diagnostic::warning(message), word.span);
+        }
+        Some(value)
+    }
+
+    fn set<T>(&mut self, field: Field<T>, value: T, word: Word<'_>) -> bool {
+        if let Some(field) = field {
+            *field(&mut self.draft) = Some(Given {
+                value,
+                span: word.span,
+            });
+        }
+        true
+    }
+
+    fn none_of(&mut self, name: &str, word: Word<'_>, words: &[&str]) -> bool {
+        let (text, words) = (word.text, words.join(", "));
+        self.invalid(word, format!("{name}: {text} is none of {words}"))
+    }
+
+    fn invalid(&mut self, word: Word<'_>, message: String) -> bool {
+        self.error(word.span, message);
+        false
+    }
+
+    pub fn error(&mut self, span: Span, message: impl Into<String>) {
+        self.push(Diagnostic::error(message), span);
+    }
+
+    pub fn warning(&mut self, span: Span, message: impl Into<String>) {
+        self.push(Diagnostic::warning(message), span);
+    }
+
+    pub fn push(&mut self, diagnostic: Diagnostic, span: Span) {
+        self.found.push(diagnostic.at(self.source, span));
+    }
+}
+
+/// Between the tokens of an option list.
+fn is_delimiter(c: char) -> bool {
+    is_blank(c) || c == ','
+}

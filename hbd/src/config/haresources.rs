@@ -1,0 +1,342 @@
+//! haresources: preferred nodes and resource groups (Heartbeat specification 1.7).
+//!
+//! Groups mean what the old ResourceManager made of a line; what it only got wrong by accident is
+//! a fault or a warning here.
+
+use super::load::read;
+use crate::resources::address::AddressSpec;
+use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
+use hbd_core::config::{GroupConfig, NodeName, ResourceConfig};
+use ring::digest::{SHA256, digest};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Groups of one cluster. Each has a number of 16 bits.
+pub const MAX_GROUPS: usize = 10_000;
+
+/// Resources of one group.
+pub const MAX_RESOURCES: usize = 1_000;
+
+/// Bytes of the digest that are sent: enough to notice a difference, not a secret.
+const DIGEST_BYTES: usize = 8;
+
+/// What ha.cf has to say about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    pub nodes: &'a [NodeName],
+    /// Are addresses done by hbd itself?
+    pub builtin: bool,
+}
+
+/// The file's content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resources {
+    pub groups: Vec<GroupConfig>,
+    /// Hex digits; equal on two nodes if and only if their files mean the same.
+    pub digest: String,
+}
+
+/// Reads the file; `None` if that was impossible.
+pub fn load(path: &Path, context: Context<'_>, found: &mut Diagnostics) -> Option<Resources> {
+    match read(path) {
+        Ok(source) => Some(parse(&source, context, found)),
+        Err(fault) => {
+            found.push(fault.hint("haresources is needed, if only as an empty file"));
+            None
+        }
+    }
+}
+
+/// Reads a text. Faults go to `found`; a faulty group is left out.
+pub fn parse(source: &Source, context: Context<'_>, found: &mut Diagnostics) -> Resources {
+    let mut reader = Reader {
+        source,
+        context,
+        found,
+        groups: Vec::new(),
+        keys: BTreeMap::new(),
+        normal: String::new(),
+    };
+    for words in logical_lines(source, reader.found) {
+        reader.line(&words);
+    }
+    reader.shared_resources();
+    let sum = digest(&SHA256, reader.normal.as_bytes());
+    let bytes = sum.as_ref().get(..DIGEST_BYTES).unwrap_or_default();
+    Resources {
+        digest: bytes.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        }),
+        groups: reader
+            .groups
+            .into_iter()
+            .map(|group| group.config)
+            .collect(),
+    }
+}
+
+/// Words of lines whose continuations are joined; no empty ones.
+fn logical_lines<'a>(source: &'a Source, found: &mut Diagnostics) -> Vec<Vec<Word<'a>>> {
+    let mut lines = Vec::new();
+    let mut words: Vec<Word<'a>> = Vec::new();
+    let mut continued = false;
+    for line in source.lines() {
+        let cut = line.before_comment();
+        if continued && cut.text.len() < line.text.len() {
+            let comment = line.word(cut.text.len()..line.text.len());
+            let fault = Diagnostic::warning("comment on a continuation line")
+                .hint("Heartbeat takes its words as resources; put it on a line of its own");
+            found.push(fault.at(source, comment.span));
+        }
+        let text = cut.text.strip_suffix('\r').unwrap_or(cut.text);
+        let joined = text.strip_suffix('\\');
+        let line = ha_plumbing::Line {
+            text: joined.unwrap_or(text),
+            ..line
+        };
+        let mut fresh: Vec<Word<'a>> = line.words().collect();
+        // Joining removes backslash and line feed: without a blank two words become one.
+        if continued
+            && let (Some(last), Some(first)) = (words.last(), fresh.first())
+            && first.span.start == 0
+            && touches_end(source, *last)
+        {
+            let fault = Diagnostic::error(format!(
+                "`{}` and `{}` are one word: nothing but backslash and line end between them",
+                last.text, first.text
+            ));
+            let hint = "begin the continuation line with a blank";
+            found.push(fault.hint(hint).at(source, first.span));
+        }
+        words.append(&mut fresh);
+        continued = joined.is_some();
+        if !continued && !words.is_empty() {
+            lines.push(std::mem::take(&mut words));
+        }
+    }
+    if !words.is_empty() {
+        lines.push(words);
+    }
+    lines
+}
+
+/// Does the word stand directly before the backslash of its line?
+fn touches_end(source: &Source, word: Word<'_>) -> bool {
+    let line = source.line(word.span.line);
+    line.is_some_and(|line| {
+        line.text
+            .get(word.span.end..)
+            .is_some_and(|rest| rest.starts_with('\\'))
+    })
+}
+
+/// A group and where its first resource stands.
+struct Group {
+    config: GroupConfig,
+    place: Span,
+    /// Resource words of the file after the first one.
+    others: Vec<(String, Span)>,
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    context: Context<'a>,
+    found: &'a mut Diagnostics,
+    groups: Vec<Group>,
+    /// Line of each group key.
+    keys: BTreeMap<String, u32>,
+    /// The file as the old pipeline normalises it.
+    normal: String,
+}
+
+impl Reader<'_> {
+    /// `node resource resource…`
+    fn line(&mut self, words: &[Word<'_>]) {
+        let Some((node, resources)) = words.split_first() else {
+            return;
+        };
+        self.normalise(node, resources);
+        let preferred = self.node(node);
+        let Some((first, rest)) = resources.split_first() else {
+            let message = format!("{} has no resource in this line", node.text);
+            self.found.warning(self.source, node.span, message);
+            return;
+        };
+        let configs: Vec<_> = resources.iter().map(|word| self.resource(*word)).collect();
+        let unique = self.key_is_unique(first);
+        if self.groups.len() == MAX_GROUPS {
+            let message = format!("more than {MAX_GROUPS} resource groups");
+            self.found.error(self.source, first.span, message);
+            return;
+        }
+        if let Some(excess) = resources.get(MAX_RESOURCES) {
+            let message = format!("more than {MAX_RESOURCES} resources in one group");
+            self.found.error(self.source, excess.span, message);
+            return;
+        }
+        let resources: Option<Vec<ResourceConfig>> = configs.into_iter().collect();
+        let (Some(preferred), Some(resources), true) = (preferred, resources, unique) else {
+            return;
+        };
+        self.groups.push(Group {
+            config: GroupConfig {
+                name: first.text.to_owned(),
+                preferred,
+                resources,
+            },
+            place: first.span,
+            others: rest
+                .iter()
+                .map(|word| (word.text.to_owned(), word.span))
+                .collect(),
+        });
+    }
+
+    /// First word in lower case, single blanks, one blank at the end.
+    fn normalise(&mut self, node: &Word<'_>, resources: &[Word<'_>]) {
+        self.normal.push_str(&node.text.to_ascii_lowercase());
+        self.normal.push(' ');
+        for resource in resources {
+            self.normal.push_str(resource.text);
+            self.normal.push(' ');
+        }
+        self.normal.push('\n');
+    }
+
+    fn node(&mut self, word: &Word<'_>) -> Option<NodeName> {
+        let nodes = self.context.nodes;
+        let name = NodeName::new(word.text).filter(|name| nodes.contains(name));
+        if name.is_none() {
+            let path = self.source.path().display();
+            let message = format!("Bad nodename in {path} [{}]", word.text);
+            let names: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
+            let hint = format!("the nodes of ha.cf are: {}", names.join(", "));
+            let fault = Diagnostic::error(message).hint(hint);
+            self.found.push(fault.at(self.source, word.span));
+        }
+        name
+    }
+
+    /// Every operation names a group by its first resource.
+    fn key_is_unique(&mut self, first: &Word<'_>) -> bool {
+        let line = first.span.line;
+        match self.keys.get(first.text) {
+            None => {
+                self.keys.insert(first.text.to_owned(), line);
+                true
+            }
+            Some(earlier) => {
+                let message = format!(
+                    "`{}` is the first resource of the group in line {earlier} already",
+                    first.text
+                );
+                let hint = "a group is known by its first resource, which must be unique";
+                let fault = Diagnostic::error(message).hint(hint);
+                self.found.push(fault.at(self.source, first.span));
+                false
+            }
+        }
+    }
+
+    /// `script::arg::arg`, or an address.
+    fn resource(&mut self, word: Word<'_>) -> Option<ResourceConfig> {
+        if word.text == "\\" {
+            let fault = Diagnostic::error("a backslash that does not end its line")
+                .hint("a line is continued only if nothing follows the backslash");
+            self.found.push(fault.at(self.source, word.span));
+            return None;
+        }
+        let (script, args): (&str, Vec<String>) = if looks_like_address(word.text) {
+            ("IPaddr", vec![word.text.to_owned()])
+        } else {
+            let mut parts = word.text.split("::");
+            let script = parts.next().unwrap_or_default();
+            // The old splitting drops empty arguments.
+            (
+                script,
+                parts
+                    .filter(|part| !part.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            )
+        };
+        if script.is_empty() || script.contains('/') {
+            let message = format!("`{}` does not begin with the name of a script", word.text);
+            self.found.error(self.source, word.span, message);
+            return None;
+        }
+        if script.contains(':') {
+            let fault = Diagnostic::warning(format!("single colon in `{script}`"))
+                .hint("script and arguments are separated by two");
+            self.found.push(fault.at(self.source, word.span));
+        }
+        self.address(script, &args, word);
+        Some(ResourceConfig {
+            script: script.to_owned(),
+            args,
+        })
+    }
+
+    /// `IPaddr::ip/mask/interface:label/broadcast`. A site's own script may take what it likes.
+    fn address(&mut self, script: &str, args: &[String], word: Word<'_>) {
+        if !matches!(script, "IPaddr" | "IPaddr2") {
+            return;
+        }
+        let Err(error) = AddressSpec::parse(args) else {
+            return;
+        };
+        let message = format!("{script}: {error}");
+        let fault = if self.context.builtin {
+            Diagnostic::error(message)
+        } else {
+            Diagnostic::warning(message)
+        };
+        let hint = format!("{script}::ADDRESS[/MASK[/INTERFACE[:LABEL]][/BROADCAST]]");
+        self.found.push(fault.hint(hint).at(self.source, word.span));
+    }
+
+    /// The old search for a group also matches later resources of other groups.
+    fn shared_resources(&mut self) {
+        for group in &self.groups {
+            for (text, span) in &group.others {
+                let Some(line) = self
+                    .keys
+                    .get(text)
+                    .filter(|line| **line != group.place.line)
+                else {
+                    continue;
+                };
+                let fault = Diagnostic::warning(format!(
+                    "`{text}` is also the first resource of the group in line {line}"
+                ));
+                let hint = "Heartbeat would mix the two groups";
+                self.found.push(fault.hint(hint).at(self.source, *span));
+            }
+        }
+    }
+}
+
+/// The old glob `[0-9]*.[0-9]*.[0-9]*.[0-9]*`: four pieces that begin with a digit, of which the
+/// middle ones may be longer than they seem. Words of IPv6 addresses do not match.
+fn looks_like_address(word: &str) -> bool {
+    let mut rest = word;
+    if !rest.starts_with(|c: char| c.is_ascii_digit()) {
+        return false;
+    }
+    for _ in 0..3 {
+        // The earliest dot before a digit leaves most for the pieces after it.
+        let dot = rest
+            .match_indices('.')
+            .find(|(at, _)| rest.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit));
+        match dot.and_then(|(at, _)| rest.get(at + 1..)) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests;
