@@ -27,8 +27,12 @@ const TOLD_MAX: usize = 64;
 /// Actions under way at once; further results wait in their task.
 const ACTED_MAX: usize = 4;
 
-/// Frames are at least this far apart; the first change after a pause draws at once.
+/// Frames are at least this far apart; the first change after a pause waits for [`SETTLE`] only.
 const FRAME: Duration = Duration::from_millis(100);
+
+/// One event comes as several lines (what happened, and how it is now): drawing the first alone
+/// would put the rest off until the next frame.
+const SETTLE: Duration = Duration::from_millis(5);
 
 /// Ages on the screen grow, and new sockets are looked for, this often.
 const TICK: Duration = Duration::from_secs(1);
@@ -160,26 +164,28 @@ impl Finder {
 /// When to draw.
 #[derive(Default)]
 struct Pace {
-    dirty: bool,
+    /// Of the first change that is not on the screen.
+    changed: Option<Instant>,
     drawn: Option<Instant>,
 }
 
 impl Pace {
     fn changed(&mut self) {
-        self.dirty = true;
+        self.changed.get_or_insert_with(Instant::now);
     }
 
     fn drawn(&mut self) {
-        self.dirty = false;
+        self.changed = None;
         self.drawn = Some(Instant::now());
     }
 
     /// Ready when there is something to draw and the last frame is old enough.
     async fn due(&self) {
-        match (self.dirty, self.drawn) {
-            (true, Some(drawn)) => sleep_until(drawn + FRAME).await,
-            (true, None) => {}
-            (false, _) => std::future::pending().await,
-        }
+        let Some(changed) = self.changed else {
+            return std::future::pending().await;
+        };
+        let settled = changed + SETTLE;
+        let next = self.drawn.map_or(settled, |drawn| drawn + FRAME);
+        sleep_until(next.max(settled)).await;
     }
 }

@@ -116,7 +116,7 @@ fn stacked(view: View, body: Rect, frame: &mut Frame) {
     ])
     .areas(body);
     let [nodes, links] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)])
-        .spacing(1)
+        .spacing(2)
         .areas(first);
     nodes::draw(view, nodes, frame);
     links::draw(view, links, frame);
