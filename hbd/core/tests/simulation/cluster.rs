@@ -1,0 +1,572 @@
+//! The world of one history: nodes with their clocks, machines, the network between them, and the
+//! one queue of everything that is going to happen.
+
+use crate::faults::{Fault, MILLI, Micros, Plan, SECOND};
+use crate::generator::Generator;
+use crate::invariants::{Monitor, Violation};
+use crate::network::Network;
+use crate::scripts::{self, Answer, Begun, Machine, Operation};
+use ha_status::{ClusterSnapshot, HoldSet};
+use hbd_core::Cluster;
+use hbd_core::config::{
+    Config, Failback, GroupConfig, GroupId, LinkConfig, LinkId, NodeName, Received, ResourceConfig,
+};
+use hbd_core::input::{Command, CommandId, Input};
+use hbd_core::output::Output;
+use hbd_core::wire::{Key, Keys, Message, Method, decode, encode_netstring};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// A socket's buffer holds so many packets; more are lost.
+const INBOX: usize = 200;
+
+/// After Exit a daemon stays away at least so long.
+const RESTART: Micros = 300 * MILLI;
+
+/// How a packet travels.
+enum Packet {
+    Plain(Message),
+    Bytes(Vec<u8>),
+}
+
+enum Event {
+    Wake {
+        node: usize,
+        ticket: u64,
+    },
+    Deliver {
+        to: usize,
+        link: u16,
+        packet: Rc<Packet>,
+    },
+    Script {
+        node: usize,
+        boot: u64,
+        group: usize,
+        ticket: u64,
+        took: Micros,
+    },
+    Fault(usize),
+    Boot(usize),
+}
+
+/// One node: a daemon that may run, on a machine that may stand still.
+pub(crate) struct Node {
+    pub(crate) core: Option<Cluster>,
+    pub(crate) machine: Machine,
+    pub(crate) boot: u64,
+    /// How many freezes hold it, and whether one of them stops the whole machine.
+    frozen: Vec<bool>,
+    inbox: VecDeque<Input>,
+    skew: i64,
+    ticket: u64,
+    /// Since the daemon exited; it is started again later.
+    down_since: Micros,
+    /// Commands that have not been answered.
+    pub(crate) unanswered: BTreeSet<u64>,
+    /// The last status in the timeline.
+    said: String,
+}
+
+impl Node {
+    pub(crate) fn is_frozen(&self) -> bool {
+        !self.frozen.is_empty()
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) network: Network,
+    pub(crate) now: Micros,
+    random: Generator,
+    queue: BinaryHeap<Reverse<(Micros, u64)>>,
+    /// Events by number, so that the queue itself stays small.
+    events: std::collections::BTreeMap<u64, Event>,
+    order: u64,
+    epoch: Instant,
+    keys: Keys,
+    pub(crate) monitor: Monitor,
+    calm: bool,
+    next_command: u64,
+    /// Lines of what happened; `None` if nobody reads them.
+    timeline: Option<Vec<String>>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, traced: bool) -> Self {
+        let mut random = Generator::new(seed);
+        let plan = Plan::draw(&mut random);
+        let node = |index: usize| Node {
+            core: None,
+            machine: Machine::new(&plan),
+            boot: 0,
+            frozen: Vec::new(),
+            inbox: VecDeque::new(),
+            skew: plan.skew[index],
+            ticket: 0,
+            down_since: 0,
+            unanswered: BTreeSet::new(),
+            said: String::new(),
+        };
+        let mut world = Self {
+            nodes: (0..plan.nodes).map(node).collect(),
+            network: Network::new(plan.network.clone(), plan.links),
+            now: 0,
+            random,
+            queue: BinaryHeap::new(),
+            events: std::collections::BTreeMap::new(),
+            order: 0,
+            epoch: epoch(),
+            keys: Keys::single(1, Key::new(Method::Md5, b"simulation")),
+            monitor: Monitor::new(&plan),
+            calm: false,
+            next_command: 0,
+            timeline: traced.then(Vec::new),
+            plan,
+        };
+        for (node, at) in world.plan.boots.clone().into_iter().enumerate() {
+            world.at(at, Event::Boot(node));
+        }
+        let faults: Vec<Micros> = world.plan.schedule.iter().map(|(at, _)| *at).collect();
+        for (index, at) in faults.into_iter().enumerate() {
+            world.at(at, Event::Fault(index));
+        }
+        world.log(|world| format!("{:#?}", world.plan));
+        world
+    }
+
+    /// Runs the history to its end.
+    pub(crate) fn run(&mut self) -> Result<(), Violation> {
+        while let Some(Reverse((at, number))) = self.queue.pop() {
+            let event = self.events.remove(&number).expect("queued events exist");
+            self.now = at;
+            self.happen(event)?;
+            self.check()?;
+            if self.calm && self.monitor.finished(self)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn timeline(&self) -> &[String] {
+        self.timeline.as_deref().unwrap_or_default()
+    }
+
+    fn check(&mut self) -> Result<(), Violation> {
+        let mut monitor = std::mem::take(&mut self.monitor);
+        let result = monitor.check(self);
+        self.monitor = monitor;
+        result
+    }
+
+    fn at(&mut self, at: Micros, event: Event) {
+        self.order += 1;
+        self.events.insert(self.order, event);
+        self.queue.push(Reverse((at.max(self.now), self.order)));
+    }
+
+    pub(crate) fn log(&mut self, text: impl FnOnce(&Self) -> String) {
+        if self.timeline.is_some() {
+            let at = self.now as f64 / SECOND as f64;
+            let line = format!("{at:10.6} {}", text(self));
+            self.timeline.iter_mut().for_each(|t| t.push(line.clone()));
+        }
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), Violation> {
+        match event {
+            Event::Wake { node, ticket } => {
+                let current = self.nodes[node].ticket == ticket;
+                if current && !self.nodes[node].is_frozen() {
+                    self.feed(node, Input::Tick)?;
+                }
+                Ok(())
+            }
+            Event::Deliver { to, link, packet } => self.deliver(to, link, &packet),
+            Event::Script {
+                node,
+                boot,
+                group,
+                ticket,
+                took,
+            } => {
+                if self.nodes[node].boot != boot {
+                    return Ok(());
+                }
+                let machine = &mut self.nodes[node].machine;
+                let Some(answer) = machine.finish(group, ticket, took, &mut self.random) else {
+                    return Ok(());
+                };
+                self.answer(node, group, answer)
+            }
+            Event::Fault(index) => {
+                let (_, fault) = self.plan.schedule[index].clone();
+                self.strike(&fault)
+            }
+            Event::Boot(node) => {
+                self.boot(node);
+                self.drain(node)
+            }
+        }
+    }
+
+    fn strike(&mut self, fault: &Fault) -> Result<(), Violation> {
+        if self.calm {
+            return Ok(());
+        }
+        self.log(|_| format!("fault {fault:?}"));
+        match *fault {
+            Fault::Cut { from, to, link } => self.network.cut(from, to, link),
+            Fault::Join { from, to, link } => self.network.join(from, to, link),
+            Fault::Crash { node, power } => self.crash(node, power),
+            Fault::Boot { node } => {
+                let rested = self.now >= self.nodes[node].down_since + RESTART;
+                if self.nodes[node].core.is_none() && self.nodes[node].boot > 0 && rested {
+                    self.boot(node);
+                    return self.drain(node);
+                }
+            }
+            Fault::Freeze { node, machine } => self.nodes[node].frozen.push(machine),
+            Fault::Thaw { node } => {
+                self.nodes[node].frozen.pop();
+                return self.thaw(node);
+            }
+            Fault::Command { node, choice } => return self.command(node, choice),
+            Fault::Calm => return self.calm_down(),
+        }
+        Ok(())
+    }
+
+    fn calm_down(&mut self) -> Result<(), Violation> {
+        self.calm = true;
+        self.network.calm();
+        self.monitor.calm(self.now);
+        for node in 0..self.nodes.len() {
+            self.nodes[node].machine.calm();
+            self.nodes[node].frozen.clear();
+            self.thaw(node)?;
+            if self.nodes[node].core.is_none() {
+                let at = self.now + self.random.below(200 * MILLI);
+                self.at(at, Event::Boot(node));
+            }
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, node: usize, power: bool) {
+        let at = self.now;
+        let node = &mut self.nodes[node];
+        node.core = None;
+        node.machine.crash(power);
+        node.inbox.clear();
+        node.frozen.clear();
+        node.boot += 1;
+        node.down_since = at;
+        node.unanswered.clear();
+    }
+
+    fn boot(&mut self, node: usize) {
+        if self.nodes[node].core.is_some() {
+            return;
+        }
+        let config = self.config(node);
+        let now = self.local_time(node);
+        self.nodes[node].boot += 1;
+        self.nodes[node].core = Some(Cluster::new(config, now));
+        self.log(|world| format!("node {node} boots, generation {}", world.nodes[node].boot));
+    }
+
+    fn thaw(&mut self, node: usize) -> Result<(), Violation> {
+        if self.nodes[node].is_frozen() {
+            return Ok(());
+        }
+        // The shell empties its sockets before it looks at the clock.
+        self.feed(node, Input::Tick)
+    }
+
+    fn command(&mut self, node: usize, choice: u64) -> Result<(), Violation> {
+        let set = match choice >> 8 & 3 {
+            0 => HoldSet::Local,
+            1 => HoldSet::Foreign,
+            _ => HoldSet::All,
+        };
+        let command = match choice % 5 {
+            0 | 1 => Command::Standby(set),
+            2 | 3 => Command::Takeover(set),
+            _ => Command::Shutdown,
+        };
+        if self.nodes[node].core.is_none() || self.nodes[node].is_frozen() {
+            return Ok(());
+        }
+        self.next_command += 1;
+        let id = self.next_command;
+        self.nodes[node].unanswered.insert(id);
+        let id = CommandId(id);
+        self.feed(node, Input::Command { id, command })
+    }
+
+    fn deliver(&mut self, to: usize, link: u16, packet: &Packet) -> Result<(), Violation> {
+        let node = &self.nodes[to];
+        let deaf = node.frozen.contains(&true) || node.inbox.len() >= INBOX;
+        if node.core.is_none() || deaf {
+            return Ok(());
+        }
+        let message = match packet {
+            Packet::Plain(message) => message.clone(),
+            Packet::Bytes(bytes) => decode(bytes, &self.keys).expect("what was encoded decodes"),
+        };
+        let link = LinkId(link);
+        self.feed(to, Input::Received(Received { link, message }))
+    }
+
+    fn answer(&mut self, node: usize, group: usize, answer: Answer) -> Result<(), Violation> {
+        self.log(|_| format!("node {node} group {group} {answer:?}"));
+        let group = GroupId(group as u16);
+        self.feed(
+            node,
+            match answer {
+                Answer::Probed(activity) => Input::Probed { group, activity },
+                Answer::Started(result) => Input::Started { group, result },
+                Answer::Stopped(result) => Input::Stopped { group, result },
+            },
+        )
+    }
+
+    /// One input for a node, behind those that wait in its inbox while it stands still.
+    fn feed(&mut self, node: usize, input: Input) -> Result<(), Violation> {
+        if self.nodes[node].core.is_some() {
+            self.nodes[node].inbox.push_back(input);
+        }
+        while !self.nodes[node].is_frozen() {
+            let Some(input) = self.nodes[node].inbox.pop_front() else {
+                break;
+            };
+            let now = self.local_time(node);
+            let Some(core) = &mut self.nodes[node].core else {
+                break;
+            };
+            core.handle(input, now);
+            self.drain(node)?;
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, node: usize) -> Result<(), Violation> {
+        let mut exited = false;
+        loop {
+            let core = self.nodes[node].core.as_mut();
+            let Some(output) = core.and_then(Cluster::poll) else {
+                break;
+            };
+            if exited {
+                return Err(Violation(format!("node {node}: {output:?} after Exit")));
+            }
+            self.observe(node, &output)?;
+            exited = matches!(output, Output::Exit);
+            self.obey(node, output)?;
+        }
+        if exited {
+            let (at, index) = (self.now, node);
+            let node = &mut self.nodes[node];
+            node.core = None;
+            node.inbox.clear();
+            node.boot += 1;
+            node.down_since = at;
+            if self.calm {
+                self.at(at + RESTART, Event::Boot(index));
+            }
+            return Ok(());
+        }
+        self.schedule_wake(node);
+        Ok(())
+    }
+
+    fn observe(&mut self, node: usize, output: &Output) -> Result<(), Violation> {
+        if !matches!(output, Output::Send(_)) {
+            self.log(|_| format!("node {node} -> {output:?}"));
+        } else if let (Output::Send(message), true) = (output, self.timeline.is_some()) {
+            let text = |field| message.text(field).unwrap_or("").to_owned();
+            let (kind, heard, groups) = (text("t"), text("hbn"), text("hbg"));
+            let words = format!("{kind} {} {heard} | {groups}", text("st"));
+            // Repeated heartbeats tell a reader nothing.
+            if kind.starts_with("NS_") || self.nodes[node].said == words {
+                return self.watch(node, output);
+            }
+            self.log(|_| format!("node {node} says {words}"));
+            self.nodes[node].said = words;
+        }
+        self.watch(node, output)
+    }
+
+    fn watch(&mut self, node: usize, output: &Output) -> Result<(), Violation> {
+        let mut monitor = std::mem::take(&mut self.monitor);
+        let result = monitor.output(self, node, output);
+        self.monitor = monitor;
+        result
+    }
+
+    fn obey(&mut self, node: usize, output: Output) -> Result<(), Violation> {
+        match output {
+            Output::Send(message) => self.send(node, message),
+            Output::Probe(group) => self.begin(node, group, Operation::Probe)?,
+            Output::Start(group) => self.begin(node, group, Operation::Start)?,
+            Output::Stop(group) => self.begin(node, group, Operation::Stop)?,
+            Output::CommandDone { id, .. } => {
+                if !self.nodes[node].unanswered.remove(&id.0) {
+                    return Err(Violation(format!("node {node}: {id:?} answered twice")));
+                }
+            }
+            Output::Announce(_) | Output::Notice(_) | Output::Exit => {}
+        }
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        node: usize,
+        group: GroupId,
+        operation: Operation,
+    ) -> Result<(), Violation> {
+        let index = usize::from(group.0);
+        let machine = &mut self.nodes[node].machine;
+        let (Begun { ticket, takes }, ended) = machine.begin(index, operation, &mut self.random);
+        let boot = self.nodes[node].boot;
+        self.at(
+            self.now + takes,
+            Event::Script {
+                node,
+                boot,
+                group: index,
+                ticket,
+                took: takes,
+            },
+        );
+        if ended {
+            // The answer of the start that this stop has ended; outputs are drained first.
+            let Answer::Started(result) = scripts::ended() else {
+                return Ok(());
+            };
+            self.nodes[node]
+                .inbox
+                .push_back(Input::Started { group, result });
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, from: usize, message: Message) {
+        let packet = if self.plan.encoded {
+            let bytes = encode_netstring(&message, &self.keys);
+            Packet::Bytes(bytes.expect("a message of ours can be encoded"))
+        } else {
+            Packet::Plain(message)
+        };
+        let packet = Rc::new(packet);
+        for to in (0..self.nodes.len()).filter(|to| *to != from) {
+            for link in 0..self.plan.links {
+                let way = (from, to, link);
+                for at in self.network.carry(way, self.now, &mut self.random) {
+                    let packet = Rc::clone(&packet);
+                    self.at(at, Event::Deliver { to, link, packet });
+                }
+            }
+        }
+    }
+
+    fn schedule_wake(&mut self, node: usize) {
+        let Some(deadline) = self.nodes[node].core.as_ref().and_then(Cluster::deadline) else {
+            return;
+        };
+        let local = deadline.saturating_duration_since(self.epoch).as_micros() as u64;
+        let rate = (1_000_000 + self.nodes[node].skew).cast_unsigned();
+        let jitter = self.random.below(300);
+        let due = (local * 1_000_000).div_ceil(rate) + 1 + jitter;
+        self.nodes[node].ticket += 1;
+        let ticket = self.nodes[node].ticket;
+        self.at(due, Event::Wake { node, ticket });
+    }
+
+    /// The node's own clock.
+    fn local_time(&self, node: usize) -> Instant {
+        let rate = (1_000_000 + self.nodes[node].skew).cast_unsigned();
+        self.epoch + Duration::from_micros(self.now * rate / 1_000_000)
+    }
+
+    pub(crate) fn snapshot(&self, node: usize) -> Option<ClusterSnapshot> {
+        let now = self.local_time(node);
+        self.nodes[node].core.as_ref()?.snapshot(now)
+    }
+
+    fn config(&self, node: usize) -> Config {
+        let plan = &self.plan;
+        let now = self.local_time(node);
+        let group = |(index, preferred): (usize, &usize)| GroupConfig {
+            name: format!("IPaddr::10.0.0.{index}/24/eth0"),
+            preferred: name(*preferred),
+            resources: vec![ResourceConfig {
+                script: "IPaddr".to_owned(),
+                args: vec![format!("10.0.0.{index}/24/eth0")],
+            }],
+        };
+        let link = |index: u16| LinkConfig {
+            medium: "ucast".to_owned(),
+            device: format!("eth{index}"),
+        };
+        Config {
+            local: name(node),
+            nodes: (0..plan.nodes).map(name).collect(),
+            links: (0..plan.links).map(link).collect(),
+            keepalive: Duration::from_micros(plan.keepalive),
+            warntime: Duration::from_micros(plan.deadtime / 2),
+            deadtime: Duration::from_micros(plan.deadtime),
+            initdead: Duration::from_micros(plan.initdead),
+            failback: if plan.failback {
+                Failback::On
+            } else {
+                Failback::Off
+            },
+            groups: plan.groups.iter().enumerate().map(group).collect(),
+            haresources_digest: "digest".to_owned(),
+            uuid: [node as u8 + 1; 16],
+            generation: self.nodes[node].boot + 1,
+            seed: node as u64,
+            hopfudge: 1,
+            max_rexmit_delay: Duration::from_millis(250),
+            retry_failed: Duration::from_micros(plan.retry_failed),
+            retry_stop: Duration::from_micros(plan.retry_stop),
+            wall: (now, 1_700_000_000_000),
+        }
+    }
+}
+
+/// Names in an order that is not that of the `node` lines.
+pub(crate) fn name(node: usize) -> NodeName {
+    let names = ["mike", "alfa", "zulu"];
+    NodeName::new(names[node]).expect("a legal name")
+}
+
+/// What happened last, for a reader.
+pub(crate) fn last_lines(timeline: &[String], count: usize) -> String {
+    let mut text = String::new();
+    let skipped = timeline.len().saturating_sub(count);
+    for line in timeline
+        .iter()
+        .take(1)
+        .chain(timeline.iter().skip(skipped.max(1)))
+    {
+        writeln!(text, "{line}").expect("writing to a String succeeds");
+    }
+    text
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an Instant cannot be made otherwise; only differences to it are used"
+)]
+fn epoch() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,281 @@
+//! What must hold in every history, at every step and in the end.
+
+use crate::cluster::World;
+use crate::faults::{Micros, Plan, SECOND};
+use ha_status::{NodeStatus, RunState};
+use hbd_core::output::Output;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// So many messages of one node per second at the very most: there are no echo storms.
+const MAX_PER_SECOND: u64 = 300;
+
+/// An honest cluster changes owners a few times, not thousands of times.
+const MAX_EPOCH: u64 = 500;
+
+/// A promise that was broken, in words.
+pub(crate) struct Violation(pub(crate) String);
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Watches a history.
+#[derive(Default)]
+pub(crate) struct Monitor {
+    /// Does nothing in this history make a live node look dead?
+    gentle: bool,
+    overlap_bound: Micros,
+    settling_bound: Micros,
+    quiet: Micros,
+    /// Since when two nodes have had a way to each other both ways, without standing still.
+    connected: BTreeMap<(usize, usize), Micros>,
+    /// Since when a group has been active on both.
+    overlap: BTreeMap<(usize, usize, usize), Micros>,
+    /// Messages of each node in the second that began then.
+    said: BTreeMap<usize, (Micros, u64)>,
+    calm: Option<Micros>,
+    /// The last output that was more than a message.
+    last_act: Micros,
+    /// Messages since then.
+    chatter: u64,
+    /// A shutdown gave up: something stays active although its node is gone.
+    abandoned: bool,
+}
+
+impl Monitor {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self {
+            gentle: !plan.rough,
+            overlap_bound: plan.overlap_bound(),
+            settling_bound: plan.settling_bound(),
+            quiet: plan.deadtime * 2,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn calm(&mut self, now: Micros) {
+        self.calm = Some(now);
+        self.last_act = now;
+        self.chatter = 0;
+    }
+
+    /// A node asks for something.
+    pub(crate) fn output(
+        &mut self,
+        world: &World,
+        node: usize,
+        output: &Output,
+    ) -> Result<(), Violation> {
+        match output {
+            Output::Send(_) => return self.count_message(world, node),
+            Output::Start(group) => self.check_start(world, node, usize::from(group.0))?,
+            Output::CommandDone { result: Err(_), .. } => {
+                let machine = &world.nodes[node].machine;
+                let held = (0..world.plan.groups.len()).any(|group| machine.active(group));
+                self.abandoned |= held;
+            }
+            Output::Probe(_)
+            | Output::Stop(_)
+            | Output::Announce(_)
+            | Output::Notice(_)
+            | Output::CommandDone { .. }
+            | Output::Exit => {}
+        }
+        self.last_act = world.now;
+        self.chatter = 0;
+        Ok(())
+    }
+
+    fn count_message(&mut self, world: &World, node: usize) -> Result<(), Violation> {
+        self.chatter += 1;
+        let (begin, count) = self.said.entry(node).or_default();
+        if world.now >= *begin + SECOND {
+            (*begin, *count) = (world.now, 0);
+        }
+        *count += 1;
+        if *count > MAX_PER_SECOND {
+            return Err(Violation(format!(
+                "node {node}: {count} messages in a second"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Nobody starts what a live node has not reported as stopped.
+    fn check_start(&self, world: &World, node: usize, group: usize) -> Result<(), Violation> {
+        let Some(view) = world.snapshot(node) else {
+            return Ok(());
+        };
+        for other in view.nodes.iter().filter(|other| !other.local) {
+            match other.status {
+                NodeStatus::Dead | NodeStatus::Left | NodeStatus::Ping => continue,
+                NodeStatus::Init | NodeStatus::Up | NodeStatus::Active => {}
+            }
+            let runs = &view.groups[group].runs;
+            let told = runs.iter().find(|run| run.node == other.name);
+            if !told.is_some_and(|run| matches!(run.state, RunState::Stopped | RunState::Failed)) {
+                return Err(Violation(format!(
+                    "node {node} starts group {group} while {} has not said that it is stopped",
+                    other.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// After every event.
+    pub(crate) fn check(&mut self, world: &World) -> Result<(), Violation> {
+        let count = world.nodes.len();
+        for one in 0..count {
+            for other in one + 1..count {
+                self.check_pair(world, one, other)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_pair(&mut self, world: &World, one: usize, other: usize) -> Result<(), Violation> {
+        let now = world.now;
+        let awake = |node: usize| {
+            let node = &world.nodes[node];
+            node.core.is_some() && !node.is_frozen()
+        };
+        let both_ways = world.network.connects(one, other) && world.network.connects(other, one);
+        if !(both_ways && awake(one) && awake(other)) {
+            self.connected.remove(&(one, other));
+        } else {
+            self.connected.entry((one, other)).or_insert(now);
+        }
+        for group in 0..world.plan.groups.len() {
+            let active = |node: usize| world.nodes[node].machine.active(group);
+            if !(active(one) && active(other)) {
+                self.overlap.remove(&(one, other, group));
+                continue;
+            }
+            if self.gentle && !self.abandoned {
+                return Err(Violation(format!(
+                    "group {group} is active on nodes {one} and {other}, and nothing excuses it"
+                )));
+            }
+            let since = *self.overlap.entry((one, other, group)).or_insert(now);
+            let Some(connected) = self.connected.get(&(one, other)) else {
+                continue;
+            };
+            let both = now.saturating_sub(since.max(*connected));
+            if both > self.overlap_bound && !stuck(world, one, group) && !stuck(world, other, group)
+            {
+                return Err(Violation(format!(
+                    "nodes {one} and {other} hear each other and both run group {group} \
+                     for {both} us; the bound is {} us",
+                    self.overlap_bound
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// After the faults: is everything as it should be, and at rest?
+    pub(crate) fn finished(&self, world: &World) -> Result<bool, Violation> {
+        let Some(calm) = self.calm else {
+            return Ok(false);
+        };
+        let rested = world.now >= self.last_act + self.quiet;
+        let late = world.now > calm + self.settling_bound + self.quiet;
+        if !rested && !late {
+            return Ok(false);
+        }
+        if let Err(what) = self.settled(world) {
+            return if late {
+                Err(Violation(what))
+            } else {
+                Ok(false)
+            };
+        }
+        if !rested {
+            return Err(Violation("it never comes to rest".to_owned()));
+        }
+        self.check_chatter(world)?;
+        Ok(true)
+    }
+
+    /// At rest there is a status per keepalive, an acknowledgement for every tenth, and no more.
+    fn check_chatter(&self, world: &World) -> Result<(), Violation> {
+        let beats = (world.now - self.last_act) / world.plan.keepalive + 2;
+        let nodes = world.nodes.len() as u64;
+        let most = beats * nodes * 3 / 2 + 4 * nodes;
+        if self.chatter > most {
+            return Err(Violation(format!(
+                "{} messages at rest, {most} are expected at most",
+                self.chatter
+            )));
+        }
+        Ok(())
+    }
+
+    fn settled(&self, world: &World) -> Result<(), String> {
+        let views: Vec<_> = (0..world.nodes.len())
+            .map(|node| world.snapshot(node).ok_or(format!("node {node} is down")))
+            .collect::<Result<_, _>>()?;
+        for (node, view) in views.iter().enumerate() {
+            for other in &view.nodes {
+                if other.status != NodeStatus::Active {
+                    return Err(format!(
+                        "node {node} takes {} for {:?}",
+                        other.name, other.status
+                    ));
+                }
+            }
+            if let Some(id) = world.nodes[node].unanswered.first() {
+                return Err(format!("node {node} has not answered command {id}"));
+            }
+        }
+        for group in 0..world.plan.groups.len() {
+            let active: Vec<usize> = (0..world.nodes.len())
+                .filter(|node| world.nodes[*node].machine.active(group))
+                .collect();
+            let [runner] = active[..] else {
+                return Err(format!("group {group} is active on {active:?}"));
+            };
+            let first = &views[runner].groups[group];
+            if first.state != RunState::Running {
+                return Err(format!("group {group} on node {runner}: {:?}", first.state));
+            }
+            if first.epoch > MAX_EPOCH {
+                return Err(format!("group {group} has epoch {}", first.epoch));
+            }
+            let home = world.plan.groups[group];
+            let moved =
+                world.plan.commands || world.plan.scripts.fail + world.plan.scripts.hang > 0;
+            if world.plan.failback && !moved && runner != home {
+                return Err(format!(
+                    "group {group} did not return from {runner} to {home}"
+                ));
+            }
+            for (node, view) in views.iter().enumerate() {
+                let told = &view.groups[group];
+                if told.owner.as_deref() != Some(crate::cluster::name(runner).as_str())
+                    || told.epoch != first.epoch
+                {
+                    return Err(format!(
+                        "group {group} runs on node {runner}, but node {node} believes in {:?}",
+                        told.owner
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Its stop has failed: nothing that the daemon could do ends that.
+fn stuck(world: &World, node: usize, group: usize) -> bool {
+    world.snapshot(node).is_some_and(|view| {
+        matches!(
+            view.groups[group].state,
+            RunState::Stuck | RunState::Stopping
+        )
+    })
+}

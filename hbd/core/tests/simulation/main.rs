@@ -1,0 +1,90 @@
+//! Thousands of cluster histories, each made from one seed: the nodes, their order of events,
+//! every fault. See `invariants.rs` for what must hold.
+//!
+//! `HBD_HISTORIES=20000` runs so many, `HBD_FIRST=n` begins at another seed, `HBD_SEED=n` repeats
+//! one and prints its timeline.
+
+#![allow(clippy::unwrap_used)]
+
+mod cluster;
+mod faults;
+mod generator;
+mod invariants;
+mod network;
+mod scripts;
+
+use cluster::{World, last_lines};
+
+/// Histories of a plain `cargo test`.
+const HISTORIES: u64 = 500;
+
+/// Lines of the timeline that a failure prints.
+const LINES: usize = 120;
+
+/// Seeds that once failed. They run always.
+const SEEDS: &str = include_str!("seeds.txt");
+
+#[test]
+fn histories_keep_their_promises() {
+    if let Some(seed) = number("HBD_SEED") {
+        let mut world = World::new(seed, true);
+        let result = world.run();
+        println!("{}", last_lines(world.timeline(), usize::MAX / 2));
+        if let Err(violation) = result {
+            panic!("seed {seed}: {violation}");
+        }
+        return;
+    }
+    let first = number("HBD_FIRST").unwrap_or(1);
+    let count = number("HBD_HISTORIES").unwrap_or(HISTORIES);
+    let remembered = SEEDS.lines().filter_map(|line| {
+        let word = line.split_whitespace().next()?;
+        word.parse().ok()
+    });
+    let seeds: Vec<u64> = remembered.chain(first..first + count).collect();
+    let (even, odd) = seeds.split_at(seeds.len() / 2);
+    let failed = std::thread::scope(|scope| {
+        let halves = [even, odd].map(|half| scope.spawn(|| first_failure(half)));
+        halves.map(|half| half.join().expect("a history does not panic"))
+    });
+    if let Some(seed) = failed.into_iter().flatten().min() {
+        report(seed);
+    }
+}
+
+/// A history must be the same whenever it is run, or a seed would be worth nothing.
+#[test]
+fn a_seed_means_the_same_twice() {
+    for seed in 1..10 {
+        let mut worlds = [World::new(seed, true), World::new(seed, true)];
+        let _ = worlds.each_mut().map(World::run);
+        let [one, other] = &worlds;
+        assert!(one.timeline() == other.timeline(), "seed {seed}");
+    }
+}
+
+fn first_failure(seeds: &[u64]) -> Option<u64> {
+    let mut seeds = seeds.iter().copied();
+    seeds.find(|seed| World::new(*seed, false).run().is_err())
+}
+
+/// Runs a failed history again and tells it.
+fn report(seed: u64) {
+    let mut world = World::new(seed, true);
+    let Err(violation) = world.run() else {
+        panic!("seed {seed} failed once, but not again");
+    };
+    let lines = last_lines(world.timeline(), LINES);
+    panic!(
+        "{lines}\nseed {seed}: {violation}\nrepeat: HBD_SEED={seed} cargo test -p hbd-core --test simulation \
+         histories -- --nocapture"
+    );
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how many histories to run is the caller's choice"
+)]
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}

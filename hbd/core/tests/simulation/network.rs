@@ -1,0 +1,91 @@
+//! The links: which packets arrive, when, and how often.
+
+use crate::faults::{MILLI, Micros, NetworkFaults};
+use crate::generator::Generator;
+use std::collections::BTreeMap;
+
+/// Cables between all nodes, one per link.
+pub(crate) struct Network {
+    faults: NetworkFaults,
+    links: u16,
+    /// How many faults cut this direction of this link at the moment.
+    cuts: BTreeMap<(usize, usize, u16), u32>,
+    /// The last arrival of each direction: without long delays packets stay in order.
+    last: BTreeMap<(usize, usize, u16), Micros>,
+}
+
+impl Network {
+    pub(crate) fn new(faults: NetworkFaults, links: u16) -> Self {
+        Self {
+            faults,
+            links,
+            cuts: BTreeMap::new(),
+            last: BTreeMap::new(),
+        }
+    }
+
+    /// When copies of a packet sent now arrive.
+    pub(crate) fn carry(
+        &mut self,
+        (from, to, link): (usize, usize, u16),
+        now: Micros,
+        random: &mut Generator,
+    ) -> Vec<Micros> {
+        if self.is_cut(from, to, link) || random.percent(self.faults.loss) {
+            return Vec::new();
+        }
+        let copies = if random.percent(self.faults.duplicate) {
+            2
+        } else {
+            1
+        };
+        let arrivals = (0..copies).map(|_| {
+            let at = now + random.between(50, self.faults.delay.max(100));
+            if self.faults.delay > MILLI {
+                return at;
+            }
+            let last = self.last.entry((from, to, link)).or_default();
+            *last = at.max(*last + 1);
+            *last
+        });
+        arrivals.collect()
+    }
+
+    pub(crate) fn cut(&mut self, from: usize, to: usize, link: Option<u16>) {
+        for link in self.meant(link) {
+            *self.cuts.entry((from, to, link)).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn join(&mut self, from: usize, to: usize, link: Option<u16>) {
+        for link in self.meant(link) {
+            if let Some(count) = self.cuts.get_mut(&(from, to, link)) {
+                *count = count.saturating_sub(1);
+            }
+        }
+    }
+
+    /// All faults end.
+    pub(crate) fn calm(&mut self) {
+        self.cuts.clear();
+        self.faults = NetworkFaults {
+            delay: self.faults.delay.min(MILLI / 2),
+            ..NetworkFaults::default()
+        };
+    }
+
+    /// Is there a way from one node to the other?
+    pub(crate) fn connects(&self, from: usize, to: usize) -> bool {
+        (0..self.links).any(|link| !self.is_cut(from, to, link))
+    }
+
+    fn is_cut(&self, from: usize, to: usize, link: u16) -> bool {
+        self.cuts
+            .get(&(from, to, link))
+            .is_some_and(|cuts| *cuts > 0)
+    }
+
+    fn meant(&self, link: Option<u16>) -> Vec<u16> {
+        link.map_or_else(|| (0..self.links).collect(), |link| vec![link])
+    }
+}
