@@ -7,9 +7,9 @@ use ratatui::{
 use std::fmt::Write;
 
 /// Size of one cell, in user units.
-const CELL: (usize, usize) = (8, 17);
+const CELL: (usize, usize) = (8, 15);
 /// From the top of a cell to the line that letters stand on.
-const BASELINE: usize = 13;
+const BASELINE: usize = 12;
 const MARGIN: usize = 10;
 const BACKGROUND: &str = "#14171c";
 const FOREGROUND: &str = "#d7dae0";
@@ -23,7 +23,7 @@ pub(crate) fn picture(buffer: &Buffer) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          width=\"{width}\" height=\"{height}\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n\
-         <g font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"13\" \
+         <g font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"13.3\" \
          xml:space=\"preserve\">\n"
     );
     let lines = buffer.content().chunks(usize::from(columns).max(1));
@@ -68,11 +68,14 @@ fn draw(svg: &mut String, column: usize, row: usize, run: &[Cell]) {
     }
     let weight = if bold { " font-weight=\"bold\"" } else { "" };
     let opacity = if dim { " opacity=\"0.6\"" } else { "" };
-    // `textLength` keeps columns in line whatever font the reader has.
+    // A place for every letter keeps columns in line whatever font the reader has.
+    let places: Vec<String> = (0..run.len())
+        .map(|cell| (x + cell * CELL.0).to_string())
+        .collect();
     let _ = writeln!(
         svg,
-        "<text x=\"{x}\" y=\"{}\" fill=\"{front}\"{weight}{opacity} textLength=\"{width}\" \
-         lengthAdjust=\"spacingAndGlyphs\">{}</text>",
+        "<text x=\"{}\" y=\"{}\" fill=\"{front}\"{weight}{opacity}>{}</text>",
+        places.join(" "),
         y + BASELINE,
         escaped(&text)
     );

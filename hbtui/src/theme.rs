@@ -105,8 +105,10 @@ impl Theme {
 /// Names, totals, the clock.
 pub(crate) const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
 
-/// The row that Enter opens.
-pub(crate) const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
+/// The row that Enter opens: one bar, without the colours of what stands in it.
+pub(crate) const SELECTED: Style = Style::new()
+    .fg(Color::Reset)
+    .add_modifier(Modifier::REVERSED);
 
 const ASCII: border::Set<'static> = border::Set {
     top_left: "+",
