@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 use crate::bed::netns::init;
 use crate::bed::{probe, vm};
+use crate::demo::{self, Shape, control};
 use crate::suite;
 
 /// See the cluster run: real daemons, real servers, a real kernel's balancing, on this machine alone.
@@ -49,6 +50,45 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
+    /// Watch two directors balance and fail over, and break things yourself.
+    Demo {
+        #[arg(value_enum, default_value_t = Shape::Dr)]
+        shape: Shape,
+        /// No terminal: a line per step, the outages in milliseconds, the score.
+        #[arg(long)]
+        script: bool,
+    },
+    /// Measure how long an address is silent at each kind of takeover, on this kernel.
+    Gaps,
+    /// Leave the demo's cluster running for a look.
+    Up {
+        #[arg(value_enum, default_value_t = Shape::Dr)]
+        shape: Shape,
+    },
+    /// Run a command on a host of the cluster that runs; a shell if there is none.
+    In {
+        /// lb1, lb2, web1, web2, web3 or client.
+        host: String,
+        #[arg(last = true, value_name = "CMD")]
+        command: Vec<String>,
+    },
+    /// Break or mend something in the cluster that runs.
+    Do {
+        #[arg(value_enum)]
+        action: control::Action,
+    },
+    /// The scripted demo under the kernel that it needs.
+    #[command(hide = true)]
+    DemoInside { results: PathBuf },
+    /// The demo at a terminal, under the kernel that it needs.
+    #[command(hide = true)]
+    DemoLive,
+    /// The key menu below the dashboard.
+    #[command(hide = true)]
+    DemoMenu { control: PathBuf },
+    /// The cluster with a shell beside it.
+    #[command(hide = true)]
+    UpInside,
     /// The tests that need the kernel, by exact name.
     #[command(hide = true)]
     TestInside {
@@ -90,6 +130,22 @@ fn perform(task: Task) -> Result<u8> {
             Ok(0)
         }
         Task::Test { names, .. } => suite::run(&names).map(|passed| u8::from(!passed)),
+        Task::Demo {
+            script: true,
+            shape,
+        } => demo::run_script(shape).map(|passed| u8::from(!passed)),
+        Task::Demo { shape, .. } => demo::run(shape),
+        Task::Gaps => demo::run_gaps().map(|passed| u8::from(!passed)),
+        Task::Up { shape } => demo::up(shape),
+        Task::In { host, command } => control::enter(&host, &command).map(|()| 0),
+        Task::Do { action } => control::perform(action).map(|said| {
+            println!("{said}");
+            0
+        }),
+        Task::DemoInside { results } => demo::run_script_inside(&results).map(|()| 0),
+        Task::DemoLive => demo::run_live().map(|()| 0),
+        Task::DemoMenu { control } => demo::run_menu(&control).map(|()| 0),
+        Task::UpInside => demo::run_up(demo::Look::FromShell).map(|()| 0),
         Task::TestInside { results, names } => suite::run_inside(&results, &names).map(|()| 0),
         Task::Inside => vm::inside::run(),
         Task::Echo { address } => probe::echo(address).map(|()| 0),

@@ -4,4 +4,6 @@
 
 pub mod bed;
 pub mod cli;
+pub mod demo;
+pub mod scenario;
 pub mod suite;

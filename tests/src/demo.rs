@@ -1,0 +1,120 @@
+//! `cargo lab demo` and `cargo lab up`: scenario `dr` for people who want to see it run.
+//!
+//! Here stands where each part runs: the cluster under a kernel with IPVS, which may be an emulated
+//! machine's; outages are measured outside of it, where a millisecond is one.
+
+pub mod control;
+mod live;
+mod load;
+mod menu;
+mod script;
+mod stage;
+mod up;
+
+use std::fs;
+use std::io::{IsTerminal, stdin, stdout};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+
+use crate::bed::{modules, packages, program, scratch, vm};
+use crate::scenario::programs::Programs;
+use crate::suite::Score;
+
+pub use live::run as run_live;
+pub use menu::run as run_menu;
+pub use up::{Look, run as run_up};
+
+/// The shapes of clusters that the lab can build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    /// Direct routing: real servers answer the client by themselves.
+    Dr,
+}
+
+/// For the whole scripted scenario, boot included.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(220);
+
+/// The demo without a terminal: a line per step, gaps, the score. True if nothing failed.
+pub fn run_script(_shape: Shape) -> Result<bool> {
+    packages::ensure_programs()?;
+    let programs = Programs::build()?;
+    let mut score = if modules::kernel_has_ipvs() {
+        script::run(&programs)
+    } else {
+        run_script_in_machine()?
+    };
+    script::measure_gaps(&programs, &mut score);
+    println!("{} passed, {} failed", score.passed, score.failed);
+    Ok(score.failed == 0)
+}
+
+/// Only the outages of [`run_script`].
+pub fn run_gaps() -> Result<bool> {
+    packages::ensure_programs()?;
+    let mut score = Score::default();
+    script::measure_gaps(&Programs::build_only(&["hbd"])?, &mut score);
+    Ok(score.failed == 0)
+}
+
+/// The inner half: prints the steps, writes the score to `results`.
+pub fn run_script_inside(results: &Path) -> Result<()> {
+    let score = script::run(&Programs::find()?);
+    fs::write(results, serde_json::to_vec(&score)?).context("cannot write the results")
+}
+
+fn run_script_in_machine() -> Result<Score> {
+    fs::create_dir_all(scratch())?;
+    let results = scratch().join(format!("demo-{}.json", std::process::id()));
+    let argv = [
+        program()?.display().to_string(),
+        "demo-inside".to_owned(),
+        results.display().to_string(),
+    ];
+    let ended = vm::run(&vm::Options::command(argv, SCRIPT_LIMIT));
+    let score = fs::read(&results)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let _ = fs::remove_file(&results);
+    let code = ended?;
+    score.with_context(|| format!("the demo ended without a score (exit code {code})"))
+}
+
+/// The demo at a person's terminal.
+pub fn run(_shape: Shape) -> Result<u8> {
+    ensure!(
+        stdin().is_terminal() && stdout().is_terminal(),
+        "this needs a terminal; without one: cargo lab demo --script"
+    );
+    packages::ensure_programs()?;
+    Programs::build()?;
+    if modules::kernel_has_ipvs() {
+        return live::run().map(|()| 0);
+    }
+    enter_machine("demo-live")
+}
+
+/// Leaves the cluster running for a look.
+pub fn up(_shape: Shape) -> Result<u8> {
+    packages::ensure_programs()?;
+    Programs::build()?;
+    if modules::kernel_has_ipvs() {
+        return up::run(Look::FromOutside).map(|()| 0);
+    }
+    ensure!(
+        stdin().is_terminal() && stdout().is_terminal(),
+        "this kernel has no IPVS, so the lab runs in an emulated machine, which needs a terminal \
+         to look around in"
+    );
+    enter_machine("up-inside")
+}
+
+fn enter_machine(task: &str) -> Result<u8> {
+    vm::run(&vm::Options {
+        argv: vec![program()?.display().to_string(), task.to_owned()],
+        limit: None,
+        interactive: true,
+    })
+}

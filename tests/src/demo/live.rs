@@ -1,0 +1,130 @@
+//! The demo at a terminal: tmux with the dashboard above and the key menu below.
+//!
+//! tmux holds the terminal and puts it back however its panes end; this process holds the cluster.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::control::Control;
+use super::menu;
+use super::stage::{self, Stage};
+use crate::bed::program;
+use crate::bed::signals::Signals;
+use crate::scenario::programs::Programs;
+
+const TICK: Duration = Duration::from_millis(50);
+/// Where the dashboard's complaint is kept, should it fail.
+const COMPLAINT: &str = "hbtui.stderr";
+
+/// Sets the stage, opens the screen, and returns when the person quits.
+pub fn run() -> Result<()> {
+    let programs = Programs::find()?;
+    let signals = Signals::watch()?;
+    let stage = Stage::set(&programs)?;
+    let control = Control::serve(&stage)?;
+    let view = control.folder().join("director");
+    stage.keep_view(view.clone())?;
+    let screen = Screen::open(&control, &programs, &view)?;
+    let ended = screen.wait(&signals);
+    drop(control);
+    ended.and(stage::end(stage))
+}
+
+/// tmux in the foreground. Dropping it ends its server.
+struct Screen {
+    client: Child,
+    socket: PathBuf,
+    complaint: PathBuf,
+}
+
+impl Screen {
+    fn open(control: &Control, programs: &Programs, view: &Path) -> Result<Self> {
+        let socket = tmux_socket(&control.socket());
+        let complaint = control.folder().join(COMPLAINT);
+        let settings = control.folder().join("tmux.conf");
+        fs::write(&settings, SETTINGS)?;
+        let dashboard = format!(
+            "{} --run {} 2> {}; {}",
+            quoted(&programs.path("hbtui"))?,
+            quoted(view)?,
+            quoted(&complaint)?,
+            // Its end is the end of the demo.
+            format_args!("tmux -S {} kill-server", quoted(&socket)?),
+        );
+        let menu = format!(
+            "exec {} demo-menu {}",
+            quoted(&program()?)?,
+            quoted(&control.socket())?
+        );
+        let mut command = Command::new("tmux");
+        command
+            .arg("-u")
+            .arg("-S")
+            .arg(&socket)
+            .arg("-f")
+            .arg(&settings);
+        command.args(["new-session", "-s", "lab", &dashboard, ";"]);
+        command.args(["split-window", "-v", "-l", &menu::HEIGHT.to_string(), &menu]);
+        // The person may sit in a tmux of their own.
+        let client = command
+            .env_remove("TMUX")
+            .spawn()
+            .context("cannot run tmux")?;
+        Ok(Self {
+            client,
+            socket,
+            complaint,
+        })
+    }
+
+    fn wait(mut self, signals: &Signals) -> Result<()> {
+        loop {
+            if let Some(status) = self.client.try_wait()? {
+                let said = fs::read_to_string(&self.complaint).unwrap_or_default();
+                ensure!(said.trim().is_empty(), "hbtui: {}", said.trim());
+                ensure!(status.success(), "tmux ended with {status}");
+                return Ok(());
+            }
+            if let Some(signal) = signals.ending() {
+                bail!("ended by signal {signal}");
+            }
+            thread::sleep(TICK);
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = Command::new("tmux")
+            .arg("-S")
+            .arg(&self.socket)
+            .arg("kill-server")
+            .output();
+        let _ = self.client.wait();
+    }
+}
+
+/// tmux's socket is beside the control socket.
+pub(super) fn tmux_socket(control: &Path) -> PathBuf {
+    control.with_file_name("tmux")
+}
+
+/// No status line, no delay after escape; F2 changes between dashboard and menu, a click does as well.
+const SETTINGS: &str = "\
+set -g default-terminal screen-256color
+set -g status off
+set -g mouse on
+set -s escape-time 0
+bind -n F2 select-pane -t :.+
+";
+
+/// A path as one word of shell.
+fn quoted(path: &Path) -> Result<String> {
+    let path = path.to_str().context("a path that is not UTF-8")?;
+    Ok(format!("'{}'", path.replace('\'', r"'\''")))
+}
