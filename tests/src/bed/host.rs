@@ -308,7 +308,7 @@ impl Host {
             inside.extend(
                 addresses
                     .iter()
-                    .map(|address| format!("address add {address} dev {device}")),
+                    .map(|address| address_line(address, device)),
             );
             inside.push(format!("link set {device} up"));
         }
@@ -345,6 +345,13 @@ impl Host {
         ensure!(output.status.success(), "sysctl: {}", said.trim());
         Ok(())
     }
+}
+
+/// With a broadcast address, as every distribution configures its interfaces: the kernel sets none
+/// by itself, and `bcast` media need one.
+fn address_line(address: &str, device: &str) -> String {
+    let broadcast = if address.contains(':') { "" } else { " brd +" };
+    format!("address add {address}{broadcast} dev {device}")
 }
 
 impl Drop for Host {
