@@ -265,27 +265,21 @@ async fn serve_views(
     }
 }
 
+/// Reads one table after the other: a netlink socket carries one dump at a time (EBUSY).
 async fn read_view(handle: &Handle) -> Result<View, KernelError> {
-    let links = dump("reading links", handle.link().get().execute(), |message| {
-        link_row(&message)
-    });
-    let addresses = dump(
-        "reading addresses",
-        handle.address().get().execute(),
-        |message| address_row(&message),
-    );
-    let routes = |family: RouteMessage| {
-        dump(
-            "reading routes",
-            handle.route().get(family).execute(),
-            |message| route_row(&message),
-        )
-    };
-    let v4 = rtnetlink::RouteMessageBuilder::<Ipv4Addr>::new().build();
-    let v6 = rtnetlink::RouteMessageBuilder::<Ipv6Addr>::new().build();
-    let mut connected = routes(v4).await?;
-    connected.extend(routes(v6).await?);
-    Ok(View::new(links.await?, addresses.await?, connected))
+    let links = handle.link().get().execute();
+    let links = dump("reading links", links, |message| link_row(&message)).await?;
+    let addresses = handle.address().get().execute();
+    let addresses = dump("reading addresses", addresses, |message| address_row(&message)).await?;
+    let mut routes = Vec::new();
+    for family in [
+        rtnetlink::RouteMessageBuilder::<Ipv4Addr>::new().build(),
+        rtnetlink::RouteMessageBuilder::<Ipv6Addr>::new().build(),
+    ] {
+        let found = handle.route().get(family).execute();
+        routes.extend(dump("reading routes", found, |message| route_row(&message)).await?);
+    }
+    Ok(View::new(links, addresses, routes))
 }
 
 async fn dump<M, R>(
