@@ -30,9 +30,9 @@ const ACTED_MAX: usize = 4;
 /// Frames are at least this far apart; the first change after a pause waits for [`SETTLE`] only.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// One event comes as several lines (what happened, and how it is now): drawing the first alone
-/// would put the rest off until the next frame.
-const SETTLE: Duration = Duration::from_millis(5);
+/// One event comes as several lines: what happened, and up to 20 ms later how it is now. Drawing
+/// the first alone would put the rest off until the next frame.
+const SETTLE: Duration = Duration::from_millis(30);
 
 /// Ages on the screen grow, and new sockets are looked for, this often.
 const TICK: Duration = Duration::from_secs(1);
