@@ -4,6 +4,10 @@
 //! themselves live in the files below; this file proves nothing by itself.
 
 mod bed;
+mod failover;
+mod ownership;
+mod peers;
+mod watch;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,7 +39,9 @@ pub struct Case {
 
 /// All cases, cheap ones first.
 fn catalogue() -> impl Iterator<Item = &'static Case> {
-    bed::CASES.iter()
+    [bed::CASES, failover::CASES, peers::CASES]
+        .into_iter()
+        .flatten()
 }
 
 /// The name under which the tests of `cargo test` are asked for.

@@ -10,6 +10,7 @@ pub mod modules;
 pub mod netns;
 pub mod network;
 pub mod packages;
+pub mod peers;
 pub mod probe;
 pub mod real_server;
 pub mod signals;
