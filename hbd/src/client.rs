@@ -34,7 +34,7 @@ enum Failure {
     /// It said no, and why.
     #[error("{0}")]
     Refused(String),
-    #[error("hbd ended the connection without an answer")]
+    #[error("hbd ended the connection")]
     Silent,
     #[error("no answer from hbd within {} s", .0.as_secs())]
     Late(Duration),
@@ -80,7 +80,7 @@ pub fn run(common: &Common, command: &ClientCommand) -> u8 {
         Ok(()) => exit::OK,
         Err(failure) => {
             if failure.code() != exit::OK {
-                let _ = writeln!(io::stderr(), "hbd: {failure}");
+                let _ = writeln!(io::stderr(), "{failure}");
             }
             failure.code()
         }

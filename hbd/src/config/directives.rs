@@ -79,6 +79,7 @@ impl Argument {
         match self {
             Self::Time { .. } => "TIME".to_owned(),
             Self::Boolean(_) => "on|off".to_owned(),
+            Self::Integer { to: i64::MAX, .. } => "N".to_owned(),
             Self::Integer { from, to, .. } => format!("{from}..{to}"),
             Self::Choice { words, .. } => words.join("|"),
             Self::Text(_) => "TEXT".to_owned(),
@@ -103,7 +104,7 @@ pub fn similar(name: &str) -> Option<&'static str> {
         return None;
     }
     let wanted = name.to_ascii_lowercase();
-    let allowed = (wanted.chars().count() / 3).clamp(1, 3);
+    let allowed = ((wanted.chars().count() + 1) / 3).clamp(1, 3);
     DIRECTIVES
         .iter()
         .filter(|directive| !matches!(directive.support, Support::OldName(_)))

@@ -1,1 +1,145 @@
+#![allow(clippy::unwrap_used)]
 
+use super::*;
+use ha_status::{Counters, GroupRun};
+
+fn node(name: &str, status: NodeStatus) -> Node {
+    Node {
+        name: name.to_owned(),
+        local: name == "lb1",
+        kind: NodeKind::Normal,
+        status,
+        extended: true,
+        generation: 7,
+        heard_ms: Some(120),
+        since_ms: 1_000_000,
+        deadtime_ms: 1000,
+        same_haresources: Some(true),
+    }
+}
+
+fn snapshot() -> ClusterSnapshot {
+    ClusterSnapshot {
+        node: "lb1".to_owned(),
+        at_ms: 1_000_000 + 125_000,
+        uptime_ms: 3_600_000 * 3 + 60_000 * 12,
+        phase: ClusterPhase::Running,
+        extended: true,
+        auto_failback: "on".to_owned(),
+        keepalive_ms: 200,
+        deadtime_ms: 2000,
+        nodes: vec![
+            node("lb1", NodeStatus::Active),
+            node("lb2", NodeStatus::Dead),
+        ],
+        links: vec![Link {
+            node: "lb2".to_owned(),
+            medium: "bcast".to_owned(),
+            device: "eth0".to_owned(),
+            state: LinkState::Dead,
+            heard_ms: Some(4200),
+            packets: 17,
+        }],
+        groups: vec![Group {
+            name: "IPaddr::10.0.0.1/24/eth0".to_owned(),
+            preferred: "lb2".to_owned(),
+            owner: Some("lb1".to_owned()),
+            epoch: 2,
+            state: RunState::Running,
+            runs: vec![GroupRun {
+                node: "lb1".to_owned(),
+                state: RunState::Running,
+            }],
+            resources: vec![Resource {
+                script: "IPaddr".to_owned(),
+                args: vec!["10.0.0.1/24/eth0".to_owned()],
+            }],
+            reason: "node lb2 died 4 s ago; lb1 was next".to_owned(),
+        }],
+        counters: Counters::default(),
+        recent: Vec::new(),
+    }
+}
+
+#[test]
+fn status_shows_nodes_links_and_groups_in_columns() {
+    let expected = "\
+lb1: running for 3 h 12 min, auto_failback on, keepalive 200 ms, deadtime 2 s
+
+NODE  STATUS  FOR        HEARD       SPEAKS
+lb1   active  2 min 5 s  -           this node
+lb2   dead    2 min 5 s  120 ms ago  hbd
+
+LINK            STATE  HEARD    PACKETS
+lb2 bcast eth0  dead   4 s ago  17
+
+GROUP                     HERE     OWNER  PREFERRED  REASON
+IPaddr::10.0.0.1/24/eth0  running  lb1    lb2        node lb2 died 4 s ago; lb1 was next
+";
+    assert_eq!(status(&snapshot()), expected);
+}
+
+#[test]
+fn status_warns_of_files_that_differ() {
+    let mut snapshot = snapshot();
+    snapshot.nodes[1].same_haresources = Some(false);
+    assert!(status(&snapshot).ends_with("\nharesources differs from that of lb2!\n"));
+}
+
+#[test]
+fn why_answers_for_nodes_groups_and_parts_of_names() {
+    let snapshot = snapshot();
+    let node = why(&snapshot, "LB2").unwrap();
+    assert!(
+        node.starts_with("node lb2 is dead for 2 min 5 s\n"),
+        "{node}"
+    );
+    assert!(
+        node.contains("  bcast eth0 is dead, last packet 4 s ago\n"),
+        "{node}"
+    );
+    let local = why(&snapshot, "lb1").unwrap();
+    assert!(
+        local.contains("owns IPaddr::10.0.0.1/24/eth0: node lb2 died"),
+        "{local}"
+    );
+    for subject in ["IPaddr::10.0.0.1/24/eth0", "10.0.0.1"] {
+        let group = why(&snapshot, subject).unwrap();
+        assert!(
+            group.contains("because: node lb2 died 4 s ago; lb1 was next\n"),
+            "{group}"
+        );
+        assert!(
+            group.contains("resources: IPaddr::10.0.0.1/24/eth0\n"),
+            "{group}"
+        );
+    }
+    let unknown = why(&snapshot, "mail").unwrap_err();
+    assert_eq!(
+        unknown,
+        "no node or group `mail`; there are lb1, lb2, IPaddr::10.0.0.1/24/eth0"
+    );
+    let mut two = snapshot.clone();
+    two.groups.push(Group {
+        name: "IPaddr::10.0.0.10".to_owned(),
+        ..snapshot.groups[0].clone()
+    });
+    assert!(why(&two, "10.0.0.1").unwrap_err().contains("several"));
+}
+
+#[test]
+fn times_are_told_in_two_units() {
+    let table = [
+        (0, "0 ms"),
+        (999, "999 ms"),
+        (1000, "1 s"),
+        (61_000, "1 min 1 s"),
+        (3_600_000, "1 h 0 min"),
+        (90_000_000, "1 d 1 h"),
+    ];
+    for (ms, expected) in table {
+        assert_eq!(age(ms), expected);
+    }
+    assert_eq!(exact(1500), "1500 ms");
+    assert_eq!(exact(30_000), "30 s");
+}

@@ -120,7 +120,9 @@ fn doubts_are_warnings() {
 
 #[test]
 fn no_diagnostic_shows_a_key() {
-    let texts: [&[u8]; 5] = [
+    let texts: [&[u8]; 7] = [
+        b"auth 1\n1 sha1 auth-secret more\n1 sha1 x\n",
+        b"authsecret\n",
         b"auth 1\n1 sha1 secret\n",
         b"auth 1\nsha1 secret\n",
         b"auth 1\n1 sha1 x secret\n",

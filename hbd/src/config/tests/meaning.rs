@@ -1,0 +1,139 @@
+//! What directives mean, one promise each.
+
+use super::Machine;
+use crate::config::ha_cf::{Draft, parse};
+use crate::config::host::find_udp_service;
+use crate::config::{MediumSpec, Options, load};
+use ha_plumbing::{Diagnostics, Source};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+fn read(text: &str) -> (Draft, Diagnostics) {
+    let source = Source::from_bytes("ha.cf", text.as_bytes());
+    let mut found = Diagnostics::new();
+    let draft = parse(&source, &Machine, &mut found);
+    (draft, found)
+}
+
+#[test]
+fn of_several_values_the_last_counts_within_a_line_and_within_the_file() {
+    let (draft, found) = read("keepalive 1 2\nkeepalive 3,4\n");
+    assert_eq!(draft.keepalive.unwrap().value, Duration::from_secs(4));
+    assert_eq!(draft.environment.get("HA_keepalive").unwrap(), "4");
+    assert_eq!(found.warning_count(), 2);
+}
+
+#[test]
+fn a_faulty_line_is_neither_exported_nor_hides_others() {
+    let (draft, found) = read("keepalive 2x\nwhat\ndeadtime 3\n");
+    assert_eq!(found.error_count(), 2);
+    assert_eq!(draft.deadtime.unwrap().value, Duration::from_secs(3));
+    assert!(!draft.environment.contains_key("HA_keepalive"));
+    assert!(draft.environment.contains_key("HA_deadtime"));
+}
+
+#[test]
+fn a_comment_ends_a_line_anywhere() {
+    let (draft, found) = read("  node a#b c\n#node d\n");
+    assert!(found.is_empty());
+    assert_eq!(draft.nodes.len(), 1);
+}
+
+#[test]
+fn media_keep_the_port_that_held_when_they_were_named() {
+    let (draft, found) = read("bcast eth0\nudpport 700\nbcast eth1\n");
+    let ports: Vec<u16> = draft
+        .media
+        .iter()
+        .map(|medium| match &medium.value {
+            MediumSpec::Bcast { port, .. } => *port,
+            MediumSpec::Ucast { peer, .. } => peer.port(),
+        })
+        .collect();
+    assert_eq!(ports, [694, 700]);
+    assert_eq!(found.warning_count(), 1);
+}
+
+#[test]
+fn an_ignored_directive_is_named_once() {
+    let (_, found) = read("ping 10.0.0.1\nping 10.0.0.2\nwatchdog /dev/watchdog\n");
+    let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].starts_with("ha.cf:1: ping is not honoured in this release: "),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn there_are_limits_to_nodes_and_media() {
+    let lines = |count: u32, line: &str| -> String {
+        let numbered = |n: u32| line.replace('N', &n.to_string());
+        (0..count).map(numbered).collect()
+    };
+    assert_eq!(read(&lines(100, "node nN\n")).1.error_count(), 0);
+    assert_eq!(read(&lines(101, "node nN\n")).1.error_count(), 1);
+    assert_eq!(read(&lines(64, "ucast eth0 10.0.0.N\n")).1.error_count(), 0);
+    assert_eq!(read(&lines(65, "ucast eth0 10.0.0.N\n")).1.error_count(), 1);
+}
+
+#[test]
+fn initdead_follows_deadtime() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("haresources"), "").unwrap();
+    fs::write(path("authkeys"), "auth 1\n1 sha1 sufficiently-long\n").unwrap();
+    fs::set_permissions(path("authkeys"), fs::Permissions::from_mode(0o600)).unwrap();
+    for (deadtime, initdead) in [(3, 12), (5, 12), (6, 12), (10, 20), (11, 11), (30, 30)] {
+        let text = format!("node lb1\nbcast eth0\ndeadtime {deadtime}\n");
+        fs::write(path("ha.cf"), text).unwrap();
+        let options = Options {
+            node: None,
+            host: &Machine,
+        };
+        let timing = load(folder.path(), options).unwrap().timing;
+        assert_eq!(
+            timing.initdead,
+            Duration::from_secs(initdead),
+            "deadtime {deadtime}"
+        );
+        assert_eq!(timing.warntime, timing.deadtime / 2);
+    }
+}
+
+#[test]
+fn the_nodes_name_comes_from_the_option_then_nodeinfo_then_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("ha.cf"), "node lb1 lb2 LB3\nbcast eth0\n").unwrap();
+    fs::write(path("haresources"), "").unwrap();
+    fs::write(path("authkeys"), "auth 1\n1 sha1 sufficiently-long\n").unwrap();
+    fs::set_permissions(path("authkeys"), fs::Permissions::from_mode(0o600)).unwrap();
+    let local = |node: Option<&str>| {
+        let options = Options {
+            node,
+            host: &Machine,
+        };
+        load(folder.path(), options).map(|loaded| loaded.local.to_string())
+    };
+    assert_eq!(local(None).unwrap(), "lb1");
+    fs::write(path("nodeinfo"), "Lb2\nignored\n").unwrap();
+    assert_eq!(local(None).unwrap(), "lb2");
+    assert_eq!(local(Some("lb3")).unwrap(), "lb3");
+    assert!(local(Some("lb4")).is_err());
+    fs::write(path("nodeinfo"), "lb2").unwrap();
+    assert_eq!(
+        local(None).unwrap(),
+        "lb1",
+        "a line without its end is no line"
+    );
+}
+
+#[test]
+fn the_services_database_is_read_as_it_is_written() {
+    let services = "ssh 22/tcp\n# ha-cluster 1/udp\nha-cluster 694/tcp\nheartbeat\t694/udp ha-cluster # Linux-HA\n";
+    assert_eq!(find_udp_service(services, "ha-cluster"), Some(694));
+    assert_eq!(find_udp_service(services, "ssh"), None);
+    assert_eq!(find_udp_service("x y/udp\nx\n\n", "x"), None);
+}

@@ -1,0 +1,178 @@
+//! The face of the binary: help, check, genkey, exit codes, and what it says when no daemon runs.
+//! `UPDATE_GOLDEN=1 cargo test -p hbd` writes the golden files anew.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn hbd(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hbd"))
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn compare(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, found).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "{}: UPDATE_GOLDEN=1 accepts this:\n{found}",
+        path.display()
+    );
+}
+
+/// A copy of the sample files in which authkeys has the mode that git does not keep.
+fn samples() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../ha.d");
+    for name in ["ha.cf", "haresources", "authkeys"] {
+        let to = folder.path().join(name);
+        fs::copy(from.join(name), &to).unwrap();
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    folder
+}
+
+fn check(etc: &Path, more: &[&str]) -> Output {
+    let mut words = vec!["check", "--offline", "--etc", etc.to_str().unwrap()];
+    words.extend(more);
+    hbd(&words)
+}
+
+#[test]
+fn help_is_as_reviewed() {
+    compare("help", &stdout(&hbd(&["--help"])));
+    compare("check-help", &stdout(&hbd(&["check", "--help"])));
+    compare("directives", &stdout(&hbd(&["check", "--list"])));
+}
+
+#[test]
+fn the_samples_work_as_they_are_on_either_node() {
+    let etc = samples();
+    for node in ["lb1", "LB2"] {
+        let output = check(etc.path(), &["--node", node]);
+        let expected = format!(
+            "{}: usable, no faults (cluster linux-ha, node {} of 2, 1 medium, 1 resource group)\n",
+            etc.path().display(),
+            node.to_lowercase()
+        );
+        assert_eq!(stdout(&output), expected);
+        assert_eq!(code(&output), 0);
+    }
+}
+
+#[test]
+fn a_faulty_configuration_ends_with_6_and_shows_every_fault() {
+    let etc = samples();
+    fs::write(
+        etc.path().join("ha.cf"),
+        "node lb1\nkeepalve 1\nkeepalive 1x\nbcast eth0\n",
+    )
+    .unwrap();
+    let output = check(etc.path(), &["--node", "lb1"]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 6, "{text}");
+    assert!(text.contains("/ha.cf:2:1\n"), "{text}");
+    assert!(text.contains("/ha.cf:3:11\n"), "{text}");
+    let verdict = text.lines().last().unwrap();
+    assert!(
+        verdict.ends_with(": not usable, 2 errors, 2 warnings"),
+        "{verdict}"
+    );
+    assert!(!text.contains('\x1b'), "no colour in a pipe");
+}
+
+#[test]
+fn a_key_file_that_others_can_read_is_refused() {
+    let etc = samples();
+    let path = etc.path().join("authkeys");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let output = check(etc.path(), &["--node", "lb1"]);
+    let expected = format!(
+        "Bad permissions on keyfile [{}], 600 recommended.",
+        path.display()
+    );
+    assert!(stdout(&output).contains(&expected), "{}", stdout(&output));
+    assert_eq!(code(&output), 6);
+}
+
+#[test]
+fn generated_keys_are_usable_and_never_the_same() {
+    let etc = samples();
+    let (one, other) = (hbd(&["genkey"]), hbd(&["genkey"]));
+    assert_eq!(code(&one), 0);
+    assert_ne!(one.stdout, other.stdout);
+    fs::write(etc.path().join("authkeys"), &one.stdout).unwrap();
+    let output = check(etc.path(), &["--node", "lb1"]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    assert!(stdout(&output).contains("no faults"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    for words in [
+        &["--nonsense"][..],
+        &["standby", "some"],
+        &["why"],
+        &["nonsense"],
+    ] {
+        let output = hbd(words);
+        assert_eq!(code(&output), 2, "{words:?}");
+        assert!(stdout(&output).is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn commands_say_so_when_no_daemon_runs() {
+    let run = tempfile::tempdir().unwrap();
+    let folder = run.path().to_str().unwrap();
+    let socket = run.path().join("hbd.sock");
+    for command in [
+        &["status"][..],
+        &["why", "lb1"],
+        &["standby"],
+        &["stop"],
+        &["reload"],
+    ] {
+        let output = hbd(&[command, &["--run", folder]].concat());
+        let expected = format!(
+            "hbd is not running here: no socket at {}\n",
+            socket.display()
+        );
+        assert_eq!(stderr(&output), expected, "{command:?}");
+        assert_eq!(code(&output), 1, "{command:?}");
+    }
+    // What a crashed daemon leaves.
+    drop(UnixListener::bind(&socket).unwrap());
+    let output = hbd(&["status", "--run", folder]);
+    assert!(
+        stderr(&output).contains("nobody listens at"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(code(&output), 1);
+}
