@@ -1,4 +1,54 @@
-//! x
+//! ldird, the director daemon: checks real servers and keeps the kernel's IPVS table right, from
+//! the ldirectord.cf files that ldirectord reads. Called as `ldirectord` it is the drop-in.
+//!
+//! Reads the command line and hands over; decisions are made in ldird-core.
+
+mod apply;
+mod cli;
+mod commands;
 mod config;
+mod control;
+mod daemon;
+mod driver;
+mod instance;
+mod ipvs;
+mod launch;
+mod plan;
 mod probes;
-fn main() {}
+mod show;
+mod watch;
+mod wording;
+
+use cli::Request;
+use std::process::ExitCode;
+
+/// The old daemon's exit code for a wrong command line.
+const USAGE: u8 = 255;
+
+fn main() -> ExitCode {
+    match cli::read(std::env::args_os()) {
+        Request::Tell(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Request::Usage(text) => {
+            println!("{text}");
+            ExitCode::from(USAGE)
+        }
+        Request::Run(invocation) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let done = runtime
+                .map_err(anyhow::Error::from)
+                .and_then(|runtime| runtime.block_on(commands::run(&invocation)));
+            match done {
+                Ok(code) => ExitCode::from(code),
+                Err(error) => {
+                    eprintln!("ldird: {error:#}");
+                    ExitCode::from(commands::FAILED)
+                }
+            }
+        }
+    }
+}

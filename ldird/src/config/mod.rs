@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use virtual_server::VirtualLine;
 
-pub(crate) use report::report;
+pub(crate) use report::{prefix, report};
 
 /// A configuration that can be run.
 #[derive(Debug, Clone)]

@@ -7,10 +7,9 @@ use super::Finding;
 use super::connect::in_words;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 /// Data bytes of an echo request, as the old daemon sends.
@@ -44,18 +43,14 @@ impl Ping {
     }
 
     async fn exchange(&self, sequence: u16) -> io::Result<()> {
-        let socket = AsyncFd::new(open(self.target)?)?;
+        // An ICMP socket is waited for, written and read exactly as a UDP one.
+        let socket = UdpSocket::from_std(open(self.target)?.into())?;
         let request = request(self.target.is_ipv6(), sequence, &token());
-        socket
-            .async_io(tokio::io::Interest::WRITABLE, |socket| {
-                socket.send(&request)
-            })
-            .await?;
+        socket.send(&request).await?;
+        let mut buffer = [0; REPLY_BYTES];
         loop {
-            let reply = socket
-                .async_io(tokio::io::Interest::READABLE, receive)
-                .await?;
-            if is_reply(&request, &reply) {
+            let length = socket.recv(&mut buffer).await?;
+            if is_reply(&request, buffer.get(..length).unwrap_or_default()) {
                 return Ok(());
             }
         }
@@ -74,16 +69,6 @@ fn open(target: IpAddr) -> io::Result<Socket> {
     // Only packets of that address are received from then on.
     socket.connect(&SocketAddr::new(target, 0).into())?;
     Ok(socket)
-}
-
-fn receive(socket: &Socket) -> io::Result<Vec<u8>> {
-    let mut buffer = [MaybeUninit::uninit(); REPLY_BYTES];
-    let length = socket.recv(&mut buffer)?;
-    let filled = buffer.iter().take(length);
-    // SAFETY: `recv` has written that many bytes.
-    #[expect(unsafe_code, reason = "socket2 reads into uninitialised memory")]
-    let bytes = filled.map(|byte| unsafe { byte.assume_init() }).collect();
-    Ok(bytes)
 }
 
 /// Fresh for every request, so that an old reply is none.

@@ -1,1 +1,328 @@
+//! Rows K1 to K13 of the specification's section 8.4, against servers on the loopback interface.
+#![allow(clippy::unwrap_used)]
 
+use super::{Http, HttpClient, HttpUrl};
+use crate::probes::{Finding, Pattern};
+use rustls::pki_types::PrivateKeyDer;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A server on a port of its own: answers every connection, tells every request's head.
+struct Server {
+    address: SocketAddr,
+    heads: mpsc::Receiver<String>,
+}
+
+fn serve(answer: impl Fn(&str, &mut dyn ReadWrite) + Send + 'static) -> Server {
+    serve_on(Box::new(|stream| Some(Box::new(stream))), answer)
+}
+
+trait ReadWrite: Read + Write {}
+impl<T: Read + Write> ReadWrite for T {}
+
+type Wrap = Box<dyn Fn(TcpStream) -> Option<Box<dyn ReadWrite>> + Send>;
+
+fn serve_on(wrap: Wrap, answer: impl Fn(&str, &mut dyn ReadWrite) + Send + 'static) -> Server {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, heads) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Some(mut stream) = stream.ok().and_then(&wrap) else {
+                continue;
+            };
+            let head = read_head(&mut *stream);
+            answer(&head, &mut *stream);
+            let _ = stream.flush();
+            if tell.send(head).is_err() {
+                return;
+            }
+        }
+    });
+    Server { address, heads }
+}
+
+fn read_head(stream: &mut dyn ReadWrite) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.extend(byte),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+/// Answers everything with this status line and body.
+fn always(status: &'static str, body: &'static str) -> Server {
+    serve(move |_, stream| {
+        let length = body.len();
+        let text = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
+        let _ = stream.write_all(text.as_bytes());
+    })
+}
+
+fn check(scheme: &str, address: SocketAddr, receive: Option<&str>) -> Http {
+    Http {
+        target: address,
+        url: HttpUrl::at(scheme, address, "/test.html").unwrap(),
+        virtualhost: None,
+        head: false,
+        receive: receive.map(|text| Arc::new(Pattern::new(text).unwrap())),
+        timeout: Duration::from_secs(5),
+    }
+}
+
+async fn ask(http: &Http) -> Finding {
+    http.ask(&HttpClient::new()).await
+}
+
+#[tokio::test]
+async fn k1_k2_status_and_body_decide() {
+    let server = always("200 OK", "a Test Page here");
+    let found = ask(&check("http", server.address, None)).await;
+    assert_eq!(found, Finding::up("200 OK"), "K1");
+    let found = ask(&check("http", server.address, Some("Test Page"))).await;
+    assert_eq!(found, Finding::up("200 OK"), "K2");
+    let found = ask(&check("http", server.address, Some("Other"))).await;
+    assert!(!found.up, "K2");
+    assert!(
+        found.message.contains("a Test Page here"),
+        "{}",
+        found.message
+    );
+}
+
+#[tokio::test]
+async fn k3_an_error_status_is_down_whatever_the_body() {
+    let server = always("404 Not Found", "Test Page");
+    let found = ask(&check("http", server.address, Some("Test Page"))).await;
+    assert_eq!(found, Finding::down("404 Not Found"));
+}
+
+#[tokio::test]
+async fn k4_redirects_are_followed() {
+    let server = serve(|head, stream| {
+        let answer = if head.starts_with("GET /next ") {
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhere"
+        } else {
+            "HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n"
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let found = ask(&check("http", server.address, Some("here"))).await;
+    assert_eq!(found, Finding::up("200 OK"));
+}
+
+#[tokio::test]
+async fn redirects_to_the_virtual_host_stay_on_this_server() {
+    let server = serve(|head, stream| {
+        let answer = if head.starts_with("GET /next ") {
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        } else {
+            "HTTP/1.1 301 Moved\r\nLocation: http://www.test.invalid/next\r\nContent-Length: 0\r\n\r\n"
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let mut http = check("http", server.address, None);
+    http.virtualhost = Some("www.test.invalid".to_owned());
+    assert_eq!(ask(&http).await, Finding::up("200 OK"));
+}
+
+#[tokio::test]
+async fn redirects_in_a_circle_end() {
+    let server = serve(|_, stream| {
+        let answer = "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n";
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let found = ask(&check("http", server.address, None)).await;
+    assert_eq!(found, Finding::down("302 Found"));
+    assert_eq!(
+        server.heads.try_iter().count(),
+        8,
+        "the first request and 7 redirects"
+    );
+}
+
+#[tokio::test]
+async fn k6_head_has_no_body_to_match() {
+    let server = serve(|head, stream| {
+        assert!(head.starts_with("HEAD /test.html HTTP/1.1\r\n"), "{head}");
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+    });
+    let mut http = check("http", server.address, None);
+    http.head = true;
+    assert_eq!(ask(&http).await, Finding::up("200 OK"));
+    http.receive = Some(Arc::new(Pattern::new("Test").unwrap()));
+    assert!(!ask(&http).await.up);
+}
+
+/// Better than the old daemon, which took this for HTTP/0.9.
+#[tokio::test]
+async fn k7_an_answer_without_status_line_is_down() {
+    let server = serve(|_, stream| {
+        let _ = stream.write_all(b"Test Page\r\n\r\n");
+    });
+    assert!(
+        !ask(&check("http", server.address, Some("Test Page")))
+            .await
+            .up
+    );
+}
+
+#[tokio::test]
+async fn k8_no_content_is_success() {
+    let server = serve(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+    });
+    let found = ask(&check("http", server.address, None)).await;
+    assert_eq!(found, Finding::up("204 No Content"));
+}
+
+#[tokio::test]
+async fn k9_one_deadline_covers_a_dribbling_body() {
+    let server = serve(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+        // Ends when the check hangs up.
+        while stream.write_all(b"x").and_then(|()| stream.flush()).is_ok() {
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    });
+    let mut http = check("http", server.address, None);
+    http.timeout = Duration::from_millis(300);
+    let start = Instant::now();
+    assert_eq!(ask(&http).await, Finding::down("500 Timeout Alarm"));
+    assert!(start.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn k11_the_host_line_has_no_port() {
+    let server = always("200 OK", "");
+    let mut http = check("http", server.address, None);
+    ask(&http).await;
+    let head = server.heads.recv().unwrap().to_ascii_lowercase();
+    assert!(head.starts_with("get /test.html http/1.1\r\n"), "{head}");
+    assert!(head.contains("\r\nhost: 127.0.0.1\r\n"), "{head}");
+    assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
+    http.virtualhost = Some("www.example.org:8080".to_owned());
+    ask(&http).await;
+    let head = server.heads.recv().unwrap().to_ascii_lowercase();
+    assert!(
+        head.contains("\r\nhost: www.example.org:8080\r\n"),
+        "{head}"
+    );
+}
+
+#[tokio::test]
+async fn a_request_may_name_a_server_itself() {
+    let server = always("200 OK", "");
+    let mut http = check("http", server.address, None);
+    http.target = (Ipv4Addr::new(127, 0, 0, 2), 1).into();
+    http.url = HttpUrl::elsewhere(&format!("http://{}/own", server.address)).unwrap();
+    assert!(ask(&http).await.up);
+    let head = server.heads.recv().unwrap().to_ascii_lowercase();
+    assert!(head.contains("\r\nhost: 127.0.0.2\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn an_endless_body_is_read_up_to_a_bound() {
+    let server = serve(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nTest Page");
+        while stream.write_all(&[b'x'; 65536]).is_ok() {}
+    });
+    let found = ask(&check("http", server.address, Some("Test Page"))).await;
+    assert_eq!(found, Finding::up("200 OK"));
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_told_in_words() {
+    let address = {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.local_addr().unwrap()
+    };
+    let found = ask(&check("http", address, None)).await;
+    assert_eq!(found, Finding::down("connection refused"));
+}
+
+/// A TLS server with a certificate of its own making; tells the server name in front of the head.
+fn tls_server() -> Server {
+    let made = rcgen::generate_simple_self_signed(vec!["www.example.org".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let wrap: Wrap = Box::new(move |mut stream| {
+        let mut connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream).ok()?;
+        }
+        let name = connection.server_name().unwrap_or("nobody").to_owned();
+        Some(Box::new(Named {
+            name: name.into_bytes(),
+            stream: rustls::StreamOwned::new(connection, stream),
+        }))
+    });
+    serve_on(wrap, |head, stream| {
+        let name = head.split_once('\n').unwrap().0.to_owned();
+        let length = name.len();
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{name}");
+        let _ = stream.write_all(text.as_bytes());
+    })
+}
+
+/// A stream that begins with a line holding the TLS server name.
+struct Named {
+    name: Vec<u8>,
+    stream: rustls::StreamOwned<rustls::ServerConnection, TcpStream>,
+}
+
+impl Read for Named {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.name.is_empty() {
+            return self.stream.read(buffer);
+        }
+        let byte = self.name.remove(0);
+        if self.name.is_empty() && byte != b'\n' {
+            self.name.push(b'\n');
+        }
+        buffer[0] = byte;
+        Ok(1)
+    }
+}
+
+impl Write for Named {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// K12: health, not identity. K13: the virtual host is the TLS server name.
+#[tokio::test]
+async fn k12_k13_self_signed_certificates_pass_and_the_server_name_is_sent() {
+    let server = tls_server();
+    let mut http = check("https", server.address, Some("^nobody$"));
+    assert_eq!(
+        ask(&http).await,
+        Finding::up("200 OK"),
+        "K12, an address has no name"
+    );
+    http.virtualhost = Some("www.example.org".to_owned());
+    http.receive = Some(Arc::new(Pattern::new("^www.example.org$").unwrap()));
+    assert_eq!(ask(&http).await, Finding::up("200 OK"), "K13");
+    let heads: Vec<String> = server.heads.iter().take(2).collect();
+    let last = heads.last().unwrap().to_ascii_lowercase();
+    assert!(last.contains("\r\nhost: www.example.org\r\n"), "{last}");
+}

@@ -1,1 +1,71 @@
+//! Echo packets as bytes, and the real thing on the loopback interface where that is allowed.
+#![allow(clippy::unwrap_used)]
 
+use super::{HEADER_BYTES, Ping, checksum, is_reply, request};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+const TOKEN: [u8; 8] = *b"abcdefgh";
+
+#[test]
+fn requests_carry_64_bytes_and_a_checksum() {
+    let v4 = request(false, 3, &TOKEN);
+    assert_eq!(v4.len(), HEADER_BYTES + 64);
+    assert_eq!(v4[..2], [8, 0]);
+    assert_eq!(
+        checksum(&v4),
+        0,
+        "RFC 1071: the sum over everything is zero"
+    );
+    let v6 = request(true, 3, &TOKEN);
+    assert_eq!(v6[..4], [128, 0, 0, 0], "the kernel fills it in");
+}
+
+#[test]
+fn only_the_answer_to_this_request_is_a_reply() {
+    let asked = request(false, 1, &TOKEN);
+    let mut answer = asked.clone();
+    answer[0] = 0;
+    assert!(is_reply(&asked, &answer));
+    // A datagram socket's kernel chooses the identifier.
+    answer[4] = 77;
+    assert!(is_reply(&asked, &answer));
+    let mut raw = vec![0x45; 20];
+    raw.extend(&answer);
+    assert!(is_reply(&asked, &raw), "with the IP header of a raw socket");
+    assert!(
+        !is_reply(&asked, &asked),
+        "the request itself, seen on loopback"
+    );
+    answer[20] ^= 1;
+    assert!(!is_reply(&asked, &answer), "another one's data");
+    assert!(!is_reply(&asked, &[]));
+    assert!(!is_reply(&asked, &[0x4f]), "a header that is not there");
+}
+
+#[tokio::test]
+async fn this_machine_answers() {
+    for target in [
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        Ipv6Addr::LOCALHOST.into(),
+    ] {
+        let ping = Ping {
+            target,
+            attempts: 2,
+            timeout: Duration::from_secs(2),
+        };
+        let finding = ping.ask().await;
+        let denied = [
+            "denied",
+            "not permitted",
+            "assign",
+            "not supported",
+            "unreachable",
+        ];
+        if denied.iter().any(|word| finding.message.contains(word)) {
+            println!("skipped: {target}: {}", finding.message);
+            continue;
+        }
+        assert!(finding.up, "{target}: {}", finding.message);
+    }
+}

@@ -1,0 +1,207 @@
+//! The command line: exactly the old daemon's `[options] [CONFIG] COMMAND` (specification 1.1), and
+//! the commands that are new.
+
+use clap::{CommandFactory as _, Parser, error::ErrorKind};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Checks real servers and keeps the kernel's IPVS table right, from ldirectord.cf.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ldird",
+    disable_version_flag = true,
+    override_usage = "ldird [OPTIONS] [CONFIG] COMMAND",
+    after_help = COMMANDS
+)]
+struct Arguments {
+    /// Stay in the foreground, log to standard error, in detail; no pid file
+    #[arg(short, long)]
+    debug: bool,
+    /// Print the version
+    #[arg(short, long)]
+    version: bool,
+    /// Where CONFIG is looked for first, also in its folder conf
+    #[arg(long, value_name = "DIR", default_value = "/etc/ha.d")]
+    etc: PathBuf,
+    /// Where pid file and status socket are
+    #[arg(long, value_name = "DIR", default_value = "/var/run")]
+    run: PathBuf,
+    /// [CONFIG] COMMAND; CONFIG is ldirectord.cf if only one word is given
+    #[arg(trailing_var_arg = true, value_name = "OPERAND", hide = true)]
+    operands: Vec<String>,
+}
+
+const COMMANDS: &str = "\
+Commands:
+  start         start in the background; returns when the table is set up
+  stop          stop; waits until it has stopped
+  restart       stop, then start
+  try-restart   restart if it is running
+  reload        read CONFIG again; a broken one changes nothing (also force-reload)
+  status        is it running? exit 0 yes, 3 no, 1 stale pid file
+  run           stay in the foreground, for a service manager
+  check         all faults of CONFIG, with file, line and caret; exit 2 if there are errors
+  plan          each check's verdict, and the changes of the table that would be made now
+  show          the running director: virtual services, real servers [--json] [--follow]
+  ipvs list|save|restore|clear
+                the kernel's table in the formats of ipvsadm
+
+CONFIG is a name in /etc/ha.d or a path; by default ldirectord.cf.
+Exit: 0 done, 1 failed, 2 configuration error, 3 not running (status), 255 usage.
+";
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Invocation {
+    pub(crate) debug: bool,
+    pub(crate) etc: PathBuf,
+    pub(crate) run: PathBuf,
+    /// As given: a name or a path.
+    pub(crate) config: String,
+    /// The configuration's short name, part of the pid file's name.
+    pub(crate) name: String,
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    Start,
+    Stop,
+    Restart,
+    TryRestart,
+    Reload,
+    Status,
+    Run,
+    Check,
+    Plan,
+    Show { json: bool, follow: bool },
+    Ipvs(Ipvs),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ipvs {
+    List,
+    Save,
+    Restore,
+    Clear,
+}
+
+/// What the command line comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Request {
+    Run(Invocation),
+    /// Print this and exit 0.
+    Tell(String),
+    /// Print this as usage and exit 255.
+    Usage(String),
+}
+
+/// Reads the arguments, the program's own name first.
+pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
+    // The old daemon knew `-?`, which no parser of options does.
+    let arguments = arguments.into_iter().map(|argument| {
+        if argument == "-?" {
+            "--help".into()
+        } else {
+            argument
+        }
+    });
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            return Request::Tell(error.to_string());
+        }
+        Err(error) => return usage(&error.to_string()),
+    };
+    if arguments.version {
+        return Request::Tell(version());
+    }
+    let Some((config, command)) = command(&arguments.operands) else {
+        return usage("");
+    };
+    // The old daemon's rule: a name that was not given is shorter than one that was.
+    let (config, name) = match config {
+        None => ("ldirectord.cf".to_owned(), "ldirectord".to_owned()),
+        Some(config) => {
+            let name = config.rsplit('/').next().unwrap_or(config);
+            (config.to_owned(), name.to_owned())
+        }
+    };
+    Request::Run(Invocation {
+        debug: arguments.debug,
+        etc: arguments.etc,
+        run: arguments.run,
+        config,
+        name,
+        command,
+    })
+}
+
+/// One word is a command; of two or more the first is CONFIG, as it always was. The words after a
+/// new command belong to it.
+fn command(operands: &[String]) -> Option<(Option<&str>, Command)> {
+    let words: Vec<&str> = operands.iter().map(String::as_str).collect();
+    let (first, rest) = words.split_first()?;
+    if let Some((second, after)) = rest.split_first()
+        && let Some(command) = old_command(second).or_else(|| new_command(second, after))
+    {
+        return Some((Some(first), command));
+    }
+    let command = match rest {
+        [] => old_command(first).or_else(|| new_command(first, rest)),
+        _ => new_command(first, rest),
+    };
+    Some((None, command?))
+}
+
+fn old_command(word: &str) -> Option<Command> {
+    match word {
+        "start" => Some(Command::Start),
+        "stop" => Some(Command::Stop),
+        "restart" => Some(Command::Restart),
+        "try-restart" => Some(Command::TryRestart),
+        "reload" | "force-reload" => Some(Command::Reload),
+        "status" => Some(Command::Status),
+        _ => None,
+    }
+}
+
+fn new_command(word: &str, after: &[&str]) -> Option<Command> {
+    match (word, after) {
+        ("run", []) => Some(Command::Run),
+        ("check", []) => Some(Command::Check),
+        ("plan", []) => Some(Command::Plan),
+        ("show", options) => {
+            let known = |option: &&str| matches!(*option, "--json" | "--follow");
+            let show = Command::Show {
+                json: options.contains(&"--json"),
+                follow: options.contains(&"--follow"),
+            };
+            options.iter().all(known).then_some(show)
+        }
+        ("ipvs", [what]) => Some(Command::Ipvs(match *what {
+            "list" => Ipvs::List,
+            "save" => Ipvs::Save,
+            "restore" => Ipvs::Restore,
+            "clear" => Ipvs::Clear,
+            _ => return None,
+        })),
+        _ => None,
+    }
+}
+
+fn usage(complaint: &str) -> Request {
+    // The parser repeats the usage after its complaint; the whole help follows anyway.
+    let complaint = complaint.lines().next().unwrap_or_default();
+    let help = Arguments::command().render_help();
+    Request::Usage(format!("{complaint}\n{help}").trim_start().to_owned())
+}
+
+fn version() -> String {
+    let banner = crate::wording::BANNER;
+    let release = env!("CARGO_PKG_VERSION");
+    format!("{banner}\nldird {release}, in place of ldirectord\nLicence: MIT OR Apache-2.0\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! A director's life around its loop: log, pid file, kernel, status socket, and the order in which
+//! they come and go.
+
+use crate::apply::Kernel;
+use crate::commands::{CONFIGURATION, FAILED, OK};
+use crate::config::{Configuration, LogTarget};
+use crate::control;
+use crate::driver::{Driver, End, Parts};
+use crate::instance::Instance;
+use crate::launch;
+use crate::probes::Catalogue;
+use crate::wording::{BANNER, Line};
+use ha_plumbing::lockfile::{self, LockError, Lockfile};
+use ha_plumbing::log::{self, Console};
+use ha_plumbing::service;
+use ha_plumbing::signals::Signals;
+use ha_status::Severity;
+use ldird_ipvs::Client;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How long the last lines of the log may take.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+/// The old daemon keeps no lock on its pid file; it is known by its name.
+const RIVALS: &[&str] = &["ldirectord"];
+
+/// How the director stands towards its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Detached; the caller waits until it is ready.
+    Background,
+    /// In the foreground under a service manager; with pid file.
+    Service,
+    /// In the foreground, log on standard output, no pid file.
+    Supervised,
+    /// In the foreground, everything on standard error, no pid file.
+    Debug,
+}
+
+/// Runs a director to its end and gives the exit code.
+pub(crate) async fn run(
+    mode: Mode,
+    instance: Instance,
+    configuration: Configuration,
+    catalogue: Catalogue,
+) -> anyhow::Result<u8> {
+    if mode == Mode::Background {
+        launch::detach()?;
+    }
+    if let Some(refusal) = unwritable(mode, &configuration.log) {
+        eprintln!("{refusal}");
+        return Ok(CONFIGURATION);
+    }
+    let log = log::start(&settings(mode, &instance, &configuration.log))?;
+    let code = serve(mode, instance, configuration, catalogue).await;
+    log.flush(FLUSH_LIMIT);
+    code
+}
+
+async fn serve(
+    mode: Mode,
+    instance: Instance,
+    configuration: Configuration,
+    catalogue: Catalogue,
+) -> anyhow::Result<u8> {
+    info(invocation());
+    let _pidfile = match hold_pidfile(mode, &instance) {
+        Ok(held) => held,
+        Err(LockError::Running { .. }) => return Ok(OK),
+        Err(error) => return Ok(refuse(&format!("Can not open PIDFILE: {error}"))),
+    };
+    raise_descriptor_limit();
+    let signals = Signals::new()?;
+    let client = match Client::connect().await {
+        Ok(client) => client,
+        Err(error) => return Ok(refuse(&error.to_string())),
+    };
+    let (serving, requests) = match control::listen(&instance).await {
+        Ok((serving, requests)) => (Some(serving), requests),
+        // Balancing matters more than being watched.
+        Err(error) => {
+            let text = format!("No status socket: {error}");
+            Line::new(Severity::Warning, text).log();
+            (None, mpsc::channel(1).1)
+        }
+    };
+    info(match mode {
+        Mode::Background => format!("Starting {BANNER} as daemon"),
+        Mode::Service | Mode::Supervised | Mode::Debug => {
+            format!("Starting {BANNER} with pid: {}", std::process::id())
+        }
+    });
+    let parts = Parts {
+        instance,
+        configuration,
+        catalogue,
+        kernel: Kernel::start(client),
+        signals,
+        requests,
+    };
+    let driver = Driver::new(parts, |configuration: &Configuration| {
+        ready(mode, configuration)
+    });
+    let end = driver.run().await;
+    if let Some(serving) = serving {
+        serving.close().await;
+    }
+    Ok(match end {
+        End::Stopped(signal) => {
+            info(format!(
+                "Linux Director Daemon terminated on signal: {signal}"
+            ));
+            OK
+        }
+        End::NeverStarted(error) => refuse(&error),
+    })
+}
+
+fn ready(mode: Mode, configuration: &Configuration) {
+    let services = configuration.core.services.len();
+    service::ready(&format!("{services} virtual servers"));
+    if mode == Mode::Background
+        && let Err(error) = launch::say_ready()
+    {
+        let text = format!("The terminal could not be let go of: {error}");
+        Line::new(Severity::Warning, text).log();
+    }
+}
+
+fn info(text: impl Into<String>) {
+    Line::new(Severity::Info, text).log();
+}
+
+/// The reason on standard error, where the caller of `start` sees it, and in the log.
+fn refuse(reason: &str) -> u8 {
+    eprintln!("{reason}");
+    let text = format!("Exiting with exit_status {FAILED}: {reason}");
+    Line::new(Severity::Critical, text).log();
+    FAILED
+}
+
+/// As the old daemon logs it, with its blank at the end.
+fn invocation() -> String {
+    let mut text = "Invoking ldirectord invoked as: ".to_owned();
+    for argument in std::env::args_os() {
+        text.push_str(&argument.to_string_lossy());
+        text.push(' ');
+    }
+    text
+}
+
+fn hold_pidfile(mode: Mode, instance: &Instance) -> Result<Option<Lockfile>, LockError> {
+    match mode {
+        Mode::Background | Mode::Service => {
+            let held = Lockfile::acquire(&instance.pidfile, lockfile::Layout::Plain, RIVALS)?;
+            Ok(Some(held))
+        }
+        Mode::Supervised | Mode::Debug => Ok(None),
+    }
+}
+
+/// Why the log cannot be written, if that is so. A log that fails later is only missed.
+fn unwritable(mode: Mode, target: &LogTarget) -> Option<String> {
+    let (Mode::Background | Mode::Service, LogTarget::File(path)) = (mode, target) else {
+        return None;
+    };
+    let opened = std::fs::File::options()
+        .append(true)
+        .create(true)
+        .open(path);
+    let error = opened.err()?;
+    Some(format!(
+        "unable to open logfile: {}: {error}",
+        path.display()
+    ))
+}
+
+fn settings(mode: Mode, instance: &Instance, target: &LogTarget) -> log::Settings {
+    let console = match mode {
+        Mode::Background => Console::Off,
+        Mode::Service => Console::detect(),
+        Mode::Supervised => Console::Dated,
+        Mode::Debug => Console::Bare,
+    };
+    let background = matches!(mode, Mode::Background | Mode::Service);
+    let (logfile, facility) = match target {
+        LogTarget::File(path) if background => (Some(path.clone()), None),
+        LogTarget::Syslog(facility) if background => (None, Some(*facility)),
+        LogTarget::File(_) | LogTarget::Syslog(_) => (None, None),
+    };
+    log::Settings {
+        layout: log::Layout::Ldirectord {
+            config: instance.name.clone(),
+        },
+        console,
+        logfile,
+        debugfile: None,
+        facility,
+        debug: if mode == Mode::Debug { 2 } else { 0 },
+    }
+}
+
+/// One socket per check under way: as many as the system grants.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // If it is refused, the usual limit has to do; checks beyond it fail and say so.
+    let _ = setrlimit(Resource::Nofile, limit);
+}

@@ -1,0 +1,112 @@
+//! `ldird show`: what the running director says of itself, as text or JSON, once or for good.
+
+use crate::commands::{FAILED, OK};
+use crate::instance::Instance;
+use ha_status::socket::Client;
+use ha_status::{DirectorSnapshot, Health, Reply, Request, Snapshot};
+use std::fmt::Write as _;
+
+pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow::Result<u8> {
+    let mut client = match Client::connect(&instance.socket).await {
+        Ok(client) => client,
+        Err(error) => {
+            eprintln!("{}: {error}", instance.socket.display());
+            return Ok(FAILED);
+        }
+    };
+    let request = if follow {
+        Request::Follow
+    } else {
+        Request::Snapshot
+    };
+    client.request(&request).await?;
+    while let Some(reply) = client.next().await? {
+        if follow && json {
+            println!("{}", serde_json::to_string(&reply)?);
+            continue;
+        }
+        match reply {
+            Reply::Snapshot {
+                snapshot: Snapshot::Director(snapshot),
+                ..
+            } => {
+                if json {
+                    println!("{}", serde_json::to_string_pretty(&snapshot)?);
+                } else {
+                    print!("{}", table(&snapshot));
+                }
+            }
+            Reply::Notice { notice, .. } => println!("{}", notice.text),
+            Reply::Error { text } => {
+                eprintln!("{text}");
+                return Ok(FAILED);
+            }
+            Reply::Hello(_)
+            | Reply::Snapshot { .. }
+            | Reply::Change { .. }
+            | Reply::Metrics { .. }
+            | Reply::Done { .. } => {}
+        }
+        if !follow {
+            break;
+        }
+    }
+    Ok(OK)
+}
+
+/// One line per virtual service and real server.
+fn table(snapshot: &DirectorSnapshot) -> String {
+    let mut text = String::new();
+    let mut line = |words: String| {
+        writeln!(text, "{}", words.trim_end()).expect("writing to a String succeeds");
+    };
+    for service in &snapshot.services {
+        let missing = if service.in_table {
+            ""
+        } else {
+            " (not in the table)"
+        };
+        line(format!(
+            "{} {} {}{missing}",
+            service.id, service.scheduler, service.name
+        ));
+        for real in &service.reals {
+            let weight = real
+                .table_weight
+                .map_or_else(|| "-".to_owned(), |weight| weight.to_string());
+            line(format!(
+                "  {:<24} {:<4} {weight:>5}/{:<5} {:<11} {:>6} {:>6}  {}: {}",
+                real.address,
+                real.forwarding,
+                real.weight,
+                health(real.health),
+                real.active_connections,
+                real.inactive_connections,
+                real.check,
+                real.message,
+            ));
+        }
+        if let Some(fallback) = &service.fallback {
+            let active = if fallback.active {
+                "in use"
+            } else {
+                "not in use"
+            };
+            line(format!(
+                "  {:<24} {:<4} fallback, {active}",
+                fallback.address, fallback.forwarding
+            ));
+        }
+    }
+    text
+}
+
+fn health(health: Health) -> &'static str {
+    match health {
+        Health::Unknown => "unknown",
+        Health::Up => "up",
+        Health::Down => "down",
+        Health::Maintenance => "maintenance",
+        Health::Off => "off",
+    }
+}

@@ -1,0 +1,172 @@
+//! What the director says: its facts in the words of the old daemon's log (specification, appendix
+//! B), which operators' scripts look for.
+
+use ha_plumbing::log::{self, Level};
+use ha_status::Severity;
+use ldird_core::output::{Notice, When};
+use ldird_core::table::ServiceKey;
+
+/// The old daemon's name and version: scripts match the words.
+pub(crate) const BANNER: &str = "Linux Director v1.186-ha";
+
+/// One line for log, dashboard and followers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) severity: Severity,
+    pub(crate) text: String,
+}
+
+impl Line {
+    pub(crate) fn new(severity: Severity, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { severity, text }
+    }
+
+    pub(crate) fn log(&self) {
+        let level = match self.severity {
+            Severity::Debug => Level::Debug,
+            Severity::Info => Level::Info,
+            Severity::Notice => Level::Notice,
+            Severity::Warning => Level::Warning,
+            Severity::Error => Level::Error,
+            Severity::Critical => Level::Critical,
+        };
+        log::emit(level, &self.text);
+    }
+}
+
+/// The line for a fact.
+pub(crate) fn line(notice: &Notice) -> Line {
+    Line::new(severity(notice), text(notice))
+}
+
+fn severity(notice: &Notice) -> Severity {
+    match notice {
+        Notice::ServiceAdded(_)
+        | Notice::ServiceChanged(_)
+        | Notice::SoftFailureReset { .. }
+        | Notice::Started
+        | Notice::Reloaded
+        | Notice::ShutdownStarted => Severity::Info,
+        Notice::ServicePurged { .. }
+        | Notice::RealAdded { .. }
+        | Notice::RealRestored { .. }
+        | Notice::RealPurged { .. }
+        | Notice::FallbackDeleted { .. }
+        | Notice::Up { .. } => Severity::Notice,
+        Notice::RealQuiesced { .. }
+        | Notice::RealDeleted { .. }
+        | Notice::FallbackAdded { .. }
+        | Notice::SoftFailure { .. }
+        | Notice::Down { .. }
+        | Notice::Drift { .. } => Severity::Warning,
+        Notice::EditFailed { .. } | Notice::TableUnreadable(_) => Severity::Error,
+        Notice::NobodyServes(_) => Severity::Critical,
+    }
+}
+
+fn text(notice: &Notice) -> String {
+    match notice {
+        Notice::ServiceAdded(service) => format!("Added virtual server: {}", title(service)),
+        Notice::ServiceChanged(service) => format!("Changed virtual server: {}", title(service)),
+        Notice::ServicePurged { service, when } => {
+            format!(
+                "Purged virtual server ({}): {}",
+                word(*when),
+                title(service)
+            )
+        }
+        Notice::RealAdded {
+            service,
+            real,
+            weight,
+        } => format!(
+            "Added real server: {real} ({}) (Weight set to {weight})",
+            title(service)
+        ),
+        Notice::RealRestored {
+            service,
+            real,
+            weight,
+        } => format!(
+            "Restored real server: {real} ({}) (Weight set to {weight})",
+            title(service)
+        ),
+        Notice::RealQuiesced { service, real } => format!(
+            "Quiescent real server: {real} ({}) (Weight set to 0)",
+            title(service)
+        ),
+        Notice::RealDeleted { service, real } => {
+            format!("Deleted real server: {real} ({})", title(service))
+        }
+        Notice::RealPurged {
+            service,
+            real,
+            when,
+        } => format!(
+            "Purged real server ({}): {real} ({})",
+            word(*when),
+            title(service)
+        ),
+        Notice::FallbackAdded { service, fallback } => format!(
+            "Added fallback server: {fallback} ({}) (Weight set to 1)",
+            title(service)
+        ),
+        Notice::FallbackDeleted { service, fallback } => {
+            format!("Deleted fallback server: {fallback} ({})", title(service))
+        }
+        Notice::SoftFailure {
+            service,
+            real,
+            failures,
+            limit,
+            message: _,
+        } => format!("Soft failure real server: {real} ({service}) failure {failures}/{limit}"),
+        Notice::SoftFailureReset { service, real } => {
+            format!("Resetting soft failure count: {real} ({service})")
+        }
+        // The old daemon did not say why; these lines are new.
+        Notice::Down {
+            service,
+            real,
+            message,
+        } => format!("Check of real server {real} ({service}) failed: {message}"),
+        Notice::Up {
+            service,
+            real,
+            message,
+        } => format!("Check of real server {real} ({service}) passed: {message}"),
+        Notice::NobodyServes(service) => format!(
+            "Virtual server {}: no real server is up and there is no fallback",
+            title(service)
+        ),
+        Notice::EditFailed { edit: _, error } => {
+            format!("Change of the IPVS table failed: {error}")
+        }
+        Notice::TableUnreadable(error) => format!("The IPVS table cannot be read: {error}"),
+        Notice::Drift { service, text } => {
+            format!("Virtual server {}: {text}", title(service))
+        }
+        Notice::Started => "The IPVS table is set up".to_owned(),
+        Notice::Reloaded => "The new configuration is in force".to_owned(),
+        Notice::ShutdownStarted => "Stopping".to_owned(),
+    }
+}
+
+/// V of the catalogue: `ADDR:PORT` or the mark.
+fn title(service: &ServiceKey) -> String {
+    match service {
+        ServiceKey::Address { address, .. } => address.to_string(),
+        ServiceKey::Fwmark { mark, .. } => mark.to_string(),
+    }
+}
+
+fn word(when: When) -> &'static str {
+    match when {
+        When::Start => "start",
+        When::Stop => "stop",
+    }
+}
+
+#[cfg(test)]
+mod tests;
