@@ -23,6 +23,8 @@ pub struct Source {
     path: Arc<Path>,
     text: Arc<str>,
     encoding: Encoding,
+    /// Where each line begins, so that a fault in any line finds it at once.
+    starts: Arc<[usize]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,7 @@ impl Source {
         };
         Self {
             path: Arc::from(path.into()),
+            starts: line_starts(&text),
             text: Arc::from(text),
             encoding,
         }
@@ -90,19 +93,30 @@ impl Source {
 
     /// Lines without their line feed; a last line without one counts. A carriage return stays.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        // `str::lines` would also take the carriage return, which ldirectord.cf wants to see.
-        let text = self.text.strip_suffix('\n').unwrap_or(&self.text);
-        let lines = (!self.text.is_empty()).then(|| text.split('\n'));
-        (1u32..)
-            .zip(lines.into_iter().flatten())
-            .map(|(number, text)| Line { number, text })
+        (1u32..).map_while(|number| self.line(number))
     }
 
     /// The line of that number, counted from 1.
     pub fn line(&self, number: u32) -> Option<Line<'_>> {
         let index = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.lines().nth(index)
+        let start = *self.starts.get(index)?;
+        let next = self.starts.get(index + 1).copied();
+        let line = self.text.get(start..next.unwrap_or(self.text.len()))?;
+        Some(Line {
+            number,
+            // Not the carriage return, which ldirectord.cf wants to see.
+            text: line.strip_suffix('\n').unwrap_or(line),
+        })
     }
+}
+
+/// The first byte of every line; a line feed at the very end begins none.
+fn line_starts(text: &str) -> Arc<[usize]> {
+    let after_feeds = text.match_indices('\n').map(|(at, _)| at + 1);
+    std::iter::once(0)
+        .chain(after_feeds)
+        .filter(|start| *start < text.len())
+        .collect()
 }
 
 /// One line of a file.

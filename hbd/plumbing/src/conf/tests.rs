@@ -65,3 +65,15 @@ fn an_endless_file_is_refused() {
     let error = Source::from_reader(Path::new("zero"), io::repeat(b'x')).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
 }
+
+#[test]
+fn any_line_of_a_huge_file_is_found_at_once() {
+    let source = source(&"x\n".repeat(1_000_000));
+    let started = std::time::Instant::now();
+    for number in 1..=1_000_000 {
+        assert_eq!(source.line(number).unwrap().number, number);
+    }
+    assert!(source.line(1_000_001).is_none());
+    // Scanning from the start each time would take hours.
+    assert!(started.elapsed() < std::time::Duration::from_secs(60));
+}
