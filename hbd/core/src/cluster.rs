@@ -1,8 +1,9 @@
 //! The top machine: routes every input to membership, links, groups and commands, and gathers
 //! their outputs. The only type a shell needs.
 //!
-//! Every `handle` runs the same four steps: notice a stall of our own, take the input, let timers
-//! run out, settle (decide about every group that may be affected), and speak if there is news.
+//! Every `handle` runs the same steps: notice a stall of our own, take the input (or judge the
+//! silent ones, at a tick), settle (decide about every group that may be affected), and speak if
+//! there is news.
 //! `hearing` takes messages in, `speaking` builds what is sent, `groups` carries out decisions,
 //! `commands` and `shutdown` follow what operators asked for, `snapshot` shows it all.
 
@@ -116,13 +117,19 @@ impl Cluster {
     }
 
     /// The only way in. Never call it while `poll` still has output.
+    ///
+    /// Nodes and links are judged at `Input::Tick` alone: read everything that waits in the
+    /// sockets before a tick, and nobody is declared dead while its heartbeat lies unread.
     pub fn handle(&mut self, input: Input, now: Instant) {
         if self.exited {
             return;
         }
         self.notice_stall(now);
+        if matches!(input, Input::Tick) {
+            self.judge(now);
+        }
         self.take(input, now);
-        self.run_out(now);
+        self.retry(now);
         self.settle(now);
         self.speak(now);
         self.announced = self.next_deadline();
@@ -205,8 +212,8 @@ impl Cluster {
         self.touch_all();
     }
 
-    /// Everything whose time has come.
-    fn run_out(&mut self, now: Instant) {
+    /// Whose time has come?
+    fn judge(&mut self, now: Instant) {
         for Death { node, silent } in self.membership.expire(now) {
             let name = self.roster.name(node).clone();
             self.voice.forget(name.as_str());
@@ -221,6 +228,10 @@ impl Cluster {
             self.notice(Notice::LinkDead { node, link });
             self.changed();
         }
+    }
+
+    /// What failed before and may be tried again.
+    fn retry(&mut self, now: Instant) {
         for group in self.group_ids() {
             if self.group(group).runner.due(now) {
                 self.run_event(group, Event::Due, now);

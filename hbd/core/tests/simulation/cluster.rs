@@ -61,6 +61,9 @@ pub(crate) struct Node {
     /// How many freezes hold it, and whether one of them stops the whole machine.
     frozen: Vec<bool>,
     inbox: VecDeque<Input>,
+    frozen_since: Micros,
+    /// When it last woke from a freeze that lasted so long that it must have noticed.
+    pub(crate) woke: Option<Micros>,
     skew: i64,
     ticket: u64,
     /// Since the daemon exited; it is started again later.
@@ -74,6 +77,14 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn is_frozen(&self) -> bool {
         !self.frozen.is_empty()
+    }
+
+    /// Does a packet of that node wait to be read?
+    pub(crate) fn has_mail_from(&self, name: &NodeName) -> bool {
+        self.inbox.iter().any(|input| match input {
+            Input::Received(received) => received.message.text("src") == Some(name.as_str()),
+            _ => false,
+        })
     }
 }
 
@@ -106,6 +117,8 @@ impl World {
             boot: 0,
             frozen: Vec::new(),
             inbox: VecDeque::new(),
+            frozen_since: 0,
+            woke: None,
             skew: plan.skew[index],
             ticket: 0,
             down_since: 0,
@@ -231,7 +244,7 @@ impl World {
                     return self.drain(node);
                 }
             }
-            Fault::Freeze { node, machine } => self.nodes[node].frozen.push(machine),
+            Fault::Freeze { node, machine } => self.freeze(node, machine),
             Fault::Thaw { node } => {
                 self.nodes[node].frozen.pop();
                 return self.thaw(node);
@@ -265,6 +278,8 @@ impl World {
         node.machine.crash(power);
         node.inbox.clear();
         node.frozen.clear();
+        node.frozen_since = 0;
+        node.woke = None;
         node.boot += 1;
         node.down_since = at;
         node.unanswered.clear();
@@ -281,10 +296,27 @@ impl World {
         self.log(|world| format!("node {node} boots, generation {}", world.nodes[node].boot));
     }
 
+    fn freeze(&mut self, node: usize, machine: bool) {
+        let now = self.now;
+        let node = &mut self.nodes[node];
+        if node.core.is_some() {
+            if !node.is_frozen() {
+                node.frozen_since = now;
+            }
+            node.frozen.push(machine);
+        }
+    }
+
     fn thaw(&mut self, node: usize) -> Result<(), Violation> {
         if self.nodes[node].is_frozen() {
             return Ok(());
         }
+        let noticed = self.plan.keepalive * 2 + self.plan.deadtime / 8 + MILLI;
+        let frozen = &mut self.nodes[node];
+        if frozen.frozen_since > 0 && self.now - frozen.frozen_since > noticed {
+            frozen.woke = Some(self.now);
+        }
+        frozen.frozen_since = 0;
         // The shell empties its sockets before it looks at the clock.
         self.feed(node, Input::Tick)
     }

@@ -147,6 +147,11 @@ impl Plan {
         }
         if random.percent(25) {
             self.network.delay = random.between(1, self.keepalive / MILLI / 2) * MILLI;
+            if random.percent(30) {
+                // Packets overtake several others.
+                self.network.delay = random.between(1, self.deadtime / MILLI) * MILLI;
+                self.rough = true;
+            }
         }
         if random.percent(20) {
             let skews = self.skew.iter_mut();

@@ -1,9 +1,10 @@
 //! What must hold in every history, at every step and in the end.
 
-use crate::cluster::World;
+use crate::cluster::{World, name};
 use crate::faults::{Micros, Plan, SECOND};
 use ha_status::{NodeStatus, RunState};
-use hbd_core::output::Output;
+use hbd_core::config::NodeName;
+use hbd_core::output::{Notice, Output};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -77,6 +78,9 @@ impl Monitor {
                 let held = (0..world.plan.groups.len()).any(|group| machine.active(group));
                 self.abandoned |= held;
             }
+            Output::Notice(Notice::NodeDead { node: dead, .. }) => {
+                Self::check_verdict(world, node, dead)?;
+            }
             Output::Probe(_)
             | Output::Stop(_)
             | Output::Announce(_)
@@ -122,6 +126,33 @@ impl Monitor {
                     other.name
                 )));
             }
+            // What it said is one thing; that it is still true is another.
+            let index = (0..world.nodes.len()).find(|i| name(*i).as_str() == other.name);
+            let real = &world.nodes[index.unwrap_or(node)];
+            if real.machine.active(group) && real.core.is_some() && !self.abandoned {
+                return Err(Violation(format!(
+                    "node {node} starts group {group}, which is active on {}, not believed dead",
+                    other.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody is declared dead unheard: not while its packets wait, and not right after we
+    /// stood still ourselves.
+    fn check_verdict(world: &World, node: usize, dead: &NodeName) -> Result<(), Violation> {
+        let judge = &world.nodes[node];
+        if judge.has_mail_from(dead) {
+            return Err(Violation(format!(
+                "node {node} declares {dead} dead while its packets wait to be read"
+            )));
+        }
+        let patience = world.plan.keepalive;
+        if judge.woke.is_some_and(|woke| world.now < woke + patience) {
+            return Err(Violation(format!(
+                "node {node} declares {dead} dead right after it stood still itself"
+            )));
         }
         Ok(())
     }
@@ -256,8 +287,7 @@ impl Monitor {
             }
             for (node, view) in views.iter().enumerate() {
                 let told = &view.groups[group];
-                if told.owner.as_deref() != Some(crate::cluster::name(runner).as_str())
-                    || told.epoch != first.epoch
+                if told.owner.as_deref() != Some(name(runner).as_str()) || told.epoch != first.epoch
                 {
                     return Err(format!(
                         "group {group} runs on node {runner}, but node {node} believes in {:?}",
