@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 0xab];
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use super::*;
 
 fn hex(uuid: [u8; 16]) -> String {
-    uuid.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    uuid.iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[test]

@@ -172,6 +172,18 @@ pub struct AddressRow {
     pub broadcast: Option<Ipv4Addr>,
 }
 
+impl AddressRow {
+    pub fn of(placement: &Placement) -> Self {
+        Self {
+            link: placement.link,
+            ip: placement.ip,
+            prefix: placement.prefix,
+            label: placement.label.clone(),
+            broadcast: placement.broadcast,
+        }
+    }
+}
+
 /// A connected route: its network is reached without a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouteRow {
@@ -204,12 +216,32 @@ impl View {
         self.links.iter().find(|link| link.index == index)
     }
 
-    /// The broadcast address of the interface's first network.
+    /// The broadcast address of the interface: of its first address without a label of its own, as
+    /// `ifconfig eth0` shows it, else of the first that has one.
     pub fn broadcast(&self, link: u32) -> Option<Ipv4Addr> {
-        self.addresses
-            .iter()
-            .filter(|row| row.link == link)
-            .find_map(|row| row.broadcast)
+        let rows = || {
+            let here = |row: &&AddressRow| row.link == link && row.broadcast.is_some();
+            self.addresses.iter().filter(here)
+        };
+        let plain = |row: &&AddressRow| row.label.as_deref().is_none_or(|l| !l.contains(':'));
+        rows().find(plain).or_else(|| rows().next())?.broadcast
+    }
+
+    /// The same without some addresses.
+    pub fn without(&self, unwanted: impl Fn(&AddressRow) -> bool) -> Self {
+        let mut view = self.clone();
+        view.addresses.retain(|row| !unwanted(row));
+        view
+    }
+
+    /// Does the interface have another address in the network of this one?
+    pub fn shares_network(&self, one: &AddressRow) -> bool {
+        self.addresses.iter().any(|row| {
+            row.link == one.link
+                && row.ip != one.ip
+                && row.prefix == one.prefix
+                && contains(one.ip, one.prefix, row.ip)
+        })
     }
 
     /// Does the address stand on this interface?

@@ -5,7 +5,7 @@
 //! ways give the same result.
 
 use super::address::{
-    AddressError, AddressSpec, LabelNumbers, Labels, Placement, View, numbered, place,
+    AddressError, AddressRow, AddressSpec, LabelNumbers, Labels, Placement, View, numbered, place,
 };
 use super::kernel::{Kernel, KernelError};
 use crate::announce::Announcer;
@@ -93,7 +93,9 @@ impl Addresses {
         Ok(())
     }
 
-    /// Takes all of them away, wherever they are.
+    /// Takes all of them away, wherever they are, right to left: the one that was put first is the
+    /// kernel's primary address of its network, and deleting that before the others makes it
+    /// build the routes of every other one anew.
     pub async fn stop<'a>(&self, resources: &'a [AddressResource]) -> Result<(), Failed<'a>> {
         for spec in resources
             .iter()
@@ -104,13 +106,19 @@ impl Addresses {
         let view = self.view(resources).await?;
         let mut owners = Vec::with_capacity(resources.len());
         let mut rows = Vec::with_capacity(resources.len());
-        for resource in resources {
+        for resource in resources.iter().rev() {
             // What cannot be read cannot have been put.
             let Ok(spec) = &resource.spec else { continue };
             for row in view.present(spec) {
                 owners.push(resource);
                 rows.push(row.clone());
             }
+        }
+        for row in rows
+            .iter()
+            .filter(|row| row.ip.is_ipv4() && view.shares_network(row))
+        {
+            spare_others(row, &view);
         }
         let results = self.kernel.delete(&rows).await;
         for (resource, result) in owners.into_iter().zip(results) {
@@ -179,5 +187,24 @@ impl Addresses {
             }
         }
         promised
+    }
+}
+
+/// When the first address of a network goes, Linux takes the others of that network along, the
+/// node's own among them, unless `promote_secondaries` is set. systemd sets it everywhere; here it
+/// is set where it matters.
+fn spare_others(row: &AddressRow, view: &View) {
+    let Some(link) = view.link(row.link) else {
+        return;
+    };
+    let setting = format!("/proc/sys/net/ipv4/conf/{}/promote_secondaries", link.name);
+    let set = || -> std::io::Result<()> {
+        if std::fs::read_to_string(&setting)?.trim() == "0" {
+            std::fs::write(&setting, "1")?;
+        }
+        Ok(())
+    };
+    if let Err(error) = set() {
+        tracing::debug!("{setting}: {error}");
     }
 }

@@ -17,19 +17,22 @@ use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteType,
 };
 use rtnetlink::{Handle, MulticastGroup};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 /// The kernel answers at once; longer means that it never will.
 const NETLINK_LIMIT: Duration = Duration::from_secs(5);
-/// Requests for a view that may queue; more wait in their senders.
-const VIEW_QUEUE: usize = 64;
+/// Requests without an answer yet. Some 250 answers fit into a netlink socket's receive buffer, and
+/// those that do not are lost (ENOBUFS).
+const IN_FLIGHT_MAX: usize = 64;
+/// Requests for a view that may queue, one for each group; more wait in their senders.
+const VIEW_QUEUE: usize = hbd_core::config::MAX_GROUPS;
 /// Pause after a repair that failed, before the next attempt.
 const REPAIR_PAUSE: Duration = Duration::from_millis(200);
 /// Pause after a repair, so that a quarrel with another tool does not take the processor.
@@ -61,6 +64,8 @@ pub struct Kernel {
     handle: Handle,
     views: mpsc::Sender<oneshot::Sender<Result<Arc<View>, KernelError>>>,
     held: Arc<Mutex<Held>>,
+    /// Fair: requests leave in the order in which they were made.
+    in_flight: Arc<Semaphore>,
 }
 
 /// What this node holds and must not lose, by interface and address.
@@ -77,6 +82,7 @@ impl Kernel {
             handle,
             views,
             held: Arc::default(),
+            in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
         })
     }
 
@@ -98,6 +104,7 @@ impl Kernel {
                     .address()
                     .add(placement.link, placement.ip, placement.prefix);
             *request.message_mut() = message(placement);
+            let _permit = self.in_flight.acquire().await;
             match limited("adding the address", request.execute()).await {
                 Err(KernelError::Refused { errno: EEXIST, .. }) => Ok(()),
                 result => result,
@@ -110,6 +117,7 @@ impl Kernel {
     pub async fn delete(&self, rows: &[AddressRow]) -> Vec<Result<(), KernelError>> {
         let requests = rows.iter().map(|row| async {
             let request = self.handle.address().del(deletion(row));
+            let _permit = self.in_flight.acquire().await;
             match limited("deleting the address", request.execute()).await {
                 Err(KernelError::Refused { errno, .. }) if GONE.contains(&errno) => Ok(()),
                 result => result,
@@ -209,10 +217,10 @@ impl Kernel {
     ) -> Result<(), KernelError> {
         let view = self.view().await?;
         if concern == Concern::Everybody {
-            changed.send_replace(Arc::clone(&view));
+            // Our own media must not settle on an address that may go with its group.
+            let held: BTreeSet<IpAddr> = self.held().keys().map(|(_, ip)| *ip).collect();
+            changed.send_replace(Arc::new(view.without(|row| held.contains(&row.ip))));
         }
-        // No await between this look at what is held and the requests: a release that comes later
-        // queues its deletion behind them.
         let missing: Vec<Placement> = self
             .held()
             .values()
@@ -230,6 +238,10 @@ impl Kernel {
             if self.holds(placement) {
                 self.hold(placement.clone());
                 restored(placement, &view);
+            } else {
+                // Released while it was being put back.
+                let row = AddressRow::of(placement);
+                self.delete(&[row]).await;
             }
         }
         Ok(())
@@ -270,7 +282,10 @@ async fn read_view(handle: &Handle) -> Result<View, KernelError> {
     let links = handle.link().get().execute();
     let links = dump("reading links", links, |message| link_row(&message)).await?;
     let addresses = handle.address().get().execute();
-    let addresses = dump("reading addresses", addresses, |message| address_row(&message)).await?;
+    let addresses = dump("reading addresses", addresses, |message| {
+        address_row(&message)
+    })
+    .await?;
     let mut routes = Vec::new();
     for family in [
         rtnetlink::RouteMessageBuilder::<Ipv4Addr>::new().build(),

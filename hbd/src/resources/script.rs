@@ -154,6 +154,7 @@ pub async fn run(
         .stderr(stderr.try_clone()?)
         .process_group(0)
         .spawn()?;
+    child.id().inspect(|id| expendable(*id));
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let error = tokio::select! {
         status = child.wait() => {
@@ -169,6 +170,13 @@ pub async fn run(
     };
     end(&mut child, group).await;
     Err(error)
+}
+
+/// Takes back the protection from the kernel's memory killer that a service manager gives to us:
+/// services must not inherit it.
+fn expendable(id: u32) {
+    // Where we are not protected, or the script has ended already, nothing is lost.
+    let _ = std::fs::write(format!("/proc/{id}/oom_score_adj"), "0");
 }
 
 /// Ends a script and everything it started in its process group.
