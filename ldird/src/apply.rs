@@ -78,6 +78,15 @@ impl Kernel {
         Self { orders, outcomes }
     }
 
+    /// Over somebody else's ends of the same channels.
+    #[cfg(test)]
+    pub(crate) fn from_parts(
+        orders: mpsc::Sender<Order>,
+        outcomes: mpsc::Receiver<Outcome>,
+    ) -> Self {
+        Self { orders, outcomes }
+    }
+
     /// Never waits: there is room for one order of each kind.
     pub(crate) fn order(&self, order: Order) {
         let sent = self.orders.try_send(order);

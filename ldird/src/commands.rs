@@ -4,11 +4,11 @@
 use crate::cli::{Command, Invocation};
 use crate::config::{self, Configuration};
 use crate::daemon::{self, Mode};
-use crate::instance::{Instance, STOP_LIMIT, State};
+use crate::instance::{self, Instance, STOP_LIMIT, State};
 use crate::launch::{self, Started};
 use crate::probes::Catalogue;
 use crate::{ipvs, plan, show};
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
 pub(crate) const OK: u8 = 0;
 /// Could not start, or nothing to reload.
@@ -110,7 +110,7 @@ async fn stop(instance: &Instance) -> anyhow::Result<u8> {
     let State::Running(pid) = instance.state() else {
         return Ok(OK);
     };
-    if instance.stop(pid).await? {
+    if instance::stop(pid).await? {
         return Ok(OK);
     }
     eprintln!(
@@ -131,7 +131,7 @@ fn reload(instance: &Instance) -> anyhow::Result<u8> {
         eprintln!("nothing is changed: the running director keeps its configuration");
         return Ok(CONFIGURATION);
     }
-    instance.hang_up(pid)?;
+    instance::hang_up(pid)?;
     Ok(OK)
 }
 
@@ -177,6 +177,18 @@ fn check(instance: &Instance) -> u8 {
         configuration.probes.len()
     );
     OK
+}
+
+/// Writes to standard output. A reader that has seen enough, such as `head`, ends the program.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
+        std::process::exit(i32::from(FAILED));
+    }
 }
 
 /// Reads the configuration and tells its faults on standard error.

@@ -100,7 +100,7 @@ async fn serve(
         requests,
     };
     let driver = Driver::new(parts, |configuration: &Configuration| {
-        ready(mode, configuration)
+        ready(mode, configuration);
     });
     let end = driver.run().await;
     if let Some(serving) = serving {

@@ -366,22 +366,19 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             };
             self.tell(&Line::new(severity, config::prefix(one)));
         }
-        let reply = match loaded.configuration {
-            Some(configuration) => {
-                self.adopt(configuration, loaded.catalogue);
-                let text = "reloaded".to_owned();
-                Reply::Done { text }
-            }
-            None => {
-                self.view.phase = DirectorPhase::Running;
-                let text = format!("nothing is changed: {}", loaded.diagnostics.summary());
-                self.tell(&Line::new(
-                    Severity::Error,
-                    format!("Reload refused, {text}"),
-                ));
-                let text = format!("{text}\n{}", config::report(&loaded.diagnostics, false));
-                Reply::Error { text }
-            }
+        let reply = if let Some(configuration) = loaded.configuration {
+            self.adopt(configuration, loaded.catalogue);
+            let text = "reloaded".to_owned();
+            Reply::Done { text }
+        } else {
+            self.view.phase = DirectorPhase::Running;
+            let text = format!("nothing is changed: {}", loaded.diagnostics.summary());
+            self.tell(&Line::new(
+                Severity::Error,
+                format!("Reload refused, {text}"),
+            ));
+            let text = format!("{text}\n{}", config::report(&loaded.diagnostics, false));
+            Reply::Error { text }
         };
         for reloader in self.reloaders.drain(..) {
             reloader.send(reply.clone());
@@ -469,3 +466,6 @@ async fn until(due: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,24 +79,24 @@ impl Instance {
             State::Stale(Some(pid))
         }
     }
+}
 
-    /// Asks it to read its configuration again.
-    pub(crate) fn hang_up(&self, pid: Pid) -> io::Result<()> {
-        Ok(kill_process(pid, Signal::HUP)?)
-    }
+/// Asks a director to read its configuration again.
+pub(crate) fn hang_up(pid: Pid) -> io::Result<()> {
+    Ok(kill_process(pid, Signal::HUP)?)
+}
 
-    /// Asks it to stop and waits; false if it is still there after [`STOP_LIMIT`].
-    pub(crate) async fn stop(&self, pid: Pid) -> io::Result<bool> {
-        kill_process(pid, Signal::TERM)?;
-        let start = Instant::now();
-        while start.elapsed() < STOP_LIMIT {
-            if is_gone(pid) {
-                return Ok(true);
-            }
-            tokio::time::sleep(STOP_LOOK).await;
+/// Asks a director to stop and waits; false if it is still there after [`STOP_LIMIT`].
+pub(crate) async fn stop(pid: Pid) -> io::Result<bool> {
+    kill_process(pid, Signal::TERM)?;
+    let start = Instant::now();
+    while start.elapsed() < STOP_LIMIT {
+        if is_gone(pid) {
+            return Ok(true);
         }
-        Ok(is_gone(pid))
+        tokio::time::sleep(STOP_LOOK).await;
     }
+    Ok(is_gone(pid))
 }
 
 /// The old daemon's test: the process has its name among its arguments.

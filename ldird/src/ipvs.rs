@@ -1,7 +1,7 @@
 //! `ldird ipvs`: the kernel's table in the formats of ipvsadm, for directors that have no ipvsadm.
 
 use crate::cli::Ipvs;
-use crate::commands::{FAILED, OK};
+use crate::commands::{FAILED, OK, say};
 use anyhow::Context as _;
 use ldird_ipvs::{Client, text};
 use std::io::Read as _;
@@ -15,9 +15,9 @@ pub(crate) async fn run(what: Ipvs) -> anyhow::Result<u8> {
         Ipvs::List => {
             let info = client.info().await?;
             let table = client.dump().await?;
-            print!("{}", text::list(&info, &table, text::Columns::Normal));
+            say(&text::list(&info, &table, text::Columns::Normal));
         }
-        Ipvs::Save => print!("{}", text::save(&client.dump().await?)),
+        Ipvs::Save => say(&text::save(&client.dump().await?)),
         Ipvs::Clear => client.flush().await?,
         Ipvs::Restore => return restore(&mut client).await,
     }

@@ -37,7 +37,10 @@ pub(crate) fn is_background() -> bool {
 /// Starts the daemon with our own arguments and waits for it.
 pub(crate) async fn launch() -> io::Result<Started> {
     let mut arguments = std::env::args_os();
-    let mut command = Command::new("/proc/self/exe");
+    // By its path, so that process lists show its name; a binary that was replaced meanwhile has
+    // none any more.
+    let program = std::env::current_exe().ok().filter(|path| path.is_file());
+    let mut command = Command::new(program.unwrap_or_else(|| "/proc/self/exe".into()));
     command.arg0(arguments.next().unwrap_or_else(|| "ldird".into()));
     let mut child = command
         .args(arguments)

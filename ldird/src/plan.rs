@@ -4,7 +4,7 @@
 //! taken as made, so nothing is changed.
 
 use crate::apply;
-use crate::commands::{CONFIGURATION, OK, load};
+use crate::commands::{CONFIGURATION, OK, load, say};
 use crate::instance::Instance;
 use crate::probes::{Probed, Prober};
 use ldird_core::Director;
@@ -40,14 +40,14 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
     }
     for service in plan.director.services(Instant::now(), 0) {
         for real in service.reals {
-            println!(
-                "{} {}: {:?}, {} ({})",
+            say(&format!(
+                "{} {}: {:?}, {} ({})\n",
                 service.id, real.address, real.health, real.message, real.check
-            );
+            ));
         }
     }
     if plan.edits == 0 {
-        println!("the table is as it should be");
+        say("the table is as it should be\n");
     }
     Ok(OK)
 }
@@ -96,7 +96,7 @@ impl Plan {
     fn make(&mut self, edits: Vec<Edit>) -> Input {
         self.edits += edits.len();
         let results = edits.into_iter().map(|edit| {
-            println!("would {}", in_words(&edit));
+            say(&format!("would {}\n", in_words(&edit)));
             pretend(&mut self.table, &edit);
             (edit, Ok(()))
         });

@@ -1,6 +1,6 @@
 //! `ldird show`: what the running director says of itself, as text or JSON, once or for good.
 
-use crate::commands::{FAILED, OK};
+use crate::commands::{FAILED, OK, say};
 use crate::instance::Instance;
 use ha_status::socket::Client;
 use ha_status::{DirectorSnapshot, Health, Reply, Request, Snapshot};
@@ -22,7 +22,7 @@ pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow
     client.request(&request).await?;
     while let Some(reply) = client.next().await? {
         if follow && json {
-            println!("{}", serde_json::to_string(&reply)?);
+            say(&format!("{}\n", serde_json::to_string(&reply)?));
             continue;
         }
         match reply {
@@ -31,12 +31,12 @@ pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow
                 ..
             } => {
                 if json {
-                    println!("{}", serde_json::to_string_pretty(&snapshot)?);
+                    say(&format!("{}\n", serde_json::to_string_pretty(&snapshot)?));
                 } else {
-                    print!("{}", table(&snapshot));
+                    say(&table(&snapshot));
                 }
             }
-            Reply::Notice { notice, .. } => println!("{}", notice.text),
+            Reply::Notice { notice, .. } => say(&format!("{}\n", notice.text)),
             Reply::Error { text } => {
                 eprintln!("{text}");
                 return Ok(FAILED);

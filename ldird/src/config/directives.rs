@@ -279,12 +279,11 @@ impl Directive {
         faults: &mut Faults<'_>,
     ) {
         let span = word.span;
-        match value {
-            Some(value) => *slot(given) = Some(At { value, span }),
-            None => {
-                let hint = format!("{}={}", self.name, self.argument());
-                faults.error_with(span, self.fault, hint);
-            }
+        if let Some(value) = value {
+            *slot(given) = Some(At { value, span });
+        } else {
+            let hint = format!("{}={}", self.name, self.argument());
+            faults.error_with(span, self.fault, hint);
         }
     }
 

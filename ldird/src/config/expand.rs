@@ -3,6 +3,7 @@
 //! Goes through everything even after a fault, so that all of them are told at once; the result
 //! counts only if there was none.
 
+use super::attributes;
 use super::checks::{Question, Recipe};
 use super::given::{At, Family, Faults, Given, Service};
 use super::real_server::{FallbackLine, RealLine};
@@ -13,7 +14,7 @@ use crate::probes::{Catalogue, Probe};
 use ha_plumbing::Span;
 use ha_plumbing::log::Facility;
 use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, VirtualService};
-use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey, ServiceSpec};
+use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::{IpAddr, SocketAddr};
@@ -24,8 +25,6 @@ use std::time::Duration;
 /// The old daemon's, where the file names none.
 const DEFAULT_LOGFILE: &str = "/var/log/ldirectord.log";
 const DEFAULT_INTERVAL_SECONDS: u32 = 10;
-/// Longest persistence that ipvsadm accepts, 31 days.
-const PERSISTENT_MAX_SECONDS: u32 = 31 * 24 * 60 * 60;
 
 pub(super) fn expand(
     file: &File,
@@ -107,7 +106,7 @@ impl<'a> Expansion<'a, '_, '_> {
         let udp = protocol == Protocol::Udp && port_counts(key);
         let service = given.service.as_ref().map(|at| at.value);
         let service = service.unwrap_or_else(|| Service::of_port(port));
-        let spec = self.spec(section, key, udp);
+        let spec = attributes::spec(section, key, udp, self.faults);
         let title = title(key);
         let recipe = Recipe::new(section, self.global, service, udp, &title, self.faults);
         let reals = self.reals(section, key, &recipe);
@@ -226,105 +225,6 @@ impl<'a> Expansion<'a, '_, '_> {
         };
         let address = SocketAddr::new(address, number);
         Some(ServiceKey::Address { protocol, address })
-    }
-
-    fn spec(&mut self, section: &Section, key: ServiceKey, udp: bool) -> ServiceSpec {
-        let given = &section.given;
-        let scheduler = given
-            .scheduler
-            .as_ref()
-            .map_or("wrr", |at| at.value.as_str());
-        let persistent = given.persistent.as_ref().and_then(|at| self.persistent(at));
-        let host_bits = if section.family == Family::V6 {
-            128
-        } else {
-            32
-        };
-        let netmask = given.netmask.as_ref();
-        let netmask = netmask.map_or(host_bits, |at| self.netmask(at, section.family, host_bits));
-        if let (Some(at), None) = (&given.netmask, persistent) {
-            self.faults
-                .warning(at.span, "netmask has no effect without persistent");
-        }
-        let wanted = given.ops.as_ref().filter(|at| at.value);
-        let one_packet = udp || !port_counts(key);
-        if let (Some(at), false) = (wanted, one_packet) {
-            self.faults.warning(
-                at.span,
-                "ops has an effect only with udp and firewall marks",
-            );
-        }
-        ServiceSpec {
-            scheduler: scheduler.to_owned(),
-            persistent,
-            netmask: if persistent.is_some() {
-                netmask
-            } else {
-                host_bits
-            },
-            one_packet: wanted.is_some() && one_packet,
-            scheduler_flags: self.schedflags(given.schedflags.as_ref(), scheduler),
-        }
-    }
-
-    fn persistent(&mut self, at: &At<u32>) -> Option<u32> {
-        match at.value {
-            0 => {
-                let message = "persistent=0 means no persistence here";
-                self.faults.warning(at.span, message);
-                None
-            }
-            seconds if seconds > PERSISTENT_MAX_SECONDS => {
-                let message =
-                    format!("persistent={seconds} is longer than 31 days and cut to that");
-                self.faults.warning(at.span, message);
-                Some(PERSISTENT_MAX_SECONDS)
-            }
-            seconds => Some(seconds),
-        }
-    }
-
-    /// As a prefix length, which is what the kernel uses it for.
-    fn netmask(&mut self, at: &At<String>, family: Family, host_bits: u8) -> u8 {
-        let prefix = at.value.parse::<u8>().ok();
-        let prefix = prefix.filter(|bits| (1..=host_bits).contains(bits));
-        let found = match family {
-            Family::V6 => prefix,
-            Family::V4 => prefix.or_else(|| {
-                let mask = u32::from(at.value.parse::<std::net::Ipv4Addr>().ok()?);
-                let bits = mask.leading_ones();
-                // Only masks without holes have a length.
-                (mask.checked_shl(bits).unwrap_or(0) == 0 && bits > 0).then_some(bits as u8)
-            }),
-        };
-        found.unwrap_or_else(|| {
-            let message = match family {
-                Family::V4 => "invalid netmask: dotted quad notation is required",
-                Family::V6 => "invalid netmask: a prefix length between 1 and 128 is required",
-            };
-            self.faults.error(at.span, message);
-            host_bits
-        })
-    }
-
-    /// Flags by number, or by the scheduler's own names for the first two (ipvsadm(8)).
-    fn schedflags(&mut self, at: Option<&At<String>>, scheduler: &str) -> [bool; 3] {
-        let mut flags = [false; 3];
-        let Some(at) = at else { return flags };
-        let [first, second, third] = &mut flags;
-        for name in at.value.split(',') {
-            match (name, scheduler) {
-                ("flag-1", _) | ("sh-fallback", "sh") | ("mh-fallback", "mh") => *first = true,
-                ("flag-2", _) | ("sh-port", "sh") | ("mh-port", "mh") => *second = true,
-                ("flag-3", _) => *third = true,
-                _ => {
-                    let message =
-                        format!("scheduler {scheduler} has no flag \"{name}\"; it is ignored");
-                    self.faults.warning(at.span, message);
-                }
-            }
-        }
-        flags
     }
 
     /// Every real server of a section, ranges expanded. Of two with the same place in the table

@@ -8,6 +8,7 @@
 //! The result is a configuration of the core and the list of distinct checks. Nothing is opened,
 //! created or changed here.
 
+mod attributes;
 mod checks;
 mod directives;
 mod expand;
@@ -126,6 +127,10 @@ impl File {
         }
         for statement in lines::statements(source) {
             file.read_statement(statement, &mut unused, faults);
+        }
+        if let Some(fork) = file.global.fork.as_ref().filter(|fork| fork.value) {
+            let message = "fork=yes: checks run side by side in one process, with or without it";
+            faults.warning(fork.span, message);
         }
         for (name, (span, count, reason)) in unused {
             let more = match count {

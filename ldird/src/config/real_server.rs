@@ -83,7 +83,7 @@ impl RealLine {
         let (first, after) = split_word(options);
         let mut left = options;
         if !first.text.is_empty() && first.text.chars().all(|c| c.is_ascii_digit()) {
-            self.weight = self.weight_of(first, faults)?;
+            self.weight = weight(first, faults)?;
             left = after;
         }
         while !left.text.is_empty() {
@@ -101,24 +101,6 @@ impl RealLine {
             left = next;
         }
         Some(())
-    }
-
-    fn weight_of(&self, digits: Word<'_>, faults: &mut Faults<'_>) -> Option<u32> {
-        match digits.text.parse() {
-            Ok(weight) if weight <= WEIGHT_MAX => {
-                if weight > WEIGHT_USUAL {
-                    let message = format!("weight {weight} is above {WEIGHT_USUAL}");
-                    let hint = "older kernels and tools do not know such weights";
-                    faults.warning_with(digits.span, message, hint);
-                }
-                Some(weight)
-            }
-            _ => {
-                let message = format!("Invalid real server line, around \"{}\"", digits.text);
-                faults.error_with(digits.span, message, format!("weights end at {WEIGHT_MAX}"));
-                None
-            }
-        }
     }
 
     /// `l:N` or `u:N`; gives back what follows.
@@ -158,6 +140,24 @@ impl RealLine {
             self.dialogue = Some((at(request), at(receive)));
         }
         Some(rest(next, 0))
+    }
+}
+
+fn weight(digits: Word<'_>, faults: &mut Faults<'_>) -> Option<u32> {
+    match digits.text.parse() {
+        Ok(weight) if weight <= WEIGHT_MAX => {
+            if weight > WEIGHT_USUAL {
+                let message = format!("weight {weight} is above {WEIGHT_USUAL}");
+                let hint = "older kernels and tools do not know such weights";
+                faults.warning_with(digits.span, message, hint);
+            }
+            Some(weight)
+        }
+        _ => {
+            let message = format!("Invalid real server line, around \"{}\"", digits.text);
+            faults.error_with(digits.span, message, format!("weights end at {WEIGHT_MAX}"));
+            None
+        }
     }
 }
 

@@ -91,14 +91,12 @@ fn bracketed(word: Word<'_>, family: Family, faults: &mut Faults<'_>) -> Option<
 fn mark(word: Word<'_>, value: Word<'_>, faults: &mut Faults<'_>) -> Option<What> {
     let text = word.text.split('#').next().unwrap_or_default();
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
-        match text.parse() {
-            Ok(number @ 1..) => return Some(What::Mark(number)),
-            _ => {
-                let hint = "a firewall mark is a number from 1 to 4294967295";
-                faults.error_with(word.span, INVALID, hint);
-                return None;
-            }
+        if let Ok(number @ 1..) = text.parse() {
+            return Some(What::Mark(number));
         }
+        let hint = "a firewall mark is a number from 1 to 4294967295";
+        faults.error_with(word.span, INVALID, hint);
+        return None;
     }
     let hint = if text.starts_with(|c: char| c.is_ascii_digit()) {
         "the port is missing: ADDRESS:PORT; a firewall mark is a plain number"

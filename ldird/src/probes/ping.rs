@@ -45,7 +45,7 @@ impl Ping {
     async fn exchange(&self, sequence: u16) -> io::Result<()> {
         // An ICMP socket is waited for, written and read exactly as a UDP one.
         let socket = UdpSocket::from_std(open(self.target)?.into())?;
-        let request = request(self.target.is_ipv6(), sequence, &token());
+        let request = request(self.target.is_ipv6(), sequence, token());
         socket.send(&request).await?;
         let mut buffer = [0; REPLY_BYTES];
         loop {
@@ -77,10 +77,10 @@ fn token() -> [u8; 8] {
     RandomState::new().hash_one(0).to_ne_bytes()
 }
 
-fn request(v6: bool, sequence: u16, token: &[u8; 8]) -> Vec<u8> {
+fn request(v6: bool, sequence: u16, token: [u8; 8]) -> Vec<u8> {
     let kind = if v6 { ECHO_REQUEST_V6 } else { ECHO_REQUEST_V4 };
     let [high, low] = sequence.to_be_bytes();
-    let [a, b, ..] = *token;
+    let [a, b, ..] = token;
     let mut packet = vec![kind, 0, 0, 0, a, b, high, low];
     packet.extend(token.iter().cycle().take(DATA_BYTES));
     // For IPv6 the kernel computes it, over addresses that we do not know yet.

@@ -232,7 +232,7 @@ async fn a_request_may_name_a_server_itself() {
 async fn an_endless_body_is_read_up_to_a_bound() {
     let server = serve(|_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nTest Page");
-        while stream.write_all(&[b'x'; 65536]).is_ok() {}
+        while stream.write_all(&vec![b'x'; 65536]).is_ok() {}
     });
     let found = ask(&check("http", server.address, Some("Test Page"))).await;
     assert_eq!(found, Finding::up("200 OK"));

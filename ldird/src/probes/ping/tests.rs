@@ -9,7 +9,7 @@ const TOKEN: [u8; 8] = *b"abcdefgh";
 
 #[test]
 fn requests_carry_64_bytes_and_a_checksum() {
-    let v4 = request(false, 3, &TOKEN);
+    let v4 = request(false, 3, TOKEN);
     assert_eq!(v4.len(), HEADER_BYTES + 64);
     assert_eq!(v4[..2], [8, 0]);
     assert_eq!(
@@ -17,13 +17,13 @@ fn requests_carry_64_bytes_and_a_checksum() {
         0,
         "RFC 1071: the sum over everything is zero"
     );
-    let v6 = request(true, 3, &TOKEN);
+    let v6 = request(true, 3, TOKEN);
     assert_eq!(v6[..4], [128, 0, 0, 0], "the kernel fills it in");
 }
 
 #[test]
 fn only_the_answer_to_this_request_is_a_reply() {
-    let asked = request(false, 1, &TOKEN);
+    let asked = request(false, 1, TOKEN);
     let mut answer = asked.clone();
     answer[0] = 0;
     assert!(is_reply(&asked, &answer));

@@ -1,0 +1,282 @@
+//! The loop with a kernel in memory, real checks and a real status socket.
+#![allow(clippy::unwrap_used)]
+
+use super::{Driver, End, Parts};
+use crate::apply::{Kernel, Order, Outcome};
+use crate::config::{self, Configuration};
+use crate::control;
+use crate::instance::Instance;
+use crate::probes::Catalogue;
+use ha_plumbing::signals::Signals;
+use ha_status::socket::Client;
+use ha_status::{Action, DirectorSnapshot, Health, Reply, Request, Snapshot};
+use ldird_core::table::{Edit, Service, Table};
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// No step of these tests takes longer on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A table in memory behind the same two channels as the kernel's.
+fn memory(table: Arc<Mutex<Table>>) -> Kernel {
+    let (orders, mut inbox) = mpsc::channel(4);
+    let (outbox, outcomes) = mpsc::channel(4);
+    tokio::spawn(async move {
+        while let Some(order) = inbox.recv().await {
+            let outcome = match order {
+                Order::Read => Outcome::Read(Ok((table.lock().unwrap().clone(), BTreeMap::new()))),
+                Order::Count => Outcome::Counted(Ok(BTreeMap::new())),
+                Order::Apply(edits) => {
+                    let mut table = table.lock().unwrap();
+                    for edit in &edits {
+                        make(&mut table, edit);
+                    }
+                    Outcome::Applied(edits.into_iter().map(|edit| (edit, Ok(()))).collect())
+                }
+            };
+            if outbox.send(outcome).await.is_err() {
+                return;
+            }
+        }
+    });
+    Kernel::from_parts(orders, outcomes)
+}
+
+fn make(table: &mut Table, edit: &Edit) {
+    match edit {
+        Edit::AddService(key, spec) | Edit::EditService(key, spec) => {
+            let destinations = BTreeMap::new();
+            let spec = spec.clone();
+            table.entry(*key).or_insert(Service { spec, destinations });
+        }
+        Edit::DeleteService(key) => {
+            table.remove(key);
+        }
+        Edit::AddDestination(key, real, spec) | Edit::EditDestination(key, real, spec) => {
+            let service = table.get_mut(key).unwrap();
+            service.destinations.insert(*real, spec.clone());
+        }
+        Edit::DeleteDestination(key, real) => {
+            table.get_mut(key).unwrap().destinations.remove(real);
+        }
+    }
+}
+
+struct Bed {
+    folder: tempfile::TempDir,
+    table: Arc<Mutex<Table>>,
+}
+
+impl Bed {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            table: Arc::default(),
+        }
+    }
+
+    fn instance(&self) -> Instance {
+        let folder = self.folder.path();
+        Instance {
+            name: "x.cf".to_owned(),
+            path: folder.join("x.cf"),
+            pidfile: folder.join("pid"),
+            socket: folder.join("sock"),
+        }
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.instance().path, text).unwrap();
+    }
+
+    /// Runs a director beside the conversation with it, until both have ended.
+    async fn direct(&self, talk: impl AsyncFnOnce(Client)) -> End {
+        let instance = self.instance();
+        let mut catalogue = Catalogue::default();
+        let (configuration, _) = config::load(&instance.path, &mut catalogue);
+        let (serving, requests) = control::listen(&instance).await.unwrap();
+        let socket = instance.socket.clone();
+        let parts = Parts {
+            instance,
+            configuration: configuration.unwrap(),
+            catalogue,
+            kernel: memory(Arc::clone(&self.table)),
+            signals: Signals::new().unwrap(),
+            requests,
+        };
+        let driver = Driver::new(parts, |_: &Configuration| {});
+        let talk = async { talk(Client::connect(&socket).await.unwrap()).await };
+        let both = async { tokio::join!(driver.run(), talk).0 };
+        let end = timeout(LIMIT, both).await.unwrap();
+        serving.close().await;
+        end
+    }
+}
+
+async fn ask(client: &mut Client, request: Request) -> Reply {
+    client.request(&request).await.unwrap();
+    client.next().await.unwrap().unwrap()
+}
+
+async fn act(client: &mut Client, action: Action) -> Reply {
+    ask(client, Request::Act { action }).await
+}
+
+/// Asks until the snapshot is as expected; the caller's limit ends a wait for ever.
+async fn wait_for(
+    client: &mut Client,
+    what: impl Fn(&DirectorSnapshot) -> bool,
+) -> DirectorSnapshot {
+    loop {
+        let Reply::Snapshot {
+            snapshot: Snapshot::Director(snapshot),
+            ..
+        } = ask(client, Request::Snapshot).await
+        else {
+            panic!("a snapshot expected");
+        };
+        if what(&snapshot) {
+            return snapshot;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn health(snapshot: &DirectorSnapshot) -> Vec<Health> {
+    let services = snapshot.services.iter();
+    services
+        .flat_map(|service| service.reals.iter().map(|real| real.health))
+        .collect()
+}
+
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+fn connect_config(reals: &[SocketAddr]) -> String {
+    let reals = reals.iter().map(|real| format!("\treal={real} masq\n"));
+    let reals: String = reals.collect();
+    format!("checkinterval=1\nvirtual=10.0.0.100:80\n\tchecktype=connect\n{reals}")
+}
+
+#[tokio::test]
+async fn a_director_lives_from_first_check_to_clean_table() {
+    let bed = Bed::new();
+    let (first, first_address) = listener().await;
+    let (_second, second_address) = listener().await;
+    bed.write(&connect_config(&[first_address, second_address]));
+    let end = bed
+        .direct(async |mut client: Client| {
+            let snapshot = wait_for(&mut client, |now| {
+                health(now) == [Health::Up; 2]
+                    && now.services[0]
+                        .reals
+                        .iter()
+                        .all(|real| real.table_weight == Some(1))
+            })
+            .await;
+            assert_eq!(bed.table.lock().unwrap().len(), 1);
+            assert!(snapshot.totals.checks >= 2);
+            drop(first);
+            let snapshot = wait_for(&mut client, |now| {
+                health(now) == [Health::Down, Health::Up]
+                    && now.services[0].reals[0].table_weight.is_none()
+            })
+            .await;
+            assert_eq!(snapshot.services[0].reals[0].message, "connection refused");
+            let told = snapshot.recent.iter().any(|notice| {
+                notice.text == format!("Deleted real server: {first_address} (10.0.0.100:80)")
+            });
+            assert!(told, "{:#?}", snapshot.recent);
+            let Reply::Done { .. } = act(&mut client, Action::Stop).await else {
+                panic!("a stop is done when it is done");
+            };
+        })
+        .await;
+    assert_eq!(end, End::Stopped("TERM"));
+    assert!(bed.table.lock().unwrap().is_empty(), "cleanstop");
+}
+
+#[tokio::test]
+async fn a_broken_reload_changes_nothing_and_says_why() {
+    let bed = Bed::new();
+    let (_real, address) = listener().await;
+    bed.write(&connect_config(&[address]));
+    bed.direct(async |mut client: Client| {
+        wait_for(&mut client, |now| health(now) == [Health::Up]).await;
+        let before = bed.table.lock().unwrap().clone();
+        bed.write("virtual=10.0.0.100:80\n\tnosuch=1\n");
+        let Reply::Error { text } = act(&mut client, Action::Reload).await else {
+            panic!("an error expected");
+        };
+        assert!(text.contains("Unknown command \"nosuch=1\""), "{text}");
+        assert_eq!(*bed.table.lock().unwrap(), before);
+        let snapshot = wait_for(&mut client, |_| true).await;
+        assert_eq!(health(&snapshot), [Health::Up]);
+        bed.write(&connect_config(&[address]).replace("masq", "masq 7"));
+        let Reply::Done { .. } = act(&mut client, Action::Reload).await else {
+            panic!("the corrected file is good");
+        };
+        wait_for(&mut client, |now| {
+            now.services[0].reals[0].table_weight == Some(7)
+        })
+        .await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_there_already_is_adopted() {
+    let bed = Bed::new();
+    let (_real, address) = listener().await;
+    bed.write(&format!("cleanstop=no\n{}", connect_config(&[address])));
+    for _ in 0..2 {
+        bed.direct(async |mut client: Client| {
+            wait_for(&mut client, |now| {
+                now.services[0].reals[0].table_weight == Some(1)
+            })
+            .await;
+            act(&mut client, Action::Stop).await;
+        })
+        .await;
+        let table = bed.table.lock().unwrap();
+        let service = table.values().next().unwrap();
+        assert_eq!(
+            service.destinations.len(),
+            1,
+            "left behind as cleanstop=no says"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_in_the_maintenance_directory_takes_a_server_out() {
+    let bed = Bed::new();
+    let (_real, address) = listener().await;
+    let directory = bed.folder.path().join("maintenance");
+    fs::create_dir(&directory).unwrap();
+    let text = format!(
+        "maintenancedir={}\n{}",
+        directory.display(),
+        connect_config(&[address])
+    );
+    bed.write(&text);
+    bed.direct(async |mut client: Client| {
+        wait_for(&mut client, |now| health(now) == [Health::Up]).await;
+        fs::write(directory.join("127.0.0.1"), "").unwrap();
+        wait_for(&mut client, |now| health(now) == [Health::Maintenance]).await;
+        fs::remove_file(directory.join("127.0.0.1")).unwrap();
+        wait_for(&mut client, |now| health(now) == [Health::Up]).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}

@@ -1,0 +1,316 @@
+//! The binary's face: words and exit codes that scripts, init systems and cluster managers know
+//! (specification 3.9, rows C1 to C13 of 8.5). Nothing here touches a kernel's table.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+const GOOD: &str = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate\n\tservice=http\n";
+const BROKEN: &str = "nosuch=1\n";
+
+/// A folder for configurations and one for pid files, gone at the end.
+struct Bed {
+    folder: TempDir,
+}
+
+/// What a command said and how it ended.
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("etc")).unwrap();
+        fs::create_dir(folder.path().join("run")).unwrap();
+        Self { folder }
+    }
+
+    fn with(name: &str, text: &str) -> Self {
+        let bed = Self::new();
+        fs::write(bed.etc().join(name), text).unwrap();
+        bed
+    }
+
+    fn etc(&self) -> PathBuf {
+        self.folder.path().join("etc")
+    }
+
+    fn pidfile(&self, name: &str) -> PathBuf {
+        self.folder
+            .path()
+            .join(format!("run/ldirectord.{name}.pid"))
+    }
+
+    fn run(&self, words: &[&str]) -> Said {
+        let output = Command::new(env!("CARGO_BIN_EXE_ldird"))
+            .arg("--etc")
+            .arg(self.etc())
+            .arg("--run")
+            .arg(self.folder.path().join("run"))
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Said {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// A process that has `ldirectord` among its arguments and waits for its end.
+struct Pretender {
+    child: Child,
+}
+
+impl Pretender {
+    fn start(bed: &Bed, name: &str) -> Self {
+        let child = Command::new("sh")
+            .args(["-c", "read line", "ldirectord"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        fs::write(bed.pidfile(name), format!("{}\n", child.id())).unwrap();
+        Self { child }
+    }
+}
+
+impl Drop for Pretender {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn c1_usage_on_standard_output_and_255() {
+    let bed = Bed::new();
+    for words in [&[][..], &["foo"], &["--bogus", "start"], &["x.cf", "Start"]] {
+        let said = bed.run(words);
+        assert_eq!(said.code, 255, "{words:?}");
+        assert!(
+            said.out.contains("Usage: ldird [OPTIONS] [CONFIG] COMMAND"),
+            "{}",
+            said.out
+        );
+    }
+}
+
+#[test]
+fn c2_version_names_the_linux_director() {
+    let said = Bed::new().run(&["-v"]);
+    assert_eq!(said.code, 0);
+    assert!(said.out.lines().next().unwrap().contains("Linux Director"));
+}
+
+#[test]
+fn help_lists_every_command() {
+    let said = Bed::new().run(&["--help"]);
+    assert_eq!(said.code, 0);
+    let commands = [
+        "start",
+        "stop",
+        "restart",
+        "try-restart",
+        "reload",
+        "status",
+        "run",
+        "check",
+        "plan",
+        "show",
+        "ipvs",
+    ];
+    for command in commands {
+        assert!(said.out.contains(&format!("\n  {command} ")), "{command}");
+    }
+}
+
+#[test]
+fn c3_a_missing_configuration_is_1() {
+    let said = Bed::new().run(&["missing.cf", "start"]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (1, "Config file missing.cf not found\n")
+    );
+}
+
+#[test]
+fn configurations_are_found_in_three_places() {
+    let bed = Bed::with("a.cf", GOOD);
+    fs::create_dir(bed.etc().join("conf")).unwrap();
+    fs::write(bed.etc().join("conf/b.cf"), GOOD).unwrap();
+    let path = bed.etc().join("conf/b.cf");
+    for config in ["a.cf", "b.cf", path.to_str().unwrap()] {
+        assert_eq!(bed.run(&[config, "check"]).code, 0, "{config}");
+    }
+}
+
+#[test]
+fn c5_status_of_a_running_director_is_told_on_both_channels() {
+    let bed = Bed::with("ldirectord.cf", GOOD);
+    let pretender = Pretender::start(&bed, "ldirectord");
+    let said = bed.run(&["status"]);
+    let path = bed.etc().join("ldirectord.cf");
+    let line = format!(
+        "ldirectord for {} is running with pid: {}\n",
+        path.display(),
+        pretender.child.id()
+    );
+    assert_eq!((said.code, said.out, said.err), (0, line.clone(), line));
+}
+
+#[test]
+fn c6_a_stale_pid_file_is_1() {
+    let bed = Bed::with("x.cf", GOOD);
+    fs::write(bed.pidfile("x.cf"), "999999999\n").unwrap();
+    let said = bed.run(&["x.cf", "status"]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.err
+            .starts_with("ldirectord stale pid file 999999999 for "),
+        "{}",
+        said.err
+    );
+    assert!(
+        said.out.starts_with("ldirectord is stopped for "),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
+fn commands_without_a_running_director() {
+    let bed = Bed::with("x.cf", GOOD);
+    let rows = [
+        ("stop", 0),
+        ("try-restart", 0),
+        ("reload", 1),
+        ("force-reload", 1),
+        ("status", 3),
+    ];
+    for (command, code) in rows {
+        assert_eq!(
+            bed.run(&["x.cf", command]).code,
+            code,
+            "rows C7, C8, C10: {command}"
+        );
+    }
+    assert!(!bed.pidfile("x.cf").exists(), "C10: not started");
+}
+
+/// C11 and W1: the old daemon exits 2 and deletes the running daemon's pid file.
+#[test]
+fn a_broken_configuration_does_no_harm_to_a_running_director() {
+    let bed = Bed::with("x.cf", BROKEN);
+    let mut pretender = Pretender::start(&bed, "x.cf");
+    assert_eq!(bed.run(&["x.cf", "status"]).code, 0);
+    for command in ["start", "reload"] {
+        let said = bed.run(&["x.cf", command]);
+        assert_eq!(said.code, 2, "{command}");
+        assert!(
+            said.err.contains("Unknown command nosuch=1"),
+            "{}",
+            said.err
+        );
+    }
+    assert!(bed.pidfile("x.cf").exists());
+    assert!(
+        pretender.child.try_wait().unwrap().is_none(),
+        "nobody was signalled"
+    );
+    assert_eq!(
+        bed.run(&["x.cf", "stop"]).code,
+        0,
+        "stop works with a broken file"
+    );
+    assert!(
+        !pretender.child.wait().unwrap().success(),
+        "ended by the signal"
+    );
+}
+
+#[test]
+fn start_of_a_running_director_does_nothing() {
+    let bed = Bed::with("x.cf", GOOD);
+    let mut pretender = Pretender::start(&bed, "x.cf");
+    assert_eq!(bed.run(&["x.cf", "start"]).code, 0);
+    assert!(pretender.child.try_wait().unwrap().is_none());
+}
+
+#[test]
+fn show_without_a_director_says_where_it_looked() {
+    let bed = Bed::with("x.cf", GOOD);
+    let said = bed.run(&["x.cf", "show"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("ldird.x.cf.sock"), "{}", said.err);
+}
+
+#[test]
+fn restore_refuses_a_wrong_table_before_it_changes_anything() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ldird"))
+        .args(["ipvs", "restore"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let _ = input.write_all(b"-A -x nonsense\n");
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+/// Every file of the golden folder against what `check` says of it. `UPDATE_GOLDEN=1` writes anew.
+#[test]
+fn faults_look_as_they_should() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut files: Vec<PathBuf> = fs::read_dir(&golden)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "cf"));
+    assert!(!files.is_empty());
+    for file in files {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let bed = Bed::with(name, &fs::read_to_string(&file).unwrap());
+        let said = bed.run(&[name, "check"]);
+        let found = format!(
+            "{}{}exit {}\n",
+            scrub(&bed, &said.err),
+            scrub(&bed, &said.out),
+            said.code
+        );
+        let expected = file.with_extension("txt");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&expected, &found).unwrap();
+        }
+        let wanted = fs::read_to_string(&expected).unwrap_or_default();
+        assert_eq!(
+            found, wanted,
+            "{name}; UPDATE_GOLDEN=1 cargo test -p ldird --test cli"
+        );
+    }
+}
+
+/// Without what differs from run to run.
+fn scrub(bed: &Bed, text: &str) -> String {
+    let text = text.replace(bed.etc().to_str().unwrap(), "/etc/ha.d");
+    let mut out = String::new();
+    for line in text.lines() {
+        let line = match line.split_once("] ") {
+            Some((head, rest)) if head.starts_with("Error [") => format!("Error [PID] {rest}"),
+            Some((head, rest)) if head.starts_with("Warning [") => format!("Warning [PID] {rest}"),
+            _ => line.to_owned(),
+        };
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
