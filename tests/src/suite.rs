@@ -7,6 +7,8 @@ mod bed;
 mod failover;
 mod ownership;
 mod peers;
+mod restart;
+mod split;
 mod watch;
 
 use std::fs;
@@ -39,9 +41,14 @@ pub struct Case {
 
 /// All cases, cheap ones first.
 fn catalogue() -> impl Iterator<Item = &'static Case> {
-    [bed::CASES, failover::CASES, peers::CASES]
-        .into_iter()
-        .flatten()
+    let tables = [
+        bed::CASES,
+        failover::CASES,
+        split::CASES,
+        restart::CASES,
+        peers::CASES,
+    ];
+    tables.into_iter().flatten()
 }
 
 /// The name under which the tests of `cargo test` are asked for.

@@ -1,0 +1,142 @@
+//! hbd dies without a farewell and comes back, at the worst moments, and starts on a full disk.
+
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use ha_status::NodeStatus;
+use rustix::process::Signal;
+
+use super::ownership::{has_address, is_up, settled, settled_on, with_pair};
+use super::{Case, Place};
+use crate::bed::wait;
+use crate::scenario::director::Director;
+use crate::scenario::pair::{Pair, VIP};
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "killed_daemon_restarted_at_once_ends_with_one_owner",
+        place: Place::Here,
+        run: restarted_at_once,
+    },
+    Case {
+        name: "killed_daemon_restarted_late_gives_up_its_leftover_address",
+        place: Place::Here,
+        run: restarted_late,
+    },
+    Case {
+        name: "killed_during_a_handover_ends_with_one_owner",
+        place: Place::Here,
+        run: killed_during_handover,
+    },
+    Case {
+        name: "full_disk_at_start_is_a_clear_error",
+        place: Place::Here,
+        run: full_disk,
+    },
+];
+
+const LIMIT: Duration = Duration::from_secs(20);
+/// A handover takes a few milliseconds: these moments lie before, within and after it.
+const MOMENTS_MS: [u64; 5] = [0, 1, 3, 6, 15];
+
+/// Faster than the deadtime: the peer never missed it, the address never left.
+fn restarted_at_once() -> Result<()> {
+    with_pair(|pair| {
+        kill(pair.one())?;
+        ensure!(
+            has_address(pair.one().host(), VIP)?,
+            "a killed daemon leaves its address"
+        );
+        pair.one().start()?;
+        settled(pair)?;
+        await_failback(pair)
+    })
+}
+
+/// The peer took over meanwhile: two kernels have the address until the daemon is back.
+fn restarted_late() -> Result<()> {
+    with_pair(|pair| {
+        kill(pair.one())?;
+        wait::until("lb2 serves", LIMIT, || pair.two().serves())?;
+        pair.one().start()?;
+        wait::until("lb1 is back", LIMIT, || {
+            pair.two().sees("lb1", NodeStatus::Active)
+        })?;
+        await_failback(pair)
+    })
+}
+
+/// The one that gives and the one that takes, at several moments of the handover each.
+fn killed_during_handover() -> Result<()> {
+    with_pair(|pair| {
+        for victim in [pair.one(), pair.two()] {
+            for moment in MOMENTS_MS {
+                hand_over_and_kill(pair, victim, Duration::from_millis(moment)).with_context(
+                    || format!("{} killed {moment} ms after the command", victim.name()),
+                )?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn hand_over_and_kill(pair: &Pair, victim: &Director, moment: Duration) -> Result<()> {
+    let due = Instant::now() + moment;
+    thread::scope(|scope| {
+        // Whether the command succeeds is open: its daemon may die under it.
+        let asked = scope.spawn(|| pair.one().hbd(&["standby"]));
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let killed = kill(victim);
+        let _ = asked.join();
+        killed
+    })?;
+    victim.start()?;
+    settled(pair)?;
+    pair.restore()?;
+    settled_on(pair, "lb1")
+}
+
+/// auto_failback is on: in the end lb1 serves, without anybody asking.
+fn await_failback(pair: &Pair) -> Result<()> {
+    wait::until("lb1 serves again", LIMIT, || pair.one().serves())?;
+    settled_on(pair, "lb1")
+}
+
+fn kill(node: &Director) -> Result<()> {
+    ensure!(
+        node.host().signal("hbd", Signal::KILL) > 0,
+        "no daemon to kill on {}",
+        node.name()
+    );
+    wait::until("the daemon is gone", LIMIT, || !is_up(node))?;
+    Ok(())
+}
+
+/// The node's identity and generation must be kept there; without them it may not speak.
+fn full_disk() -> Result<()> {
+    with_pair(|pair| {
+        let two = pair.two();
+        two.stop()?;
+        two.host()
+            .sh("mount -t tmpfs -o size=4k full /var/lib/heartbeat
+             head -c 4096 /dev/zero > /var/lib/heartbeat/full")?;
+        let output = two
+            .host()
+            .command("hbd")?
+            .arg("run")
+            .stdin(Stdio::null())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            !output.status.success(),
+            "it started on a full disk: {said}"
+        );
+        ensure!(
+            said.contains("/var/lib/heartbeat") && said.contains("No space left"),
+            "the error does not say where and why: {said}"
+        );
+        settled_on(pair, "lb1")
+    })
+}
