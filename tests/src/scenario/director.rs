@@ -69,9 +69,9 @@ impl Director {
         &self.host
     }
 
-    /// The folder of the status sockets, seen from outside.
-    pub fn sockets(&self) -> PathBuf {
-        self.host.folder().join("run/heartbeat")
+    /// Its `/run`, seen from outside: hbd's socket is in `heartbeat` there, ldird's in `run` itself.
+    pub fn run_folder(&self) -> PathBuf {
+        self.host.folder().join("run")
     }
 
     /// Starts hbd in the foreground, with every path at its default.
@@ -105,8 +105,14 @@ impl Director {
 
     /// Loses power: see [`Host::power_off`].
     pub fn power_off(&self) -> Result<()> {
+        let mut children = self.children();
+        for child in children.iter_mut() {
+            // What brought a daemon into the host stops when the daemon is frozen, and would never
+            // let it go. The daemon itself lives on until the power is off.
+            let _ = child.kill();
+        }
         self.host.power_off()?;
-        for mut child in self.children().drain(..) {
+        for mut child in children.drain(..) {
             let _ = child.wait();
         }
         Ok(())
@@ -137,7 +143,7 @@ impl Director {
 
     /// The cluster as this director's hbd sees it.
     pub fn cluster(&self) -> Result<ClusterSnapshot> {
-        match status::snapshot(&self.sockets(), "hbd.sock")? {
+        match status::snapshot(&self.run_folder().join("heartbeat"), "hbd.sock")? {
             Snapshot::Cluster(cluster) => Ok(cluster),
             Snapshot::Director(_) => bail!("{}: hbd answered as an ldird", self.name()),
         }
@@ -148,7 +154,7 @@ impl Director {
         let socket = self
             .balancing_socket()
             .with_context(|| format!("{} runs no ldird", self.name()))?;
-        match status::snapshot(&self.sockets(), &socket)? {
+        match status::snapshot(&self.run_folder(), &socket)? {
             Snapshot::Director(director) => Ok(director),
             Snapshot::Cluster(_) => bail!("{}: ldird answered as an hbd", self.name()),
         }
@@ -187,7 +193,7 @@ impl Director {
     }
 
     fn balancing_socket(&self) -> Option<String> {
-        let names = fs::read_dir(self.sockets()).ok()?.filter_map(Result::ok);
+        let names = fs::read_dir(self.run_folder()).ok()?.filter_map(Result::ok);
         let mut names = names.filter_map(|entry| entry.file_name().into_string().ok());
         names.find(|name| {
             let configuration = name.strip_prefix("ldird.");
