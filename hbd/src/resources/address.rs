@@ -251,16 +251,18 @@ impl View {
             .any(|row| row.link == link && row.ip == ip)
     }
 
-    /// Where the address stands now: on the named interface, or on any but the loopback. A real
-    /// server's copy of a virtual address on `lo` is not the resource.
+    /// Where the address stands now: on the named interface, or on any that it can be meant for. A
+    /// real server's copy of a virtual address, on the loopback or a tunnel, is not the resource.
     pub fn present<'a>(&'a self, spec: &'a AddressSpec) -> impl Iterator<Item = &'a AddressRow> {
-        self.addresses.iter().filter(|row| {
-            row.ip == spec.ip
-                && self.link(row.link).is_some_and(|link| match &spec.device {
-                    Some(device) => link.name == *device,
-                    None => !link.loopback,
-                })
-        })
+        let routed = self.connected(spec.ip).map(|route| route.link);
+        let meant = move |link: &LinkRow| match &spec.device {
+            Some(device) => link.name == *device,
+            None => link.mac.is_some() || routed == Some(link.index),
+        };
+        self.addresses
+            .iter()
+            .filter(|row| row.ip == spec.ip)
+            .filter(move |row| self.link(row.link).is_some_and(&meant))
     }
 
     /// The longest connected route to the address, as the old `findif` chooses.

@@ -78,7 +78,7 @@ fn view() -> View {
         index,
         name: name.to_owned(),
         loopback,
-        mac: None,
+        mac: (!loopback).then_some([2, 0, 0, 0, 0, 1]),
     };
     let address = |link, ip: &str, prefix, label: &str| AddressRow {
         link,
@@ -162,6 +162,61 @@ fn real_servers_copy_on_the_loopback_is_not_the_resource() {
     assert_eq!(view.present(&parse("10.0.0.9").unwrap()).count(), 0);
     assert_eq!(view.present(&parse("10.0.0.9/32/lo").unwrap()).count(), 1);
     assert_eq!(placed("10.0.0.9").unwrap().device, "eth0");
+}
+
+#[test]
+fn real_servers_copy_on_a_tunnel_is_not_the_resource() {
+    let tunnel = LinkRow {
+        index: 4,
+        name: "tunl0".to_owned(),
+        loopback: false,
+        mac: None,
+    };
+    let copy = AddressRow {
+        link: 4,
+        ip: "10.0.0.50".parse().unwrap(),
+        prefix: 32,
+        label: None,
+        broadcast: None,
+    };
+    let view = View::new(vec![tunnel], vec![copy], Vec::new());
+    assert_eq!(view.present(&parse("10.0.0.50").unwrap()).count(), 0);
+    assert_eq!(
+        view.present(&parse("10.0.0.50/32/tunl0").unwrap()).count(),
+        1
+    );
+}
+
+#[test]
+fn media_use_the_broadcast_address_of_the_interfaces_own_network() {
+    let row = |ip: &str, broadcast: &str, label: &str| AddressRow {
+        link: 2,
+        ip: ip.parse().unwrap(),
+        prefix: 24,
+        label: Some(label.to_owned()),
+        broadcast: broadcast.parse().ok(),
+    };
+    let addresses = vec![
+        row("10.1.0.9", "10.1.0.255", "eth0:0"),
+        row("10.2.0.9", "10.2.0.255", "eth0"),
+        row("10.0.0.1", "10.0.0.255", "eth0"),
+    ];
+    let view = View::new(Vec::new(), addresses, Vec::new());
+    assert_eq!(view.broadcast(2), "10.2.0.255".parse().ok());
+    let own = view.without(|row| row.ip == Ipv4Addr::new(10, 2, 0, 9));
+    assert_eq!(own.broadcast(2), "10.0.0.255".parse().ok());
+    assert_eq!(own.broadcast(3), None);
+}
+
+#[test]
+fn addresses_of_one_network_stand_and_fall_together() {
+    let view = view();
+    let row = |ip: &str| {
+        let ip: IpAddr = ip.parse().unwrap();
+        view.addresses.iter().find(|row| row.ip == ip).unwrap()
+    };
+    assert!(view.shares_network(row("10.0.0.1")));
+    assert!(!view.shares_network(row("10.0.0.9")));
 }
 
 proptest! {
