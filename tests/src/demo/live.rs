@@ -51,7 +51,7 @@ impl Screen {
         let dashboard = format!(
             "{} --run {} 2> {}; {}",
             quoted(&programs.path("hbtui"))?,
-            quoted(view)?,
+            quoted(&view.join("heartbeat"))?,
             quoted(&complaint)?,
             // Its end is the end of the demo.
             format_args!("tmux -S {} kill-server", quoted(&socket)?),

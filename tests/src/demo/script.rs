@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use ha_status::NodeStatus;
 
+use crate::bed::host::Host;
 use crate::bed::real_server::{RealServer, Service};
 use crate::bed::{say, scratch, wait};
 use crate::scenario::director::Director;
@@ -150,6 +151,15 @@ impl Stage {
         Ok(counts)
     }
 
+    /// Waits until the kernel shows so many packets: it adds up its counters every two seconds.
+    fn await_counted(&self, host: &Host, address: &str, packets: u64) -> Result<u64> {
+        let what = format!("{} counts {packets} packets", host.name());
+        wait::for_some(&what, self.limit(), || {
+            let counted = table::packets(host, address)?;
+            Ok((counted >= packets).then_some(counted))
+        })
+    }
+
     /// Shows the ends of the logs and keeps them whole where they outlive an emulated machine.
     fn explain(&self) {
         for director in self.cluster.directors() {
@@ -238,14 +248,10 @@ fn packets_counted(stage: &Stage) -> Result<String> {
     let address = web().to_string();
     let before = table::packets(host, &address)?;
     let tally = stage.cluster.load(REQUESTS, PARALLEL, stage.limit())?;
-    let after = table::packets(host, &address)?;
-    let grown = after.saturating_sub(before);
+    ensure!(tally.total() > 0, "no request was answered");
     // A request is a connection of at least four packets towards the server.
-    ensure!(
-        grown >= 4 * tally.total() as u64 && tally.total() > 0,
-        "{} answers, but the kernel counted {grown} packets",
-        tally.total()
-    );
+    let wanted = 4 * tally.total() as u64;
+    let grown = stage.await_counted(host, &address, before + wanted)? - before;
     Ok(format!(
         "the kernel counted {grown} packets for {} requests",
         tally.total()
@@ -309,8 +315,7 @@ fn backup_answers(stage: &Stage) -> Result<String> {
     let page = stage.cluster.await_answer("/test.html", stage.limit())?;
     ensure!(page.body.contains("Test Page"), "{page:?}");
     let address = web().to_string();
-    let counted = table::packets(stage.backup()?.host(), &address)?;
-    ensure!(counted > 0, "{BACKUP} counted no packet");
+    stage.await_counted(stage.backup()?.host(), &address, 1)?;
     Ok(format!("{}, through {BACKUP}", page.body.trim()))
 }
 

@@ -135,18 +135,18 @@ impl Stage {
         vec![load, self.describe_address()]
     }
 
-    /// Keeps `link` pointing at the sockets of the director in charge, until the stage is gone.
+    /// Keeps `link` pointing at `/run` of the director in charge, until the stage is gone.
     ///
     /// A dashboard that loses its director thus finds the next one at the same place.
     pub(super) fn keep_view(self: &Arc<Self>, link: PathBuf) -> Result<()> {
-        let first = self.in_charge()?.sockets();
+        let first = self.in_charge()?.run_folder();
         point(&link, &first)?;
         let stage = Arc::downgrade(self);
         thread::spawn(move || {
             let mut shown = first;
             while let Some(stage) = stage.upgrade() {
                 if let Ok(director) = stage.in_charge() {
-                    let now = director.sockets();
+                    let now = director.run_folder();
                     if now != shown && point(&link, &now).is_ok() {
                         shown = now;
                     }
