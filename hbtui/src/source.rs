@@ -187,16 +187,18 @@ pub(crate) async fn act(path: &Path, action: Action) -> Result<String, String> {
         .unwrap_or_else(|_| late())
 }
 
-/// The sockets of ldird in a directory, by name.
+/// The sockets of ldird, by name: beside hbd's, or in the folder above, where ldird keeps its pid
+/// file as the old daemon did (`/run/heartbeat` and `/run`).
 pub(crate) fn ldird_sockets(run: &Path) -> BTreeSet<PathBuf> {
-    let Ok(entries) = fs::read_dir(run) else {
-        return BTreeSet::new();
-    };
     let socket = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("ldird.") && name.ends_with(".sock")
     };
-    entries
+    [Some(run), run.parent()]
+        .into_iter()
+        .flatten()
+        .filter_map(|directory| fs::read_dir(directory).ok())
+        .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(socket)
         .collect()
