@@ -70,13 +70,25 @@ pub fn run(common: &Common) -> u8 {
     };
     let result = prepared(common, loaded, &log);
     if let Err(error) = &result {
-        log::emit(Level::Error, &format!("not started: {error:#}"));
+        log::emit(Level::Error, &format!("not started: {}", chain(error)));
     }
     log.flush(LOG_PATIENCE);
     match result {
         Ok(()) => exit::OK,
         Err(_) => exit::FAILED,
     }
+}
+
+/// The error and its causes, each once: some say themselves what caused them.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |told, cause| {
+        let cause = cause.to_string();
+        match told.as_str() {
+            "" => cause,
+            _ if told.contains(&cause) => told,
+            _ => format!("{told}: {cause}"),
+        }
+    })
 }
 
 /// A half-alive node is worse than a dead one: whatever panics, the process ends at once, and the
@@ -146,11 +158,15 @@ async fn driver(common: &Common, loaded: Loaded, life: Life, log: Log) -> anyhow
     let (report, reports) = mpsc::channel(REPORTS_MAX);
     let kernel = Kernel::connect()?;
     let view = kernel.view().await?;
-    let (media, problems) = Media::open(loaded.media.clone(), &view);
+    let used = Loaded {
+        media: media::without_ourselves(&loaded.media, &view),
+        ..loaded.clone()
+    };
+    let (media, problems) = Media::open(used.media.clone(), &view);
     for problem in &problems {
         log::emit(Level::Error, problem);
     }
-    for medium in &loaded.media {
+    for medium in &used.media {
         log::emit(Level::Info, &media::started(medium));
     }
     let (announcer, denied) = Announcer::new();
@@ -166,7 +182,7 @@ async fn driver(common: &Common, loaded: Loaded, life: Life, log: Log) -> anyhow
         reports: report,
     };
     let control = Control::open(&common.socket(), loaded.local.as_str()).await?;
-    let config = loaded.core_config(life);
+    let config = used.core_config(life);
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     Ok(Driver {

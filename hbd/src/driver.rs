@@ -121,8 +121,7 @@ impl Driver {
     fn hear(&mut self) {
         for input in self.media.receive(&self.loaded.keys) {
             if let Input::Rejected { link, reason } = input {
-                let device = self.loaded.media.get(usize::from(link.0));
-                let device = device.map_or("?", |medium| medium.device());
+                let device = self.wording.device(link);
                 if let Some(text) = self.journal.refusal(device, reason, Instant::now()) {
                     self.tell(Severity::Warning, &text);
                 }

@@ -46,7 +46,8 @@ impl Wording {
         }
     }
 
-    fn device(&self, link: LinkId) -> &str {
+    /// The interface of a link.
+    pub fn device(&self, link: LinkId) -> &str {
         let device = self.devices.get(usize::from(link.0));
         device.map_or("?", String::as_str)
     }

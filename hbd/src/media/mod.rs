@@ -240,6 +240,23 @@ fn scoped(peer: SocketAddr, index: u32) -> SocketAddr {
     }
 }
 
+/// The media without `ucast` lines that lead to this machine: they allow the same ha.cf everywhere,
+/// and nobody else can be heard on them. All of them if nothing else would be left.
+pub fn without_ourselves(media: &[MediumSpec], view: &View) -> Vec<MediumSpec> {
+    let ours = |medium: &&MediumSpec| match medium {
+        MediumSpec::Bcast { .. } => false,
+        MediumSpec::Ucast { interface, peer } => view
+            .link_named(interface)
+            .is_some_and(|link| view.has(link.index, peer.ip())),
+    };
+    let others: Vec<MediumSpec> = media.iter().filter(|m| !ours(m)).cloned().collect();
+    if others.is_empty() {
+        media.to_vec()
+    } else {
+        others
+    }
+}
+
 /// The line that the old daemon logs when a medium is up.
 pub fn started(medium: &MediumSpec) -> String {
     match medium {

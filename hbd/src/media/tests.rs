@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::resources::address::{AddressRow, LinkRow};
 
 #[test]
 fn log_lines_of_started_media_are_the_old_ones() {
@@ -53,6 +54,32 @@ fn one_socket_hears_every_peer_of_an_interface_and_broadcasts_come_first() {
         LinkId(1)
     );
     assert_eq!(receivers[1].link_of("10.0.0.9:694".parse().ok()), LinkId(0));
+}
+
+#[test]
+fn lines_that_lead_to_ourselves_are_left_out() {
+    let ucast = |peer: &str| MediumSpec::Ucast {
+        interface: "eth0".to_owned(),
+        peer: peer.parse().unwrap(),
+    };
+    let link = LinkRow {
+        index: 2,
+        name: "eth0".to_owned(),
+        loopback: false,
+        mac: None,
+    };
+    let address = AddressRow {
+        link: 2,
+        ip: "10.0.0.1".parse().unwrap(),
+        prefix: 24,
+        label: None,
+        broadcast: None,
+    };
+    let view = View::new(vec![link], vec![address], Vec::new());
+    let (own, other) = (ucast("10.0.0.1:694"), ucast("10.0.0.2:694"));
+    let media = without_ourselves(&[own.clone(), other.clone()], &view);
+    assert_eq!(media, [other]);
+    assert_eq!(without_ourselves(std::slice::from_ref(&own), &view), [own]);
 }
 
 #[test]
