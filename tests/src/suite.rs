@@ -5,6 +5,7 @@
 
 mod bed;
 mod failover;
+mod garbage;
 mod ownership;
 mod peers;
 mod restart;
@@ -46,6 +47,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         failover::CASES,
         split::CASES,
         restart::CASES,
+        garbage::CASES,
         peers::CASES,
     ];
     tables.into_iter().flatten()
