@@ -272,7 +272,7 @@ impl Cluster {
             self.links.deadline(|node| membership.dead_after(node)),
             groups.min(),
             commands.min(),
-            self.shutdown.as_ref().and_then(Shutdown::deadline),
+            self.shutdown.as_ref().map(Shutdown::deadline),
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -21,7 +21,7 @@ use ha_status::NodeStatus;
 use std::time::{Duration, Instant};
 
 /// An old peer dictates its own dead time, but not beyond three of ours and this (11.1).
-const MAX_EXTRA_DEADTIME: Duration = Duration::from_mins(1);
+const MAX_EXTRA_DEADTIME: Duration = Duration::from_secs(60);
 
 /// Another node as this one sees it.
 #[derive(Debug)]
@@ -239,7 +239,7 @@ impl Membership {
         for Death { node, .. } in &dead {
             if let Some(peer) = self.peer_mut(*node) {
                 peer.become_status(NodeStatus::Dead, now);
-                peer.word = "dead".to_owned();
+                "dead".clone_into(&mut peer.word);
                 peer.report = None;
                 peer.receiver.forget_missing();
             }

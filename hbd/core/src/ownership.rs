@@ -293,6 +293,21 @@ pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
     })
 }
 
+/// The best other node to hand the group to on purpose. One that failed to start it before is the
+/// last choice.
+pub fn taker(s: &Situation<'_>) -> Option<NodeId> {
+    let able = |node: &NodeId| {
+        let standing = s.of(*node);
+        let ready = standing.presence == Presence::Active && standing.knows;
+        ready && *node != s.me && standing.run != RunState::Stuck
+    };
+    let fit = |node: &NodeId| able(node) && s.of(*node).run != RunState::Failed;
+    let preferred = s.preferred.filter(fit);
+    preferred
+        .or_else(|| s.peers().find(fit))
+        .or_else(|| s.peers().find(able))
+}
+
 impl Situation<'_> {
     fn of(&self, node: NodeId) -> Standing {
         self.standings[node.index()]
@@ -358,21 +373,6 @@ impl Situation<'_> {
             Presence::Joining => fit && standing.knows && self.claim.epoch == 0,
             Presence::Active => fit && standing.knows,
         }
-    }
-
-    /// The best other node to hand the group to on purpose. One that failed to start it before is
-    /// the last choice.
-    pub fn taker(&self) -> Option<NodeId> {
-        let able = |node: &NodeId| {
-            let standing = self.of(*node);
-            let ready = standing.presence == Presence::Active && standing.knows;
-            ready && *node != self.me && standing.run != RunState::Stuck
-        };
-        let fit = |node: &NodeId| able(node) && self.of(*node).run != RunState::Failed;
-        let preferred = self.preferred.filter(fit);
-        preferred
-            .or_else(|| self.peers().find(fit))
-            .or_else(|| self.peers().find(able))
     }
 
     /// Is the preferred node waiting to take the group back at once?

@@ -5,13 +5,13 @@ use super::Cluster;
 use crate::config::GroupId;
 use crate::input::CommandId;
 use crate::output::{Notice, Output};
-use crate::ownership::{Cause, Claim, Phase, Why};
+use crate::ownership::{Cause, Claim, Phase, Why, taker};
 use crate::roster::NodeId;
 use ha_status::{HoldSet, RunState};
 use std::time::{Duration, Instant};
 
 /// A command is answered after this time, whatever has become of it. The claims stay.
-const COMMAND_LIMIT: Duration = Duration::from_mins(2);
+const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
 /// So many commands may be under way; further ones are refused.
 const MAX_PENDING: usize = 32;
@@ -50,7 +50,7 @@ impl Cluster {
         let groups: Vec<GroupId> = self.set_of(set).into_iter().filter(owned).collect();
         let mut moves = Vec::new();
         for group in groups {
-            let Some(to) = self.with_situation(group, |s| s.taker()) else {
+            let Some(to) = self.with_situation(group, taker) else {
                 let name = &self.config.groups[usize::from(group.0)].name;
                 let text = format!("no other node can take {name}: {}", self.why_nobody());
                 self.done(id, Err(text));

@@ -264,9 +264,10 @@ impl Cluster {
             NodeStatus::Dead => Fate::Died,
             NodeStatus::Left => Fate::Left,
             NodeStatus::Init | NodeStatus::Up | NodeStatus::Active | NodeStatus::Ping => {
-                match peer.report.as_ref().is_some_and(|r| r.leaving) {
-                    true => Fate::Leaving,
-                    false => Fate::Alive,
+                if peer.report.as_ref().is_some_and(|r| r.leaving) {
+                    Fate::Leaving
+                } else {
+                    Fate::Alive
                 }
             }
         }

@@ -352,7 +352,7 @@ impl Cluster {
             return;
         }
         peer.report = None;
-        peer.word = "left".to_owned();
+        "left".clone_into(&mut peer.word);
         peer.receiver.forget_missing();
         let name = self.roster.name(node).clone();
         self.voice.forget(name.as_str());

@@ -18,7 +18,7 @@ const OLD_PEER_FAREWELL: Duration = Duration::from_secs(2);
 const MAX_STOP_FAILURES: u32 = 10;
 
 /// Whatever hangs, the daemon ends after this time, as the old one's emergency timer has it.
-const SHUTDOWN_LIMIT: Duration = Duration::from_mins(60);
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3600);
 
 /// A shutdown under way.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub(super) struct Shutdown {
 }
 
 impl Shutdown {
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        Some(self.end.unwrap_or(self.give_up))
+    pub(super) fn deadline(&self) -> Instant {
+        self.end.unwrap_or(self.give_up)
     }
 }
 

@@ -157,9 +157,12 @@ impl Cluster {
         let reason = group.reason;
         let before = reason.from.map(|node| self.name(node));
         let before = before.as_deref();
-        let next = |fate: &str| match before {
-            Some(before) if before != owner => format!("{before} {fate}; {owner} was next"),
-            Some(_) | None => format!("{owner} was first in order"),
+        let preferred = group.preferred.map(|node| self.name(node));
+        let preferred = preferred.as_deref().filter(|name| *name != owner);
+        let next = |fate: &str| match (before, preferred) {
+            (Some(before), _) if before != owner => format!("{before} {fate}; {owner} was next"),
+            (_, Some(preferred)) => format!("{preferred} was not there; {owner} was next"),
+            (_, None) => format!("{owner} is its preferred node"),
         };
         match (reason.why, group.claim.cause) {
             (Some(Why::Standby | Why::Takeover), _) => {
@@ -176,6 +179,7 @@ impl Cluster {
                 (Fate::Left, _) => next("left"),
                 (Fate::Leaving, _) => next("is shutting down"),
                 (Fate::Failed, _) => next("could not start it"),
+                (Fate::Alive, _) if reason.why == Some(Why::First) => next(""),
                 (Fate::Alive, Cause::Home) => format!("{owner} is its preferred node"),
                 (Fate::Alive, Cause::Failover) => {
                     format!("{owner} has it until its preferred node returns")

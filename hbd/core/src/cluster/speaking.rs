@@ -5,6 +5,7 @@ use crate::extension::{GroupReport, Report};
 use crate::messages;
 use crate::output::{Notice, Output};
 use crate::roster::NodeId;
+use crate::takeover::Run;
 use crate::wire::Message;
 use ha_status::{HoldSet, NodeStatus};
 use std::time::Instant;
@@ -71,10 +72,10 @@ impl Cluster {
     /// What an old peer is told that we hold.
     pub(super) fn held(&self) -> HoldSet {
         let local = self.roster.local();
-        let mut running = self
-            .groups
-            .iter()
-            .filter(|group| !group.runner.run().idle());
+        let mut running = self.groups.iter().filter(|group| match group.runner.run() {
+            Run::Leftover | Run::Starting | Run::Running | Run::Stopping | Run::Stuck => true,
+            Run::Probing | Run::Stopped | Run::Failed => false,
+        });
         let at_home = running.clone().any(|group| group.preferred == Some(local));
         let away = running.any(|group| group.preferred != Some(local));
         match (at_home, away) {

@@ -6,11 +6,10 @@ use crate::generator::Generator;
 use crate::invariants::{Monitor, Violation};
 use crate::network::Network;
 use crate::scripts::{self, Answer, Begun, Machine, Operation};
+use crate::setup;
 use ha_status::{ClusterSnapshot, HoldSet};
 use hbd_core::Cluster;
-use hbd_core::config::{
-    Config, Failback, GroupConfig, GroupId, LinkConfig, LinkId, NodeName, Received, ResourceConfig,
-};
+use hbd_core::config::{GroupId, LinkId, NodeName, Received};
 use hbd_core::input::{Command, CommandId, Input};
 use hbd_core::output::Output;
 use hbd_core::wire::{Key, Keys, Message, Method, decode, encode_netstring};
@@ -185,8 +184,8 @@ impl World {
 
     pub(crate) fn log(&mut self, text: impl FnOnce(&Self) -> String) {
         if self.timeline.is_some() {
-            let at = self.now as f64 / SECOND as f64;
-            let line = format!("{at:10.6} {}", text(self));
+            let (seconds, rest) = (self.now / SECOND, self.now % SECOND);
+            let line = format!("{seconds:3}.{rest:06} {}", text(self));
             self.timeline.iter_mut().for_each(|t| t.push(line.clone()));
         }
     }
@@ -289,9 +288,10 @@ impl World {
         if self.nodes[node].core.is_some() {
             return;
         }
-        let config = self.config(node);
         let now = self.local_time(node);
         self.nodes[node].boot += 1;
+        let generation = self.nodes[node].boot;
+        let config = setup::config(&self.plan, node, generation, now);
         self.nodes[node].core = Some(Cluster::new(config, now));
         self.log(|world| format!("node {node} boots, generation {}", world.nodes[node].boot));
     }
@@ -445,9 +445,9 @@ impl World {
     fn obey(&mut self, node: usize, output: Output) -> Result<(), Violation> {
         match output {
             Output::Send(message) => self.send(node, message),
-            Output::Probe(group) => self.begin(node, group, Operation::Probe)?,
-            Output::Start(group) => self.begin(node, group, Operation::Start)?,
-            Output::Stop(group) => self.begin(node, group, Operation::Stop)?,
+            Output::Probe(group) => self.begin(node, group, Operation::Probe),
+            Output::Start(group) => self.begin(node, group, Operation::Start),
+            Output::Stop(group) => self.begin(node, group, Operation::Stop),
             Output::CommandDone { id, .. } => {
                 if !self.nodes[node].unanswered.remove(&id.0) {
                     return Err(Violation(format!("node {node}: {id:?} answered twice")));
@@ -458,12 +458,7 @@ impl World {
         Ok(())
     }
 
-    fn begin(
-        &mut self,
-        node: usize,
-        group: GroupId,
-        operation: Operation,
-    ) -> Result<(), Violation> {
+    fn begin(&mut self, node: usize, group: GroupId, operation: Operation) {
         let index = usize::from(group.0);
         let machine = &mut self.nodes[node].machine;
         let (Begun { ticket, takes }, ended) = machine.begin(index, operation, &mut self.random);
@@ -480,14 +475,10 @@ impl World {
         );
         if ended {
             // The answer of the start that this stop has ended; outputs are drained first.
-            let Answer::Started(result) = scripts::ended() else {
-                return Ok(());
-            };
-            self.nodes[node]
-                .inbox
-                .push_back(Input::Started { group, result });
+            let result = scripts::ended();
+            let inbox = &mut self.nodes[node].inbox;
+            inbox.push_back(Input::Started { group, result });
         }
-        Ok(())
     }
 
     fn send(&mut self, from: usize, message: Message) {
@@ -532,53 +523,6 @@ impl World {
         let now = self.local_time(node);
         self.nodes[node].core.as_ref()?.snapshot(now)
     }
-
-    fn config(&self, node: usize) -> Config {
-        let plan = &self.plan;
-        let now = self.local_time(node);
-        let group = |(index, preferred): (usize, &usize)| GroupConfig {
-            name: format!("IPaddr::10.0.0.{index}/24/eth0"),
-            preferred: name(*preferred),
-            resources: vec![ResourceConfig {
-                script: "IPaddr".to_owned(),
-                args: vec![format!("10.0.0.{index}/24/eth0")],
-            }],
-        };
-        let link = |index: u16| LinkConfig {
-            medium: "ucast".to_owned(),
-            device: format!("eth{index}"),
-        };
-        Config {
-            local: name(node),
-            nodes: (0..plan.nodes).map(name).collect(),
-            links: (0..plan.links).map(link).collect(),
-            keepalive: Duration::from_micros(plan.keepalive),
-            warntime: Duration::from_micros(plan.deadtime / 2),
-            deadtime: Duration::from_micros(plan.deadtime),
-            initdead: Duration::from_micros(plan.initdead),
-            failback: if plan.failback {
-                Failback::On
-            } else {
-                Failback::Off
-            },
-            groups: plan.groups.iter().enumerate().map(group).collect(),
-            haresources_digest: "digest".to_owned(),
-            uuid: [node as u8 + 1; 16],
-            generation: self.nodes[node].boot + 1,
-            seed: node as u64,
-            hopfudge: 1,
-            max_rexmit_delay: Duration::from_millis(250),
-            retry_failed: Duration::from_micros(plan.retry_failed),
-            retry_stop: Duration::from_micros(plan.retry_stop),
-            wall: (now, 1_700_000_000_000),
-        }
-    }
-}
-
-/// Names in an order that is not that of the `node` lines.
-pub(crate) fn name(node: usize) -> NodeName {
-    let names = ["mike", "alfa", "zulu"];
-    NodeName::new(names[node]).expect("a legal name")
 }
 
 /// What happened last, for a reader.

@@ -1,7 +1,8 @@
 //! What must hold in every history, at every step and in the end.
 
-use crate::cluster::{World, name};
+use crate::cluster::World;
 use crate::faults::{Micros, Plan, SECOND};
+use crate::setup::name;
 use ha_status::{NodeStatus, RunState};
 use hbd_core::config::NodeName;
 use hbd_core::output::{Notice, Output};
@@ -126,10 +127,15 @@ impl Monitor {
                     other.name
                 )));
             }
-            // What it said is one thing; that it is still true is another.
+            // What it said is one thing; that it is still true is another, unless it has taken
+            // the starter for dead meanwhile and did not have to ask.
             let index = (0..world.nodes.len()).find(|i| name(*i).as_str() == other.name);
             let real = &world.nodes[index.unwrap_or(node)];
-            if real.machine.active(group) && real.core.is_some() && !self.abandoned {
+            let bound = world.snapshot(index.unwrap_or(node)).is_some_and(|theirs| {
+                let mut nodes = theirs.nodes.iter();
+                nodes.any(|n| n.name == name(node).as_str() && n.status != NodeStatus::Dead)
+            });
+            if real.machine.active(group) && bound && !self.abandoned {
                 return Err(Violation(format!(
                     "node {node} starts group {group}, which is active on {}, not believed dead",
                     other.name
@@ -175,10 +181,10 @@ impl Monitor {
             node.core.is_some() && !node.is_frozen()
         };
         let both_ways = world.network.connects(one, other) && world.network.connects(other, one);
-        if !(both_ways && awake(one) && awake(other)) {
-            self.connected.remove(&(one, other));
-        } else {
+        if both_ways && awake(one) && awake(other) {
             self.connected.entry((one, other)).or_insert(now);
+        } else {
+            self.connected.remove(&(one, other));
         }
         for group in 0..world.plan.groups.len() {
             let active = |node: usize| world.nodes[node].machine.active(group);
@@ -278,9 +284,10 @@ impl Monitor {
                 return Err(format!("group {group} has epoch {}", first.epoch));
             }
             let home = world.plan.groups[group];
-            let moved =
-                world.plan.commands || world.plan.scripts.fail + world.plan.scripts.hang > 0;
-            if world.plan.failback && !moved && runner != home {
+            let plan = &world.plan;
+            let moved = plan.commands || plan.scripts.fail + plan.scripts.hang > 0;
+            let undisturbed = self.gentle && plan.boots.iter().all(|at| *at < plan.initdead);
+            if (plan.failback || undisturbed) && !moved && runner != home {
                 return Err(format!(
                     "group {group} did not return from {runner} to {home}"
                 ));

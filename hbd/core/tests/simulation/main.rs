@@ -12,6 +12,7 @@ mod generator;
 mod invariants;
 mod network;
 mod scripts;
+mod setup;
 
 use cluster::{World, last_lines};
 

@@ -135,8 +135,8 @@ impl Machine {
 }
 
 /// How a start answers that was ended because the group must stop.
-pub(crate) fn ended() -> Answer {
-    Answer::Started(Err(failure("start ended", true)))
+pub(crate) fn ended() -> Result<(), Failure> {
+    Err(failure("start ended", true))
 }
 
 fn failure(reason: &str, still_held: bool) -> Failure {

@@ -1,3 +1,7 @@
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an Instant cannot be made otherwise; only differences to it are used"
+)]
 #![allow(clippy::unwrap_used)]
 
 use super::*;

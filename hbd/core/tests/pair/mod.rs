@@ -1,0 +1,354 @@
+//! A few nodes on a perfect network, for stories that are told step by step: packets take 100 us,
+//! scripts a millisecond, clocks are exact.
+
+#![allow(dead_code, reason = "every file of stories uses its part")]
+
+use ha_status::{ClusterSnapshot, HoldSet};
+use hbd_core::Cluster;
+use hbd_core::config::{
+    Config, Failback, GroupConfig, GroupId, LinkConfig, LinkId, NodeName, Received, ResourceConfig,
+};
+use hbd_core::input::{Activity, Command, CommandId, Failure, Input};
+use hbd_core::output::{Notice, Output};
+use hbd_core::wire::Message;
+use std::time::{Duration, Instant};
+
+pub(crate) const NAMES: [&str; 3] = ["lb1", "lb2", "lb3"];
+pub(crate) const KEEPALIVE: Duration = Duration::from_millis(100);
+pub(crate) const DEADTIME: Duration = Duration::from_secs(1);
+pub(crate) const WARNTIME: Duration = Duration::from_millis(300);
+pub(crate) const INITDEAD: Duration = Duration::from_secs(3);
+
+const TRAVEL: Duration = Duration::from_micros(100);
+const SCRIPT: Duration = Duration::from_millis(1);
+
+/// Something that arrives at a node later.
+struct Coming {
+    at: Duration,
+    node: usize,
+    input: Input,
+}
+
+pub(crate) struct Pair {
+    base: Instant,
+    pub(crate) now: Duration,
+    nodes: Vec<Option<Cluster>>,
+    generations: Vec<u64>,
+    configs: Vec<Config>,
+    coming: Vec<Coming>,
+    /// Everything that was asked for, with its time and node.
+    pub(crate) outputs: Vec<(Duration, usize, Output)>,
+    /// What is active on which machine, by group.
+    pub(crate) active: Vec<Vec<bool>>,
+    /// Packets between nodes are lost.
+    pub(crate) cut: bool,
+    /// This node does not run at all.
+    pub(crate) frozen: Option<usize>,
+    /// Starts fail on this node.
+    pub(crate) broken: Option<usize>,
+    /// Stops fail on this node.
+    pub(crate) stubborn: Option<usize>,
+    next_command: u64,
+}
+
+impl Pair {
+    /// Nodes that have not been started, with groups that prefer the nodes given.
+    pub(crate) fn new(nodes: usize, preferred: &[usize], failback: Failback) -> Self {
+        let base = base();
+        let config = |node| config(node, nodes, preferred, failback, base);
+        Self {
+            base,
+            now: Duration::ZERO,
+            nodes: (0..nodes).map(|_| None).collect(),
+            generations: vec![0; nodes],
+            configs: (0..nodes).map(config).collect(),
+            coming: Vec::new(),
+            outputs: Vec::new(),
+            active: vec![vec![false; preferred.len()]; nodes],
+            cut: false,
+            frozen: None,
+            broken: None,
+            stubborn: None,
+            next_command: 0,
+        }
+    }
+
+    /// Nodes that have been started and have settled.
+    pub(crate) fn running(nodes: usize, preferred: &[usize], failback: Failback) -> Self {
+        let mut pair = Self::new(nodes, preferred, failback);
+        (0..nodes).for_each(|node| pair.start(node));
+        pair.run_for(Duration::from_secs(2));
+        pair.outputs.clear();
+        pair
+    }
+
+    pub(crate) fn configure(&mut self, node: usize, change: impl FnOnce(&mut Config)) {
+        change(&mut self.configs[node]);
+    }
+
+    pub(crate) fn start(&mut self, node: usize) {
+        self.generations[node] += 1;
+        let mut config = self.configs[node].clone();
+        config.generation = self.generations[node];
+        self.nodes[node] = Some(Cluster::new(config, self.base + self.now));
+        self.drain(node);
+    }
+
+    /// The machine loses power.
+    pub(crate) fn power_off(&mut self, node: usize) {
+        self.kill(node);
+        self.active[node].fill(false);
+    }
+
+    /// The daemon is killed; what it ran stays active.
+    pub(crate) fn kill(&mut self, node: usize) {
+        self.nodes[node] = None;
+        self.coming.retain(|coming| coming.node != node);
+    }
+
+    pub(crate) fn command(&mut self, node: usize, command: Command) -> CommandId {
+        self.next_command += 1;
+        let id = CommandId(self.next_command);
+        self.input(node, Input::Command { id, command });
+        id
+    }
+
+    pub(crate) fn standby(&mut self, node: usize, set: HoldSet) -> CommandId {
+        self.command(node, Command::Standby(set))
+    }
+
+    /// One input for a node, now.
+    pub(crate) fn input(&mut self, node: usize, input: Input) {
+        let now = self.base + self.now;
+        if let Some(core) = &mut self.nodes[node] {
+            core.handle(input, now);
+            self.drain(node);
+        }
+    }
+
+    /// A message that somebody else wrote.
+    pub(crate) fn inject(&mut self, node: usize, message: Message) {
+        let link = LinkId(0);
+        self.input(node, Input::Received(Received { link, message }));
+    }
+
+    pub(crate) fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.step(end) {}
+    }
+
+    /// Runs until something holds; panics if that takes longer than `limit`. How long it took.
+    pub(crate) fn run_until(&mut self, limit: Duration, holds: impl Fn(&Self) -> bool) -> Duration {
+        let (begin, end) = (self.now, self.now + limit);
+        while !holds(self) {
+            assert!(self.step(end), "it did not happen within {limit:?}");
+        }
+        self.now.saturating_sub(begin)
+    }
+
+    /// The next event, if it is due before `end`.
+    fn step(&mut self, end: Duration) -> bool {
+        let tick = |node: usize| {
+            let core = self.nodes[node]
+                .as_ref()
+                .filter(|_| self.frozen != Some(node));
+            let deadline = core.and_then(Cluster::deadline)?;
+            let at = deadline.saturating_duration_since(self.base);
+            Some((at.max(self.now), node))
+        };
+        let tick = (0..self.nodes.len()).filter_map(tick).min();
+        let awake = self.coming.iter().enumerate();
+        let awake = awake.filter(|(_, coming)| self.frozen != Some(coming.node));
+        let next = awake.map(|(index, coming)| (coming.at, index)).min();
+        match (next, tick) {
+            (Some((at, index)), _) if at <= end && tick.is_none_or(|(due, _)| at <= due) => {
+                self.now = self.now.max(at);
+                let Coming { node, input, .. } = self.coming.remove(index);
+                self.arrive(node, input);
+            }
+            (_, Some((at, node))) if at <= end => {
+                self.now = at;
+                self.input(node, Input::Tick);
+            }
+            _ => {
+                self.now = end;
+                return false;
+            }
+        }
+        true
+    }
+
+    fn arrive(&mut self, node: usize, input: Input) {
+        if let Input::Stopped {
+            group,
+            result: Ok(()),
+        } = &input
+        {
+            self.active[node][usize::from(group.0)] = false;
+        }
+        self.input(node, input);
+    }
+
+    fn drain(&mut self, node: usize) {
+        while let Some(output) = self.nodes[node].as_mut().and_then(Cluster::poll) {
+            self.outputs.push((self.now, node, output.clone()));
+            match output {
+                Output::Send(message) => self.send(node, &message),
+                Output::Probe(group) => {
+                    let activity = if self.active[node][usize::from(group.0)] {
+                        Activity::Everything
+                    } else {
+                        Activity::Nothing
+                    };
+                    self.later(node, SCRIPT, Input::Probed { group, activity });
+                }
+                Output::Start(group) => {
+                    let result = self.try_start(node, group);
+                    self.later(node, SCRIPT, Input::Started { group, result });
+                }
+                Output::Stop(group) => {
+                    let result = if self.stubborn == Some(node) {
+                        Err(failure("stop: exit status 1", true))
+                    } else {
+                        Ok(())
+                    };
+                    self.later(node, SCRIPT, Input::Stopped { group, result });
+                }
+                Output::Exit => self.nodes[node] = None,
+                Output::Announce(_) | Output::Notice(_) | Output::CommandDone { .. } => {}
+            }
+        }
+    }
+
+    fn try_start(&mut self, node: usize, group: GroupId) -> Result<(), Failure> {
+        if self.broken == Some(node) {
+            return Err(failure("start: exit status 1", false));
+        }
+        self.active[node][usize::from(group.0)] = true;
+        Ok(())
+    }
+
+    fn send(&mut self, from: usize, message: &Message) {
+        if self.cut {
+            return;
+        }
+        for to in (0..self.nodes.len()).filter(|to| *to != from) {
+            let (link, message) = (LinkId(0), message.clone());
+            self.later(to, TRAVEL, Input::Received(Received { link, message }));
+        }
+    }
+
+    fn later(&mut self, node: usize, delay: Duration, input: Input) {
+        let at = self.now + delay;
+        self.coming.push(Coming { at, node, input });
+    }
+
+    pub(crate) fn is_up(&self, node: usize) -> bool {
+        self.nodes[node].is_some()
+    }
+
+    pub(crate) fn view(&self, node: usize) -> ClusterSnapshot {
+        let core = self.nodes[node].as_ref().expect("the node runs");
+        core.snapshot(self.base + self.now).expect("a snapshot")
+    }
+
+    /// The nodes on which a group is active.
+    pub(crate) fn runners(&self, group: usize) -> Vec<usize> {
+        let nodes = 0..self.nodes.len();
+        nodes.filter(|node| self.active[*node][group]).collect()
+    }
+
+    pub(crate) fn notices(&self, node: usize) -> Vec<Notice> {
+        let notice = |(_, from, output): &(Duration, usize, Output)| match output {
+            Output::Notice(notice) if *from == node => Some(notice.clone()),
+            _ => None,
+        };
+        self.outputs.iter().filter_map(notice).collect()
+    }
+
+    /// What a node said, of one kind.
+    pub(crate) fn said(&self, node: usize, kind: &str) -> Vec<Message> {
+        let message = |(_, from, output): &(Duration, usize, Output)| match output {
+            Output::Send(message) if *from == node && message.kind() == kind => {
+                Some(message.clone())
+            }
+            _ => None,
+        };
+        self.outputs.iter().filter_map(message).collect()
+    }
+
+    /// When something was asked for first.
+    pub(crate) fn when(&self, wanted: impl Fn(usize, &Output) -> bool) -> Option<Duration> {
+        let mut outputs = self.outputs.iter();
+        outputs
+            .find(|(_, node, output)| wanted(*node, output))
+            .map(|(at, _, _)| *at)
+    }
+
+    pub(crate) fn answer(&self, id: CommandId) -> Option<Result<String, String>> {
+        self.outputs.iter().find_map(|(_, _, output)| match output {
+            Output::CommandDone { id: done, result } if *done == id => Some(result.clone()),
+            _ => None,
+        })
+    }
+}
+
+fn failure(reason: &str, still_held: bool) -> Failure {
+    Failure {
+        resource: "IPaddr".to_owned(),
+        reason: reason.to_owned(),
+        still_held,
+    }
+}
+
+pub(crate) fn name(node: usize) -> NodeName {
+    NodeName::new(NAMES[node]).expect("a legal name")
+}
+
+fn config(
+    node: usize,
+    nodes: usize,
+    preferred: &[usize],
+    failback: Failback,
+    base: Instant,
+) -> Config {
+    let group = |(index, preferred): (usize, &usize)| GroupConfig {
+        name: format!("IPaddr::10.0.0.{index}"),
+        preferred: name(*preferred),
+        resources: vec![ResourceConfig {
+            script: "IPaddr".to_owned(),
+            args: vec![format!("10.0.0.{index}")],
+        }],
+    };
+    Config {
+        local: name(node),
+        nodes: (0..nodes).map(name).collect(),
+        links: vec![LinkConfig {
+            medium: "bcast".to_owned(),
+            device: "eth0".to_owned(),
+        }],
+        keepalive: KEEPALIVE,
+        warntime: WARNTIME,
+        deadtime: DEADTIME,
+        initdead: INITDEAD,
+        failback,
+        groups: preferred.iter().enumerate().map(group).collect(),
+        haresources_digest: "d1".to_owned(),
+        uuid: [node as u8 + 1; 16],
+        generation: 1,
+        seed: 7,
+        hopfudge: 1,
+        max_rexmit_delay: Duration::from_millis(250),
+        retry_failed: Duration::from_secs(2),
+        retry_stop: Duration::from_secs(1),
+        wall: (base, 1_700_000_000_000),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an Instant cannot be made otherwise; only differences to it are used"
+)]
+fn base() -> Instant {
+    Instant::now()
+}

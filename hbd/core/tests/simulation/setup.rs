@@ -1,0 +1,51 @@
+//! What the files of the simulated nodes say.
+
+use crate::faults::Plan;
+use hbd_core::config::{Config, Failback, GroupConfig, LinkConfig, NodeName, ResourceConfig};
+use std::time::{Duration, Instant};
+
+/// A node's configuration for one life, whose clock says `now`.
+pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) -> Config {
+    let group = |(index, preferred): (usize, &usize)| GroupConfig {
+        name: format!("IPaddr::10.0.0.{index}/24/eth0"),
+        preferred: name(*preferred),
+        resources: vec![ResourceConfig {
+            script: "IPaddr".to_owned(),
+            args: vec![format!("10.0.0.{index}/24/eth0")],
+        }],
+    };
+    let link = |index: u16| LinkConfig {
+        medium: "ucast".to_owned(),
+        device: format!("eth{index}"),
+    };
+    Config {
+        local: name(node),
+        nodes: (0..plan.nodes).map(name).collect(),
+        links: (0..plan.links).map(link).collect(),
+        keepalive: Duration::from_micros(plan.keepalive),
+        warntime: Duration::from_micros(plan.deadtime / 2),
+        deadtime: Duration::from_micros(plan.deadtime),
+        initdead: Duration::from_micros(plan.initdead),
+        failback: if plan.failback {
+            Failback::On
+        } else {
+            Failback::Off
+        },
+        groups: plan.groups.iter().enumerate().map(group).collect(),
+        haresources_digest: "digest".to_owned(),
+        uuid: [node as u8 + 1; 16],
+        generation,
+        seed: node as u64,
+        hopfudge: 1,
+        max_rexmit_delay: Duration::from_millis(250),
+        retry_failed: Duration::from_micros(plan.retry_failed),
+        retry_stop: Duration::from_micros(plan.retry_stop),
+        wall: (now, 1_700_000_000_000),
+    }
+}
+
+/// Names in an order that is not that of the `node` lines.
+pub(crate) fn name(node: usize) -> NodeName {
+    let names = ["mike", "alfa", "zulu"];
+    NodeName::new(names[node]).expect("a legal name")
+}

@@ -1,0 +1,393 @@
+//! One story each, told on a perfect network: how long things take, what is said and to whom.
+
+#![allow(clippy::unwrap_used)]
+
+mod pair;
+
+use ha_status::{ClusterPhase, HoldSet, LinkState, NodeStatus, RunState};
+use hbd_core::config::{Failback, GroupId, LinkId};
+use hbd_core::input::Command;
+use hbd_core::output::{Notice, Output, YieldReason};
+use pair::{DEADTIME, INITDEAD, KEEPALIVE, Pair, name};
+use std::time::Duration;
+
+const GROUP: GroupId = GroupId(0);
+
+fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+fn is_start(output: &Output) -> bool {
+    matches!(output, Output::Start(_))
+}
+
+#[test]
+fn a_cold_start_takes_less_than_a_second() {
+    let mut pair = Pair::new(2, &[0, 1], Failback::Off);
+    pair.start(0);
+    pair.run_for(ms(500));
+    assert_eq!(pair.view(0).phase, ClusterPhase::Starting);
+    pair.start(1);
+    let settled = |pair: &Pair| {
+        let running =
+            |node: usize, group: usize| pair.view(node).groups[group].state == RunState::Running;
+        running(0, 0) && running(1, 1)
+    };
+    let took = pair.run_until(ms(1000), settled);
+    assert!(took < ms(20), "{took:?}");
+    assert_eq!((pair.runners(0), pair.runners(1)), (vec![0], vec![1]));
+}
+
+#[test]
+fn a_lonely_node_starts_after_initdead_and_not_before() {
+    let mut pair = Pair::new(2, &[1], Failback::On);
+    pair.start(0);
+    pair.run_for(ms(6000));
+    assert_eq!(pair.when(|_, output| is_start(output)), Some(INITDEAD));
+    assert!(
+        pair.view(0).groups[0].reason.contains("lb2"),
+        "{}",
+        pair.view(0).groups[0].reason
+    );
+}
+
+#[test]
+fn power_loss_is_noticed_exactly_at_deadtime() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.run_for(ms(37));
+    pair.power_off(0);
+    let last = pair.view(1).nodes[0].heard_ms.unwrap();
+    pair.outputs.clear();
+    let off = pair.now;
+    pair.run_for(ms(3000));
+    let dead = pair.when(|_, output| {
+        matches!(output, Output::Notice(Notice::NodeDead { silent, .. }) if *silent == DEADTIME)
+    });
+    let start = pair.when(|node, output| node == 1 && is_start(output));
+    assert_eq!(dead, start);
+    let took = dead.unwrap().saturating_sub(off) + ms(last);
+    assert!(
+        took + ms(1) > DEADTIME && took <= DEADTIME + ms(1),
+        "{took:?}"
+    );
+}
+
+#[test]
+fn late_heartbeat_warns_before_death() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.cut = true;
+    pair.run_for(ms(700));
+    pair.cut = false;
+    pair.run_for(ms(500));
+    let late = |notice: &Notice| matches!(notice, Notice::LateHeartbeat { interval, .. } if *interval > ms(600));
+    assert!(pair.notices(1).iter().any(late));
+    assert_eq!(pair.view(1).counters.late, 1);
+    let dead = |notice: &Notice| matches!(notice, Notice::NodeDead { .. });
+    assert!(!pair.notices(1).iter().any(dead));
+}
+
+#[test]
+fn a_clean_stop_hands_over_at_once_and_ends_in_silence() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    let id = pair.command(0, Command::Shutdown);
+    let took = pair.run_until(ms(100), |pair| pair.runners(0) == [1]);
+    assert!(took <= ms(5), "{took:?}");
+    pair.run_for(ms(1));
+    assert!(!pair.is_up(0));
+    assert_eq!(pair.answer(id).unwrap().unwrap(), "everything is released");
+    assert_eq!(pair.view(1).nodes[0].status, NodeStatus::Left);
+    let (_, _, last) = pair
+        .outputs
+        .iter()
+        .rfind(|(_, node, _)| *node == 0)
+        .unwrap();
+    assert!(matches!(last, Output::Exit));
+    pair.outputs.clear();
+    pair.run_for(DEADTIME * 3);
+    let dead = |notice: &Notice| matches!(notice, Notice::NodeDead { .. });
+    assert!(!pair.notices(1).iter().any(dead), "it left in peace");
+}
+
+#[test]
+fn a_returning_node_gets_its_group_back_at_once() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.power_off(0);
+    pair.run_for(ms(3000));
+    assert_eq!(pair.runners(0), [1]);
+    pair.outputs.clear();
+    pair.start(0);
+    pair.run_until(ms(1000), |pair| pair.runners(0) == [0]);
+    let stop = pair.when(|node, output| node == 1 && matches!(output, Output::Stop(_)));
+    let start = pair.when(|node, output| node == 0 && is_start(output));
+    assert!(
+        start.unwrap() <= stop.unwrap() + ms(2),
+        "the gap of a failback"
+    );
+    let yields = Notice::GroupYield {
+        group: GROUP,
+        to: name(0),
+        reason: YieldReason::Failback,
+    };
+    assert!(pair.notices(1).contains(&yields));
+}
+
+#[test]
+fn without_failback_the_group_stays() {
+    let mut pair = Pair::running(2, &[0], Failback::Off);
+    pair.power_off(0);
+    pair.run_for(ms(3000));
+    pair.start(0);
+    pair.run_for(ms(5000));
+    assert_eq!(pair.runners(0), [1]);
+}
+
+#[test]
+fn standby_moves_the_groups_and_says_when_they_run() {
+    let mut pair = Pair::running(2, &[0, 0, 1], Failback::On);
+    let id = pair.standby(0, HoldSet::Local);
+    let took = pair.run_until(ms(100), |pair| pair.answer(id).is_some());
+    assert!(took <= ms(5), "{took:?}");
+    assert_eq!(pair.answer(id).unwrap().unwrap(), "2 groups moved");
+    pair.run_for(ms(5000));
+    assert_eq!(
+        (pair.runners(0), pair.runners(1), pair.runners(2)),
+        (vec![1], vec![1], vec![1])
+    );
+    assert!(pair.view(1).groups[0].epoch > 1);
+}
+
+#[test]
+fn a_manual_move_lasts_until_the_preferred_node_was_away() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.standby(0, HoldSet::All);
+    pair.run_for(ms(3000));
+    assert_eq!(pair.runners(0), [1]);
+    pair.command(0, Command::Shutdown);
+    pair.run_for(ms(500));
+    pair.start(0);
+    pair.run_for(ms(2000));
+    assert_eq!(pair.runners(0), [0]);
+}
+
+#[test]
+fn takeover_is_the_mirror_of_standby() {
+    let mut pair = Pair::running(2, &[0, 1], Failback::On);
+    let id = pair.command(1, Command::Takeover(HoldSet::Foreign));
+    pair.run_for(ms(100));
+    assert_eq!(pair.answer(id).unwrap().unwrap(), "1 group moved");
+    assert_eq!((pair.runners(0), pair.runners(1)), (vec![1], vec![1]));
+}
+
+#[test]
+fn standby_without_a_taker_is_refused_and_changes_nothing() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.power_off(1);
+    pair.run_for(ms(3000));
+    let epoch = pair.view(0).groups[0].epoch;
+    let id = pair.standby(0, HoldSet::All);
+    let refusal = pair.answer(id).unwrap().unwrap_err();
+    assert!(refusal.contains("no other node is active"), "{refusal}");
+    assert_eq!(pair.view(0).groups[0].epoch, epoch);
+    assert_eq!(pair.runners(0), [0]);
+}
+
+#[test]
+fn a_healed_partition_costs_no_outage() {
+    let mut pair = Pair::running(2, &[0], Failback::Off);
+    pair.cut = true;
+    pair.run_for(ms(3000));
+    assert_eq!(pair.runners(0), [0, 1], "they cannot know of each other");
+    pair.cut = false;
+    pair.outputs.clear();
+    let took = pair.run_until(ms(1000), |pair| pair.runners(0) == [1]);
+    assert!(took <= KEEPALIVE + ms(5), "{took:?}");
+    pair.run_for(ms(3000));
+    assert_eq!(pair.runners(0), [1]);
+    let stopped = pair.when(|node, output| node == 1 && matches!(output, Output::Stop(_)));
+    assert_eq!(stopped, None, "the winner never stops");
+    let lost = Notice::GroupConflictLost {
+        group: GROUP,
+        to: name(1),
+    };
+    assert!(pair.notices(0).contains(&lost));
+    let announced = pair.when(|node, output| node == 1 && matches!(output, Output::Announce(_)));
+    assert!(announced.is_some());
+}
+
+#[test]
+fn a_stalled_node_learns_of_the_takeover_first() {
+    let mut pair = Pair::running(2, &[0], Failback::Off);
+    pair.frozen = Some(0);
+    pair.run_for(ms(5000));
+    assert_eq!(pair.runners(0), [0, 1]);
+    pair.frozen = None;
+    pair.outputs.clear();
+    pair.run_until(ms(50), |pair| pair.runners(0) == [1]);
+    pair.run_for(ms(3000));
+    assert_eq!(pair.runners(0), [1]);
+    let notices = pair.notices(0);
+    assert!(
+        matches!(notices[0], Notice::LocalStall { .. }),
+        "{notices:?}"
+    );
+    let dead = |notice: &Notice| matches!(notice, Notice::NodeDead { .. });
+    assert!(!notices.iter().any(dead), "{notices:?}");
+}
+
+#[test]
+fn a_killed_daemon_adopts_what_it_left_running() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.kill(0);
+    pair.run_for(ms(200));
+    pair.start(0);
+    pair.run_for(ms(500));
+    assert_eq!(pair.view(0).groups[0].state, RunState::Running);
+    assert_eq!(pair.runners(0), [0]);
+    let stops = pair.when(|_, output| matches!(output, Output::Stop(_)));
+    assert_eq!(stops, None, "nobody had to stop");
+}
+
+#[test]
+fn a_killed_daemon_that_was_replaced_lets_go() {
+    let mut pair = Pair::running(2, &[0], Failback::Off);
+    pair.kill(0);
+    pair.run_for(ms(3000));
+    assert_eq!(pair.runners(0), [0, 1]);
+    pair.start(0);
+    let took = pair.run_until(ms(1000), |pair| pair.runners(0) == [1]);
+    assert!(took < KEEPALIVE, "{took:?}");
+}
+
+#[test]
+fn a_failed_start_moves_the_group_and_keeps_it_there() {
+    let mut pair = Pair::new(2, &[0], Failback::On);
+    pair.broken = Some(0);
+    (0..2).for_each(|node| pair.start(node));
+    pair.run_for(ms(200));
+    assert_eq!(pair.runners(0), [1]);
+    let failed = |notice: &Notice| matches!(notice, Notice::GroupFailed { .. });
+    assert!(pair.notices(0).iter().any(failed));
+    pair.broken = None;
+    pair.run_for(ms(10_000));
+    assert_eq!(pair.runners(0), [1]);
+    let id = pair.standby(1, HoldSet::All);
+    pair.run_for(ms(100));
+    assert!(pair.answer(id).unwrap().is_ok());
+    assert_eq!(pair.runners(0), [0], "an operator may name it again");
+}
+
+#[test]
+fn a_group_nobody_can_start_is_tried_again() {
+    let mut pair = Pair::new(1, &[0], Failback::On);
+    pair.broken = Some(0);
+    pair.start(0);
+    pair.run_for(ms(1000));
+    assert!(
+        pair.notices(0)
+            .contains(&Notice::GroupHomeless { group: GROUP })
+    );
+    pair.broken = None;
+    pair.run_for(ms(2000));
+    assert_eq!(pair.runners(0), [0]);
+}
+
+#[test]
+fn the_third_of_three_takes_over_when_two_are_gone() {
+    let mut pair = Pair::running(3, &[0], Failback::On);
+    pair.power_off(0);
+    pair.run_for(ms(1500));
+    assert_eq!(pair.runners(0), [1]);
+    pair.command(1, Command::Shutdown);
+    pair.run_for(ms(100));
+    assert_eq!(pair.runners(0), [2]);
+    pair.start(0);
+    pair.run_for(DEADTIME + ms(500));
+    assert_eq!(
+        pair.runners(0),
+        [0],
+        "a newcomer believes the others about who is gone"
+    );
+}
+
+#[test]
+fn a_nonsense_epoch_does_not_wedge_the_cluster() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.run_for(KEEPALIVE * 2);
+    let mut status = pair.said(1, "status").pop().unwrap();
+    pair.power_off(1);
+    let seq = status.hex("seq").unwrap();
+    let groups = status.text("hbg").unwrap().to_owned();
+    let mut parts: Vec<&str> = groups.split(',').collect();
+    parts[2] = "ffffffffffffffff";
+    parts[3] = "1";
+    status.set_text("hbg", parts.join(","));
+    status.set_hex("seq", seq + 1);
+    pair.inject(0, status);
+    pair.run_for(ms(3000));
+    let group = &pair.view(0).groups[0];
+    assert_eq!(
+        (group.state, group.owner.as_deref()),
+        (RunState::Running, Some("lb1"))
+    );
+    assert!(group.epoch < 10);
+}
+
+#[test]
+fn different_haresources_are_noticed() {
+    let mut pair = Pair::new(2, &[0], Failback::On);
+    pair.configure(1, |config| config.haresources_digest = "d2".to_owned());
+    (0..2).for_each(|node| pair.start(node));
+    pair.run_for(ms(2000));
+    let differ = Notice::HaresourcesDiffer { node: name(1) };
+    assert_eq!(pair.notices(0).iter().filter(|n| **n == differ).count(), 1);
+    assert_eq!(pair.view(0).nodes[1].same_haresources, Some(false));
+}
+
+#[test]
+fn nodes_that_disagree_about_the_preferred_node_still_run_a_group_once() {
+    let mut pair = Pair::new(2, &[0], Failback::On);
+    pair.configure(1, |config| config.groups[0].preferred = name(1));
+    (0..2).for_each(|node| pair.start(node));
+    pair.run_for(ms(5000));
+    assert_eq!(pair.runners(0).len(), 1);
+}
+
+#[test]
+fn links_come_and_go_with_what_is_heard() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    assert_eq!(pair.view(0).links[0].state, LinkState::Up);
+    pair.power_off(1);
+    pair.run_for(ms(2000));
+    assert_eq!(pair.view(0).links[0].state, LinkState::Dead);
+    let dead = Notice::LinkDead {
+        node: name(1),
+        link: LinkId(0),
+    };
+    assert!(pair.notices(0).contains(&dead));
+}
+
+#[test]
+fn at_rest_there_is_one_status_per_keepalive() {
+    let mut pair = Pair::running(2, &[0, 1], Failback::On);
+    let revision = pair.view(0).groups;
+    pair.run_for(ms(10_000));
+    let said = pair.said(0, "status").len();
+    assert!((99..=101).contains(&said), "{said}");
+    assert_eq!(pair.view(0).groups, revision);
+    assert!(pair.notices(0).is_empty());
+}
+
+#[test]
+fn a_shutdown_that_cannot_stop_a_group_ends_honestly() {
+    let mut pair = Pair::running(1, &[0], Failback::On);
+    pair.stubborn = Some(0);
+    let id = pair.command(0, Command::Shutdown);
+    pair.run_until(ms(15_000), |pair| !pair.is_up(0));
+    assert!(!pair.is_up(0));
+    let refusal = pair.answer(id).unwrap().unwrap_err();
+    assert!(refusal.contains("IPaddr::10.0.0.0"), "{refusal}");
+    assert!(
+        pair.said(0, "shutdone").is_empty(),
+        "it must not look like a clean goodbye"
+    );
+}

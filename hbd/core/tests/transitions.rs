@@ -1,0 +1,492 @@
+//! Whole tables: the run machine of a group, one row per state and one column per event; the
+//! better of two claims, for all pairs; and the decision about a group, one row per situation.
+
+use Blocker::{Busy, Disagrees, Joining, NotCurrent, OldPeer, Unheard};
+use ha_status::RunState;
+use hbd_core::input::Activity;
+use hbd_core::ownership::{
+    Blocker, Cause, Claim, Decision, MAX_EPOCH, Phase, Presence, Situation, Standing, Why,
+    better_claim, decide,
+};
+use hbd_core::roster::NodeId;
+use hbd_core::takeover::{Event, Request, Run, step};
+
+type Cell = (Run, Option<Request>);
+
+const EVENTS: [Event; 13] = [
+    Event::Probed(Activity::Nothing),
+    Event::Probed(Activity::Something),
+    Event::Probed(Activity::Everything),
+    Event::Probed(Activity::Unclear),
+    Event::Started,
+    Event::StartFailed,
+    Event::StartFailedHeld,
+    Event::Stopped,
+    Event::StopFailed,
+    Event::Start,
+    Event::Stop,
+    Event::Due,
+    Event::Forgive,
+];
+
+/// The table in the order of `EVENTS`. Letters: p probing, l leftover, s stopped, a starting,
+/// r running, e ending (stopping), f failed, k stuck; `+` asks for a start, `-` for a stop.
+const TABLE: [(Run, &str); 8] = [
+    (Run::Probing, "s l l l p p p p p p p p p"),
+    (Run::Leftover, "l l l l l l l l l a+ e- l l"),
+    (Run::Stopped, "s s s s e- s k s k a+ s s s"),
+    (Run::Starting, "a a a a r f k a a a e- a a"),
+    (Run::Running, "r r r r r e- e- r r r e- r r"),
+    (Run::Stopping, "e e e e e e e s k e e e e"),
+    (Run::Failed, "f f f f e- f k f k f f s s"),
+    (Run::Stuck, "k k k k k k k s k k k e- k"),
+];
+
+fn cell(word: &str) -> Cell {
+    let mut letters = word.chars();
+    let run = match letters.next() {
+        Some('p') => Run::Probing,
+        Some('l') => Run::Leftover,
+        Some('s') => Run::Stopped,
+        Some('a') => Run::Starting,
+        Some('r') => Run::Running,
+        Some('e') => Run::Stopping,
+        Some('f') => Run::Failed,
+        Some('k') => Run::Stuck,
+        other => panic!("no state {other:?}"),
+    };
+    let request = match letters.next() {
+        None => None,
+        Some('+') => Some(Request::Start),
+        Some('-') => Some(Request::Stop),
+        other => panic!("no request {other:?}"),
+    };
+    (run, request)
+}
+
+#[test]
+fn every_state_answers_every_event() {
+    for (run, row) in TABLE {
+        let cells: Vec<Cell> = row.split(' ').map(cell).collect();
+        assert_eq!(cells.len(), EVENTS.len(), "{run:?}");
+        for (event, expected) in EVENTS.into_iter().zip(cells) {
+            assert_eq!(step(run, event), expected, "{run:?} x {event:?}");
+        }
+    }
+}
+
+#[test]
+fn what_may_be_active_is_never_told_to_be_stopped() {
+    for (run, _) in TABLE {
+        let quiet = matches!(run.state(), RunState::Stopped | RunState::Failed);
+        assert_eq!(quiet, run.idle(), "{run:?}");
+        assert!(!(run.idle() && run.held()), "{run:?}");
+    }
+}
+
+fn claims() -> Vec<Claim> {
+    let owners = [None, Some(NodeId(0)), Some(NodeId(1)), Some(NodeId(2))];
+    let mut all = Vec::new();
+    for epoch in [0, 1, 2, MAX_EPOCH] {
+        for owner in owners {
+            for cause in [Cause::Home, Cause::Failover, Cause::Stay] {
+                all.push(Claim {
+                    epoch,
+                    owner,
+                    cause,
+                });
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn the_better_claim_is_the_same_on_every_node() {
+    for one in claims() {
+        for other in claims() {
+            let better = better_claim(one, other);
+            assert!(better == one || better == other);
+            assert_eq!(better, better_claim(other, one), "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn the_better_claim_does_not_depend_on_the_order_of_hearing() {
+    for a in claims() {
+        for b in claims() {
+            for c in claims() {
+                let one = better_claim(better_claim(a, b), c);
+                let other = better_claim(a, better_claim(b, c));
+                assert_eq!(one, other, "{a:?} {b:?} {c:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_rules_of_the_better_claim_hold_in_their_order() {
+    for one in claims() {
+        for other in claims() {
+            let better = better_claim(one, other);
+            let (Some(a), Some(b)) = (one.owner, other.owner) else {
+                continue;
+            };
+            let expected = if one.epoch != other.epoch {
+                one.epoch.max(other.epoch) == better.epoch
+            } else if (one.cause == Cause::Home) != (other.cause == Cause::Home) {
+                better.cause == Cause::Home
+            } else {
+                better.owner == Some(a.min(b))
+            };
+            assert!(expected, "{one:?} {other:?} {better:?}");
+        }
+    }
+}
+
+#[test]
+fn epochs_end_without_wrapping() {
+    let last = Claim {
+        epoch: u64::MAX,
+        ..Claim::default()
+    };
+    assert_eq!(last.succeed(NodeId(0), Cause::Home).epoch, MAX_EPOCH);
+}
+
+const ME: NodeId = NodeId(0);
+const PEER: NodeId = NodeId(1);
+const ORDER: [NodeId; 2] = [ME, PEER];
+
+/// A situation of two nodes, this one preferred: both are active, the group is stopped on both,
+/// this node owns it and the peer agrees.
+struct Case {
+    phase: Phase,
+    preferred: NodeId,
+    run: RunState,
+    held: bool,
+    forgiven: bool,
+    returns: bool,
+    claim: Claim,
+    peer: Standing,
+}
+
+fn case() -> Case {
+    let claim = Claim {
+        epoch: 5,
+        owner: Some(ME),
+        cause: Cause::Home,
+    };
+    Case {
+        phase: Phase::Active,
+        preferred: ME,
+        run: RunState::Stopped,
+        held: false,
+        forgiven: true,
+        returns: true,
+        claim,
+        peer: Standing {
+            presence: Presence::Active,
+            current: true,
+            knows: true,
+            run: RunState::Stopped,
+            claim: Some(claim),
+        },
+    }
+}
+
+impl Case {
+    fn decide(&self) -> Decision {
+        let own = Standing {
+            presence: Presence::Active,
+            current: true,
+            knows: true,
+            run: self.run,
+            claim: Some(self.claim),
+        };
+        decide(&Situation {
+            me: ME,
+            phase: self.phase,
+            preferred: Some(self.preferred),
+            order: &ORDER,
+            standings: &[own, self.peer],
+            claim: self.claim,
+            held: self.held,
+            forgiven: self.forgiven,
+            returns: self.returns,
+        })
+    }
+
+    fn claim(mut self, owner: Option<NodeId>, cause: Cause) -> Self {
+        self.claim = Claim {
+            epoch: 5,
+            owner,
+            cause,
+        };
+        self.peer.claim = Some(self.claim);
+        self
+    }
+
+    fn presence(mut self, presence: Presence) -> Self {
+        self.peer.presence = presence;
+        self
+    }
+
+    fn peer_runs(mut self, run: RunState) -> Self {
+        self.peer.run = run;
+        self
+    }
+
+    fn runs(mut self) -> Self {
+        (self.run, self.held) = (RunState::Running, true);
+        self
+    }
+}
+
+fn claimed(owner: NodeId, cause: Cause, why: Why) -> Decision {
+    let claim = Claim {
+        epoch: 6,
+        owner: Some(owner),
+        cause,
+    };
+    Decision::Claim(claim, why)
+}
+
+#[test]
+fn an_owner_starts_when_the_peer_agrees_and_runs_nothing() {
+    assert_eq!(case().decide(), Decision::Start);
+}
+
+#[test]
+fn every_reason_to_wait_is_named() {
+    let other = Claim::default();
+    let waits = [
+        (case().presence(Presence::Unheard), Unheard(PEER)),
+        (case().presence(Presence::Old), OldPeer(PEER)),
+        (
+            case().peer_runs(RunState::Unknown),
+            Busy(PEER, RunState::Unknown),
+        ),
+        (
+            case().peer_runs(RunState::Starting),
+            Busy(PEER, RunState::Starting),
+        ),
+        (
+            case().peer_runs(RunState::Running),
+            Busy(PEER, RunState::Running),
+        ),
+        (
+            case().peer_runs(RunState::Stopping),
+            Busy(PEER, RunState::Stopping),
+        ),
+        (
+            case().peer_runs(RunState::Stuck),
+            Busy(PEER, RunState::Stuck),
+        ),
+    ];
+    for (case, blocker) in waits {
+        assert_eq!(case.decide(), Decision::Wait(blocker));
+    }
+    let mut deaf = case();
+    deaf.peer.current = false;
+    assert_eq!(deaf.decide(), Decision::Wait(NotCurrent(PEER)));
+    let mut behind = case();
+    behind.peer.claim = Some(other);
+    assert_eq!(behind.decide(), Decision::Wait(Disagrees(PEER)));
+    let mut joining = case();
+    joining.phase = Phase::Joining;
+    assert_eq!(joining.decide(), Decision::Wait(Joining));
+}
+
+#[test]
+fn the_dead_the_gone_and_those_without_the_group_keep_nobody_waiting() {
+    let absent = case()
+        .presence(Presence::Absent)
+        .peer_runs(RunState::Running);
+    assert_eq!(absent.decide(), Decision::Start);
+    let leaving = case().presence(Presence::Leaving);
+    assert_eq!(leaving.decide(), Decision::Start);
+    let mut ignorant = case();
+    ignorant.peer.knows = false;
+    ignorant.peer.claim = None;
+    assert_eq!(ignorant.decide(), Decision::Start);
+}
+
+#[test]
+fn a_peer_whose_epoch_is_nonsense_does_not_wedge_the_group() {
+    let mut nonsense = case();
+    nonsense.peer.claim = None;
+    assert_eq!(nonsense.decide(), Decision::Start);
+    let running = Case { ..nonsense }.peer_runs(RunState::Running);
+    assert_eq!(
+        running.decide(),
+        Decision::Wait(Busy(PEER, RunState::Running))
+    );
+}
+
+#[test]
+fn what_another_owns_is_stopped_at_once() {
+    let lost = case().claim(Some(PEER), Cause::Failover).runs();
+    assert_eq!(lost.decide(), Decision::Stop);
+    let joining = Case {
+        phase: Phase::Joining,
+        ..case().claim(Some(PEER), Cause::Failover).runs()
+    };
+    assert_eq!(joining.decide(), Decision::Stop);
+    assert_eq!(
+        case().claim(Some(PEER), Cause::Failover).decide(),
+        Decision::Nothing
+    );
+}
+
+#[test]
+fn a_joining_node_keeps_what_it_found_until_somebody_is_known_to_own_it() {
+    for owner in [None, Some(PEER)] {
+        let found = Case {
+            phase: Phase::Joining,
+            ..case().claim(owner, Cause::Failover).runs()
+        };
+        assert_eq!(
+            found.presence(Presence::Unheard).decide(),
+            Decision::Nothing
+        );
+    }
+}
+
+#[test]
+fn the_successor_of_a_missing_owner_claims_the_group() {
+    for presence in [Presence::Absent, Presence::Leaving] {
+        let home = case().claim(Some(PEER), Cause::Failover).presence(presence);
+        assert_eq!(home.decide(), claimed(ME, Cause::Home, Why::OwnerGone));
+        let away = Case {
+            preferred: PEER,
+            ..case().claim(Some(PEER), Cause::Home).presence(presence)
+        };
+        assert_eq!(away.decide(), claimed(ME, Cause::Failover, Why::OwnerGone));
+    }
+}
+
+#[test]
+fn a_new_cluster_waits_for_the_preferred_node_that_is_coming_up() {
+    let fresh = |presence| Case {
+        preferred: PEER,
+        claim: Claim::default(),
+        ..case().presence(presence)
+    };
+    assert_eq!(fresh(Presence::Joining).decide(), Decision::Nothing);
+    assert_eq!(fresh(Presence::Active).decide(), Decision::Nothing);
+    let Decision::Claim(claim, Why::First) = fresh(Presence::Absent).decide() else {
+        panic!("nobody else is there");
+    };
+    assert_eq!(
+        (claim.epoch, claim.owner, claim.cause),
+        (1, Some(ME), Cause::Failover)
+    );
+}
+
+#[test]
+fn nobody_takes_anything_while_an_old_peer_lives() {
+    let orphan = case().claim(None, Cause::Home).presence(Presence::Old);
+    assert_eq!(orphan.decide(), Decision::Wait(OldPeer(PEER)));
+    assert_eq!(
+        case().presence(Presence::Old).runs().decide(),
+        Decision::Nothing
+    );
+}
+
+#[test]
+fn a_group_returns_when_its_preferred_node_is_ready_and_only_then() {
+    let away = |cause| Case {
+        preferred: PEER,
+        ..case().claim(Some(ME), cause).runs()
+    };
+    let returned = claimed(PEER, Cause::Home, Why::Failback);
+    assert_eq!(away(Cause::Failover).decide(), returned);
+    assert_eq!(away(Cause::Stay).decide(), Decision::Nothing);
+    let off = Case {
+        returns: false,
+        ..away(Cause::Failover)
+    };
+    assert_eq!(off.decide(), Decision::Nothing);
+    for run in [RunState::Failed, RunState::Unknown, RunState::Stuck] {
+        assert_eq!(
+            away(Cause::Failover).peer_runs(run).decide(),
+            Decision::Nothing
+        );
+    }
+    for presence in [Presence::Joining, Presence::Leaving, Presence::Absent] {
+        assert_eq!(
+            away(Cause::Failover).presence(presence).decide(),
+            Decision::Nothing
+        );
+    }
+}
+
+#[test]
+fn what_stays_returns_after_all_once_its_preferred_node_was_away() {
+    let stays = Case {
+        preferred: PEER,
+        ..case().claim(Some(ME), Cause::Stay).runs()
+    };
+    let Decision::Claim(claim, why) = stays.presence(Presence::Absent).decide() else {
+        panic!("the cause changes");
+    };
+    assert_eq!(
+        (claim.epoch, claim.cause, why),
+        (5, Cause::Failover, Why::PreferredGone)
+    );
+}
+
+#[test]
+fn a_failed_owner_is_succeeded_but_not_one_that_was_just_named() {
+    let failed = case()
+        .claim(Some(PEER), Cause::Failover)
+        .peer_runs(RunState::Failed);
+    assert_eq!(failed.decide(), claimed(ME, Cause::Home, Why::OwnerFailed));
+    let mut named = case()
+        .claim(Some(PEER), Cause::Home)
+        .peer_runs(RunState::Failed);
+    named.peer.claim = Some(Claim::default());
+    assert_eq!(named.decide(), Decision::Nothing);
+}
+
+#[test]
+fn a_group_its_preferred_node_cannot_start_does_not_go_back_there() {
+    let failed = Case {
+        preferred: PEER,
+        ..case()
+            .claim(Some(PEER), Cause::Home)
+            .peer_runs(RunState::Failed)
+    };
+    assert_eq!(failed.decide(), claimed(ME, Cause::Stay, Why::OwnerFailed));
+}
+
+#[test]
+fn a_failure_is_forgiven_when_this_node_is_named_again() {
+    let failed = |forgiven| Case {
+        run: RunState::Failed,
+        forgiven,
+        ..case()
+    };
+    assert_eq!(failed(true).decide(), Decision::Forgive);
+    assert_eq!(failed(false).decide(), Decision::Nothing);
+    let alone = failed(false).presence(Presence::Absent);
+    assert_eq!(alone.decide(), Decision::Homeless);
+}
+
+#[test]
+fn a_leaving_node_names_its_successor_and_then_stops() {
+    let leaving = |case: Case| Case {
+        phase: Phase::Leaving,
+        ..case
+    };
+    let owner = leaving(case().runs());
+    assert_eq!(
+        owner.decide(),
+        claimed(PEER, Cause::Failover, Why::Shutdown)
+    );
+    let handed = leaving(case().claim(Some(PEER), Cause::Failover).runs());
+    assert_eq!(handed.decide(), Decision::Stop);
+    let alone = leaving(case().runs()).presence(Presence::Absent);
+    assert_eq!(alone.decide(), Decision::Stop);
+}
