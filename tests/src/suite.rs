@@ -3,7 +3,9 @@
 //! A case runs in namespaces here, or under a kernel with IPVS: all of those share one boot. The cases
 //! themselves live in the files below; this file proves nothing by itself.
 
+mod balancing;
 mod bed;
+mod compatibility;
 mod failover;
 mod garbage;
 mod ownership;
@@ -49,6 +51,8 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         restart::CASES,
         garbage::CASES,
         peers::CASES,
+        balancing::CASES,
+        compatibility::CASES,
     ];
     tables.into_iter().flatten()
 }
