@@ -12,7 +12,7 @@ mod stage;
 mod up;
 
 use std::fs;
-use std::io::{IsTerminal, stdin, stdout};
+use std::io::{IsTerminal, Write, stdin, stdout};
 use std::path::Path;
 use std::time::Duration;
 
@@ -112,9 +112,19 @@ pub fn up(_shape: Shape) -> Result<u8> {
 }
 
 fn enter_machine(task: &str) -> Result<u8> {
-    vm::run(&vm::Options {
+    let ended = vm::run(&vm::Options {
         argv: vec![program()?.display().to_string(), task.to_owned()],
         limit: None,
         interactive: true,
-    })
+    });
+    if !matches!(ended, Ok(0)) {
+        // tmux in there could not leave the screen as it found it.
+        print!("{LEAVE_SCREEN}");
+        let _ = stdout().flush();
+    }
+    ended
 }
+
+/// Main screen, cursor visible, no mouse reports, no bracketed paste, plain keypad and letters.
+const LEAVE_SCREEN: &str = "\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\
+    \x1b[?2004l\x1b[?1l\x1b>\x1b[0m\r\n";

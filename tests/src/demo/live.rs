@@ -13,13 +13,14 @@ use anyhow::{Context, Result, bail, ensure};
 use super::control::Control;
 use super::menu;
 use super::stage::{self, Stage};
-use crate::bed::program;
 use crate::bed::signals::Signals;
+use crate::bed::{program, say};
 use crate::scenario::programs::Programs;
 
 const TICK: Duration = Duration::from_millis(50);
 /// Where the dashboard's complaint is kept, should it fail.
 const COMPLAINT: &str = "hbtui.stderr";
+const UPPER_PANE: &str = "lab:0.0";
 
 /// Sets the stage, opens the screen, and returns when the person quits.
 pub fn run() -> Result<()> {
@@ -28,11 +29,45 @@ pub fn run() -> Result<()> {
     let stage = Stage::set(&programs)?;
     let control = Control::serve(&stage)?;
     let view = control.folder().join("director");
-    stage.keep_view(view.clone())?;
-    let screen = Screen::open(&control, &programs, &view)?;
+    let dashboard = Dashboard::new(&control, &programs, &view)?;
+    let again = dashboard.clone();
+    stage.keep_view(view, move || again.restart())?;
+    let screen = Screen::open(&control, &dashboard)?;
     let ended = screen.wait(&signals);
+    say("taking the cluster down");
     drop(control);
     ended.and(stage::end(stage))
+}
+
+/// The upper pane: how hbtui is started there.
+#[derive(Clone)]
+struct Dashboard {
+    command: String,
+    tmux: PathBuf,
+}
+
+impl Dashboard {
+    fn new(control: &Control, programs: &Programs, view: &Path) -> Result<Self> {
+        let tmux = tmux_socket(&control.socket());
+        let command = format!(
+            "{} --run {} 2> {}; {}",
+            quoted(&programs.path("hbtui"))?,
+            quoted(&view.join("heartbeat"))?,
+            quoted(&control.folder().join(COMPLAINT))?,
+            // Its end is the end of the demo.
+            format_args!("tmux -S {} kill-server", quoted(&tmux)?),
+        );
+        Ok(Self { command, tmux })
+    }
+
+    /// Starts it anew in its pane. Before there is one, this does nothing.
+    fn restart(&self) {
+        let _ = Command::new("tmux")
+            .arg("-S")
+            .arg(&self.tmux)
+            .args(["respawn-pane", "-k", "-t", UPPER_PANE, &self.command])
+            .output();
+    }
 }
 
 /// tmux in the foreground. Dropping it ends its server.
@@ -43,19 +78,12 @@ struct Screen {
 }
 
 impl Screen {
-    fn open(control: &Control, programs: &Programs, view: &Path) -> Result<Self> {
-        let socket = tmux_socket(&control.socket());
+    fn open(control: &Control, dashboard: &Dashboard) -> Result<Self> {
+        let socket = dashboard.tmux.clone();
         let complaint = control.folder().join(COMPLAINT);
         let settings = control.folder().join("tmux.conf");
-        fs::write(&settings, SETTINGS)?;
-        let dashboard = format!(
-            "{} --run {} 2> {}; {}",
-            quoted(&programs.path("hbtui"))?,
-            quoted(&view.join("heartbeat"))?,
-            quoted(&complaint)?,
-            // Its end is the end of the demo.
-            format_args!("tmux -S {} kill-server", quoted(&socket)?),
-        );
+        let height = menu::HEIGHT.to_string();
+        fs::write(&settings, SETTINGS.replace("MENU_HEIGHT", &height))?;
         let menu = format!(
             "exec {} demo-menu {}",
             quoted(&program()?)?,
@@ -68,8 +96,8 @@ impl Screen {
             .arg(&socket)
             .arg("-f")
             .arg(&settings);
-        command.args(["new-session", "-s", "lab", &dashboard, ";"]);
-        command.args(["split-window", "-v", "-l", &menu::HEIGHT.to_string(), &menu]);
+        command.args(["new-session", "-s", "lab", &dashboard.command, ";"]);
+        command.args(["split-window", "-v", "-l", &height, &menu]);
         // The person may sit in a tmux of their own.
         let client = command
             .env_remove("TMUX")
@@ -115,12 +143,14 @@ pub(super) fn tmux_socket(control: &Path) -> PathBuf {
 }
 
 /// No status line, no delay after escape; F2 changes between dashboard and menu, a click does as well.
+/// When the terminal changes its size, the menu keeps its own.
 const SETTINGS: &str = "\
 set -g default-terminal screen-256color
 set -g status off
 set -g mouse on
 set -s escape-time 0
 bind -n F2 select-pane -t :.+
+set-hook -g window-resized 'resize-pane -t lab:0.1 -y MENU_HEIGHT'
 ";
 
 /// A path as one word of shell.

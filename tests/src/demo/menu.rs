@@ -24,6 +24,7 @@ const KEYS: &[(u8, &str, Option<Action>)] = &[
 ];
 /// Not read here: tmux itself switches panes.
 const SWITCH: &str = "F2 dashboard";
+const CTRL_C: u8 = 3;
 const HOME: &str = "\x1b[H";
 const CLEAR_REST_OF_LINE: &str = "\x1b[K";
 const CLEAR_REST: &str = "\x1b[J";
@@ -56,6 +57,9 @@ pub fn run(socket: &Path) -> Result<()> {
     });
     let mut byte = [0];
     while let Ok(1) = stdin().read(&mut byte) {
+        if byte == [CTRL_C] {
+            break;
+        }
         let chosen = KEYS.iter().find(|(key, ..)| byte.first() == Some(key));
         match chosen {
             Some((_, name, Some(action))) => start(socket.to_path_buf(), &screen, name, *action),

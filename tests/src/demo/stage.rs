@@ -125,7 +125,8 @@ impl Stage {
     /// What is going on, in two lines of at most 78 columns.
     pub(super) fn figures(&self) -> Vec<String> {
         let rates = self.load.rates();
-        let total: f64 = rates.by_server.values().sum();
+        // From zero: the sum of nothing is -0.
+        let total = rates.by_server.values().fold(0.0, |sum, rate| sum + rate);
         let mut load = format!("client {total:>4.0} answers/s:");
         for name in dr::real_names() {
             let rate = rates.by_server.get(name).copied().unwrap_or_default();
@@ -137,19 +138,27 @@ impl Stage {
 
     /// Keeps `link` pointing at `/run` of the director in charge, until the stage is gone.
     ///
-    /// A dashboard that loses its director thus finds the next one at the same place.
-    pub(super) fn keep_view(self: &Arc<Self>, link: PathBuf) -> Result<()> {
-        let first = self.in_charge()?.run_folder();
-        point(&link, &first)?;
+    /// A dashboard that loses its director thus finds the next one at the same place. One that does not
+    /// lose it, because only the cable was cut, is to be told by `moved`.
+    pub(super) fn keep_view(
+        self: &Arc<Self>,
+        link: PathBuf,
+        moved: impl Fn() + Send + 'static,
+    ) -> Result<()> {
+        let first = self.in_charge()?;
+        let mut shown = first.name().to_owned();
+        point(&link, &first.run_folder())?;
         let stage = Arc::downgrade(self);
         thread::spawn(move || {
-            let mut shown = first;
             while let Some(stage) = stage.upgrade() {
-                if let Ok(director) = stage.in_charge() {
-                    let now = director.run_folder();
-                    if now != shown && point(&link, &now).is_ok() {
-                        shown = now;
+                if let Ok(director) = stage.in_charge()
+                    && director.name() != shown
+                    && point(&link, &director.run_folder()).is_ok()
+                {
+                    if lock(&stage.cut).contains(&shown) {
+                        moved();
                     }
+                    director.name().clone_into(&mut shown);
                 }
                 drop(stage);
                 thread::sleep(VIEW_EVERY);
