@@ -25,9 +25,6 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
 use writer::{Queue, Sinks};
 
-/// How long a change of settings waits for lines that belong to the old ones.
-const RECONFIGURE_PATIENCE: Duration = Duration::from_millis(200);
-
 /// The field of an event that carries a level `tracing` does not have.
 const LEVEL_FIELD: &str = "level";
 
@@ -119,9 +116,9 @@ impl Log {
         })
     }
 
-    /// New places and layout for the lines from now on.
+    /// New places and layout for the lines from now on. Never waits: lines that are still in the
+    /// queue go to the old places.
     pub fn reconfigure(&self, settings: &Settings) {
-        self.flush(RECONFIGURE_PATIENCE);
         self.set_debug(settings.debug);
         self.queue.replace(Sinks::new(settings));
     }

@@ -30,8 +30,8 @@ struct Shared {
     written: Mutex<u64>,
     progress: Condvar,
     dropped: AtomicU64,
-    /// New sinks, taken before the next line.
-    replacement: Mutex<Option<Sinks>>,
+    /// New sinks, and after how many written lines they count.
+    replacement: Mutex<Option<(u64, Sinks)>>,
 }
 
 impl Queue {
@@ -58,8 +58,10 @@ impl Queue {
         }
     }
 
+    /// For every line pushed from now on. Never waits.
     pub(super) fn replace(&self, sinks: Sinks) {
-        *lock(&self.shared.replacement) = Some(sinks);
+        let after = self.pushed.load(Ordering::SeqCst);
+        *lock(&self.shared.replacement) = Some((after, sinks));
     }
 
     pub(super) fn flush(&self, limit: Duration) -> bool {
@@ -85,8 +87,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn write_all(receiver: &Receiver<Record>, mut sinks: Sinks, shared: &Shared) {
     let mut told = 0;
+    let mut written = 0;
     while let Ok(mut record) = receiver.recv() {
-        if let Some(next) = lock(&shared.replacement).take() {
+        let due = |(after, _): &mut (u64, Sinks)| *after <= written;
+        if let Some((_, next)) = lock(&shared.replacement).take_if(due) {
             sinks = next;
         }
         let dropped = shared.dropped.load(Ordering::Relaxed);
@@ -105,7 +109,8 @@ fn write_all(receiver: &Receiver<Record>, mut sinks: Sinks, shared: &Shared) {
             told += 1;
             shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        *lock(&shared.written) += 1;
+        written += 1;
+        *lock(&shared.written) = written;
         shared.progress.notify_all();
     }
 }
