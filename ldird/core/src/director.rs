@@ -9,6 +9,8 @@
 //!    └── unreadable: retry ──────┘
 //! ```
 //!
+//! At the end it is Reading, then Cleaning, then nothing more.
+//!
 //! Each edit batch is computed against a fresh dump, never against memory alone.
 
 use crate::config::{Check, Config, ProbeId, RealServer, VirtualService};
@@ -35,6 +37,8 @@ pub struct Director {
     config: Config,
     /// Per service of `config`, per real server: its health.
     health: Vec<Vec<Health>>,
+    /// Who waits for a probe's answer: positions of service and real server.
+    askers: BTreeMap<ProbeId, Vec<(usize, usize)>>,
     schedule: Schedule,
     /// What we last wanted of the kernel's table; rows it refused are as it has them.
     intended: Table,
@@ -48,6 +52,8 @@ pub struct Director {
     dirty: bool,
     /// Edits wait until those under way are confirmed.
     staged: bool,
+    /// The batch under way was made for a configuration that is not in force any more.
+    superseded: bool,
     next_read: Instant,
     /// Rows of others' making that have been reported.
     reported_drift: BTreeSet<(ServiceKey, Option<DestinationKey>)>,
@@ -64,6 +70,8 @@ enum Step {
     Idle,
     Reading,
     Applying,
+    /// The last edits, after which nothing follows.
+    Cleaning,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +88,7 @@ impl Director {
     pub fn new(config: Config, now: Instant) -> Self {
         let mut director = Self {
             health: fresh_health(&config, now),
+            askers: askers(&config),
             schedule: Schedule::new(config.seed),
             config,
             intended: Table::new(),
@@ -89,6 +98,7 @@ impl Director {
             full: true,
             dirty: true,
             staged: false,
+            superseded: false,
             next_read: now,
             reported_drift: BTreeSet::new(),
             reported_failures: BTreeSet::new(),
@@ -142,7 +152,7 @@ impl Director {
             (Phase::Stopping, Step::Idle) => Some(self.next_read),
             (Phase::Stopping, _) => None,
             (_, Step::Idle) => earliest(self.schedule.deadline(), Some(self.next_read)),
-            (_, Step::Reading | Step::Applying) => self.schedule.deadline(),
+            (_, Step::Reading | Step::Applying | Step::Cleaning) => self.schedule.deadline(),
         }
     }
 
@@ -175,21 +185,26 @@ impl Director {
         if !self.schedule.finish(probe) {
             return;
         }
-        for (service, health) in self.config.services.iter().zip(&mut self.health) {
-            for (real, health) in service.reals.iter().zip(health) {
-                if real.check != Check::Probe(probe) {
-                    continue;
-                }
-                let failures = health.failures;
-                let message_changed = health.message != verdict.message;
-                let transition = health.judge(verdict, service.failurecount, now);
-                let notice = transition_notice(service, real, health, transition);
-                self.dirty |= matches!(transition, Transition::WentUp | Transition::WentDown);
-                if notice.is_some() || message_changed || failures != health.failures {
-                    self.revision += 1;
-                }
-                self.outputs.extend(notice.map(Output::Notice));
+        for &(service, real) in self.askers.get(&probe).into_iter().flatten() {
+            let health = self.health.get_mut(service);
+            let (Some(service), Some(health)) = (
+                self.config.services.get(service),
+                health.and_then(|rows| rows.get_mut(real)),
+            ) else {
+                continue;
+            };
+            let Some(real) = service.reals.get(real) else {
+                continue;
+            };
+            let failures = health.failures;
+            let message_changed = health.message != verdict.message;
+            let transition = health.judge(verdict, service.failurecount, now);
+            let notice = transition_notice(service, real, health, transition);
+            self.dirty |= matches!(transition, Transition::WentUp | Transition::WentDown);
+            if notice.is_some() || message_changed || failures != health.failures {
+                self.revision += 1;
             }
+            self.outputs.extend(notice.map(Output::Notice));
         }
     }
 
@@ -200,8 +215,11 @@ impl Director {
                 if here && health.set_maintenance(active, now) {
                     self.dirty = true;
                     self.revision += 1;
-                    if let Check::Probe(probe) = row.check {
-                        self.schedule.hurry(probe, now);
+                    match row.check {
+                        Check::Probe(probe) => self.schedule.hurry(probe, now),
+                        // No check will say so.
+                        Check::On => health.state = State::Up,
+                        Check::Off => {}
                     }
                 }
             }
@@ -220,7 +238,7 @@ impl Director {
             self.clean_up();
             return;
         }
-        if self.phase == Phase::Starting {
+        if self.full {
             self.adopt();
         }
         let desired = self.desired();
@@ -253,9 +271,12 @@ impl Director {
 
     /// A merge is done, edits or not: from here on only changes count.
     fn settle(&mut self, now: Instant) {
-        self.full = false;
         self.step = Step::Idle;
         self.next_read = now + READ_EVERY;
+        if std::mem::take(&mut self.superseded) {
+            return;
+        }
+        self.full = false;
         let notice = match self.phase {
             Phase::Starting => Some(Notice::Started),
             Phase::Reloading => Some(Notice::Reloaded),
@@ -288,7 +309,8 @@ impl Director {
 
     /// The kernel answered a batch: believe what it confirmed, say it, retry the rest later.
     fn applied(&mut self, results: Vec<(Edit, Result<(), String>)>, now: Instant) {
-        if self.step != Step::Applying {
+        let cleaning = self.step == Step::Cleaning;
+        if !cleaning && self.step != Step::Applying {
             return;
         }
         self.revision += 1;
@@ -297,7 +319,7 @@ impl Director {
             match result {
                 Ok(()) => {
                     diff::apply(&mut self.kernel, &edit);
-                    self.confirm(&edit);
+                    self.confirm(&edit, cleaning);
                 }
                 Err(error) => refused.push((edit, error)),
             }
@@ -310,8 +332,13 @@ impl Director {
                     .push_back(Output::Notice(Notice::EditFailed { edit, error }));
             }
         }
-        if self.phase == Phase::Stopping {
+        if cleaning {
             self.exit();
+            return;
+        }
+        if self.phase == Phase::Stopping {
+            // A batch from before the stop; the table is still to be cleaned.
+            self.step = Step::Idle;
             return;
         }
         self.settle(now);
@@ -323,13 +350,13 @@ impl Director {
         self.staged = false;
     }
 
-    fn confirm(&mut self, edit: &Edit) {
-        let stopping = self.phase == Phase::Stopping;
-        let notices = report::confirmed(&self.config, &self.health, edit, stopping);
+    fn confirm(&mut self, edit: &Edit, cleaning: bool) {
+        let notices = report::confirmed(&self.config, &self.health, edit, cleaning);
         self.outputs.extend(notices.into_iter().map(Output::Notice));
     }
 
-    /// At start: what carries traffic goes on carrying it until a check says otherwise.
+    /// At start, and for what a reload adds: what carries traffic goes on carrying it until a check
+    /// says otherwise.
     fn adopt(&mut self) {
         for (service, health) in self.config.services.iter().zip(&mut self.health) {
             let Some(row) = self.kernel.get(&service.key) else {
@@ -357,19 +384,18 @@ impl Director {
     }
 
     fn report_starvation(&mut self, desired: &Table) {
-        let starved: BTreeSet<ServiceKey> = self
-            .config
-            .services
-            .iter()
-            .filter(|service| !service.reals.is_empty())
-            .map(|service| service.key)
-            .filter(|key| {
-                let weights = |row: &crate::table::Service| {
-                    row.destinations.values().all(|spec| spec.weight == 0)
-                };
-                desired.get(key).is_some_and(weights)
-            })
-            .collect();
+        let starves = |(service, health): (&VirtualService, &Vec<Health>)| {
+            let row = desired.get(&service.key)?;
+            let empty = row.destinations.values().all(|spec| spec.weight == 0);
+            // Who has not been checked yet may be up.
+            let waiting =
+                service.reals.iter().zip(health).any(|(real, health)| {
+                    matches!(real.check, Check::Probe(_)) && health.is_awaited()
+                });
+            (empty && !waiting && !service.reals.is_empty()).then_some(service.key)
+        };
+        let services = self.config.services.iter().zip(&self.health);
+        let starved: BTreeSet<ServiceKey> = services.filter_map(starves).collect();
         if self.phase != Phase::Starting {
             for key in starved.difference(&self.starved) {
                 self.outputs
@@ -405,32 +431,44 @@ impl Director {
         self.reported_drift.clone_from(drift);
     }
 
-    /// A valid configuration replaces the running one. Health is kept where the same question is
-    /// asked about the same server of the same service.
+    /// A valid configuration replaces the running one. What is known of a real server of a service
+    /// is kept, also where another question is asked about it from now on: it goes on serving, or
+    /// not, until the new check has answered.
     fn reload(&mut self, config: Config, now: Instant) {
         if self.phase == Phase::Stopping {
             return;
         }
-        let mut known: BTreeMap<(ServiceKey, DestinationKey, Check), Health> = BTreeMap::new();
+        let mut known: BTreeMap<(ServiceKey, DestinationKey), (Check, Health)> = BTreeMap::new();
         for (service, health) in self.config.services.iter().zip(&self.health) {
             for (real, health) in service.reals.iter().zip(health) {
-                known.insert((service.key, real.configured, real.check), health.clone());
+                let place = (service.key, real.configured);
+                known.insert(place, (real.check, health.clone()));
             }
         }
         let mut health = fresh_health(&config, now);
         for (service, rows) in config.services.iter().zip(&mut health) {
             for (real, row) in service.reals.iter().zip(rows) {
-                if let Some(old) = known.get(&(service.key, real.configured, real.check)) {
-                    *row = old.clone();
+                let Some((check, old)) = known.remove(&(service.key, real.configured)) else {
+                    continue;
+                };
+                match (check, real.check) {
+                    _ if check == real.check => *row = old,
+                    (Check::Probe(_), Check::Probe(_)) => row.inherit(&old),
+                    // What nobody asked about is seen in the table.
+                    (_, Check::Probe(_) | Check::On | Check::Off) => {
+                        row.maintenance = old.maintenance;
+                    }
                 }
             }
         }
         self.schedule.set(&probes(&config), now);
+        self.askers = askers(&config);
         self.config = config;
         self.health = health;
         if self.phase == Phase::Running {
             self.phase = Phase::Reloading;
         }
+        self.superseded = self.step == Step::Applying;
         self.full = true;
         self.dirty = true;
         self.revision += 1;
@@ -460,7 +498,7 @@ impl Director {
         if edits.is_empty() {
             self.exit();
         } else {
-            self.step = Step::Applying;
+            self.step = Step::Cleaning;
             self.outputs.push_back(Output::Apply(edits));
         }
     }
@@ -498,6 +536,18 @@ fn probes(config: &Config) -> BTreeMap<ProbeId, Duration> {
         }
     }
     probes
+}
+
+fn askers(config: &Config) -> BTreeMap<ProbeId, Vec<(usize, usize)>> {
+    let mut askers: BTreeMap<ProbeId, Vec<(usize, usize)>> = BTreeMap::new();
+    for (at, service) in config.services.iter().enumerate() {
+        for (row, real) in service.reals.iter().enumerate() {
+            if let Check::Probe(probe) = real.check {
+                askers.entry(probe).or_default().push((at, row));
+            }
+        }
+    }
+    askers
 }
 
 fn transition_notice(
@@ -539,3 +589,6 @@ fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
         (a, b) => a.or(b),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,19 @@ impl Health {
         }
     }
 
+    /// No verdict yet, and one is to be expected to matter.
+    pub fn is_awaited(&self) -> bool {
+        self.state == State::Unknown && !self.maintenance
+    }
+
+    /// Takes over what another check found. Failures are counted anew.
+    pub fn inherit(&mut self, old: &Self) {
+        *self = Self {
+            failures: 0,
+            ..old.clone()
+        };
+    }
+
     /// A check came back. `limit` is `failurecount`, at least 1.
     pub fn judge(&mut self, verdict: &Verdict, limit: u32, now: Instant) -> Transition {
         self.message.clone_from(&verdict.message);

@@ -3,12 +3,14 @@
 //! which starts at once, probes spread over their interval and never run in step.
 
 use crate::config::ProbeId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Default)]
 pub struct Schedule {
     probes: BTreeMap<ProbeId, Entry>,
+    /// Those that are not running, by when they are due.
+    waiting: BTreeSet<(Instant, ProbeId)>,
     seed: u64,
 }
 
@@ -25,6 +27,7 @@ impl Schedule {
     pub fn new(seed: u64) -> Self {
         Self {
             probes: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             seed,
         }
     }
@@ -44,44 +47,51 @@ impl Schedule {
             entry.interval = *interval;
             entry.next = entry.next.min(now + *interval);
         }
+        let waiting = self.probes.iter().filter(|(_, entry)| !entry.running);
+        self.waiting = waiting.map(|(probe, entry)| (entry.next, *probe)).collect();
     }
 
     /// The next probe that is due, marked as running. Call until `None`.
     pub fn start_due(&mut self, now: Instant) -> Option<ProbeId> {
+        let &(due, probe) = self.waiting.first().filter(|(due, _)| *due <= now)?;
+        self.waiting.remove(&(due, probe));
         let seed = self.seed;
-        let due = |entry: &Entry| !entry.running && entry.next <= now;
-        let (probe, entry) = self.probes.iter_mut().find(|(_, entry)| due(entry))?;
+        let entry = self.probes.get_mut(&probe)?;
         entry.running = true;
         let step = if entry.first {
-            spread(entry.interval, seed, *probe)
+            spread(entry.interval, seed, probe)
         } else {
             entry.interval
         };
         entry.first = false;
         entry.next = now + step;
-        Some(*probe)
+        Some(probe)
     }
 
     /// The answer came. Returns false if nobody is waiting for it any more.
     pub fn finish(&mut self, probe: ProbeId) -> bool {
-        self.probes
-            .get_mut(&probe)
-            .is_some_and(|entry| std::mem::replace(&mut entry.running, false))
+        let entry = self.probes.get_mut(&probe).filter(|entry| entry.running);
+        let Some(entry) = entry else { return false };
+        entry.running = false;
+        self.waiting.insert((entry.next, probe));
+        true
     }
 
     /// Ask as soon as possible.
     pub fn hurry(&mut self, probe: ProbeId, now: Instant) {
-        if let Some(entry) = self.probes.get_mut(&probe) {
-            entry.next = entry.next.min(now);
+        let Some(entry) = self.probes.get_mut(&probe) else {
+            return;
+        };
+        let before = entry.next;
+        entry.next = before.min(now);
+        if !entry.running {
+            self.waiting.remove(&(before, probe));
+            self.waiting.insert((entry.next, probe));
         }
     }
 
     pub fn deadline(&self) -> Option<Instant> {
-        self.probes
-            .values()
-            .filter(|entry| !entry.running)
-            .map(|entry| entry.next)
-            .min()
+        self.waiting.first().map(|(due, _)| *due)
     }
 }
 

@@ -276,9 +276,8 @@ impl World {
         self.timeline.push(format!("{at:9.3} {text}"));
     }
 
-    /// A starting director believes in what carries weight.
+    /// A director that starts or reads a new configuration believes in what carries weight.
     fn found_serving(&mut self) {
-        self.proven.clear();
         for (key, service) in &self.kernel.table {
             let serving = service
                 .destinations
@@ -503,6 +502,7 @@ impl World {
             self.foreign
                 .retain(|key, _| self.config.services.iter().all(|s| s.key != *key));
             self.summary.reloads += 1;
+            self.found_serving();
             self.feed(Input::Reload(self.config.clone()))?;
             // The files are still there; the shell says so again after each reload.
             for (service, real) in self.maintenance.clone() {
@@ -549,6 +549,7 @@ impl World {
         self.summary.faults += 1;
         self.pending.clear();
         self.maintenance.clear();
+        self.proven.clear();
         self.found_serving();
         self.director = Director::new(self.config.clone(), self.now);
     }
@@ -570,6 +571,7 @@ impl World {
         while self.now < until {
             self.step()?;
         }
+        self.found_serving();
         self.feed(Input::Reload(self.config.clone()))
     }
 
