@@ -17,8 +17,9 @@ use crate::config::ScriptLimits;
 use ha_status::Severity;
 use hbd_core::config::{GroupConfig, GroupId};
 use hbd_core::input::{Activity, Failure, Input};
-use std::collections::VecDeque;
-use std::path::Path;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -57,6 +58,10 @@ pub(super) struct Worker {
     resources: Vec<Resource>,
     limits: ScriptLimits,
     means: Means,
+    /// Words of the scripts that may have started something here that no stop has ended since.
+    owed: Mutex<BTreeSet<String>>,
+    /// The last stop failed.
+    stuck: AtomicBool,
 }
 
 impl Worker {
@@ -78,6 +83,8 @@ impl Worker {
             resources,
             limits,
             means,
+            owed: Mutex::default(),
+            stuck: AtomicBool::new(false),
         }
     }
 
@@ -92,7 +99,8 @@ impl Worker {
                     None => return,
                 },
             };
-            let cancel = watch::Sender::new(false);
+            // A stop may have come while an earlier job was under way.
+            let cancel = watch::Sender::new(waiting.contains(&Job::Stop));
             let work = self.work(job, cancel.subscribe());
             tokio::pin!(work);
             // While it works, a stop ends a start or a probe; whatever comes waits its turn.
@@ -103,7 +111,10 @@ impl Worker {
                         if next == Job::Stop {
                             cancel.send_replace(true);
                         }
-                        waiting.push_back(next);
+                        // Announcing twice in a row tells the neighbours nothing new.
+                        if next != Job::Announce || !waiting.contains(&next) {
+                            waiting.push_back(next);
+                        }
                     }
                 }
             }
@@ -137,11 +148,21 @@ impl Worker {
         for resource in &self.resources {
             let answers = match resource {
                 Resource::Addresses(addresses) => self.means.addresses.status(addresses).await.ok(),
-                Resource::Script { script, args, .. } => self
+                Resource::Script { word, script, args } => self
                     .script_runs(script, args, &mut cancel)
                     .await
+                    // One that does not exist runs nothing.
+                    .or_else(|error| match error {
+                        ScriptError::Missing(_) => Ok(false),
+                        error => Err(error),
+                    })
                     .ok()
-                    .map(|runs| vec![runs]),
+                    .map(|runs| {
+                        if runs {
+                            self.owed().insert(word.clone());
+                        }
+                        vec![runs]
+                    }),
             };
             let Some(answers) = answers else {
                 return Activity::Unclear;
@@ -166,14 +187,12 @@ impl Worker {
         )
         .await;
         for resource in &self.resources {
+            if *cancel.borrow() {
+                return Err(interrupted(resource));
+            }
             let result = self.start_one(resource, &mut cancel).await;
             if *cancel.borrow() {
-                // The stop that cancelled us follows and releases everything.
-                return Err(Failure {
-                    resource: resource.word().to_owned(),
-                    reason: "start: interrupted by a stop".to_owned(),
-                    still_held: true,
-                });
+                return Err(interrupted(resource));
             }
             if let Err(failure) = result {
                 let resource = &failure.resource;
@@ -201,15 +220,19 @@ impl Worker {
                 .await
                 .map_err(|failed| failure(&failed.resource.word, Operation::Start, &failed.why)),
             Resource::Script { word, script, args } => {
-                let Some(path) = self.means.site.find(script) else {
-                    let why = format!("Cannot locate resource script {script}");
-                    return Err(failure(word, Operation::Start, &why));
-                };
                 // An unclear status is no reason against a start, which must bear being repeated.
                 if let Ok(true) = self.script_runs(script, args, cancel).await {
+                    self.owed().insert(word.clone());
                     return Ok(());
                 }
-                match self.run_script(&path, args, Operation::Start, cancel).await {
+                let limit = self.limits.start;
+                let ran = self.run_script(script, args, Operation::Start, limit, cancel);
+                let result = ran.await;
+                if !matches!(result, Err(ScriptError::Missing(_))) {
+                    // Even one that failed may have begun something.
+                    self.owed().insert(word.clone());
+                }
+                match result {
                     Ok(ran) if ran.status.success() => Ok(()),
                     Ok(ran) => Err(failure(word, Operation::Start, &ran.describe())),
                     Err(why) => Err(failure(word, Operation::Start, &why)),
@@ -221,16 +244,17 @@ impl Worker {
     /// Right to left. A resource that will not stop does not keep the others; the first such is
     /// reported.
     async fn stop(&self) -> Result<(), Failure> {
-        self.tell(
-            Severity::Info,
-            format!("Releasing resource group: {}", self.line),
-        )
-        .await;
+        // A stop that failed is repeated until it succeeds: told once.
+        if !self.stuck.load(Ordering::Relaxed) {
+            let text = format!("Releasing resource group: {}", self.line);
+            self.tell(Severity::Info, text).await;
+        }
         let mut first = Ok(());
         for resource in self.resources.iter().rev() {
             let result = self.stop_one(resource).await;
             first = first.and(result);
         }
+        self.stuck.store(first.is_err(), Ordering::Relaxed);
         first
     }
 
@@ -247,12 +271,11 @@ impl Worker {
             if retries > STOP_RETRIES || Instant::now() + STOP_RETRY_PAUSE >= until {
                 return self.judge_failed_stop(resource, why).await;
             }
-            let word = resource.word();
-            self.tell(
-                Severity::Warning,
-                format!("Retrying failed stop operation [{word}]: {why}"),
-            )
-            .await;
+            if retries == 1 && !self.stuck.load(Ordering::Relaxed) {
+                let word = resource.word();
+                let text = format!("Retrying failed stop operation [{word}]: {why}");
+                self.tell(Severity::Warning, text).await;
+            }
             tokio::time::sleep(STOP_RETRY_PAUSE).await;
         }
     }
@@ -263,28 +286,21 @@ impl Worker {
                 let result = self.means.addresses.stop(addresses).await;
                 result.map_err(|failed| failed.why.to_string())
             }
-            Resource::Script { script, args, .. } => {
-                let Some(path) = self.means.site.find(script) else {
-                    // What cannot be found was never started from here.
-                    self.tell(
-                        Severity::Error,
-                        format!("Cannot locate resource script {script}"),
-                    )
-                    .await;
-                    return Ok(());
-                };
+            Resource::Script { word, script, args } => {
                 let mut never = never();
-                let ran = script::run(
-                    &self.means.site,
-                    &path,
-                    args,
-                    Operation::Stop,
-                    limit,
-                    &mut never,
-                );
+                let ran = self.run_script(script, args, Operation::Stop, limit, &mut never);
                 match ran.await {
-                    Ok(ran) if ran.status.success() => Ok(()),
+                    Ok(ran) if ran.status.success() => {
+                        self.owed().remove(word);
+                        Ok(())
+                    }
                     Ok(ran) => Err(ran.describe()),
+                    Err(why @ ScriptError::Missing(_)) if !self.owed().contains(word) => {
+                        // What could never be started need not be stopped.
+                        self.tell(Severity::Error, why.to_string()).await;
+                        Ok(())
+                    }
+                    // Somebody took it away, or its disk is gone: what it started may well run.
                     Err(why) => Err(why.to_string()),
                 }
             }
@@ -304,6 +320,7 @@ impl Worker {
         if stopped {
             let text = format!("{word} fails to stop ({why}) but says that it is not running");
             self.tell(Severity::Error, text).await;
+            self.owed().remove(word);
             return Ok(());
         }
         Err(Failure {
@@ -323,35 +340,40 @@ impl Worker {
         }
     }
 
-    /// Asks a script for its status. One that does not exist runs nothing.
+    /// Asks a script for its status.
     async fn script_runs(
         &self,
         script: &str,
         args: &[String],
         cancel: &mut Cancel,
     ) -> Result<bool, ScriptError> {
-        let Some(path) = self.means.site.find(script) else {
-            return Ok(false);
-        };
-        let ran = self
-            .run_script(&path, args, Operation::Status, cancel)
-            .await?;
-        Ok(ran.says_running())
+        let limit = self.limits.status;
+        let ran = self.run_script(script, args, Operation::Status, limit, cancel);
+        Ok(ran.await?.says_running())
     }
 
     async fn run_script(
         &self,
-        path: &Path,
+        script: &str,
         args: &[String],
         operation: Operation,
+        limit: Duration,
         cancel: &mut Cancel,
     ) -> Result<Ran, ScriptError> {
-        let limit = match operation {
-            Operation::Start => self.limits.start,
-            Operation::Stop => self.limits.stop,
-            Operation::Status => self.limits.status,
-        };
-        script::run(&self.means.site, path, args, operation, limit, cancel).await
+        let site = &self.means.site;
+        let path = site.locate(script, Instant::now() + limit).await?;
+        let told = operation != Operation::Status && !self.stuck.load(Ordering::Relaxed);
+        if told {
+            let words = args.iter().map(String::as_str).chain([operation.as_str()]);
+            let words: Vec<&str> = words.collect();
+            let text = format!("Running {} {}", path.display(), words.join(" "));
+            self.tell(Severity::Info, text).await;
+        }
+        script::run(site, &path, args, operation, limit, cancel).await
+    }
+
+    fn owed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.owed.lock().expect("no holder of this lock can panic")
     }
 
     async fn tell(&self, severity: Severity, text: String) {
@@ -381,6 +403,14 @@ fn failure(word: &str, operation: Operation, why: &dyn std::fmt::Display) -> Fai
         resource: word.to_owned(),
         reason: format!("{}: {why}", operation.as_str()),
         still_held: false,
+    }
+}
+
+/// The stop that cancelled a start follows and releases everything.
+fn interrupted(resource: &Resource) -> Failure {
+    Failure {
+        still_held: true,
+        ..failure(resource.word(), Operation::Start, &ScriptError::Cancelled)
     }
 }
 

@@ -1,14 +1,16 @@
 //! Runs one resource script: finds it, gives it a clean environment, a process group of its own
 //! and a time limit, and reads its first words (Heartbeat specification 7.9).
 //!
-//! Output goes to memory files and not to pipes: a service that a script starts may keep its
-//! standard output for ever without blocking us, and without dying of a closed pipe.
+//! What touches the disk does so on a thread of its own: to look for a program and to load it may
+//! take long on a busy or broken disk, and heartbeats must not wait for that.
 
-use rustix::fs::{MemfdFlags, SealFlags};
+mod output;
+
+use output::Output;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::future::Future;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -16,17 +18,21 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-/// A script may write so much; further writing fails for it (the file is sealed at this size).
-const OUTPUT_MAX_BYTES: u64 = 1024 * 1024;
-/// So much of it is read.
-const OUTPUT_READ_BYTES: u64 = 4096;
+/// Scripts that run at once; further ones wait within their limit. Each takes three of the 1024
+/// descriptors that a process usually has.
+const SCRIPTS_MAX: usize = 200;
+/// How often the length of a script's output is looked at.
+const OUTPUT_CHECK: Duration = Duration::from_millis(50);
 /// Between asking a script to end and ending it.
 const TERM_GRACE: Duration = Duration::from_secs(2);
 /// For the kernel to end a killed script; one in uninterruptible sleep takes longer and is left.
 const KILL_GRACE: Duration = Duration::from_secs(1);
+
+static RUNNING: Semaphore = Semaphore::const_new(SCRIPTS_MAX);
 
 /// Where scripts are looked for and what they find in their environment.
 #[derive(Debug, Clone)]
@@ -38,7 +44,19 @@ pub struct Site {
 }
 
 impl Site {
-    /// The executable regular file of that name, if there is one.
+    /// [`Self::find`] off the loop, as a script that is to be run.
+    pub async fn locate(&self, script: &str, until: Instant) -> Result<PathBuf, ScriptError> {
+        let (directories, name) = (self.clone(), script.to_owned());
+        let found = spawn_blocking(move || directories.find(&name));
+        match timeout_at(until, found).await {
+            Ok(Ok(Some(path))) => Ok(path),
+            Ok(Ok(None)) => Err(ScriptError::Missing(script.to_owned())),
+            Ok(Err(_)) => Err(ScriptError::Ending),
+            Err(_) => Err(ScriptError::DiskHangs),
+        }
+    }
+
+    /// The executable regular file of that name, if there is one. Blocking.
     pub fn find(&self, script: &str) -> Option<PathBuf> {
         // A name with a slash would leave the directories.
         if script.contains('/') || script.starts_with('.') {
@@ -121,12 +139,19 @@ fn says_running(words: &str) -> bool {
 
 #[derive(Debug, Error)]
 pub enum ScriptError {
+    /// In no directory, or not executable.
+    #[error("Cannot locate resource script {0}")]
+    Missing(String),
     #[error("cannot be run: {0}")]
     Spawn(#[from] io::Error),
     #[error("no answer within {} s", .0.as_secs_f64())]
     TimedOut(Duration),
+    #[error("the disk with the script does not answer")]
+    DiskHangs,
     #[error("interrupted by a stop")]
     Cancelled,
+    #[error("the daemon is ending")]
+    Ending,
 }
 
 /// Tells a running script that its result is not wanted any more.
@@ -142,34 +167,81 @@ pub async fn run(
     limit: Duration,
     cancel: &mut Cancel,
 ) -> Result<Ran, ScriptError> {
-    let (stdout, stderr) = (output_file()?, output_file()?);
-    let mut child = Command::new(path)
+    let until = Instant::now() + limit;
+    let _one_of_few = tokio::select! {
+        permit = RUNNING.acquire() => permit,
+        error = in_vain(limit, until, cancel) => return Err(error),
+    };
+    let (mut stdout, mut stderr) = (Output::new()?, Output::new()?);
+    let mut command = Command::new(path);
+    command
         .args(args)
         .arg(operation.as_str())
         .env_clear()
         .envs(site.environment.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
         .stdin(Stdio::null())
-        .stdout(stdout.try_clone()?)
-        .stderr(stderr.try_clone()?)
-        .process_group(0)
-        .spawn()?;
-    child.id().inspect(|id| expendable(*id));
-    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        .stdout(stdout.stdio()?)
+        .stderr(stderr.stdio()?)
+        .process_group(0);
+    let mut script = start(command, until).await?;
     let error = tokio::select! {
-        status = child.wait() => {
+        status = script.child.wait() => {
+            script.ended = true;
             return Ok(Ran {
                 status: status?,
-                stdout: first_words(stdout),
-                stderr: first_words(stderr),
+                stdout: stdout.first_words(),
+                stderr: stderr.first_words(),
             });
         }
-        () = tokio::time::sleep(limit) => ScriptError::TimedOut(limit),
+        error = in_vain(limit, until, cancel) => error,
+        () = bound(&stdout, &stderr) => unreachable!("it looks for ever"),
+    };
+    script.end().await;
+    Err(error)
+}
+
+/// When there is nothing left to wait for.
+async fn in_vain(limit: Duration, until: Instant, cancel: &mut Cancel) -> ScriptError {
+    tokio::select! {
+        () = sleep_until(until) => ScriptError::TimedOut(limit),
         // A sender that is gone cancels nothing.
         Ok(_) = cancel.wait_for(|cancelled| *cancelled) => ScriptError::Cancelled,
-    };
-    end(&mut child, group).await;
-    Err(error)
+    }
+}
+
+async fn bound(stdout: &Output, stderr: &Output) {
+    loop {
+        tokio::time::sleep(OUTPUT_CHECK).await;
+        stdout.bound();
+        stderr.bound();
+    }
+}
+
+/// Starts a script on a thread of its own: the kernel holds back whoever starts a program until it
+/// has been read from the disk. One that starts too late is ended at once.
+fn start(
+    mut command: Command,
+    until: Instant,
+) -> impl Future<Output = Result<Script, ScriptError>> {
+    let started = spawn_blocking(move || -> io::Result<Script> {
+        let child = command.spawn()?;
+        let id = child.id();
+        id.inspect(|id| expendable(*id));
+        let group = id.and_then(|id| Pid::from_raw(id.cast_signed()));
+        Ok(Script {
+            child,
+            group,
+            ended: false,
+        })
+    });
+    async move {
+        match timeout_at(until, started).await {
+            Ok(Ok(script)) => Ok(script?),
+            Ok(Err(_)) => Err(ScriptError::Ending),
+            Err(_) => Err(ScriptError::DiskHangs),
+        }
+    }
 }
 
 /// Takes back the protection from the kernel's memory killer that a service manager gives to us:
@@ -179,37 +251,37 @@ fn expendable(id: u32) {
     let _ = std::fs::write(format!("/proc/{id}/oom_score_adj"), "0");
 }
 
-/// Ends a script and everything it started in its process group.
-async fn end(child: &mut Child, group: Option<Pid>) {
-    let Some(group) = group else { return };
-    // It may end by itself at this moment: then there is nothing to signal.
-    let _ = kill_process_group(group, Signal::TERM);
-    let _ = timeout(TERM_GRACE, child.wait()).await;
-    let _ = kill_process_group(group, Signal::KILL);
-    let _ = timeout(KILL_GRACE, child.wait()).await;
+/// A started script. Dropped before it ended, it is killed: nobody would watch it any more.
+struct Script {
+    child: Child,
+    group: Option<Pid>,
+    ended: bool,
 }
 
-/// A file in memory that cannot grow beyond its bound.
-fn output_file() -> io::Result<File> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let file = File::from(rustix::fs::memfd_create("script output", flags)?);
-    file.set_len(OUTPUT_MAX_BYTES)?;
-    rustix::fs::fcntl_add_seals(&file, SealFlags::GROW | SealFlags::SHRINK)?;
-    Ok(file)
+impl Script {
+    /// Ends it and everything it started in its process group.
+    async fn end(mut self) {
+        self.signal(Signal::TERM);
+        let _ = timeout(TERM_GRACE, self.child.wait()).await;
+        self.signal(Signal::KILL);
+        let _ = timeout(KILL_GRACE, self.child.wait()).await;
+        self.ended = true;
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            // It may end by itself at this moment: then there is nothing to signal.
+            let _ = kill_process_group(group, signal);
+        }
+    }
 }
 
-/// The beginning of what was written. The script shares our file offset: it stands at the end.
-fn first_words(mut file: File) -> String {
-    let read = || -> io::Result<Vec<u8>> {
-        let written = file.stream_position()?;
-        file.rewind()?;
-        let mut bytes = Vec::new();
-        file.take(written.min(OUTPUT_READ_BYTES))
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+impl Drop for Script {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.signal(Signal::KILL);
+        }
+    }
 }
 
 #[cfg(test)]

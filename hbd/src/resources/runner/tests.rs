@@ -260,3 +260,50 @@ async fn missing_script_fails_to_start_and_has_nothing_to_stop() {
     assert_eq!(failure.reason, "start: Cannot locate resource script a");
     assert!(!failure.still_held);
 }
+
+#[tokio::test]
+async fn script_that_vanishes_after_its_start_is_not_taken_for_stopped() {
+    let limits = ScriptLimits {
+        stop: Duration::from_millis(300),
+        ..limits()
+    };
+    let mut bed = Bed::new(&[("a", HONEST)], limits);
+    bed.resources.start(GROUP);
+    bed.input().await;
+    std::fs::remove_file(bed.directory.path().join("a")).unwrap();
+    bed.resources.stop(GROUP);
+    let Input::Stopped {
+        result: Err(failure),
+        ..
+    } = bed.input().await
+    else {
+        panic!("what it started may run");
+    };
+    assert!(failure.still_held);
+    write_script(bed.directory.path(), "a", HONEST);
+    bed.resources.stop(GROUP);
+    assert!(matches!(
+        bed.input().await,
+        Input::Stopped { result: Ok(()), .. }
+    ));
+}
+
+#[tokio::test]
+async fn start_that_waited_behind_its_stop_begins_nothing() {
+    let slow = "[ $action = status ] && sleep 60; exit 0";
+    let mut bed = Bed::new(&[("a", slow)], limits());
+    bed.resources.probe(GROUP);
+    bed.until_asked("a status").await;
+    bed.resources.start(GROUP);
+    bed.resources.stop(GROUP);
+    assert!(matches!(bed.input().await, Input::Probed { .. }));
+    assert!(matches!(
+        bed.input().await,
+        Input::Started { result: Err(_), .. }
+    ));
+    assert!(matches!(
+        bed.input().await,
+        Input::Stopped { result: Ok(()), .. }
+    ));
+    assert_eq!(bed.asked(), ["a status", "a stop"]);
+}

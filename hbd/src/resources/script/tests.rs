@@ -161,3 +161,42 @@ async fn flood_of_output_is_bounded() {
         .unwrap();
     assert_eq!(ran.stdout.len(), 4096);
 }
+
+#[tokio::test]
+async fn shells_may_open_their_output_anew() {
+    let scripts = Scripts::new();
+    let body = "echo one >/dev/stderr; echo two >>/dev/stdout; echo three | tee /dev/stderr";
+    let ran = scripts.run(body, LIMIT).await.unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    assert_eq!(ran.stdout, "two\nthree\n");
+    assert_eq!(ran.stderr, "three\n");
+}
+
+#[tokio::test]
+async fn service_left_behind_cannot_fill_memory() {
+    let scripts = Scripts::new();
+    let path = |name: &str| scripts.directory.path().join(name);
+    let (over, told) = (path("over"), path("told"));
+    let body = format!(
+        "(until [ -e {} ]; do sleep 0.01; done; echo word 2>/dev/null; echo $? >{}) &",
+        over.display(),
+        told.display()
+    );
+    scripts.run(&body, LIMIT).await.unwrap();
+    std::fs::write(over, "").unwrap();
+    let failed = async {
+        while std::fs::read_to_string(&told)
+            .unwrap_or_default()
+            .is_empty()
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIMIT, failed).await.unwrap();
+    let code = std::fs::read_to_string(told).unwrap();
+    assert_ne!(
+        code.trim(),
+        "0",
+        "it fails, and the shell lives on to say so"
+    );
+}
