@@ -18,6 +18,7 @@ use ha_status::Severity;
 use ldird_ipvs::Client;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// How long the last lines of the log may take.
@@ -67,11 +68,14 @@ async fn serve(
     info(invocation());
     let _pidfile = match hold_pidfile(mode, &instance) {
         Ok(held) => held,
-        Err(LockError::Running { .. }) => return Ok(OK),
+        // As always for who says start; a service manager must not take it for a start.
+        Err(LockError::Running { .. }) if mode == Mode::Background => return Ok(OK),
+        Err(error @ LockError::Running { .. }) => return Ok(refuse(&error.to_string())),
         Err(error) => return Ok(refuse(&format!("Can not open PIDFILE: {error}"))),
     };
     raise_descriptor_limit();
     let signals = Signals::new()?;
+    let quit = signal(SignalKind::quit())?;
     let client = match Client::connect().await {
         Ok(client) => client,
         Err(error) => return Ok(refuse(&error.to_string())),
@@ -97,6 +101,7 @@ async fn serve(
         catalogue,
         kernel: Kernel::start(client),
         signals,
+        quit,
         requests,
     };
     let driver = Driver::new(parts, |configuration: &Configuration| {

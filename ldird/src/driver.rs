@@ -15,7 +15,7 @@ use crate::config::{self, Configuration};
 use crate::control::View;
 use crate::instance::Instance;
 use crate::probes::{Catalogue, Probed, Prober};
-use crate::watch::{FileWatch, Maintenance, Seen};
+use crate::watch::{FileWatch, Maintenance, MaintenanceChange, Seen};
 use crate::wording::{self, Line};
 use ha_plumbing::Diagnostics;
 use ha_plumbing::service;
@@ -23,10 +23,13 @@ use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::{ClientRequest, Responder};
 use ha_status::{Action, DirectorPhase, Reply, Request, Severity};
 use ldird_core::Director;
+use ldird_core::config::Config;
 use ldird_core::input::Input;
 use ldird_core::output::{Notice, Output};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::select;
+use tokio::signal::unix::Signal as Listener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
@@ -48,6 +51,8 @@ enum Event {
     Probed(Probed),
     Kernel(Outcome),
     Signal(Signal),
+    /// SIGQUIT, which stops a director as well.
+    Quit,
     Request(ClientRequest),
     Loaded(Box<Loaded>),
     Look,
@@ -78,6 +83,7 @@ pub(crate) struct Parts {
     pub(crate) catalogue: Catalogue,
     pub(crate) kernel: Kernel,
     pub(crate) signals: Signals,
+    pub(crate) quit: Listener,
     pub(crate) requests: mpsc::Receiver<ClientRequest>,
 }
 
@@ -90,6 +96,7 @@ pub(crate) struct Driver<R> {
     prober: Prober,
     answers: mpsc::Receiver<Probed>,
     signals: Signals,
+    quit: Listener,
     requests: mpsc::Receiver<ClientRequest>,
     view: View,
     file: FileWatch,
@@ -129,6 +136,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             prober,
             answers,
             signals: parts.signals,
+            quit: parts.quit,
             requests: parts.requests,
             maintenance: Maintenance::default(),
             looks,
@@ -150,6 +158,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     /// Runs until the director has stopped.
     pub(crate) async fn run(mut self) -> End {
         self.drain();
+        // Before the first verdict, so that nobody in maintenance gets traffic for a moment.
+        self.maintain(Maintenance::look);
         loop {
             if let Some(end) = self.end.take() {
                 for stopper in self.stoppers.drain(..) {
@@ -170,11 +180,14 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             biased;
             signal = self.signals.next() => Event::Signal(signal),
             outcome = self.kernel.outcome() => Event::Kernel(outcome),
-            Some(request) = self.requests.recv() => Event::Request(request),
+            _ = self.quit.recv() => Event::Quit,
             loaded = finished(&mut self.loading) => Event::Loaded(Box::new(loaded)),
             () = until(due) => Event::Due,
-            Some(probed) = self.answers.recv() => Event::Probed(probed),
+            // Once a second, and the sign of life for the service manager: before what may come in
+            // masses.
             _ = self.looks.tick() => Event::Look,
+            Some(probed) = self.answers.recv() => Event::Probed(probed),
+            Some(request) = self.requests.recv() => Event::Request(request),
         }
     }
 
@@ -188,6 +201,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             }
             Event::Kernel(outcome) => self.kernel_says(outcome),
             Event::Signal(signal) => self.signalled(signal),
+            Event::Quit => self.stop("QUIT"),
             Event::Request(request) => self.requested(request),
             Event::Loaded(loaded) => self.loaded(*loaded),
             Event::Look => self.look(),
@@ -346,7 +360,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         service::reloading();
         self.view.phase = DirectorPhase::Reloading;
         // What is read now is no change any more.
-        self.file.look();
+        self.file.accept();
         let (path, mut catalogue) = (self.instance.path.clone(), self.catalogue.clone());
         self.loading = Some(tokio::task::spawn_blocking(move || {
             let (configuration, diagnostics) = config::load(&path, &mut catalogue);
@@ -399,6 +413,23 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }
         self.configuration = configuration;
         self.feed(Input::Reload(self.configuration.core.clone()));
+        // The answer to the reading that this asked for cannot have come yet.
+        self.maintain(Maintenance::look_afresh);
+    }
+
+    /// Tells the core what such a look at the maintenance directory finds.
+    fn maintain(
+        &mut self,
+        look: fn(&mut Maintenance, Option<&Path>, &Config) -> Vec<MaintenanceChange>,
+    ) {
+        let directory = self.configuration.maintenancedir.as_deref();
+        for change in look(&mut self.maintenance, directory, &self.configuration.core) {
+            self.feed(Input::Maintenance {
+                service: change.service,
+                real: change.real,
+                active: change.active,
+            });
+        }
     }
 
     /// Once a second: disk, counters, and a sign of life for the service manager.
@@ -414,14 +445,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             }
             Seen::Changed => self.file_changed(&path),
         }
-        let directory = self.configuration.maintenancedir.as_deref();
-        for change in self.maintenance.look(directory, &self.configuration.core) {
-            self.feed(Input::Maintenance {
-                service: change.service,
-                real: change.real,
-                active: change.active,
-            });
-        }
+        self.maintain(Maintenance::look);
         self.looks_since_count += 1;
         let due = self.looks_since_count >= COUNT_EVERY_LOOKS || self.view.is_followed();
         if due && !self.counting && self.end.is_none() {

@@ -17,6 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -108,6 +109,7 @@ impl Bed {
             catalogue,
             kernel: memory(Arc::clone(&self.table)),
             signals: Signals::new().unwrap(),
+            quit: signal(SignalKind::quit()).unwrap(),
             requests,
         };
         let driver = Driver::new(parts, |_: &Configuration| {});
