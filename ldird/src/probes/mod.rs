@@ -19,10 +19,14 @@ pub(crate) use ping::Ping;
 pub(crate) use prober::{Probed, Prober};
 
 use ldird_core::input::Verdict;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Longest message of a verdict, characters.
 const MESSAGE_MAX: usize = 200;
+/// A deadline noticed so much too late was missed because this process did not run.
+const STALL: Duration = Duration::from_millis(500);
+/// How often a check is asked at most when this process keeps stalling.
+const STALLED_TRIES_MAX: u32 = 3;
 
 /// One question. Real servers whose whole definition is equal share the answer; weight and
 /// forwarding are no part of it.
@@ -87,9 +91,9 @@ impl Probe {
     /// Asks once. `turn` is what the probe left behind last time.
     async fn ask(&self, turn: Turn, client: &HttpClient) -> (Finding, Turn) {
         match self {
-            Self::Connect(connect) => (connect.ask().await, turn),
-            Self::Ping(ping) => (ping.ask().await, turn),
-            Self::Http(http) => (http.ask(client).await, turn),
+            Self::Connect(_) | Self::Ping(_) | Self::Http(_) => {
+                (self.ask_awake(client).await, turn)
+            }
             Self::Combined {
                 every,
                 negotiate,
@@ -106,6 +110,40 @@ impl Probe {
                 let next = if finding.up { next } else { Turn::Negotiate };
                 (finding, next)
             }
+        }
+    }
+
+    /// Asks, and asks again where the failure is our own: a process that was stopped, or a machine
+    /// that was, finds every deadline passed, and that says nothing about the servers.
+    async fn ask_awake(&self, client: &HttpClient) -> Finding {
+        for _ in 1..STALLED_TRIES_MAX {
+            let start = Instant::now();
+            let finding = self.ask_once(client).await;
+            if finding.up || start.elapsed() < self.limit() + STALL {
+                return finding;
+            }
+        }
+        self.ask_once(client).await
+    }
+
+    async fn ask_once(&self, client: &HttpClient) -> Finding {
+        match self {
+            Self::Connect(connect) => connect.ask().await,
+            Self::Ping(ping) => ping.ask().await,
+            Self::Http(http) => http.ask(client).await,
+            Self::Combined { negotiate, .. } => Box::pin(negotiate.ask_once(client)).await,
+        }
+    }
+
+    /// No answer takes longer while this process runs.
+    fn limit(&self) -> Duration {
+        match self {
+            Self::Connect(connect) => connect.timeout,
+            Self::Ping(ping) => ping.timeout.saturating_mul(ping.attempts.max(1)),
+            Self::Http(http) => http.timeout,
+            Self::Combined {
+                negotiate, connect, ..
+            } => negotiate.limit().max(connect.limit()),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Checks that combine others, and the runner around them.
 #![allow(clippy::unwrap_used)]
 
-use super::{Catalogue, Connect, Finding, HttpClient, Probe, Prober, Turn};
+use super::{Catalogue, Connect, Finding, Http, HttpClient, HttpUrl, Probe, Prober, Turn};
 use socket2::{Domain, Socket, Type};
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -109,4 +110,37 @@ fn messages_are_one_short_line() {
     let verdict = long.since(Instant::now());
     assert!(verdict.message.starts_with("a  b"));
     assert_eq!(verdict.message.chars().count(), 200);
+}
+
+/// SIGSTOP and SIGCONT, a frozen virtual machine: here the only thread is busy elsewhere.
+#[tokio::test]
+async fn a_check_that_ran_out_while_we_did_not_run_is_asked_again() {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let target = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // The first check has hung up by the time its connection is looked at.
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n");
+        }
+    });
+    let http = Http {
+        target,
+        url: HttpUrl::at("http", target, "/").unwrap(),
+        virtualhost: None,
+        head: false,
+        receive: None,
+        timeout: Duration::from_millis(100),
+    };
+    let probe = Probe::Http(Box::new(http));
+    let stall = async {
+        // The check has begun by the time this is polled; the thread is not given back before every
+        // deadline has passed.
+        tokio::task::yield_now().await;
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    let client = HttpClient::new();
+    let (asked, ()) = tokio::join!(probe.ask(Turn::default(), &client), stall);
+    assert_eq!(asked.0, Finding::up("200 OK"));
 }
