@@ -8,7 +8,7 @@ use ldird_core::table::{
     Table,
 };
 use ldird_ipvs::{
-    Client, Destination, Error, Family, Netmask, ServiceFlags, ServiceId, ServiceStatus,
+    Cause, Client, Destination, Error, Family, Netmask, ServiceFlags, ServiceId, ServiceStatus,
 };
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -113,11 +113,63 @@ async fn carry_out(client: &mut Client, order: Order) -> Outcome {
         Order::Apply(edits) => {
             let mut results = Vec::with_capacity(edits.len());
             for edit in edits {
-                let result = make(client, &edit).await;
-                results.push((edit, result.map_err(|error| error.to_string())));
+                let result = carry_through(client, &edit).await;
+                let result = result.map_err(|error| in_words(&edit, &error));
+                results.push((edit, result));
             }
             Outcome::Applied(results)
         }
+    }
+}
+
+/// Makes an edit, or what it comes to where somebody else has been faster than we were between
+/// reading and editing (kernel interface 5.6).
+async fn carry_through(client: &mut Client, edit: &Edit) -> Result<(), Error> {
+    let Err(error) = make(client, edit).await else {
+        return Ok(());
+    };
+    match error.cause().and_then(|cause| overtaken(edit, cause)) {
+        Some(Instead::Nothing) => Ok(()),
+        Some(Instead::Edit(instead)) => make(client, &instead).await,
+        None => Err(error),
+    }
+}
+
+/// What is to be done instead of an edit that somebody else overtook.
+#[derive(Debug, PartialEq, Eq)]
+enum Instead {
+    Nothing,
+    Edit(Edit),
+}
+
+fn overtaken(edit: &Edit, cause: Cause) -> Option<Instead> {
+    match (edit, cause) {
+        (Edit::DeleteService(_), Cause::NoSuchService)
+        | (Edit::DeleteDestination(..), Cause::NoSuchDestination | Cause::ServiceNotDefined) => {
+            Some(Instead::Nothing)
+        }
+        (Edit::AddService(key, spec), Cause::ServiceExists) => {
+            Some(Instead::Edit(Edit::EditService(*key, spec.clone())))
+        }
+        (Edit::AddDestination(key, real, spec), Cause::DestinationExists) => Some(Instead::Edit(
+            Edit::EditDestination(*key, *real, spec.clone()),
+        )),
+        (Edit::EditDestination(key, real, spec), Cause::NoSuchDestination) => Some(Instead::Edit(
+            Edit::AddDestination(*key, *real, spec.clone()),
+        )),
+        // A service that vanished has lost its destinations, too: that needs a new reading.
+        _ => None,
+    }
+}
+
+/// The kernel does not say which name it does not know.
+fn in_words(edit: &Edit, error: &Error) -> String {
+    match (edit, error.cause()) {
+        (Edit::AddService(_, spec) | Edit::EditService(_, spec), Some(Cause::NoSuchScheduler)) => {
+            let name = &spec.scheduler;
+            format!("{error} (scheduler \"{name}\", kernel module ip_vs_{name})")
+        }
+        _ => error.to_string(),
     }
 }
 

@@ -1,9 +1,12 @@
 //! What the core wants comes back from the kernel as the same values.
 
-use super::{destination, destination_key, destination_spec, id, key, service, spec};
-use ldird_core::table::{
-    DestinationKey, DestinationSpec, Forwarding, Protocol, ServiceKey, ServiceSpec,
+use super::{
+    Instead, destination, destination_key, destination_spec, id, key, overtaken, service, spec,
 };
+use ldird_core::table::{
+    DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, ServiceKey, ServiceSpec,
+};
+use ldird_ipvs::Cause;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 fn keys() -> Vec<ServiceKey> {
@@ -61,4 +64,34 @@ fn destinations_survive_translation() {
         assert_eq!(destination_key(&there), real);
         assert_eq!(destination_spec(&there), attributes);
     }
+}
+
+/// Kernel interface 5.4 and 5.6.
+#[test]
+fn an_edit_that_somebody_else_overtook_comes_to_the_same() {
+    let service = keys()[0];
+    let real = DestinationKey {
+        address: Ipv4Addr::LOCALHOST.into(),
+        port: 80,
+    };
+    let spec = DestinationSpec {
+        forwarding: Forwarding::Gate,
+        weight: 1,
+        upper: 0,
+        lower: 0,
+    };
+    let add = Edit::AddDestination(service, real, spec.clone());
+    let edit = Edit::EditDestination(service, real, spec);
+    let delete = Edit::DeleteDestination(service, real);
+    let gone = Edit::DeleteService(service);
+    let instead = |edit: &Edit| Some(Instead::Edit(edit.clone()));
+    assert_eq!(overtaken(&add, Cause::DestinationExists), instead(&edit));
+    assert_eq!(overtaken(&edit, Cause::NoSuchDestination), instead(&add));
+    for cause in [Cause::NoSuchDestination, Cause::ServiceNotDefined] {
+        assert_eq!(overtaken(&delete, cause), Some(Instead::Nothing));
+    }
+    let nothing = Some(Instead::Nothing);
+    assert_eq!(overtaken(&gone, Cause::NoSuchService), nothing);
+    assert_eq!(overtaken(&edit, Cause::ServiceNotDefined), None);
+    assert_eq!(overtaken(&add, Cause::Refused), None);
 }
