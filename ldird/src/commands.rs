@@ -147,7 +147,7 @@ fn status(instance: &Instance) -> u8 {
             OK
         }
         State::Stale(pid) => {
-            let pid = pid.map_or_else(String::new, |pid| pid.as_raw_nonzero().to_string());
+            let pid = pid.as_raw_nonzero();
             eprintln!("ldirectord stale pid file {pid} for {path}");
             println!("ldirectord is stopped for {path}");
             FAILED

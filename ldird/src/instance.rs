@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Programs whose process with the pid of the file counts as a running director.
 const PROGRAMS: [&str; 2] = ["ldirectord", "ldird"];
+/// The old daemon's name comes after its interpreter and that one's options.
+const WORDS_MAX: usize = 4;
 /// How long a stop is waited for; cluster managers allow as much.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(15);
 /// How often a stopping director is looked at.
@@ -30,7 +32,7 @@ pub(crate) struct Instance {
 pub(crate) enum State {
     Running(Pid),
     /// The file names a process that is gone or another program.
-    Stale(Option<Pid>),
+    Stale(Pid),
     Stopped,
 }
 
@@ -70,13 +72,14 @@ impl Instance {
             .lines()
             .next()
             .and_then(|line| line.trim().parse().ok());
+        // Empty for a moment during a start, and after a full disk.
         let Some(pid) = number.and_then(Pid::from_raw) else {
-            return State::Stale(None);
+            return State::Stopped;
         };
         if is_director(pid) {
             State::Running(pid)
         } else {
-            State::Stale(Some(pid))
+            State::Stale(pid)
         }
     }
 }
@@ -99,14 +102,21 @@ pub(crate) async fn stop(pid: Pid) -> io::Result<bool> {
     Ok(is_gone(pid))
 }
 
-/// The old daemon's test: the process has its name among its arguments.
+/// Is one of the programs among the first words of its command line? The old daemon looked for its
+/// name anywhere, so an editor with the configuration open passed for it, and was stopped for it.
 fn is_director(pid: Pid) -> bool {
-    let path = format!("/proc/{}/cmdline", pid.as_raw_nonzero());
-    let Ok(arguments) = std::fs::read(path) else {
+    let process = format!("/proc/{}", pid.as_raw_nonzero());
+    let Ok(arguments) = std::fs::read(format!("{process}/cmdline")) else {
         return false;
     };
-    let arguments = String::from_utf8_lossy(&arguments);
-    PROGRAMS.iter().any(|program| arguments.contains(program))
+    let words = arguments.split(|byte| *byte == 0);
+    let named = words.take(WORDS_MAX).any(|word| {
+        let name = word.rsplit(|byte| *byte == b'/').next();
+        PROGRAMS.iter().any(|one| name == Some(one.as_bytes()))
+    });
+    // A copy of ours under another name.
+    let own = || std::fs::read_link("/proc/self/exe").ok();
+    named || own().is_some_and(|own| std::fs::read_link(format!("{process}/exe")).ok() == Some(own))
 }
 
 /// A zombie that nobody has collected yet is gone, too.

@@ -314,3 +314,26 @@ fn scrub(bed: &Bed, text: &str) -> String {
     }
     out
 }
+
+#[test]
+fn an_editor_with_the_configuration_open_is_no_director() {
+    let bed = Bed::with("ldirectord.cf", GOOD);
+    let mut editor = Command::new("sh")
+        .args(["-c", "read line", "vi", "/etc/ha.d/ldirectord.cf"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    fs::write(bed.pidfile("ldirectord"), format!("{}\n", editor.id())).unwrap();
+    assert_eq!(bed.run(&["status"]).code, 1, "a stale pid file");
+    assert_eq!(bed.run(&["stop"]).code, 0);
+    assert_eq!(editor.try_wait().unwrap(), None, "the editor lives");
+    editor.kill().unwrap();
+    editor.wait().unwrap();
+}
+
+#[test]
+fn an_empty_pid_file_is_a_stopped_director() {
+    let bed = Bed::with("ldirectord.cf", GOOD);
+    fs::write(bed.pidfile("ldirectord"), "").unwrap();
+    assert_eq!(bed.run(&["status"]).code, 3);
+}

@@ -122,7 +122,7 @@ impl File {
         let mut unused = Unused::new();
         if let Some(line) = lines::first_return(source) {
             let message = "lines end in a carriage return; it is ignored";
-            let hint = "the old daemon refuses such a file: dos2unix makes it readable for both";
+            let hint = "the old daemon takes it for a part of some values: dos2unix makes it readable for both";
             faults.warning_with(line.span(), message, hint);
         }
         for statement in lines::statements(source) {
