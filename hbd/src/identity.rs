@@ -71,7 +71,7 @@ pub fn load(
     })?;
     let mut warnings = Vec::new();
     let uuid = match uuid_from {
-        UuidFrom::File => uuid_of_file(&state.join(UUID_FILE))?,
+        UuidFrom::File => uuid_of_file(&state.join(UUID_FILE), &mut warnings)?,
         UuidFrom::Nodename => uuid_of_name(node),
     };
     let generation = match generation_from {
@@ -86,12 +86,17 @@ pub fn load(
     })
 }
 
-/// The stored uuid, or a new random one that is then stored.
-fn uuid_of_file(path: &Path) -> Result<[u8; 16], IdentityError> {
-    if let Some(bytes) = read_bounded(path, 16)?
-        && let Ok(uuid) = <[u8; 16]>::try_from(bytes.as_slice())
-    {
-        return Ok(uuid);
+/// The stored uuid, or a new random one that is then stored. All zeroes are what a file system may
+/// leave of a file after a crash.
+fn uuid_of_file(path: &Path, warnings: &mut Vec<String>) -> Result<[u8; 16], IdentityError> {
+    if let Some(bytes) = read_bounded(path, 16)? {
+        match <[u8; 16]>::try_from(bytes.as_slice()) {
+            Ok(uuid) if uuid != [0; 16] => return Ok(uuid),
+            Ok(_) | Err(_) => warnings.push(format!(
+                "{} holds no identity - making a new one",
+                path.display()
+            )),
+        }
     }
     let uuid = random_uuid().map_err(IdentityError::Random)?;
     write_durably(path, &uuid)?;
@@ -112,7 +117,9 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// One more than the last generation, stored before it is used.
+/// More than the last generation, stored before it is used. At least the seconds since 1970: a
+/// machine that was set back to an older state, its files with it, would else fall behind what its
+/// peers have seen.
 fn next_generation(path: &Path, warnings: &mut Vec<String>) -> Result<u64, IdentityError> {
     let clock = unix_seconds().saturating_add(1);
     let generation = match read_bounded(path, GENERATION_MAX_BYTES)? {
@@ -129,7 +136,7 @@ fn next_generation(path: &Path, warnings: &mut Vec<String>) -> Result<u64, Ident
                 ));
                 clock
             },
-            |last| last.saturating_add(1),
+            |last| last.saturating_add(1).max(clock),
         ),
     };
     write_durably(path, format_generation(generation).as_bytes())?;
@@ -170,7 +177,12 @@ fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, IdentityErro
 fn write_durably(path: &Path, content: &[u8]) -> Result<(), IdentityError> {
     let temporary = path.with_extension("new");
     let write = || -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+        // What an interrupted start left behind, or a trap: never written through.
+        match std::fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = rustix::fs::open(&temporary, flags, Mode::from_raw_mode(0o644))?;
         let mut file = File::from(file);
         file.write_all(content)?;

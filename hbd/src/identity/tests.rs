@@ -37,10 +37,20 @@ fn identity_survives_a_restart_and_the_generation_grows_by_one() {
 #[test]
 fn generation_file_has_the_old_layout() {
     let state = tempfile::tempdir().unwrap();
-    std::fs::write(state.path().join("hb_generation"), "     1712399922\n").unwrap();
-    assert_eq!(load_file(state.path()).generation, 1_712_399_923);
+    std::fs::write(state.path().join("hb_generation"), "     4712399922\n").unwrap();
+    assert_eq!(load_file(state.path()).generation, 4_712_399_923);
     let written = std::fs::read(state.path().join("hb_generation")).unwrap();
-    assert_eq!(written, b"     1712399923\n");
+    assert_eq!(written, b"     4712399923\n");
+}
+
+#[test]
+fn machine_set_back_to_an_older_state_is_not_behind_its_peers() {
+    let state = tempfile::tempdir().unwrap();
+    std::fs::write(state.path().join("hb_generation"), "     1712399922\n").unwrap();
+    let before = unix_seconds();
+    let identity = load_file(state.path());
+    assert!(identity.generation > before);
+    assert!(identity.warnings.is_empty());
 }
 
 #[test]
@@ -55,13 +65,28 @@ fn broken_generation_never_starts_at_one() {
 }
 
 #[test]
-fn short_uuid_is_replaced_by_a_random_one() {
+fn broken_uuid_is_replaced_by_a_random_one_and_told() {
+    for content in [b"short".as_slice(), b"", &[0; 16]] {
+        let state = tempfile::tempdir().unwrap();
+        std::fs::write(state.path().join("hb_uuid"), content).unwrap();
+        let identity = load_file(state.path());
+        let stored = std::fs::read(state.path().join("hb_uuid")).unwrap();
+        assert_eq!(stored, identity.uuid);
+        assert_eq!(identity.uuid[6] >> 4, 4);
+        assert!(identity.warnings[0].contains("hb_uuid"));
+    }
+}
+
+#[test]
+fn left_over_temporary_file_is_never_written_through() {
     let state = tempfile::tempdir().unwrap();
-    std::fs::write(state.path().join("hb_uuid"), b"short").unwrap();
-    let identity = load_file(state.path());
-    let stored = std::fs::read(state.path().join("hb_uuid")).unwrap();
-    assert_eq!(stored, identity.uuid);
-    assert_eq!(identity.uuid[6] >> 4, 4);
+    let victim = state.path().join("victim");
+    std::fs::write(&victim, "precious").unwrap();
+    for name in ["hb_uuid.new", "hb_generation.new"] {
+        std::os::unix::fs::symlink(&victim, state.path().join(name)).unwrap();
+    }
+    load_file(state.path());
+    assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
 }
 
 #[test]
