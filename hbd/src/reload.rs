@@ -3,7 +3,7 @@
 //!
 //! Keys and log settings change at once. Everything else needs a restart, and the answer says what.
 
-use crate::config::{self, Loaded, Options, ThisHost};
+use crate::config::{self, Loaded, Options, ThisHost, directives};
 use ha_plumbing::Diagnostics;
 use ha_status::socket::Responder;
 use std::path::PathBuf;
@@ -89,12 +89,22 @@ pub fn needs_restart(old: &Loaded, new: &Loaded) -> Vec<&'static str> {
             "time limits of scripts",
             old.script_limits != new.script_limits,
         ),
-        ("env", old.environment != new.environment),
+        ("env", !own_variables(old).eq(own_variables(new))),
     ];
     differences
         .into_iter()
         .filter_map(|(name, differs)| differs.then_some(name))
         .collect()
+}
+
+/// What `env` lines say. The variables of other directives are those directives' business.
+fn own_variables(loaded: &Loaded) -> impl Iterator<Item = (&String, &String)> {
+    let other = |name: &str| {
+        name.strip_prefix("HA_")
+            .is_some_and(|name| directives::find(name).is_some())
+    };
+    let all = loaded.environment.iter();
+    all.filter(move |(name, _)| !other(name))
 }
 
 /// The answer to whoever asked.
@@ -110,7 +120,11 @@ pub fn answer_text(restart: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::answer_text;
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::config::host::Elsewhere;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn answer_names_what_needs_a_restart() {
@@ -120,5 +134,31 @@ mod tests {
             text.ends_with("only after a restart: haresources; media"),
             "{text}"
         );
+    }
+
+    fn loaded(more: &str) -> Loaded {
+        let etc = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = etc.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        };
+        write("ha.cf", &format!("node lb1 lb2\nbcast eth0\n{more}"));
+        write("authkeys", "auth 1\n1 sha1 long-enough\n");
+        write("haresources", "");
+        let options = Options {
+            node: Some("lb1"),
+            host: &Elsewhere,
+        };
+        config::load(etc.path(), options).unwrap()
+    }
+
+    #[test]
+    fn directive_that_scripts_see_as_well_is_named_once() {
+        let (old, new) = (loaded("keepalive 1\n"), loaded("keepalive 2\n"));
+        let names = ["keepalive, deadtime, warntime or initdead"];
+        assert_eq!(needs_restart(&old, &new), names);
+        let own = loaded("keepalive 1\nenv SITE=north\n");
+        assert_eq!(needs_restart(&old, &own), ["env"]);
     }
 }

@@ -10,6 +10,7 @@ use hbd_core::config::{GroupConfig, NodeName, ResourceConfig};
 use ring::digest::{SHA256, digest};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 use std::path::Path;
 
 /// Groups of one cluster. Each has a number of 16 bits.
@@ -267,9 +268,20 @@ impl Reader<'_> {
             self.found.error(self.source, word.span, message);
             return None;
         }
-        if script.contains(':') {
-            let fault = Diagnostic::warning(format!("single colon in `{script}`"))
-                .hint("script and arguments are separated by two");
+        let colon = script.contains(':');
+        let full = shortened(word.text).filter(|_| colon || word.text.contains('/'));
+        if colon || full.is_some() {
+            let (message, hint) = match full {
+                Some(full) => (
+                    format!("`{script}` is taken for the name of a script"),
+                    format!("an IPv6 address is written in full: IPaddr2::{full}"),
+                ),
+                None => (
+                    format!("single colon in `{script}`"),
+                    "script and arguments are separated by two".to_owned(),
+                ),
+            };
+            let fault = Diagnostic::warning(message).hint(hint);
             self.found.push(fault.at(self.source, word.span));
         }
         self.address(script, &args, word);
@@ -293,7 +305,11 @@ impl Reader<'_> {
         } else {
             Diagnostic::warning(message)
         };
-        let hint = format!("{script}::ADDRESS[/MASK[/INTERFACE[:LABEL]][/BROADCAST]]");
+        let argument = word.text.strip_prefix(script).unwrap_or_default();
+        let hint = match shortened(argument.trim_start_matches("::")) {
+            Some(full) => format!("`::` separates arguments: write the address in full, {full}"),
+            None => format!("{script}::ADDRESS[/MASK[/INTERFACE[:LABEL]][/BROADCAST]]"),
+        };
         self.found.push(fault.hint(hint).at(self.source, word.span));
     }
 
@@ -316,6 +332,14 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The address in full if the word begins with an IPv6 address that has a `::`.
+fn shortened(word: &str) -> Option<String> {
+    let address = word.split('/').next().filter(|word| word.contains("::"))?;
+    let segments = address.parse::<Ipv6Addr>().ok()?.segments();
+    let segments = segments.map(|segment| format!("{segment:x}"));
+    Some(segments.join(":"))
 }
 
 /// The old glob `[0-9]*.[0-9]*.[0-9]*.[0-9]*`: four pieces that begin with a digit, of which the

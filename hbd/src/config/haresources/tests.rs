@@ -144,7 +144,7 @@ fn doubts_are_warnings() {
             "lb1 a \\\n b # c\n",
             "haresources:2: comment on a continuation line",
         ),
-        ("lb1 a:b::c\n", "single colon in `a:b`"),
+        ("lb1 web:1::c\n", "single colon in `web:1`"),
         (
             "lb1 a\nlb2 b a\n",
             "`a` is also the first resource of the group in line 1",
@@ -182,4 +182,19 @@ fn an_empty_file_is_a_node_without_groups() {
     assert!(found.is_empty());
     assert!(resources.groups.is_empty());
     assert_eq!(resources.digest.len(), 16);
+}
+
+#[test]
+fn shortened_ipv6_addresses_are_told_how_to_be_written() {
+    let (_, found) = read("lb1 IPaddr2::fd00::1/64/eth0 fd00::2/64\n");
+    let shown = found.to_string();
+    for hint in [
+        "write the address in full, fd00:0:0:0:0:0:0:1",
+        "IPaddr2::fd00:0:0:0:0:0:0:2",
+    ] {
+        assert!(shown.contains(hint), "{shown}");
+    }
+    let (resources, found) = read("lb1 IPaddr2::fd00:0:0:0:0:0:0:1/64/eth0\n");
+    assert_eq!(messages(&found), [] as [String; 0]);
+    assert_eq!(resources.groups.len(), 1);
 }
