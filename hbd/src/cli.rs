@@ -111,7 +111,7 @@ pub enum ClientCommand {
     },
     /// Explain the state of a node or group
     Why {
-        /// A node's name, or a group's (its first resource, or a part of that found only once)
+        /// A node's name, or a group's: its first resource, or a part of any that no other group has
         #[arg(value_name = "NODE|GROUP")]
         subject: String,
     },

@@ -115,13 +115,13 @@ pub(super) fn why(snapshot: &ClusterSnapshot, subject: &str) -> Result<String, S
     if let Some(group) = exact {
         return Ok(why_group(group));
     }
-    let mut partly = snapshot
-        .groups
-        .iter()
-        .filter(|group| group.name.contains(subject));
+    let mut partly = snapshot.groups.iter().filter(|group| {
+        let resources = &mut group.resources.iter();
+        resources.any(|one| resource(one).contains(subject)) || group.name.contains(subject)
+    });
     match (partly.next(), partly.next()) {
         (Some(group), None) => Ok(why_group(group)),
-        (Some(_), Some(_)) => Err(format!("`{subject}` is a part of several group names")),
+        (Some(_), Some(_)) => Err(format!("`{subject}` is a part of several groups")),
         (None, _) => Err(format!(
             "no node or group `{subject}`; there are {}",
             names(snapshot)
