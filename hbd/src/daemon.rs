@@ -5,6 +5,7 @@ use crate::announce::Announcer;
 use crate::cli::{Common, exit};
 use crate::config::{self, Life, Loaded, Options, ThisHost};
 use crate::control::Control;
+use crate::doubts::Doubts;
 use crate::driver::{Driver, State};
 use crate::identity;
 use crate::journal::{Journal, wall_ms};
@@ -18,7 +19,7 @@ use crate::resources::script::Site;
 use crate::resources::{Means, Report, Resources};
 use crate::wording::Wording;
 use anyhow::Context;
-use ha_plumbing::lockfile::{Layout, Lockfile};
+use ha_plumbing::lockfile::{Layout, LockError, Lockfile};
 use ha_plumbing::log::{self, Level, Log};
 use ha_plumbing::signals::Signals;
 use ha_plumbing::{realtime, service};
@@ -39,6 +40,8 @@ const BLOCKING_STACK_BYTES: usize = 512 * 1024;
 const INIT_SCRIPTS: &str = "/etc/init.d";
 /// Programs that must not run beside us: the old daemon.
 const RIVALS: [&str; 1] = ["heartbeat"];
+/// The log line of a panic gets so long to be written.
+const PANIC_PATIENCE: Duration = Duration::from_millis(100);
 /// Last log lines get so long to be written.
 const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -60,7 +63,6 @@ pub fn run(common: &Common) -> u8 {
             };
         }
     };
-    abort_on_panic();
     let log = match log::start(&loaded.log_settings()) {
         Ok(log) => log,
         Err(error) => {
@@ -68,6 +70,7 @@ pub fn run(common: &Common) -> u8 {
             return exit::FAILED;
         }
     };
+    abort_on_panic(log.clone());
     let result = prepared(common, loaded, &log);
     if let Err(error) = &result {
         log::emit(Level::Error, &format!("not started: {}", chain(error)));
@@ -75,7 +78,25 @@ pub fn run(common: &Common) -> u8 {
     log.flush(LOG_PATIENCE);
     match result {
         Ok(()) => exit::OK,
-        Err(_) => exit::FAILED,
+        Err(error) => exit_code(&error),
+    }
+}
+
+/// Told apart for the old scripts, and for service managers: a second try can help against some
+/// causes only.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let pid_file = matches!(
+        error.downcast_ref(),
+        Some(LockError::File { .. } | LockError::Unsteady { .. })
+    );
+    let denied = error.chain().any(|cause| {
+        let cause = cause.downcast_ref::<std::io::Error>();
+        cause.is_some_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    });
+    if pid_file || denied {
+        exit::PERMISSION
+    } else {
+        exit::FAILED
     }
 }
 
@@ -92,11 +113,12 @@ fn chain(error: &anyhow::Error) -> String {
 }
 
 /// A half-alive node is worse than a dead one: whatever panics, the process ends at once, and the
-/// peer takes over.
-fn abort_on_panic() {
-    let report = std::panic::take_hook();
+/// peer takes over. The log gets a moment to say why.
+fn abort_on_panic(log: Log) {
     std::panic::set_hook(Box::new(move |panic| {
-        report(panic);
+        let text = format!("hbd ends at once, its resources stay as they are: {panic}");
+        log::emit(Level::Critical, &text);
+        log.flush(PANIC_PATIENCE);
         std::process::abort();
     }));
 }
@@ -162,7 +184,7 @@ async fn driver(common: &Common, loaded: Loaded, life: Life, log: Log) -> anyhow
         media: media::without_ourselves(&loaded.media, &view),
         ..loaded.clone()
     };
-    let (media, problems) = Media::open(used.media.clone(), &view);
+    let (media, problems) = Media::open(used.media.clone(), &view)?;
     for problem in &problems {
         log::emit(Level::Error, problem);
     }
@@ -187,7 +209,8 @@ async fn driver(common: &Common, loaded: Loaded, life: Life, log: Log) -> anyhow
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     Ok(Driver {
         wording: Wording::new(&config),
-        journal: Journal::new(loaded.log_badpack),
+        journal: Journal::default(),
+        doubts: Doubts::new(&loaded, life),
         resources: Resources::new(&loaded.groups, loaded.script_limits, &means),
         reload: Reload::new(common.etc.clone(), common.node.clone()),
         state: State::new(life.wall),

@@ -14,8 +14,9 @@
 
 use crate::config::Loaded;
 use crate::control::{self, Ask, Control};
+use crate::doubts::Doubts;
 use crate::journal::{Journal, wall_ms};
-use crate::media::Media;
+use crate::media::{Heard, Media};
 use crate::reload::{self, Reload, Reread};
 use crate::resources::address::View;
 use crate::resources::{Report, Resources};
@@ -53,6 +54,7 @@ pub struct Driver {
     pub log: Log,
     pub wording: Wording,
     pub journal: Journal,
+    pub doubts: Doubts,
     pub state: State,
 }
 
@@ -63,7 +65,7 @@ pub struct State {
     /// The core's revision that followers have, and when they get the next.
     published: u64,
     publish_at: Option<Instant>,
-    /// At this instant the wall clock showed so many milliseconds.
+    /// At this instant the wall clock showed so many milliseconds, as far as the core knows.
     wall: (Instant, u64),
     addresses_restored: u64,
     links_worked: bool,
@@ -119,14 +121,30 @@ impl Driver {
 
     /// Everything that has arrived, however the loop was woken.
     fn hear(&mut self) {
-        for input in self.media.receive(&self.loaded.keys) {
-            if let Input::Rejected { link, reason } = input {
-                let device = self.wording.device(link);
-                if let Some(text) = self.journal.refusal(device, reason, Instant::now()) {
-                    self.tell(Severity::Warning, &text);
-                }
+        for heard in self.media.receive(&self.loaded.keys) {
+            self.doubt(&heard);
+            self.feed(heard.input);
+        }
+    }
+
+    /// Tells of senders that are not what they should be.
+    fn doubt(&mut self, heard: &Heard) {
+        let Some(from) = heard.from else { return };
+        let now = Instant::now();
+        let line = match &heard.input {
+            Input::Rejected { link, reason } => {
+                let device = self.wording.device(*link);
+                self.doubts.refused(from, device, *reason, now)
             }
-            self.feed(input);
+            Input::Received(received) => {
+                let device = self.wording.device(received.link);
+                let message = &received.message;
+                self.doubts.authentic(from, device, message, now)
+            }
+            _ => None,
+        };
+        if let Some((severity, text)) = line {
+            self.tell(severity, &text);
         }
     }
 
@@ -183,11 +201,23 @@ impl Driver {
     }
 
     fn notice(&mut self, notice: &Notice) {
-        if *notice == Notice::ShutdownStarted {
-            service::stopping("releasing resources");
+        let mut again = String::new();
+        match notice {
+            Notice::ShutdownStarted => service::stopping("releasing resources"),
+            Notice::GroupStuck { group, reason, .. } => {
+                match self.journal.stuck(*group, reason, Instant::now()) {
+                    None => return,
+                    Some(1) => {}
+                    Some(attempts) => again = format!(" (tried {attempts} times since last told)"),
+                }
+            }
+            Notice::GroupRunning { group } | Notice::GroupStopped { group } => {
+                self.journal.unstuck(*group);
+            }
+            _ => {}
         }
         for line in self.wording.lines(notice) {
-            self.tell(line.severity, &line.text);
+            self.tell(line.severity, &format!("{}{again}", line.text));
         }
     }
 
@@ -252,6 +282,7 @@ impl Driver {
         self.tell(Severity::Info, &format!("debug level is now {level}"));
     }
 
+    /// Opens and closes media as the interfaces demand.
     fn interfaces_changed(&mut self) {
         let view = Arc::clone(&self.interfaces.borrow_and_update());
         for problem in self.media.update(&view) {
@@ -271,9 +302,12 @@ impl Driver {
         let passed = u64::try_from(now.saturating_duration_since(then).as_millis());
         let expected = wall_then.saturating_add(passed.unwrap_or(u64::MAX));
         let wall = wall_ms();
-        self.state.wall = (now, wall);
         if wall.abs_diff(expected) > CLOCK_SLACK_MS {
+            self.state.wall = (now, wall);
             self.feed(Input::WallClock(wall));
+        }
+        if self.media.is_unfinished() {
+            self.interfaces_changed();
         }
         // A loop that gets here is healthy.
         if let Some((interval, due)) = &mut self.state.watchdog

@@ -1,40 +1,38 @@
 //! What happened, for people: every line goes to the log and into the list of recent notices that
-//! a snapshot carries. Refused packets are counted and told at most once a minute.
+//! a snapshot carries. A group that cannot be stopped is tried again and again, but not told so.
 
 use ha_plumbing::log::{self, Level};
 use ha_status::{ClusterSnapshot, Notice, Severity};
-use hbd_core::wire::Reject;
-use std::collections::VecDeque;
+use hbd_core::config::GroupId;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Refused packets are told so often at most: anybody on the segment can send them.
-const REFUSALS_INTERVAL: Duration = Duration::from_secs(60);
+/// A group that stays stuck is told again after this time.
+const STUCK_INTERVAL: Duration = Duration::from_secs(600);
 
+#[derive(Default)]
 pub struct Journal {
     recent: VecDeque<Notice>,
-    /// `log_badpack`.
-    tell_refusals: bool,
-    refused: u64,
-    refusals_told: Option<Instant>,
+    stuck: BTreeMap<GroupId, Stuck>,
+}
+
+/// Why a group is stuck, when that was told, and how often it was tried in vain since.
+struct Stuck {
+    why: String,
+    told: Instant,
+    attempts: u32,
 }
 
 impl Journal {
-    pub fn new(tell_refusals: bool) -> Self {
-        Self {
-            recent: VecDeque::with_capacity(ClusterSnapshot::RECENT_MAX),
-            tell_refusals,
-            refused: 0,
-            refusals_told: None,
-        }
-    }
-
     /// Logs the line and remembers it; the notice is for followers.
     pub fn tell(&mut self, severity: Severity, text: &str) -> Notice {
-        log::emit(level(severity), text);
+        // What a script wrote must not paint on the terminal of whoever follows.
+        let text = text.replace(char::is_control, " ");
+        log::emit(level(severity), &text);
         let notice = Notice {
             at_ms: wall_ms(),
             severity,
-            text: text.to_owned(),
+            text,
         };
         if self.recent.len() >= ClusterSnapshot::RECENT_MAX {
             self.recent.pop_front();
@@ -48,25 +46,34 @@ impl Journal {
         self.recent.iter().cloned().collect()
     }
 
-    /// Counts a refused packet. The text is to be told now, if any.
-    pub fn refusal(&mut self, device: &str, reason: Reject, now: Instant) -> Option<String> {
-        self.refused += 1;
-        let quiet = |told: Instant| now.saturating_duration_since(told) < REFUSALS_INTERVAL;
-        if !self.tell_refusals || self.refusals_told.is_some_and(quiet) {
-            return None;
-        }
-        self.refusals_told = Some(now);
-        let count = std::mem::take(&mut self.refused);
-        let why = match reason {
-            Reject::BadFrame => "not a packet of ours",
-            Reject::BadDigest => "netstring authentication failed",
-            Reject::UnknownKey => "Invalid authentication type in message!",
-            Reject::TooLong => "too long",
-            Reject::Malformed => "malformed",
+    /// Stopping the group failed. `None` if that is to be counted only, else how often it failed
+    /// since it was last told.
+    pub fn stuck(&mut self, group: GroupId, why: &str, now: Instant) -> Option<u32> {
+        let known = self.stuck.get_mut(&group).filter(|stuck| stuck.why == why);
+        let Some(stuck) = known else {
+            let why = why.to_owned();
+            let (told, attempts) = (now, 0);
+            self.stuck.insert(
+                group,
+                Stuck {
+                    why,
+                    told,
+                    attempts,
+                },
+            );
+            return Some(1);
         };
-        Some(format!(
-            "{count} packet(s) refused, the last on {device}: {why}"
-        ))
+        stuck.attempts = stuck.attempts.saturating_add(1);
+        let due = now.saturating_duration_since(stuck.told) >= STUCK_INTERVAL;
+        due.then(|| {
+            stuck.told = now;
+            std::mem::take(&mut stuck.attempts)
+        })
+    }
+
+    /// The group is in order again.
+    pub fn unstuck(&mut self, group: GroupId) {
+        self.stuck.remove(&group);
     }
 }
 

@@ -12,6 +12,7 @@ mod client;
 mod config;
 mod control;
 mod daemon;
+mod doubts;
 mod driver;
 mod genkey;
 mod identity;

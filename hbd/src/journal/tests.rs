@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn only_the_last_notices_are_kept() {
-    let mut journal = Journal::new(true);
+    let mut journal = Journal::default();
     for number in 0..ClusterSnapshot::RECENT_MAX + 5 {
         journal.tell(Severity::Info, &number.to_string());
     }
@@ -14,21 +14,23 @@ fn only_the_last_notices_are_kept() {
 }
 
 #[test]
-fn flood_of_refused_packets_is_told_once_a_minute() {
-    let mut journal = Journal::new(true);
-    let start = Instant::now();
-    assert!(journal.refusal("eth0", Reject::BadFrame, start).is_some());
-    for _ in 0..1000 {
-        assert_eq!(journal.refusal("eth0", Reject::BadDigest, start), None);
-    }
-    let later = start + REFUSALS_INTERVAL;
-    let text = journal.refusal("eth0", Reject::BadDigest, later).unwrap();
-    assert!(text.starts_with("1001 packet(s) refused"), "{text}");
+fn control_characters_reach_neither_log_nor_followers() {
+    let notice = Journal::default().tell(Severity::Info, "red \x1b[31m\nalert");
+    assert_eq!(notice.text, "red  [31m alert");
 }
 
 #[test]
-fn log_badpack_no_silences_them() {
-    let mut journal = Journal::new(false);
-    let now = Instant::now();
-    assert_eq!(journal.refusal("eth0", Reject::BadFrame, now), None);
+fn stuck_group_is_told_once_and_then_with_a_count() {
+    let mut journal = Journal::default();
+    let (group, start) = (GroupId(0), Instant::now());
+    assert_eq!(journal.stuck(group, "busy", start), Some(1));
+    for _ in 0..59 {
+        assert_eq!(journal.stuck(group, "busy", start), None);
+    }
+    assert_eq!(journal.stuck(group, "no disk", start), Some(1));
+    assert_eq!(journal.stuck(group, "no disk", start), None);
+    let later = start + STUCK_INTERVAL;
+    assert_eq!(journal.stuck(group, "no disk", later), Some(2));
+    journal.unstuck(group);
+    assert_eq!(journal.stuck(group, "no disk", later), Some(1));
 }

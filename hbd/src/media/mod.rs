@@ -15,6 +15,8 @@ use hbd_core::config::LinkId;
 use hbd_core::input::Input;
 use hbd_core::wire::Keys;
 use receiver::{Place, Receiver};
+
+pub use receiver::Deaf;
 use socket2::{SockAddr, Socket};
 use std::collections::BTreeMap;
 use std::io;
@@ -34,6 +36,15 @@ pub struct Media {
     receivers: Vec<Receiver>,
     /// What happened to links since it was last asked for.
     changes: Vec<Input>,
+    /// Something is closed although its interface is there.
+    unfinished: bool,
+}
+
+/// A datagram, as the core hears it, and where it came from.
+#[derive(Debug)]
+pub struct Heard {
+    pub from: Option<IpAddr>,
+    pub input: Input,
 }
 
 /// The sending side of one medium.
@@ -68,8 +79,9 @@ impl Device {
 }
 
 impl Media {
-    /// Opens what can be opened. Errors are told, not fatal: a cable may come later.
-    pub fn open(media: Vec<MediumSpec>, view: &View) -> (Self, Vec<String>) {
+    /// Opens what can be opened. A missing interface is told, not fatal: a cable may come later. An
+    /// interface that cannot be listened on is: a deaf node would believe every peer dead.
+    pub fn open(media: Vec<MediumSpec>, view: &View) -> Result<(Self, Vec<String>), Deaf> {
         let links = media
             .into_iter()
             .map(|medium| Link {
@@ -82,10 +94,14 @@ impl Media {
             links,
             receivers: Vec::new(),
             changes: Vec::new(),
+            unfinished: false,
         };
         media.receivers = media.wanted_receivers();
         let problems = media.update(view);
-        (media, problems)
+        match media.receivers.iter().find_map(Receiver::deaf) {
+            Some(deaf) => Err(deaf),
+            None => Ok((media, problems)),
+        }
     }
 
     /// Compares the interfaces with what the sockets were opened for, and opens anew what differs.
@@ -94,13 +110,14 @@ impl Media {
         let mut reopened = BTreeMap::new();
         for receiver in &mut self.receivers {
             let device = Device::find(view, receiver.device());
-            match receiver.update(device) {
-                Ok(changed) => {
-                    *reopened
-                        .entry(receiver.device().to_owned())
-                        .or_insert(false) |= changed;
-                }
-                Err(error) => problems.push(format!("{}: {error}", receiver.device())),
+            let before = receiver.deaf();
+            let changed = receiver.update(device);
+            *reopened
+                .entry(receiver.device().to_owned())
+                .or_insert(false) |= changed;
+            match receiver.deaf() {
+                Some(deaf) if before.as_ref() != Some(&deaf) => problems.push(deaf.to_string()),
+                Some(_) | None => {}
             }
         }
         for (index, link) in self.links.iter_mut().enumerate() {
@@ -119,7 +136,16 @@ impl Media {
                 }
             }
         }
+        let silent =
+            |link: &Link| link.open.is_none() && view.link_named(link.medium.device()).is_some();
+        self.unfinished =
+            self.links.iter().any(silent) || self.receivers.iter().any(|r| r.deaf().is_some());
         problems
+    }
+
+    /// Is something closed that another `update` may open, without any change of interfaces?
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished
     }
 
     /// Writes one packet to every link.
@@ -162,7 +188,7 @@ impl Media {
     }
 
     /// Takes what has arrived, at most `TURN_DATAGRAMS` from each socket.
-    pub fn receive(&mut self, keys: &Keys) -> Vec<Input> {
+    pub fn receive(&mut self, keys: &Keys) -> Vec<Heard> {
         let mut inputs = Vec::new();
         for receiver in &mut self.receivers {
             receiver.receive(TURN_DATAGRAMS, keys, &mut inputs);

@@ -3,7 +3,7 @@
 //! Reads the socket itself and not only the runtime's idea of its readiness: after a stall the
 //! queue is heard first, whatever the runtime has noticed so far.
 
-use super::{Device, RECEIVE_BUFFER_BYTES, bcast, ucast};
+use super::{Device, Heard, RECEIVE_BUFFER_BYTES, bcast, ucast};
 use hbd_core::config::{LinkId, Received};
 use hbd_core::input::Input;
 use hbd_core::wire::{self, Keys, frame::MAX_PACKET};
@@ -12,6 +12,7 @@ use socket2::SockAddr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll, ready};
+use thiserror::Error;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -47,12 +48,23 @@ impl Place {
     }
 }
 
+/// An interface is there, but nothing can be heard on it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("cannot listen on {device} port {port}: {why}")]
+pub struct Deaf {
+    device: String,
+    port: u16,
+    why: String,
+}
+
 pub(super) struct Receiver {
     place: Place,
     /// The media it serves, in file order, with the peers of unicast ones; never empty.
     links: Vec<(LinkId, Option<IpAddr>)>,
     /// The socket, and the interface as it was when it was opened.
     open: Option<(UdpSocket, Device)>,
+    /// Why it is closed although the interface is there.
+    trouble: Option<String>,
     buffer: Box<[u8]>,
 }
 
@@ -62,6 +74,7 @@ impl Receiver {
             place,
             links,
             open: None,
+            trouble: None,
             // One byte more than a packet may have tells a longer one.
             buffer: vec![0; MAX_PACKET + 1].into(),
         }
@@ -72,15 +85,28 @@ impl Receiver {
     }
 
     /// Opens the socket anew if the interface is another one than before. True if it is.
-    pub(super) fn update(&mut self, device: Option<Device>) -> io::Result<bool> {
+    pub(super) fn update(&mut self, device: Option<Device>) -> bool {
         if self.open.as_ref().map(|(_, opened)| *opened) == device {
-            return Ok(false);
+            self.trouble = None;
+            return false;
         }
         self.open = None;
+        self.trouble = None;
         if let Some(device) = device {
-            self.open = Some((self.socket()?, device));
+            match self.socket() {
+                Ok(socket) => self.open = Some((socket, device)),
+                Err(error) => self.trouble = Some(error.to_string()),
+            }
         }
-        Ok(true)
+        true
+    }
+
+    /// Why nothing is heard on an interface that is there.
+    pub(super) fn deaf(&self) -> Option<Deaf> {
+        let why = self.trouble.clone()?;
+        let Place { device, local, .. } = &self.place;
+        let (device, port) = (device.clone(), local.port());
+        Some(Deaf { device, port, why })
     }
 
     fn socket(&self) -> io::Result<UdpSocket> {
@@ -125,7 +151,7 @@ impl Receiver {
     }
 
     /// Takes at most so many datagrams and appends what they say.
-    pub(super) fn receive(&mut self, limit: usize, keys: &Keys, inputs: &mut Vec<Input>) {
+    pub(super) fn receive(&mut self, limit: usize, keys: &Keys, heard: &mut Vec<Heard>) {
         let Some((socket, _)) = &self.open else {
             return;
         };
@@ -141,13 +167,15 @@ impl Receiver {
             let link = self.link_of(source);
             // Never indexed: the kernel's word on the length is believed as far as it fits.
             let packet = self.buffer.get(..length).unwrap_or_default();
-            inputs.push(match wire::decode(packet, keys) {
+            let input = match wire::decode(packet, keys) {
                 Ok(message) => Input::Received(Received { link, message }),
                 Err(error) => Input::Rejected {
                     link,
                     reason: error.reason(),
                 },
-            });
+            };
+            let from = source.map(|source| source.ip());
+            heard.push(Heard { from, input });
         }
     }
 

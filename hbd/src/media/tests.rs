@@ -42,6 +42,7 @@ fn one_socket_hears_every_peer_of_an_interface_and_broadcasts_come_first() {
             .collect(),
         receivers: Vec::new(),
         changes: Vec::new(),
+        unfinished: false,
     };
     let receivers = media.wanted_receivers();
     assert_eq!(receivers.len(), 2);
@@ -88,7 +89,7 @@ fn missing_interface_is_told_once_and_sending_goes_on() {
         interface: "nonesuch0".to_owned(),
         port: 694,
     };
-    let (mut media, problems) = Media::open(vec![medium], &View::default());
+    let (mut media, problems) = Media::open(vec![medium], &View::default()).unwrap();
     assert_eq!(problems, ["bcast nonesuch0: no such interface"]);
     assert_eq!(media.changes().len(), 1);
     media.send(b"packet");

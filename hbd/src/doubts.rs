@@ -1,0 +1,239 @@
+//! Datagrams that are not to be believed, told so that an operator finds the machine that sends
+//! them: from where, over which link, and why. Each kind at once, then ever more rarely, with the
+//! count in between.
+//!
+//! Decides nothing: what is refused is refused whether it is told or not.
+
+use crate::config::{Life, Loaded};
+use ha_status::Severity;
+use hbd_core::config::NodeName;
+use hbd_core::wire::{Message, Reject};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+/// After the first time a doubt is told again after this time, then after twice as long, …
+const FIRST_PAUSE: Duration = Duration::from_secs(60);
+/// … and at least so often as long as it lasts.
+const LAST_PAUSE: Duration = Duration::from_secs(3600);
+/// Kinds that are told apart: senders are easily forged. Further ones are counted as one.
+const KINDS_MAX: usize = 16;
+/// A kind that has been silent for so long makes room for another.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+
+/// Why a datagram is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    NotOurs,
+    WrongKey,
+    UnknownKey,
+    TooLong,
+    Malformed,
+    /// It is authentic and says that it comes from a node of our own name.
+    SameName,
+    /// It is authentic, from another node with our identity: a cloned machine.
+    SameUuid(NodeName),
+    /// It is authentic, from a node that our ha.cf does not name.
+    NotConfigured(String),
+}
+
+impl From<Reject> for Why {
+    fn from(reason: Reject) -> Self {
+        match reason {
+            Reject::BadFrame => Self::NotOurs,
+            Reject::BadDigest => Self::WrongKey,
+            Reject::UnknownKey => Self::UnknownKey,
+            Reject::TooLong => Self::TooLong,
+            Reject::Malformed => Self::Malformed,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    /// `None` for everybody beyond `KINDS_MAX`.
+    from: Option<(IpAddr, String)>,
+    why: Why,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    /// Since it was told.
+    count: u64,
+    next: Instant,
+    pause: Duration,
+    last: Instant,
+}
+
+pub struct Doubts {
+    local: NodeName,
+    nodes: Vec<NodeName>,
+    uuid: [u8; 16],
+    generation: u64,
+    /// `log_badpack`.
+    tell_refusals: bool,
+    kinds: BTreeMap<Kind, Told>,
+    /// An address of this machine from which our own packets come back.
+    ours: Option<IpAddr>,
+}
+
+impl Doubts {
+    pub fn new(loaded: &Loaded, life: Life) -> Self {
+        Self {
+            local: loaded.local.clone(),
+            nodes: loaded.nodes.clone(),
+            uuid: life.uuid,
+            generation: life.generation,
+            tell_refusals: loaded.log_badpack,
+            kinds: BTreeMap::new(),
+            ours: None,
+        }
+    }
+
+    /// A packet was refused. The line to be told now, if any.
+    pub fn refused(
+        &mut self,
+        from: IpAddr,
+        device: &str,
+        reason: Reject,
+        now: Instant,
+    ) -> Option<(Severity, String)> {
+        let told = self.tell_refusals;
+        let line = self.count(from, device, reason.into(), now);
+        line.filter(|_| told)
+    }
+
+    /// An authentic message came. The line to be told now, if its sender is doubtful.
+    pub fn authentic(
+        &mut self,
+        from: IpAddr,
+        device: &str,
+        message: &Message,
+        now: Instant,
+    ) -> Option<(Severity, String)> {
+        let why = self.doubt(from, message)?;
+        self.count(from, device, why, now)
+    }
+
+    fn doubt(&mut self, from: IpAddr, message: &Message) -> Option<Why> {
+        let name = NodeName::new(message.text("src")?)?;
+        let same_uuid = message
+            .binary("srcuuid")
+            .is_some_and(|uuid| uuid == self.uuid);
+        if name == self.local {
+            let life = message.hex("hg") == Some(self.generation);
+            let echo = same_uuid && life && self.is_ours(from);
+            return (!echo).then_some(Why::SameName);
+        }
+        if !self.nodes.contains(&name) {
+            return Some(Why::NotConfigured(name.to_string()));
+        }
+        same_uuid.then_some(Why::SameUuid(name))
+    }
+
+    /// Is it an address of this machine? Only such a one can be bound to.
+    fn is_ours(&mut self, ip: IpAddr) -> bool {
+        if self.ours != Some(ip) {
+            match UdpSocket::bind((ip, 0)) {
+                Ok(_) => self.ours = Some(ip),
+                Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable => return false,
+                // No reason for a false alarm.
+                Err(_) => {}
+            }
+        }
+        true
+    }
+
+    fn count(
+        &mut self,
+        from: IpAddr,
+        device: &str,
+        why: Why,
+        now: Instant,
+    ) -> Option<(Severity, String)> {
+        let mut kind = Kind {
+            from: Some((from, device.to_owned())),
+            why,
+        };
+        if !self.kinds.contains_key(&kind) && self.kinds.len() >= KINDS_MAX {
+            self.kinds
+                .retain(|_, told| now.saturating_duration_since(told.last) < FORGOTTEN_AFTER);
+            if self.kinds.len() >= KINDS_MAX {
+                kind = Kind {
+                    from: None,
+                    why: Why::NotOurs,
+                };
+            }
+        }
+        let told = self.kinds.entry(kind.clone()).or_insert(Told {
+            count: 0,
+            next: now,
+            pause: FIRST_PAUSE,
+            last: now,
+        });
+        told.count = told.count.saturating_add(1);
+        told.last = now;
+        if now < told.next {
+            return None;
+        }
+        let count = std::mem::take(&mut told.count);
+        told.next = now + told.pause;
+        told.pause = (told.pause * 2).min(LAST_PAUSE);
+        let since = match count {
+            1 => String::new(),
+            count => format!(" ({count} since this was last told)"),
+        };
+        let (severity, text) = self.words(&kind);
+        Some((severity, format!("{text}{since}")))
+    }
+
+    fn words(&self, kind: &Kind) -> (Severity, String) {
+        let Some((ip, device)) = &kind.from else {
+            let text = "packets of further senders are refused or doubtful, too";
+            return (Severity::Warning, text.to_owned());
+        };
+        let refused = |why: &str| {
+            let text = format!("packet from {ip} on {device} refused: {why}");
+            (Severity::Warning, text)
+        };
+        let local = &self.local;
+        match &kind.why {
+            Why::NotOurs => refused("neither of heartbeat's framings, or not signed"),
+            Why::WrongKey => refused(
+                "netstring authentication failed: signed with another key than that of our \
+                 authkeys (the file must be the same on every node)",
+            ),
+            Why::UnknownKey => refused(
+                "Invalid authentication type in message! Its key number or method is not in our \
+                 authkeys (the file must be the same on every node)",
+            ),
+            Why::TooLong => refused("longer than any message"),
+            Why::Malformed => refused("signed with our key, but malformed"),
+            Why::SameName => {
+                let text = format!(
+                    "{ip} on {device} calls itself {local}, which is this node: two machines must \
+                     not have one name (see `uname -n`, nodeinfo and --node there)"
+                );
+                (Severity::Error, text)
+            }
+            Why::SameUuid(name) => {
+                let text = format!(
+                    "node {name} at {ip} on {device} has the identity of this node: one was cloned \
+                     from the other; stop hbd on one of them, remove hb_uuid from its state \
+                     directory and start it again"
+                );
+                (Severity::Error, text)
+            }
+            Why::NotConfigured(name) => {
+                let text = format!(
+                    "{ip} on {device} calls itself {}, and has our key, but ha.cf has no such node",
+                    name.escape_default()
+                );
+                (Severity::Error, text)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

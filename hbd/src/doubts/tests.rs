@@ -1,0 +1,104 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+const UUID: [u8; 16] = [1; 16];
+const GENERATION: u64 = 7;
+
+fn doubts() -> Doubts {
+    let name = |name| NodeName::new(name).unwrap();
+    Doubts {
+        local: name("lb1"),
+        nodes: vec![name("lb1"), name("lb2")],
+        uuid: UUID,
+        generation: GENERATION,
+        tell_refusals: true,
+        kinds: BTreeMap::new(),
+        ours: None,
+    }
+}
+
+fn message(name: &str, uuid: [u8; 16], generation: u64) -> Message {
+    let mut message = Message::new("status");
+    message.push_text("src", name);
+    message.push_binary("srcuuid", uuid.to_vec());
+    message.set_hex("hg", generation);
+    message
+}
+
+#[test]
+fn line_names_sender_link_and_reason_at_once_and_then_ever_more_rarely() {
+    let mut doubts = doubts();
+    let start = Instant::now();
+    let mut refuse = |now| doubts.refused(THERE, "eth1", Reject::BadDigest, now);
+    let (severity, text) = refuse(start).unwrap();
+    assert_eq!(severity, Severity::Warning);
+    assert!(
+        text.starts_with("packet from 192.0.2.7 on eth1 refused: netstring authentication failed"),
+        "{text}"
+    );
+    assert!((0..100).all(|_| refuse(start).is_none()));
+    let (_, text) = refuse(start + FIRST_PAUSE).unwrap();
+    assert!(text.ends_with("(101 since this was last told)"), "{text}");
+    assert!(refuse(start + FIRST_PAUSE * 2).is_none());
+    assert!(refuse(start + FIRST_PAUSE * 3).is_some());
+}
+
+#[test]
+fn other_reason_is_told_at_once_and_forged_senders_are_one() {
+    let mut doubts = doubts();
+    let now = Instant::now();
+    let tell = |doubts: &mut Doubts, last, reason| {
+        let from = IpAddr::from([192, 0, 2, last]);
+        doubts.refused(from, "eth0", reason, now).is_some()
+    };
+    assert!(tell(&mut doubts, 1, Reject::BadDigest));
+    assert!(tell(&mut doubts, 1, Reject::UnknownKey));
+    let told = (0..=255).filter(|last| tell(&mut doubts, *last, Reject::BadFrame));
+    assert_eq!(told.count(), KINDS_MAX - 2 + 1);
+    assert!(doubts.kinds.len() <= KINDS_MAX + 1);
+}
+
+#[test]
+fn log_badpack_no_silences_refusals_but_not_impostors() {
+    let mut doubts = Doubts {
+        tell_refusals: false,
+        ..doubts()
+    };
+    let now = Instant::now();
+    assert!(
+        doubts
+            .refused(THERE, "eth0", Reject::BadFrame, now)
+            .is_none()
+    );
+    let twin = message("lb1", [2; 16], GENERATION);
+    assert!(doubts.authentic(THERE, "eth0", &twin, now).is_some());
+}
+
+#[test]
+fn own_packets_that_come_back_and_those_of_peers_are_no_doubt() {
+    let mut doubts = doubts();
+    assert_eq!(doubts.doubt(HERE, &message("LB1", UUID, GENERATION)), None);
+    assert_eq!(doubts.doubt(THERE, &message("lb2", [2; 16], 9)), None);
+}
+
+#[test]
+fn twins_of_this_node_are_noticed() {
+    let mut doubts = doubts();
+    let mut doubt = |name, uuid, generation| {
+        let message = message(name, uuid, generation);
+        doubts.doubt(THERE, &message)
+    };
+    assert_eq!(doubt("lb1", [2; 16], GENERATION), Some(Why::SameName));
+    assert_eq!(doubt("lb1", UUID, GENERATION + 1), Some(Why::SameName));
+    // A clone of everything: only its address tells.
+    assert_eq!(doubt("lb1", UUID, GENERATION), Some(Why::SameName));
+    let lb2 = NodeName::new("lb2").unwrap();
+    assert_eq!(doubt("lb2", UUID, 3), Some(Why::SameUuid(lb2)));
+    assert_eq!(
+        doubt("web1", [3; 16], 3),
+        Some(Why::NotConfigured("web1".to_owned()))
+    );
+}
