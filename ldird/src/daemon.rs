@@ -9,6 +9,7 @@ use crate::driver::{Driver, End, Parts};
 use crate::instance::Instance;
 use crate::launch;
 use crate::probes::Catalogue;
+use crate::siblings;
 use crate::wording::{BANNER, Line};
 use ha_plumbing::lockfile::{self, LockError, Lockfile};
 use ha_plumbing::log::{self, Console};
@@ -95,6 +96,10 @@ async fn serve(
             format!("Starting {BANNER} with pid: {}", std::process::id())
         }
     });
+    if let Some(warning) = siblings::warning(&instance).await {
+        eprintln!("{warning}");
+        Line::new(Severity::Warning, warning).log();
+    }
     let parts = Parts {
         instance,
         configuration,

@@ -16,6 +16,7 @@ mod launch;
 mod plan;
 mod probes;
 mod show;
+mod siblings;
 mod watch;
 mod wording;
 

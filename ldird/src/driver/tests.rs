@@ -7,6 +7,7 @@ use crate::config::{self, Configuration};
 use crate::control;
 use crate::instance::Instance;
 use crate::probes::Catalogue;
+use crate::siblings;
 use ha_plumbing::signals::Signals;
 use ha_status::socket::Client;
 use ha_status::{Action, DirectorSnapshot, Health, Reply, Request, Snapshot};
@@ -88,7 +89,7 @@ impl Bed {
             name: "x.cf".to_owned(),
             path: folder.join("x.cf"),
             pidfile: folder.join("pid"),
-            socket: folder.join("sock"),
+            socket: folder.join("ldird.x.cf.sock"),
         }
     }
 
@@ -278,6 +279,55 @@ async fn a_file_in_the_maintenance_directory_takes_a_server_out() {
         wait_for(&mut client, |now| health(now) == [Health::Maintenance]).await;
         fs::remove_file(directory.join("127.0.0.1")).unwrap();
         wait_for(&mut client, |now| health(now) == [Health::Up]).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_in_the_maintenance_directory_holds_across_a_reload_that_changes_the_check() {
+    let bed = Bed::new();
+    let (_real, address) = listener().await;
+    let directory = bed.folder.path().join("maintenance");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("127.0.0.1"), "").unwrap();
+    let text = format!(
+        "maintenancedir={}\n{}",
+        directory.display(),
+        connect_config(&[address])
+    );
+    bed.write(&text);
+    bed.direct(async |mut client: Client| {
+        wait_for(&mut client, |now| now.totals.checks > 0).await;
+        bed.write(&format!("checktimeout=2\n{text}"));
+        act(&mut client, Action::Reload).await;
+        let checks = wait_for(&mut client, |_| true).await.totals.checks;
+        let now = wait_for(&mut client, |now| now.totals.checks > checks).await;
+        assert_eq!(health(&now), [Health::Maintenance]);
+        let table = bed.table.lock().unwrap().clone();
+        let nobody = |service: &Service| service.destinations.is_empty();
+        assert!(table.values().all(nobody), "{table:?}");
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+/// W25.
+#[tokio::test]
+async fn a_second_director_of_one_configuration_is_warned() {
+    let bed = Bed::new();
+    bed.write("");
+    bed.direct(async |mut client: Client| {
+        let mut second = bed.instance();
+        second.socket = bed.folder.path().join("ldird.second.sock");
+        assert_eq!(siblings::warning(&bed.instance()).await, None, "itself");
+        let link = bed.folder.path().join("link.cf");
+        std::os::unix::fs::symlink(&second.path, &link).unwrap();
+        second.path = link;
+        let warning = siblings::warning(&second).await.unwrap();
+        assert!(warning.contains("director \"x.cf\""), "{warning}");
+        second.path = bed.folder.path().join("other.cf");
+        assert_eq!(siblings::warning(&second).await, None, "another file");
         act(&mut client, Action::Stop).await;
     })
     .await;
