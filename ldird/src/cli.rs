@@ -117,7 +117,7 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
         return Request::Tell(version());
     }
     let Some((config, command)) = command(&arguments.operands) else {
-        return usage("");
+        return usage(&complaint(&arguments.operands));
     };
     // The old daemon's rule: a name that was not given is shorter than one that was.
     let (config, name) = match config {
@@ -187,6 +187,15 @@ fn new_command(word: &str, after: &[&str]) -> Option<Command> {
             _ => return None,
         })),
         _ => None,
+    }
+}
+
+fn complaint(operands: &[String]) -> String {
+    match operands {
+        [] => "a command is missing".to_owned(),
+        [word] if word == "ipvs" => "ipvs: list, save, restore or clear is missing".to_owned(),
+        [word] => format!("no such command: {word}"),
+        words => format!("no such configuration and command: {}", words.join(" ")),
     }
 }
 

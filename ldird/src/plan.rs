@@ -1,19 +1,23 @@
 //! `ldird plan`: every check once, and the changes of the table that a director would make now.
 //!
-//! A core of its own is fed with the kernel's table and real answers; its edits are printed and
-//! taken as made, so nothing is changed.
+//! A core of its own is fed with the kernel's table and real answers; its edits are
+//! taken as made, and what they come to is printed. Nothing is changed.
 
 use crate::apply;
 use crate::commands::{CONFIGURATION, OK, load, say};
 use crate::instance::Instance;
 use crate::probes::{Probed, Prober};
+use crate::show;
+use crate::watch::{Maintenance, MaintenanceChange};
 use ldird_core::Director;
 use ldird_core::config::ProbeId;
+use ldird_core::diff;
 use ldird_core::input::Input;
 use ldird_core::output::Output;
-use ldird_core::table::{Edit, Service, Table};
+use ldird_core::table::{DestinationSpec, Edit, ServiceSpec, Table};
 use ldird_ipvs::Client;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::time::Instant;
 
 pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
@@ -21,17 +25,30 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
     let Some(configuration) = configuration else {
         return Ok(CONFIGURATION);
     };
-    let table = apply::table(&Client::connect().await?.dump().await?);
+    let before = apply::table(&Client::connect().await?.dump().await?);
     let (prober, mut answers) = Prober::new(configuration.probes.clone());
     let waiting: BTreeSet<ProbeId> = configuration.probes.keys().copied().collect();
+    let directory = configuration.maintenancedir.as_deref();
+    let maintained = Maintenance::default().look(directory, &configuration.core);
     let mut plan = Plan {
         director: Director::new(configuration.core, Instant::now()),
         prober,
-        table,
+        table: before.clone(),
         waiting,
-        edits: 0,
     };
     plan.drain();
+    for MaintenanceChange {
+        service,
+        real,
+        active,
+    } in maintained
+    {
+        plan.feed(Input::Maintenance {
+            service,
+            real,
+            active,
+        });
+    }
     while !plan.waiting.is_empty() {
         let Some(answer) = answers.recv().await else {
             break;
@@ -40,13 +57,22 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
     }
     for service in plan.director.services(Instant::now(), 0) {
         for real in service.reals {
+            let (health, check) = (show::health(real.health), &real.check);
+            let message = match real.message.as_str() {
+                "" => String::new(),
+                message => format!(", {message}"),
+            };
             say(&format!(
-                "{} {}: {:?}, {} ({})\n",
-                service.id, real.address, real.health, real.message, real.check
+                "{} {}: {health}{message} ({check})\n",
+                service.id, real.address
             ));
         }
     }
-    if plan.edits == 0 {
+    let edits = diff::diff(&before, &plan.table);
+    for edit in &edits {
+        say(&format!("would {}\n", in_words(edit)));
+    }
+    if edits.is_empty() {
         say("the table is as it should be\n");
     }
     Ok(OK)
@@ -55,11 +81,10 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
 struct Plan {
     director: Director,
     prober: Prober,
-    /// The kernel's table, with the edits that were printed.
+    /// The kernel's table, with every edit so far.
     table: Table,
     /// Checks that have not answered yet.
     waiting: BTreeSet<ProbeId>,
-    edits: usize,
 }
 
 impl Plan {
@@ -93,11 +118,10 @@ impl Plan {
         }
     }
 
+    /// Taken as made.
     fn make(&mut self, edits: Vec<Edit>) -> Input {
-        self.edits += edits.len();
         let results = edits.into_iter().map(|edit| {
-            say(&format!("would {}\n", in_words(&edit)));
-            pretend(&mut self.table, &edit);
+            diff::apply(&mut self.table, &edit);
             (edit, Ok(()))
         });
         Input::Applied(results.collect())
@@ -106,50 +130,45 @@ impl Plan {
 
 fn in_words(edit: &Edit) -> String {
     match edit {
-        Edit::AddService(service, spec) => format!("add {service} {}", spec.scheduler),
-        Edit::EditService(service, spec) => format!("change {service} {}", spec.scheduler),
+        Edit::AddService(service, spec) => format!("add {service} {}", attributes(spec)),
+        Edit::EditService(service, spec) => format!("change {service} to {}", attributes(spec)),
         Edit::DeleteService(service) => format!("delete {service}"),
         Edit::AddDestination(service, real, spec) => {
-            format!(
-                "add {real} to {service}, {} weight {}",
-                spec.forwarding, spec.weight
-            )
+            format!("add {real} to {service}, {}", place(spec))
         }
         Edit::EditDestination(service, real, spec) => {
-            format!(
-                "change {real} of {service}: {} weight {}",
-                spec.forwarding, spec.weight
-            )
+            format!("change {real} of {service} to {}", place(spec))
         }
         Edit::DeleteDestination(service, real) => format!("delete {real} from {service}"),
     }
 }
 
-/// What the kernel would hold afterwards.
-fn pretend(table: &mut Table, edit: &Edit) {
-    match edit {
-        Edit::AddService(key, spec) => {
-            let destinations = std::collections::BTreeMap::new();
-            let spec = spec.clone();
-            table.insert(*key, Service { spec, destinations });
-        }
-        Edit::EditService(key, spec) => {
-            if let Some(service) = table.get_mut(key) {
-                service.spec = spec.clone();
-            }
-        }
-        Edit::DeleteService(key) => {
-            table.remove(key);
-        }
-        Edit::AddDestination(key, real, spec) | Edit::EditDestination(key, real, spec) => {
-            if let Some(service) = table.get_mut(key) {
-                service.destinations.insert(*real, spec.clone());
-            }
-        }
-        Edit::DeleteDestination(key, real) => {
-            if let Some(service) = table.get_mut(key) {
-                service.destinations.remove(real);
-            }
-        }
+/// `wlc persistent 600 mask /24 one-packet flags 1,2`
+fn attributes(spec: &ServiceSpec) -> String {
+    let mut text = spec.scheduler.clone();
+    if let Some(seconds) = spec.persistent {
+        write!(text, " persistent {seconds} mask /{}", spec.netmask).expect(WRITES);
     }
+    if spec.one_packet {
+        text.push_str(" one-packet");
+    }
+    let flags: Vec<&str> = ["1", "2", "3"]
+        .into_iter()
+        .zip(spec.scheduler_flags)
+        .filter_map(|(flag, set)| set.then_some(flag))
+        .collect();
+    if !flags.is_empty() {
+        write!(text, " flags {}", flags.join(",")).expect(WRITES);
+    }
+    text
 }
+
+fn place(spec: &DestinationSpec) -> String {
+    let mut text = format!("{} weight {}", spec.forwarding, spec.weight);
+    if (spec.lower, spec.upper) != (0, 0) {
+        write!(text, " l:{} u:{}", spec.lower, spec.upper).expect(WRITES);
+    }
+    text
+}
+
+const WRITES: &str = "writing to a String succeeds";

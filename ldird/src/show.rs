@@ -1,7 +1,7 @@
 //! `ldird show`: what the running director says of itself, as text or JSON, once or for good.
 
 use crate::commands::{FAILED, OK, say};
-use crate::instance::Instance;
+use crate::instance::{Instance, State};
 use ha_status::socket::Client;
 use ha_status::{DirectorSnapshot, Health, Reply, Request, Snapshot};
 use std::fmt::Write as _;
@@ -10,7 +10,15 @@ pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow
     let mut client = match Client::connect(&instance.socket).await {
         Ok(client) => client,
         Err(error) => {
-            eprintln!("{}: {error}", instance.socket.display());
+            eprintln!(
+                "no answer from a director for {}: {}: {error}{}",
+                instance.path.display(),
+                instance.socket.display(),
+                match instance.state() {
+                    State::Running(_) => "",
+                    State::Stale(_) | State::Stopped => "; it is stopped",
+                }
+            );
             return Ok(FAILED);
         }
     };
@@ -101,7 +109,7 @@ fn table(snapshot: &DirectorSnapshot) -> String {
     text
 }
 
-fn health(health: Health) -> &'static str {
+pub(crate) fn health(health: Health) -> &'static str {
     match health {
         Health::Unknown => "unknown",
         Health::Up => "up",
