@@ -325,8 +325,19 @@ impl Director {
             }
         }
         let failed = !refused.is_empty();
+        let missing: BTreeSet<ServiceKey> = refused
+            .iter()
+            .filter_map(|(edit, _)| match edit {
+                Edit::AddService(key, _) => Some(*key),
+                _ => None,
+            })
+            .collect();
         for (edit, error) in refused {
             diff::revert(&mut self.intended, &self.kernel, &edit);
+            // Without the service nothing can be added to it: one complaint is enough.
+            if matches!(&edit, Edit::AddDestination(key, ..) if missing.contains(key)) {
+                continue;
+            }
             if self.reported_failures.insert(format!("{edit:?} {error}")) {
                 self.outputs
                     .push_back(Output::Notice(Notice::EditFailed { edit, error }));
