@@ -23,6 +23,7 @@ use ha_plumbing::lockfile::{Layout, LockError, Lockfile};
 use ha_plumbing::log::{self, Level, Log};
 use ha_plumbing::signals::Signals;
 use ha_plumbing::{realtime, service};
+use ha_status::Severity;
 use hbd_core::Cluster;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -235,6 +236,11 @@ fn watch_kernel(
 ) -> watch::Receiver<Arc<View>> {
     let (changed, interfaces) = watch::channel(view);
     let (guard, announcer) = (kernel.clone(), announcer.clone());
+    let trouble = {
+        let reports = reports.clone();
+        // When the queue is full, others tell worse things.
+        move |text| drop(reports.try_send(Report::Tell(Severity::Error, text)))
+    };
     let restored = {
         let kernel = kernel.clone();
         move |placement: &Placement, view: &View| {
@@ -247,10 +253,9 @@ fn watch_kernel(
         }
     };
     tokio::spawn(async move {
-        if let Err(error) = guard.watch(restored, changed).await {
-            let text = format!("addresses that vanish will not be put back: {error}");
-            log::emit(Level::Error, &text);
-        }
+        let error = guard.watch(restored, trouble, changed).await;
+        let text = format!("addresses that vanish will not be put back: {error}");
+        log::emit(Level::Error, &text);
     });
     interfaces
 }

@@ -150,39 +150,60 @@ impl Kernel {
         self.held.lock().expect("no holder of this lock can panic")
     }
 
-    /// Watches links and addresses until the process ends: puts back held addresses that vanish,
-    /// reports each with `restored`, and passes on what else changed through `changed`.
+    /// Watches links and addresses as long as the kernel tells: puts back held addresses that
+    /// vanish, reports each with `restored` or, once, what keeps it away with `trouble`, and passes
+    /// on what else changed through `changed`. The error says why it ended.
     pub async fn watch(
         self,
         restored: impl Fn(&Placement, &View),
+        trouble: impl Fn(String),
         changed: watch::Sender<Arc<View>>,
-    ) -> Result<(), KernelError> {
+    ) -> KernelError {
         let groups = [
             MulticastGroup::Ipv4Ifaddr,
             MulticastGroup::Ipv6Ifaddr,
             MulticastGroup::Link,
         ];
-        let (connection, _handle, mut notes) =
-            rtnetlink::new_multicast_connection(&groups).map_err(socket_error)?;
+        let (connection, _handle, mut notes) = match rtnetlink::new_multicast_connection(&groups) {
+            Ok(opened) => opened,
+            Err(error) => return socket_error(error),
+        };
         tokio::spawn(connection);
+        let mut told = BTreeSet::new();
         while let Some((note, _)) = notes.next().await {
             let mut concern = self.concern(&note.payload);
-            // A link that goes takes a thousand addresses along: one repair for all of them.
-            while let Ok((note, _)) = notes.try_recv() {
-                concern = concern.max(self.concern(&note.payload));
-            }
-            while concern > Concern::Nobody {
-                let pause = match self.repair(concern, &restored, &changed).await {
-                    Ok(()) => {
-                        concern = Concern::Nobody;
-                        REPAIR_SPACING
+            loop {
+                // A link that goes takes a thousand addresses along: one repair for all of them.
+                while let Ok((note, _)) = notes.try_recv() {
+                    concern = concern.max(self.concern(&note.payload));
+                }
+                if concern == Concern::Nobody {
+                    break;
+                }
+                let (missing, pause) = match self.repair(concern, &restored, &changed).await {
+                    Ok(missing) => {
+                        // One whose interface is gone waits for the news of its return.
+                        let refused = missing.iter().any(|missing| missing.refused);
+                        concern = if refused { concern } else { Concern::Nobody };
+                        (
+                            missing,
+                            if refused {
+                                REPAIR_PAUSE
+                            } else {
+                                REPAIR_SPACING
+                            },
+                        )
                     }
-                    Err(_) => REPAIR_PAUSE,
+                    Err(_) => (BTreeSet::new(), REPAIR_PAUSE),
                 };
+                missing
+                    .difference(&told)
+                    .for_each(|new| trouble(new.text.clone()));
+                told = missing;
                 tokio::time::sleep(pause).await;
             }
         }
-        Ok(())
+        KernelError::Silent("watching addresses")
     }
 
     /// Whom does this notification concern?
@@ -208,34 +229,36 @@ impl Kernel {
         }
     }
 
-    /// Puts back what is held and missing.
+    /// Puts back what is held and missing, as far as that is possible; what remains missing.
     async fn repair(
         &self,
         concern: Concern,
         restored: &impl Fn(&Placement, &View),
         changed: &watch::Sender<Arc<View>>,
-    ) -> Result<(), KernelError> {
+    ) -> Result<BTreeSet<Missing>, KernelError> {
         let view = self.view().await?;
         if concern == Concern::Everybody {
             // Our own media must not settle on an address that may go with its group.
             let held: BTreeSet<IpAddr> = self.held().keys().map(|(_, ip)| *ip).collect();
             changed.send_replace(Arc::new(view.without(|row| held.contains(&row.ip))));
         }
-        let missing: Vec<Placement> = self
-            .held()
-            .values()
-            .filter_map(|placement| {
-                let link = view.link_named(&placement.device)?.index;
-                let there = view.has(link, placement.ip);
-                (!there).then(|| Placement {
-                    link,
-                    ..placement.clone()
-                })
-            })
-            .collect();
+        let mut still_missing = BTreeSet::new();
+        let mut missing = Vec::new();
+        for placement in self.held().values() {
+            let Some(link) = view.link_named(&placement.device) else {
+                still_missing.insert(Missing::interface(placement));
+                continue;
+            };
+            let link = link.index;
+            if !view.has(link, placement.ip) {
+                let placement = placement.clone();
+                missing.push(Placement { link, ..placement });
+            }
+        }
         for (placement, result) in missing.iter().zip(self.add(&missing).await) {
-            result?;
-            if self.holds(placement) {
+            if let Err(error) = result {
+                still_missing.insert(Missing::refused(placement, &error));
+            } else if self.holds(placement) {
                 self.hold(placement.clone());
                 restored(placement, &view);
             } else {
@@ -244,7 +267,33 @@ impl Kernel {
                 self.delete(&[row]).await;
             }
         }
-        Ok(())
+        Ok(still_missing)
+    }
+}
+
+/// A held address that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Missing {
+    text: String,
+    /// By the kernel: trying again may help. Else the interface is gone.
+    refused: bool,
+}
+
+impl Missing {
+    fn interface(placement: &Placement) -> Self {
+        let Placement { ip, device, .. } = placement;
+        Self {
+            text: format!("interface {device} is gone, and {ip} with it, until it returns"),
+            refused: false,
+        }
+    }
+
+    fn refused(placement: &Placement, error: &KernelError) -> Self {
+        let Placement { ip, device, .. } = placement;
+        Self {
+            text: format!("{ip} has vanished from {device} and cannot be put back: {error}"),
+            refused: true,
+        }
     }
 }
 
