@@ -196,6 +196,8 @@ impl Driver {
         if self.state.links_worked && !works {
             let text = "send_to_all_media: No working comm channels to write to.";
             self.tell(Severity::Critical, text);
+        } else if works && !self.state.links_worked {
+            self.tell(Severity::Info, "heartbeats can be sent again");
         }
         self.state.links_worked = works;
     }

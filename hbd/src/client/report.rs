@@ -1,10 +1,13 @@
 //! A snapshot in words and tables for a person at a terminal.
 
 use ha_status::{
-    ClusterPhase, ClusterSnapshot, Group, Link, LinkState, Node, NodeKind, NodeStatus, Resource,
-    RunState, Severity,
+    ClusterPhase, ClusterSnapshot, Group, Link, LinkState, Node, NodeKind, NodeStatus, Notice,
+    Resource, RunState, Severity,
 };
 use std::fmt::Write as _;
+
+/// Notices that explain the state of a node.
+const LATELY_MAX: usize = 6;
 
 /// Longest group name in a table, characters; `why` and `--json` show all of it.
 const NAME_MAX: usize = 40;
@@ -113,14 +116,14 @@ pub(super) fn why(snapshot: &ClusterSnapshot, subject: &str) -> Result<String, S
     }
     let exact = snapshot.groups.iter().find(|group| group.name == subject);
     if let Some(group) = exact {
-        return Ok(why_group(group));
+        return Ok(why_group(snapshot, group));
     }
     let mut partly = snapshot.groups.iter().filter(|group| {
         let resources = &mut group.resources.iter();
         resources.any(|one| resource(one).contains(subject)) || group.name.contains(subject)
     });
     match (partly.next(), partly.next()) {
-        (Some(group), None) => Ok(why_group(group)),
+        (Some(group), None) => Ok(why_group(snapshot, group)),
         (Some(_), Some(_)) => Err(format!("`{subject}` is a part of several groups")),
         (None, _) => Err(format!(
             "no node or group `{subject}`; there are {}",
@@ -154,6 +157,14 @@ fn why_node(snapshot: &ClusterSnapshot, node: &Node) -> String {
         let last = heard(link.heard_ms);
         let _ = writeln!(out, "  {medium} {device} is {state}, last packet {last}");
     }
+    let silent = !node.local && !matches!(node.status, NodeStatus::Up | NodeStatus::Active);
+    out.push_str(&lately(snapshot, |text| {
+        let part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let mut words = text.split(|c| !part(c));
+        words.any(|word| word.trim_end_matches('.') == node.name)
+            // Refused packets may be those of a peer that is not heard.
+            || (silent && text.starts_with("packet from "))
+    }));
     let owned = |group: &&Group| group.owner.as_deref() == Some(node.name.as_str());
     for group in snapshot.groups.iter().filter(owned) {
         let _ = writeln!(out, "  owns {}: {}", group.name, group.reason);
@@ -161,7 +172,21 @@ fn why_node(snapshot: &ClusterSnapshot, node: &Node) -> String {
     out
 }
 
-fn why_group(group: &Group) -> String {
+/// The last notices of a kind, oldest first.
+fn lately(snapshot: &ClusterSnapshot, concerns: impl Fn(&str) -> bool) -> String {
+    let notices = snapshot.recent.iter().rev();
+    let last: Vec<&Notice> = notices
+        .filter(|notice| concerns(&notice.text))
+        .take(LATELY_MAX)
+        .collect();
+    last.iter().rev().fold(String::new(), |mut out, notice| {
+        let passed = age(snapshot.at_ms.saturating_sub(notice.at_ms));
+        let _ = writeln!(out, "  {passed} ago: {}", notice.text);
+        out
+    })
+}
+
+fn why_group(snapshot: &ClusterSnapshot, group: &Group) -> String {
     let mut out = match &group.owner {
         Some(owner) => format!("group {} belongs to {owner}\n", group.name),
         None => format!("group {} belongs to nobody\n", group.name),
@@ -173,6 +198,7 @@ fn why_group(group: &Group) -> String {
     }
     let resources: Vec<String> = group.resources.iter().map(resource).collect();
     let _ = writeln!(out, "  resources: {}", resources.join(" "));
+    out.push_str(&lately(snapshot, |text| text.contains(&group.name)));
     out
 }
 

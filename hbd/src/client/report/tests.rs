@@ -143,3 +143,38 @@ fn times_are_told_in_two_units() {
     assert_eq!(exact(1500), "1500 ms");
     assert_eq!(exact(30_000), "30 s");
 }
+
+#[test]
+fn why_tells_what_happened_to_the_node_lately() {
+    let mut snapshot = snapshot();
+    let at_ms = snapshot.at_ms - 4000;
+    let severity = Severity::Warning;
+    for text in [
+        "node lb2: is dead",
+        "lb1 wants to go standby [all]",
+        "packet from 10.0.0.9 on eth0 refused: malformed",
+        "Received shutdown notice from 'lb2'.",
+    ] {
+        let text = text.to_owned();
+        snapshot.recent.push(Notice {
+            at_ms,
+            severity,
+            text,
+        });
+    }
+    let told = why(&snapshot, "lb2").unwrap();
+    let lines: Vec<&str> = told
+        .lines()
+        .filter(|line| line.contains(" ago: "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "  4 s ago: node lb2: is dead",
+            "  4 s ago: packet from 10.0.0.9 on eth0 refused: malformed",
+            "  4 s ago: Received shutdown notice from 'lb2'.",
+        ]
+    );
+    let told = why(&snapshot, "lb1").unwrap();
+    assert!(!told.contains("refused"), "{told}");
+}
