@@ -193,9 +193,12 @@ fn write_durably(path: &Path, content: &[u8]) -> Result<(), IdentityError> {
             None => Ok(()),
         }
     };
-    write().map_err(|source| IdentityError::Write {
-        path: path.to_owned(),
-        source,
+    write().map_err(|source| {
+        let _ = std::fs::remove_file(&temporary);
+        IdentityError::Write {
+            path: path.to_owned(),
+            source,
+        }
     })
 }
 
