@@ -20,6 +20,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Longest wait for an action: resource scripts of many groups may run one after the other.
 const ACTION_LIMIT: Duration = Duration::from_secs(3600);
 
+/// After so long without an outcome whoever waits is told why.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 #[derive(Debug, Error)]
 enum Failure {
     #[error("hbd is not running here: {why} at {}", .socket.display())]
@@ -265,7 +268,15 @@ impl Daemon {
                 }
             }
         });
-        let text = outcome.await.map_err(|_| Failure::Late(ACTION_LIMIT))??;
+        let mut outcome = std::pin::pin!(outcome);
+        let outcome = if let Ok(outcome) = timeout(PATIENCE, &mut outcome).await {
+            outcome
+        } else {
+            let text = "waiting for resources; `hbd status` shows how far they are";
+            let _ = writeln!(io::stderr(), "{text}");
+            outcome.await
+        };
+        let text = outcome.map_err(|_| Failure::Late(ACTION_LIMIT))??;
         say(&format!("{text}\n"))
     }
 }

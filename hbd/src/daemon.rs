@@ -22,7 +22,7 @@ use anyhow::Context;
 use ha_plumbing::lockfile::{Layout, LockError, Lockfile};
 use ha_plumbing::log::{self, Level, Log};
 use ha_plumbing::signals::Signals;
-use ha_plumbing::{realtime, service};
+use ha_plumbing::{inherited, realtime, service};
 use ha_status::Severity;
 use hbd_core::Cluster;
 use std::ffi::OsString;
@@ -127,6 +127,8 @@ fn abort_on_panic(log: Log) {
 /// Everything that is not asynchronous, then the loop.
 fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<()> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    // Refused by kernels before 5.11 only: then scripts inherit what we did, as of old.
+    let _ = inherited::keep_to_ourselves();
     std::fs::create_dir_all(&common.run)
         .with_context(|| format!("run directory {}", common.run.display()))?;
     // Held until the end. Before the identity, which a second instance must not use up.

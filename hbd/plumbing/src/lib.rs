@@ -5,6 +5,7 @@
 
 pub mod conf;
 pub mod diagnostic;
+pub mod inherited;
 pub mod lockfile;
 pub mod log;
 pub mod realtime;
