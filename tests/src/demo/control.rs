@@ -165,7 +165,7 @@ pub fn enter(host: &str, command: &[String]) -> Result<()> {
     let mut entering = Command::new(program);
     entering.args(arguments);
     if command.is_empty() {
-        entering.args(["env", &format!("PS1={host}# "), "sh", "-i"]);
+        entering.args(["env", &format!("PS1={host}# "), "sh", "+m", "-i"]);
     } else {
         entering.args(command);
     }
