@@ -199,7 +199,7 @@ impl Director {
             let failures = health.failures;
             let message_changed = health.message != verdict.message;
             let transition = health.judge(verdict, service.failurecount, now);
-            let notice = transition_notice(service, real, health, transition);
+            let notice = report::transition(service, real, health, transition);
             self.dirty |= matches!(transition, Transition::WentUp | Transition::WentDown);
             if notice.is_some() || message_changed || failures != health.failures {
                 self.revision += 1;
@@ -559,39 +559,6 @@ fn askers(config: &Config) -> BTreeMap<ProbeId, Vec<(usize, usize)>> {
         }
     }
     askers
-}
-
-fn transition_notice(
-    service: &VirtualService,
-    real: &RealServer,
-    health: &Health,
-    transition: Transition,
-) -> Option<Notice> {
-    let (key, address, message) = (service.key, real.configured, health.message.clone());
-    match transition {
-        Transition::None => None,
-        Transition::WentUp => Some(Notice::Up {
-            service: key,
-            real: address,
-            message,
-        }),
-        Transition::WentDown => Some(Notice::Down {
-            service: key,
-            real: address,
-            message,
-        }),
-        Transition::SoftFailure => Some(Notice::SoftFailure {
-            service: key,
-            real: address,
-            failures: health.failures,
-            limit: service.failurecount,
-            message,
-        }),
-        Transition::Recovered => Some(Notice::SoftFailureReset {
-            service: key,
-            real: address,
-        }),
-    }
 }
 
 fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

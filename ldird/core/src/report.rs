@@ -2,7 +2,7 @@
 
 use crate::config::{Check, Config, RealServer, VirtualService};
 use crate::desired;
-use crate::health::{Health, State};
+use crate::health::{Health, State, Transition};
 use crate::output::{Notice, When};
 use crate::table::{DestinationKey, Edit, ServiceKey, Table};
 use std::time::{Duration, Instant};
@@ -65,6 +65,40 @@ pub(crate) fn confirmed(
                 when,
             },
         }],
+    }
+}
+
+/// The notice for what a verdict changed, if anything.
+pub(crate) fn transition(
+    service: &VirtualService,
+    real: &RealServer,
+    health: &Health,
+    transition: Transition,
+) -> Option<Notice> {
+    let (key, address, message) = (service.key, real.configured, health.message.clone());
+    match transition {
+        Transition::None => None,
+        Transition::WentUp => Some(Notice::Up {
+            service: key,
+            real: address,
+            message,
+        }),
+        Transition::WentDown => Some(Notice::Down {
+            service: key,
+            real: address,
+            message,
+        }),
+        Transition::SoftFailure => Some(Notice::SoftFailure {
+            service: key,
+            real: address,
+            failures: health.failures,
+            limit: service.failurecount,
+            message,
+        }),
+        Transition::Recovered => Some(Notice::SoftFailureReset {
+            service: key,
+            real: address,
+        }),
     }
 }
 
