@@ -127,6 +127,10 @@ impl Cluster {
         self.notice_stall(now);
         if matches!(input, Input::Tick) {
             self.judge(now);
+            // From here on the shorter deadtime holds.
+            if self.join(now) {
+                self.judge(now);
+            }
         }
         self.take(input, now);
         self.retry(now);
@@ -236,27 +240,33 @@ impl Cluster {
             if self.group(group).runner.due(now) {
                 self.run_event(group, Event::Due, now);
             }
+            if self.overdue(group, now) {
+                self.group_mut(group).dirty = true;
+            }
         }
     }
 
     /// Draws all conclusions from the present state.
     fn settle(&mut self, now: Instant) {
-        if !self.active && self.membership.accounted() && self.shutdown.is_none() {
-            self.become_active(now);
-        }
+        self.join(now);
         self.greet_old_peers(now);
         self.evaluate(now);
         self.finish_commands(now);
         self.finish_shutdown(now);
     }
 
-    fn become_active(&mut self, now: Instant) {
+    /// Becomes active once every node has been heard or declared dead; true if that is now.
+    fn join(&mut self, now: Instant) -> bool {
+        if self.active || self.shutdown.is_some() || !self.membership.accounted() {
+            return false;
+        }
         self.active = true;
         self.since = now;
         self.membership.joined();
         self.notice(Notice::LocalStatus("active"));
         self.news();
         self.touch_all();
+        true
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -265,12 +275,14 @@ impl Cluster {
         }
         let membership = &self.membership;
         let groups = self.groups.iter().filter_map(|g| g.runner.deadline());
+        let patience = self.group_ids().filter_map(|id| self.patience_ends(id));
         let commands = self.commands.iter().map(|pending| pending.until);
         let deadlines = [
             Some(self.pace.deadline()),
             membership.deadline(),
             self.links.deadline(|node| membership.dead_after(node)),
             groups.min(),
+            patience.min(),
             commands.min(),
             self.shutdown.as_ref().map(Shutdown::deadline),
         ];

@@ -255,6 +255,14 @@ impl Membership {
         }
     }
 
+    /// Does a live peer hear this node?
+    pub(crate) fn hearsay(&self, id: NodeId) -> bool {
+        self.peers().any(|(witness, peer)| {
+            let report = peer.report.as_ref().filter(|_| peer.lives());
+            witness != id && report.is_some_and(|report| report.heard[id.index()].is_some())
+        })
+    }
+
     /// Which nodes active peers miss: a newcomer need not wait longer for those than they did.
     pub(crate) fn vouch(&mut self, local: NodeId, life: Life) {
         let missed = |id: NodeId| {

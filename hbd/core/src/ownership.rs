@@ -84,6 +84,8 @@ pub enum Phase {
 pub enum Presence {
     /// Dead, or it said goodbye.
     Absent,
+    /// Dead to us, but a live peer still hears it: a partition between the two of us only.
+    Hearsay,
     /// Never heard and not declared dead yet.
     Unheard,
     /// It lives but speaks no extension: nobody can tell what it runs.
@@ -125,6 +127,8 @@ pub struct Situation<'a> {
     pub forgiven: bool,
     /// `auto_failback`.
     pub returns: bool,
+    /// The node we expected to take the group has had time enough, and has not.
+    pub overdue: bool,
 }
 
 /// What to do about one group now.
@@ -140,6 +144,8 @@ pub enum Decision {
     Claim(Claim, Why),
     /// This node should start it, but must not yet.
     Wait(Blocker),
+    /// It has no owner, and this active node is the one to take it.
+    Expect(NodeId),
     /// No node can run it.
     Homeless,
 }
@@ -183,6 +189,7 @@ pub fn decide(s: &Situation<'_>) -> Decision {
         (Phase::Joining, Some(owner)) if owner == s.me => Decision::Wait(Blocker::Joining),
         // What an earlier life left behind is kept until it is known who should have it.
         (Phase::Joining, Some(owner)) if s.lives(owner) => s.release(),
+        (Phase::Joining, Some(_) | None) if s.outranked() => s.release(),
         (Phase::Joining, Some(_) | None) => Decision::Nothing,
         (Phase::Active, Some(owner)) if owner == s.me => own(s),
         (Phase::Active, Some(owner)) if s.usable(owner) => s.release(),
@@ -241,7 +248,9 @@ fn succeed(s: &Situation<'_>) -> Decision {
         return Decision::Wait(Blocker::OldPeer(old));
     }
     match s.successor() {
-        Some(next) if next == s.me => {
+        // Nodes whose haresources differ may expect each other. Two that lose patience at once
+        // claim the same epoch, which `better_claim` settles.
+        Some(next) if next == s.me || (s.overdue && s.eligible(s.me)) => {
             let why = match s.claim.owner {
                 None if s.claim.epoch == 0 => Why::First,
                 Some(owner) if s.failed(owner) => Why::OwnerFailed,
@@ -253,9 +262,10 @@ fn succeed(s: &Situation<'_>) -> Decision {
                 _ if s.claim.cause == Cause::Stay => Cause::Stay,
                 _ => Cause::Failover,
             };
-            let cause = s.cause_for(next, cause);
-            Decision::Claim(s.claim.succeed(next, cause), why)
+            let cause = s.cause_for(s.me, cause);
+            Decision::Claim(s.claim.succeed(s.me, cause), why)
         }
+        Some(next) if s.of(next).presence == Presence::Active => Decision::Expect(next),
         Some(_) => Decision::Nothing,
         None if s.held => Decision::Nothing,
         None => Decision::Homeless,
@@ -267,7 +277,8 @@ pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
     s.peers().find_map(|node| {
         let peer = s.of(node);
         match peer.presence {
-            Presence::Absent => None,
+            // We cannot hear what it holds, and it may never hear us: waiting would not help.
+            Presence::Absent | Presence::Hearsay => None,
             Presence::Unheard => Some(Blocker::Unheard(node)),
             Presence::Old => Some(Blocker::OldPeer(node)),
             Presence::Joining | Presence::Active | Presence::Leaving => {
@@ -330,10 +341,30 @@ impl Situation<'_> {
         }
     }
 
+    /// Does another node that may hold the group have a better right to what an earlier life left
+    /// behind? Nobody owns it, so only the preferred node, else the lowest name, may keep it.
+    fn outranked(&self) -> bool {
+        let better = |node: &NodeId| {
+            let standing = self.of(*node);
+            let holds = !matches!(standing.run, RunState::Stopped | RunState::Failed);
+            let first = match self.preferred {
+                Some(preferred) if preferred == self.me => false,
+                Some(preferred) if preferred == *node => true,
+                Some(_) | None => *node < self.me,
+            };
+            self.lives(*node) && standing.knows && holds && first
+        };
+        self.peers().any(|node| better(&node))
+    }
+
     fn lives(&self, node: NodeId) -> bool {
         match self.of(node).presence {
             Presence::Absent | Presence::Unheard => false,
-            Presence::Old | Presence::Joining | Presence::Active | Presence::Leaving => true,
+            Presence::Hearsay
+            | Presence::Old
+            | Presence::Joining
+            | Presence::Active
+            | Presence::Leaving => true,
         }
     }
 
@@ -342,7 +373,7 @@ impl Situation<'_> {
         let standing = self.of(owner);
         match standing.presence {
             Presence::Absent | Presence::Leaving => false,
-            Presence::Unheard | Presence::Old => true,
+            Presence::Hearsay | Presence::Unheard | Presence::Old => true,
             Presence::Joining | Presence::Active => standing.knows && !self.failed(owner),
         }
     }
@@ -368,7 +399,11 @@ impl Situation<'_> {
             return fit && self.phase == Phase::Active;
         }
         match standing.presence {
-            Presence::Absent | Presence::Unheard | Presence::Old | Presence::Leaving => false,
+            Presence::Absent
+            | Presence::Hearsay
+            | Presence::Unheard
+            | Presence::Old
+            | Presence::Leaving => false,
             // When a cluster starts, a node that is just coming up is worth waiting for.
             Presence::Joining => fit && standing.knows && self.claim.epoch == 0,
             Presence::Active => fit && standing.knows,

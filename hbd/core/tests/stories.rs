@@ -333,6 +333,31 @@ fn a_nonsense_epoch_does_not_wedge_the_cluster() {
 }
 
 #[test]
+fn a_partition_between_two_of_three_moves_nothing() {
+    let mut pair = Pair::running(3, &[0, 1], Failback::On);
+    pair.strangers = Some((0, 1));
+    pair.run_for(ms(20_000));
+    assert_eq!((pair.runners(0), pair.runners(1)), (vec![0], vec![1]));
+    assert_eq!(pair.view(1).nodes[0].status, NodeStatus::Dead);
+    assert_eq!(
+        pair.view(1).groups[0].epoch,
+        1,
+        "the third node still hears the owner"
+    );
+}
+
+#[test]
+fn two_that_expect_each_other_do_not_wait_for_ever() {
+    let mut pair = Pair::new(2, &[1], Failback::On);
+    pair.configure(1, |config| config.groups[0].preferred = name(0));
+    (0..2).for_each(|node| pair.start(node));
+    let took = pair.run_until(ms(5000), |pair| pair.runners(0).len() == 1);
+    assert!(took >= DEADTIME && took < DEADTIME + ms(50), "{took:?}");
+    pair.run_for(ms(5000));
+    assert_eq!(pair.runners(0).len(), 1);
+}
+
+#[test]
 fn different_haresources_are_noticed() {
     let mut pair = Pair::new(2, &[0], Failback::On);
     pair.configure(1, |config| config.haresources_digest = "d2".to_owned());

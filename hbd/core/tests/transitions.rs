@@ -167,6 +167,7 @@ struct Case {
     held: bool,
     forgiven: bool,
     returns: bool,
+    overdue: bool,
     claim: Claim,
     peer: Standing,
 }
@@ -184,6 +185,7 @@ fn case() -> Case {
         held: false,
         forgiven: true,
         returns: true,
+        overdue: false,
         claim,
         peer: Standing {
             presence: Presence::Active,
@@ -214,6 +216,7 @@ impl Case {
             held: self.held,
             forgiven: self.forgiven,
             returns: self.returns,
+            overdue: self.overdue,
         })
     }
 
@@ -304,8 +307,9 @@ fn the_dead_the_gone_and_those_without_the_group_keep_nobody_waiting() {
         .presence(Presence::Absent)
         .peer_runs(RunState::Running);
     assert_eq!(absent.decide(), Decision::Start);
-    let leaving = case().presence(Presence::Leaving);
-    assert_eq!(leaving.decide(), Decision::Start);
+    for presence in [Presence::Leaving, Presence::Hearsay] {
+        assert_eq!(case().presence(presence).decide(), Decision::Start);
+    }
     let mut ignorant = case();
     ignorant.peer.knows = false;
     ignorant.peer.claim = None;
@@ -354,6 +358,21 @@ fn a_joining_node_keeps_what_it_found_until_somebody_is_known_to_own_it() {
 }
 
 #[test]
+fn of_two_joining_nodes_that_found_something_one_lets_go() {
+    let found = |preferred| Case {
+        phase: Phase::Joining,
+        preferred,
+        ..case()
+            .claim(None, Cause::Home)
+            .presence(Presence::Joining)
+            .peer_runs(RunState::Unknown)
+            .runs()
+    };
+    assert_eq!(found(ME).decide(), Decision::Nothing);
+    assert_eq!(found(PEER).decide(), Decision::Stop);
+}
+
+#[test]
 fn the_successor_of_a_missing_owner_claims_the_group() {
     for presence in [Presence::Absent, Presence::Leaving] {
         let home = case().claim(Some(PEER), Cause::Failover).presence(presence);
@@ -367,6 +386,14 @@ fn the_successor_of_a_missing_owner_claims_the_group() {
 }
 
 #[test]
+fn an_owner_that_another_node_still_hears_keeps_its_group() {
+    let owner = case().claim(Some(PEER), Cause::Failover);
+    let hearsay = owner.presence(Presence::Hearsay);
+    assert_eq!(hearsay.decide(), Decision::Nothing);
+    assert_eq!(hearsay.runs().decide(), Decision::Stop);
+}
+
+#[test]
 fn a_new_cluster_waits_for_the_preferred_node_that_is_coming_up() {
     let fresh = |presence| Case {
         preferred: PEER,
@@ -374,7 +401,7 @@ fn a_new_cluster_waits_for_the_preferred_node_that_is_coming_up() {
         ..case().presence(presence)
     };
     assert_eq!(fresh(Presence::Joining).decide(), Decision::Nothing);
-    assert_eq!(fresh(Presence::Active).decide(), Decision::Nothing);
+    assert_eq!(fresh(Presence::Active).decide(), Decision::Expect(PEER));
     let Decision::Claim(claim, Why::First) = fresh(Presence::Absent).decide() else {
         panic!("nobody else is there");
     };
@@ -382,6 +409,18 @@ fn a_new_cluster_waits_for_the_preferred_node_that_is_coming_up() {
         (claim.epoch, claim.owner, claim.cause),
         (1, Some(ME), Cause::Failover)
     );
+}
+
+#[test]
+fn a_node_that_expects_another_in_vain_takes_the_group_itself() {
+    let expects = |overdue| Case {
+        preferred: PEER,
+        overdue,
+        ..case().claim(None, Cause::Home)
+    };
+    assert_eq!(expects(false).decide(), Decision::Expect(PEER));
+    let taken = claimed(ME, Cause::Failover, Why::OwnerGone);
+    assert_eq!(expects(true).decide(), taken);
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(super) struct Group {
     /// Who keeps this node from starting it.
     pub(super) waiting: Option<Blocker>,
     pub(super) homeless: bool,
+    /// Since when another node has been expected to take it.
+    expecting: Option<Instant>,
     /// Nodes that were seen running it while this one does, and keeps it.
     rivals: BTreeSet<NodeId>,
     /// To be decided about again.
@@ -64,6 +66,7 @@ impl Group {
             reason: Reason::default(),
             waiting: None,
             homeless: false,
+            expecting: None,
             rivals: BTreeSet::new(),
             dirty: true,
         });
@@ -74,12 +77,10 @@ impl Group {
 impl Cluster {
     /// Takes in a new report of a node; `before` is the one it replaces.
     pub(super) fn learn(&mut self, node: NodeId, before: Option<&Report>, now: Instant) {
-        let local = self.roster.local().index();
         let report = self.membership.peer(node).and_then(|p| p.report.as_ref());
         let Some(report) = report else { return };
-        let same_footing = before.is_some_and(|before| {
-            before.heard[local] == report.heard[local] && before.leaving == report.leaving
-        });
+        let same_footing = before
+            .is_some_and(|before| before.heard == report.heard && before.leaving == report.leaving);
         let told = |id: &GroupId| report.groups[usize::from(id.0)];
         let news: Vec<(GroupId, Option<GroupReport>)> = self
             .group_ids()
@@ -179,10 +180,23 @@ impl Cluster {
             }
             for id in dirty {
                 self.group_mut(id).dirty = false;
-                let decision = self.with_situation(id, decide);
+                let overdue = self.overdue(id, now);
+                let decision = self.with_situation(id, |s| {
+                    let s = Situation { overdue, ..*s };
+                    decide(&s)
+                });
                 self.carry_out(id, decision, now);
             }
         }
+    }
+
+    /// When this node stops expecting another one to take the group.
+    pub(super) fn patience_ends(&self, id: GroupId) -> Option<Instant> {
+        self.group(id).expecting?.checked_add(self.config.deadtime)
+    }
+
+    pub(super) fn overdue(&self, id: GroupId, now: Instant) -> bool {
+        self.patience_ends(id).is_some_and(|end| end <= now)
     }
 
     fn carry_out(&mut self, id: GroupId, decision: Decision, now: Instant) {
@@ -200,8 +214,15 @@ impl Cluster {
                 self.notice(Notice::GroupHomeless { group: id });
             }
         }
+        let expecting = match decision {
+            // Patience begins anew if this node cannot take it either.
+            Decision::Expect(_) if self.overdue(id, now) => Some(now),
+            Decision::Expect(_) => self.group(id).expecting.or(Some(now)),
+            _ => None,
+        };
+        self.group_mut(id).expecting = expecting;
         match decision {
-            Decision::Nothing | Decision::Wait(_) | Decision::Homeless => {}
+            Decision::Nothing | Decision::Wait(_) | Decision::Expect(_) | Decision::Homeless => {}
             Decision::Start => self.run_event(id, Event::Start, now),
             Decision::Stop => self.run_event(id, Event::Stop, now),
             Decision::Forgive => self.run_event(id, Event::Forgive, now),
@@ -374,6 +395,7 @@ impl Cluster {
             held: group.runner.run().held(),
             forgiven: group.runner.forgiven(group.claim.epoch),
             returns: self.config.failback.returns(),
+            overdue: false,
         })
     }
 
@@ -390,6 +412,7 @@ impl Cluster {
             };
         };
         let presence = match peer.status {
+            NodeStatus::Dead if self.membership.hearsay(node) => Presence::Hearsay,
             NodeStatus::Dead | NodeStatus::Left | NodeStatus::Ping => Presence::Absent,
             NodeStatus::Init => Presence::Unheard,
             NodeStatus::Up | NodeStatus::Active if !peer.extended => Presence::Old,

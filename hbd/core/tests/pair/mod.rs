@@ -42,6 +42,8 @@ pub(crate) struct Pair {
     pub(crate) active: Vec<Vec<bool>>,
     /// Packets between nodes are lost.
     pub(crate) cut: bool,
+    /// So are those between these two, both ways.
+    pub(crate) strangers: Option<(usize, usize)>,
     /// This node does not run at all.
     pub(crate) frozen: Option<usize>,
     /// Starts fail on this node.
@@ -66,6 +68,7 @@ impl Pair {
             outputs: Vec::new(),
             active: vec![vec![false; preferred.len()]; nodes],
             cut: false,
+            strangers: None,
             frozen: None,
             broken: None,
             stubborn: None,
@@ -233,6 +236,9 @@ impl Pair {
             return;
         }
         for to in (0..self.nodes.len()).filter(|to| *to != from) {
+            if self.strangers == Some((from.min(to), from.max(to))) {
+                continue;
+            }
             let (link, message) = (LinkId(0), message.clone());
             self.later(to, TRAVEL, Input::Received(Received { link, message }));
         }

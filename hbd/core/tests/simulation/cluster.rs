@@ -382,7 +382,11 @@ impl World {
             let Some(core) = &mut self.nodes[node].core else {
                 break;
             };
+            let tick = matches!(input, Input::Tick);
             core.handle(input, now);
+            if tick && core.deadline().is_some_and(|at| at <= now) {
+                return Err(Violation(format!("node {node} asks for a tick at once")));
+            }
             self.drain(node)?;
         }
         Ok(())
@@ -425,8 +429,9 @@ impl World {
             let text = |field| message.text(field).unwrap_or("").to_owned();
             let (kind, heard, groups) = (text("t"), text("hbn"), text("hbg"));
             let words = format!("{kind} {} {heard} | {groups}", text("st"));
-            // Repeated heartbeats tell a reader nothing.
-            if kind.starts_with("NS_") || self.nodes[node].said == words {
+            // Repeated heartbeats and what is sent again tell a reader nothing.
+            let again = kind == "status" && heard.is_empty();
+            if again || kind.starts_with("NS_") || self.nodes[node].said == words {
                 return self.watch(node, output);
             }
             self.log(|_| format!("node {node} says {words}"));

@@ -22,7 +22,10 @@ pub(crate) struct Plan {
     pub(crate) keepalive: Micros,
     pub(crate) deadtime: Micros,
     pub(crate) initdead: Micros,
-    pub(crate) failback: bool,
+    /// `auto_failback` of each node.
+    pub(crate) failback: Vec<bool>,
+    /// The last node's haresources name another preferred node for every group.
+    pub(crate) at_odds: bool,
     pub(crate) retry_failed: Micros,
     pub(crate) retry_stop: Micros,
     /// Are packets really encoded, signed and decoded?
@@ -47,6 +50,8 @@ pub(crate) struct NetworkFaults {
     pub(crate) loss: u64,
     /// Percent of packets that come twice.
     pub(crate) duplicate: u64,
+    /// Percent of packets that somebody plays back much later.
+    pub(crate) replay: u64,
     /// The longest delay; packets overtake each other if it is long.
     pub(crate) delay: Micros,
 }
@@ -110,7 +115,8 @@ impl Plan {
             keepalive,
             deadtime,
             initdead: deadtime * random.between(1, 3),
-            failback: random.percent(60),
+            failback: vec![random.percent(60); nodes],
+            at_odds: false,
             retry_failed: 200 * MILLI,
             retry_stop: 300 * MILLI,
             encoded: random.percent(20),
@@ -120,6 +126,7 @@ impl Plan {
             network: NetworkFaults {
                 loss: 0,
                 duplicate: 0,
+                replay: 0,
                 delay: 500,
             },
             scripts: ScriptFaults::default(),
@@ -153,6 +160,14 @@ impl Plan {
                 self.rough = true;
             }
         }
+        if random.percent(15) {
+            self.network.replay = random.between(1, 10);
+        }
+        if random.percent(10) {
+            let odd = random.pick(self.nodes);
+            self.failback[odd] ^= true;
+        }
+        self.at_odds = random.percent(7);
         if random.percent(20) {
             let skews = self.skew.iter_mut();
             skews.for_each(|skew| *skew = 20_000 - random.below(40_000).cast_signed());
@@ -276,7 +291,10 @@ impl Plan {
     /// news to arrive, and for two scripts to end.
     pub(crate) fn overlap_bound(&self) -> Micros {
         let beats = if self.network.loss > 0 { 14 } else { 2 };
-        self.keepalive * beats + self.network.delay * 4 + self.script_limit() * 2 + 50 * MILLI
+        // Nodes that expect each other to take a group lose patience after a deadtime.
+        let patience = if self.at_odds { self.deadtime } else { 0 };
+        let travel = self.keepalive * beats + self.network.delay * 4;
+        travel + patience + self.script_limit() * 2 + 50 * MILLI
     }
 
     /// When faults have stopped for so long, every group runs exactly once: the longest wait for a

@@ -6,7 +6,7 @@ use crate::setup::name;
 use ha_status::{NodeStatus, RunState};
 use hbd_core::config::NodeName;
 use hbd_core::output::{Notice, Output};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// So many messages of one node per second at the very most: there are no echo storms.
@@ -43,6 +43,8 @@ pub(crate) struct Monitor {
     last_act: Micros,
     /// Messages since then.
     chatter: u64,
+    /// A node started a group while it took another one for dead: (starter, dead one, group).
+    unasked: BTreeSet<(usize, usize, usize)>,
     /// A shutdown gave up: something stays active although its node is gone.
     abandoned: bool,
 }
@@ -72,7 +74,12 @@ impl Monitor {
         output: &Output,
     ) -> Result<(), Violation> {
         match output {
-            Output::Send(_) => return self.count_message(world, node),
+            Output::Send(message) => {
+                // What was lost before is still sent again for a while.
+                let again = message.kind() == "status" && message.text("hbn").is_none();
+                self.chatter += u64::from(!again);
+                return self.count_message(world, node);
+            }
             Output::Start(group) => self.check_start(world, node, usize::from(group.0))?,
             Output::CommandDone { result: Err(_), .. } => {
                 let machine = &world.nodes[node].machine;
@@ -95,7 +102,6 @@ impl Monitor {
     }
 
     fn count_message(&mut self, world: &World, node: usize) -> Result<(), Violation> {
-        self.chatter += 1;
         let (begin, count) = self.said.entry(node).or_default();
         if world.now >= *begin + SECOND {
             (*begin, *count) = (world.now, 0);
@@ -110,10 +116,19 @@ impl Monitor {
     }
 
     /// Nobody starts what a live node has not reported as stopped.
-    fn check_start(&self, world: &World, node: usize, group: usize) -> Result<(), Violation> {
+    fn check_start(&mut self, world: &World, node: usize, group: usize) -> Result<(), Violation> {
         let Some(view) = world.snapshot(node) else {
             return Ok(());
         };
+        for other in 0..world.nodes.len() {
+            let mut nodes = view.nodes.iter();
+            let named = nodes.find(|row| row.name == name(other).as_str());
+            if named.is_some_and(|row| row.status == NodeStatus::Dead) {
+                self.unasked.insert((node, other, group));
+            } else {
+                self.unasked.remove(&(node, other, group));
+            }
+        }
         for other in view.nodes.iter().filter(|other| !other.local) {
             match other.status {
                 NodeStatus::Dead | NodeStatus::Left | NodeStatus::Ping => continue,
@@ -127,15 +142,13 @@ impl Monitor {
                     other.name
                 )));
             }
-            // What it said is one thing; that it is still true is another, unless it has taken
-            // the starter for dead meanwhile and did not have to ask.
+            // What it said is one thing; that it is still true is another, unless it took the
+            // starter for dead when it took the group, and did not have to ask.
             let index = (0..world.nodes.len()).find(|i| name(*i).as_str() == other.name);
-            let real = &world.nodes[index.unwrap_or(node)];
-            let bound = world.snapshot(index.unwrap_or(node)).is_some_and(|theirs| {
-                let mut nodes = theirs.nodes.iter();
-                nodes.any(|n| n.name == name(node).as_str() && n.status != NodeStatus::Dead)
-            });
-            if real.machine.active(group) && bound && !self.abandoned {
+            let real = index.unwrap_or(node);
+            let unasked = self.unasked.contains(&(real, node, group));
+            let running = world.nodes[real].machine.active(group);
+            if running && world.nodes[real].core.is_some() && !unasked && !self.abandoned {
                 return Err(Violation(format!(
                     "node {node} starts group {group}, which is active on {}, not believed dead",
                     other.name
@@ -285,9 +298,10 @@ impl Monitor {
             }
             let home = world.plan.groups[group];
             let plan = &world.plan;
-            let moved = plan.commands || plan.scripts.fail + plan.scripts.hang > 0;
+            let scripts = plan.scripts.fail + plan.scripts.hang > 0;
+            let moved = plan.commands || scripts || plan.at_odds;
             let undisturbed = self.gentle && plan.boots.iter().all(|at| *at < plan.initdead);
-            if (plan.failback || undisturbed) && !moved && runner != home {
+            if (plan.failback.iter().all(|on| *on) || undisturbed) && !moved && runner != home {
                 return Err(format!(
                     "group {group} did not return from {runner} to {home}"
                 ));

@@ -39,6 +39,8 @@ impl Network {
         } else {
             1
         };
+        let replay = random.percent(self.faults.replay);
+        let later = now + random.between(1, 8000) * MILLI;
         let arrivals = (0..copies).map(|_| {
             let at = now + random.between(50, self.faults.delay.max(100));
             if self.faults.delay > MILLI {
@@ -48,7 +50,7 @@ impl Network {
             *last = at.max(*last + 1);
             *last
         });
-        arrivals.collect()
+        arrivals.chain(replay.then_some(later)).collect()
     }
 
     pub(crate) fn cut(&mut self, from: usize, to: usize, link: Option<u16>) {

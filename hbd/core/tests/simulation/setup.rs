@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 /// A node's configuration for one life, whose clock says `now`.
 pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) -> Config {
+    let odd = plan.at_odds && node + 1 == plan.nodes;
+    let shift = usize::from(odd);
     let group = |(index, preferred): (usize, &usize)| GroupConfig {
         name: format!("IPaddr::10.0.0.{index}/24/eth0"),
-        preferred: name(*preferred),
+        preferred: name((preferred + shift) % plan.nodes),
         resources: vec![ResourceConfig {
             script: "IPaddr".to_owned(),
             args: vec![format!("10.0.0.{index}/24/eth0")],
@@ -26,7 +28,7 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
         warntime: Duration::from_micros(plan.deadtime / 2),
         deadtime: Duration::from_micros(plan.deadtime),
         initdead: Duration::from_micros(plan.initdead),
-        failback: if plan.failback {
+        failback: if plan.failback[node] {
             Failback::On
         } else {
             Failback::Off
