@@ -51,6 +51,11 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+fn names() -> Vec<&'static str> {
+    let rows = crate::config::directives::DIRECTIVES.iter();
+    rows.map(|row| row.name).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -71,7 +76,7 @@ proptest! {
 
     #[test]
     fn any_value_can_follow_any_directive(
-        directive in prop::sample::select(crate::config::directives::DIRECTIVES.iter().map(|row| row.name).collect::<Vec<_>>()),
+        directive in prop::sample::select(names()),
         value in "\\PC{0,30}",
     ) {
         read_as_everything(format!("{directive} {value}").as_bytes());
