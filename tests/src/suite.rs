@@ -6,24 +6,33 @@
 mod balancing;
 mod bed;
 mod compatibility;
+mod configuration;
+mod dashboard;
 mod failover;
 mod garbage;
+mod model;
 mod ownership;
 mod peers;
+mod random;
 mod restart;
+mod simulation;
 mod split;
+mod tidy;
 mod watch;
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::bed::{modules, packages, program, repository, say, scratch, vm};
+use crate::scenario::programs::Programs;
 
 /// Where a case can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,13 +54,18 @@ pub struct Case {
 /// All cases, cheap ones first.
 fn catalogue() -> impl Iterator<Item = &'static Case> {
     let tables = [
+        tidy::CASES,
         bed::CASES,
+        configuration::CASES,
         failover::CASES,
         split::CASES,
         restart::CASES,
         garbage::CASES,
+        dashboard::CASES,
+        simulation::CASES,
         peers::CASES,
         balancing::CASES,
+        model::CASES,
         compatibility::CASES,
     ];
     tables.into_iter().flatten()
@@ -59,6 +73,8 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
 
 /// The name under which the tests of `cargo test` are asked for.
 const WORKSPACE: &str = "workspace";
+/// For one case, building and emulation included.
+const CASE_LIMIT: Duration = Duration::from_secs(420);
 /// For all cases that share one boot.
 const KERNEL_LIMIT: Duration = Duration::from_secs(1200);
 
@@ -97,19 +113,22 @@ pub fn list() {
 pub fn run(names: &[String]) -> Result<bool> {
     let wanted =
         |name: &str| names.is_empty() || names.iter().any(|part| name.contains(part.as_str()));
-    let chosen: Vec<&Case> = catalogue().filter(|case| wanted(case.name)).collect();
+    let chosen: Vec<&'static Case> = catalogue().filter(|case| wanted(case.name)).collect();
     ensure!(
         wanted(WORKSPACE) || !chosen.is_empty(),
         "no test is called {}",
         names.join(" or ")
     );
     packages::ensure_programs()?;
+    if !chosen.is_empty() {
+        Programs::build()?;
+    }
     let mut score = Score::default();
     if wanted(WORKSPACE) {
         score.add(run_workspace()?);
     }
     let direct = modules::kernel_has_ipvs();
-    let (here, kernel): (Vec<&Case>, Vec<&Case>) = chosen
+    let (here, kernel): (Vec<&'static Case>, Vec<&'static Case>) = chosen
         .into_iter()
         .partition(|case| direct || case.place == Place::Here);
     score.add(run_cases(&here));
@@ -122,19 +141,18 @@ pub fn run(names: &[String]) -> Result<bool> {
 
 /// The inner half of [`run_in_machine`]: runs cases by exact name, writes the score to `results`.
 pub fn run_inside(results: &Path, names: &[String]) -> Result<()> {
-    let chosen: Vec<&Case> = catalogue()
+    let chosen: Vec<&'static Case> = catalogue()
         .filter(|case| names.iter().any(|name| name == case.name))
         .collect();
     let score = run_cases(&chosen);
     fs::write(results, serde_json::to_vec(&score)?).context("cannot write the results")
 }
 
-fn run_cases(cases: &[&Case]) -> Score {
+fn run_cases(cases: &[&'static Case]) -> Score {
     let mut score = Score::default();
     for case in cases {
         let started = Instant::now();
-        let outcome = catch_unwind(AssertUnwindSafe(case.run))
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("panicked, see above")));
+        let outcome = run_case(case);
         let seconds = started.elapsed().as_secs_f64();
         match &outcome {
             Ok(()) => println!("test {} ... ok ({seconds:.1} s)", case.name),
@@ -146,6 +164,20 @@ fn run_cases(cases: &[&Case]) -> Score {
         score.count(outcome.is_ok());
     }
     score
+}
+
+/// Runs a case on a thread of its own. One that never ends is left behind, with its hosts, until the
+/// lab itself ends, and the next case begins.
+fn run_case(case: &'static Case) -> Result<()> {
+    let (done, outcome) = mpsc::channel();
+    let run = case.run;
+    thread::spawn(move || {
+        let outcome = catch_unwind(run);
+        let _ = done.send(outcome.unwrap_or_else(|_| Err(anyhow!("panicked, see above"))));
+    });
+    outcome
+        .recv_timeout(CASE_LIMIT)
+        .unwrap_or_else(|_| Err(anyhow!("not finished after {} s", CASE_LIMIT.as_secs())))
 }
 
 fn run_in_machine(cases: &[&Case]) -> Result<Score> {

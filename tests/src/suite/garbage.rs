@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use ha_status::{ClusterSnapshot, Counters, NodeStatus, RunState};
 
-use self::datagrams::Random;
 use super::ownership::{nodes, settled_on, with_pair};
+use super::random::Random;
 use super::watch::throughout;
 use super::{Case, Place};
 use crate::bed::wait;
@@ -190,7 +190,7 @@ fn on_the_wire() -> Result<()> {
 fn capture(socket: &UdpSocket, node: &str) -> Result<Vec<Vec<u8>>> {
     let sender = format!("src={node}");
     let mut genuine = Vec::new();
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     let started = Instant::now();
     while genuine.len() < CAPTURED {
         ensure!(started.elapsed() < LIMIT, "{node} is not heard");

@@ -1,6 +1,8 @@
 //! Datagrams that hbd must survive: noise, and genuine packets spoiled in every way that a cable, a
 //! broken sender or an enemy without the key can spoil them. A seed means the same for ever.
 
+use crate::suite::random::Random;
+
 /// It ends Heartbeat 3.0.6.
 const KILLER: &[u8] = b"###\n5:hello,%%%\n";
 /// The three first bytes by which the framings are told apart, and the line end.
@@ -25,33 +27,6 @@ pub(super) struct Datagram {
     pub(super) bytes: Vec<u8>,
     /// A genuine packet, sent once more as it was: it passes the digest, and must be known as old.
     pub(super) is_replay: bool,
-}
-
-/// xorshift64*: a few lines of our own, so that a seed keeps its meaning.
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        // Zero is the one state that it never leaves.
-        Self(seed | 1)
-    }
-
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    /// Below `limit`, which is not zero.
-    pub(super) fn below(&mut self, limit: usize) -> usize {
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        usize::try_from((self.next() >> 11) % limit).unwrap_or(0)
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| (self.next() >> 32) as u8).collect()
-    }
 }
 
 /// The next datagram; `genuine` are captured packets, at least one.
