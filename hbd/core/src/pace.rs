@@ -78,3 +78,6 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -157,6 +157,17 @@ fn standby_moves_the_groups_and_says_when_they_run() {
 }
 
 #[test]
+fn a_thousand_groups_move_with_few_messages() {
+    let mut pair = Pair::running(2, &[0; 1000], Failback::On);
+    let id = pair.standby(0, HoldSet::All);
+    let took = pair.run_until(ms(500), |pair| pair.answer(id).is_some());
+    assert!(took <= ms(20), "{took:?}");
+    assert_eq!(pair.answer(id).unwrap().unwrap(), "1000 groups moved");
+    let said = pair.said(0, "status").len() + pair.said(1, "status").len();
+    assert!(said <= 40, "{said}");
+}
+
+#[test]
 fn a_manual_move_lasts_until_the_preferred_node_was_away() {
     let mut pair = Pair::running(2, &[0], Failback::On);
     pair.standby(0, HoldSet::All);

@@ -1,1 +1,154 @@
+#![allow(clippy::unwrap_used)]
 
+use super::*;
+use crate::config::{Failback, GroupConfig, NodeName};
+use proptest::prelude::*;
+use std::time::{Duration, Instant};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an Instant cannot be made otherwise; its value does not matter here"
+)]
+fn config(groups: usize) -> Config {
+    let name = |name| NodeName::new(name).unwrap();
+    let group = |index| GroupConfig {
+        name: format!("IPaddr::10.0.{}.{}", index / 250, index % 250),
+        preferred: name("lb1"),
+        resources: Vec::new(),
+    };
+    Config {
+        local: name("lb1"),
+        nodes: vec![name("lb2"), name("lb1")],
+        links: Vec::new(),
+        keepalive: Duration::from_millis(100),
+        warntime: Duration::from_millis(500),
+        deadtime: Duration::from_secs(1),
+        initdead: Duration::from_secs(2),
+        failback: Failback::On,
+        groups: (0..groups).map(group).collect(),
+        haresources_digest: "d41d8cd98f00b204".to_owned(),
+        uuid: [1; 16],
+        generation: 1,
+        seed: 0,
+        hopfudge: 1,
+        max_rexmit_delay: Duration::from_millis(250),
+        retry_failed: Duration::from_secs(1),
+        retry_stop: Duration::from_secs(1),
+        wall: (Instant::now(), 0),
+    }
+}
+
+fn report(groups: usize, epoch: u64) -> Report {
+    let life = Life {
+        generation: u64::MAX,
+        wakes: 3,
+    };
+    let told = GroupReport {
+        run: RunState::Running,
+        claim: Some(Claim {
+            epoch,
+            owner: Some(NodeId(1)),
+            cause: Cause::Failover,
+        }),
+    };
+    Report {
+        wakes: 2,
+        leaving: true,
+        digest: "d41d8cd98f00b204".to_owned(),
+        heard: vec![None, Some(life)],
+        groups: vec![Some(told); groups],
+    }
+}
+
+fn written(report: &Report, groups: usize) -> (Codec, Roster, Message) {
+    let config = config(groups);
+    let (codec, roster) = (Codec::new(&config), Roster::new(&config));
+    let mut message = Message::new("status");
+    codec.write(report, &roster, &mut message);
+    (codec, roster, message)
+}
+
+#[test]
+fn a_report_comes_back_as_it_was_written() {
+    for report in [report(0, 1), report(1, 7), report(40, MAX_EPOCH)] {
+        let (codec, roster, message) = written(&report, report.groups.len());
+        assert_eq!(codec.read(&message, &roster), Some(report));
+    }
+}
+
+#[test]
+fn owners_are_named_by_the_place_in_the_message() {
+    let (codec, roster, mut message) = written(&report(1, 7), 1);
+    assert_eq!(message.text("hbn"), Some("ffffffffffffffff.3/lb2 -/lb1"));
+    let swapped = "-/lb1 ffffffffffffffff.3/lb2";
+    message.set_text("hbn", swapped);
+    let read = codec.read(&message, &roster).unwrap();
+    let claim = read.groups[0].unwrap().claim.unwrap();
+    assert_eq!(
+        claim.owner,
+        Some(NodeId(0)),
+        "the same place means another node now"
+    );
+}
+
+#[test]
+fn an_owner_that_is_not_configured_here_is_nobody() {
+    let (codec, roster, mut message) = written(&report(1, 7), 1);
+    message.set_text("hbn", "1.0/mallory -/lb1");
+    let read = codec.read(&message, &roster).unwrap();
+    assert_eq!(read.groups[0].unwrap().claim.unwrap().owner, None);
+    assert_eq!(read.heard, [None, None]);
+}
+
+#[test]
+fn a_nonsense_epoch_is_no_claim() {
+    let (codec, roster, mut message) = written(&report(1, 7), 1);
+    let text = message.text("hbg").unwrap().replace(",7,", ",10000000001,");
+    message.set_text("hbg", text);
+    let told = codec.read(&message, &roster).unwrap().groups[0].unwrap();
+    assert_eq!((told.run, told.claim), (RunState::Running, None));
+}
+
+#[test]
+fn groups_are_found_whatever_their_place() {
+    let (codec, roster, message) = written(&report(2, 7), 2);
+    let mut turned = message.clone();
+    let mut entries: Vec<&str> = message.text("hbg").unwrap().split(' ').collect();
+    entries.reverse();
+    turned.set_text("hbg", entries.join(" "));
+    assert_eq!(codec.read(&turned, &roster), codec.read(&message, &roster));
+    entries.pop();
+    turned.set_text("hbg", entries.join(" "));
+    let read = codec.read(&turned, &roster).unwrap();
+    assert!(read.groups[0].is_none() && read.groups[1].is_some());
+}
+
+#[test]
+fn a_thousand_groups_fit_into_one_packet() {
+    let (_, _, message) = written(&report(MAX_GROUPS, MAX_EPOCH), MAX_GROUPS);
+    let bytes = message.text("hbg").unwrap().len();
+    assert!(
+        bytes < crate::wire::frame::MAX_PACKET - 16 * 1024,
+        "{bytes}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(nodes in "\\PC{0,80}", groups in "\\PC{0,120}") {
+        let (codec, roster, mut message) = written(&report(2, 7), 2);
+        message.set_text("hbn", nodes);
+        message.set_text("hbg", groups);
+        let _ = codec.read(&message, &roster);
+    }
+
+    #[test]
+    fn no_damaged_report_makes_the_reader_panic(place in 0_usize..400, byte in any::<u8>()) {
+        let (codec, roster, mut message) = written(&report(3, 7), 3);
+        let mut text = message.bytes("hbg").unwrap().to_vec();
+        let place = place % text.len();
+        text[place] = byte;
+        message.set_text("hbg", text);
+        let _ = codec.read(&message, &roster);
+    }
+}
