@@ -23,7 +23,7 @@ mod watch;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::bed::{modules, packages, program, repository, say, scratch, vm};
+use crate::bed::{cargo, modules, packages, program, say, scratch, vm};
 use crate::scenario::programs::Programs;
 
 /// Where a case can run.
@@ -199,11 +199,8 @@ fn run_in_machine(cases: &[&Case]) -> Result<Score> {
 /// Unit tests, simulations and the programs' own tests, by cargo.
 fn run_workspace() -> Result<Score> {
     say("cargo test --workspace");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo()
         .args(["test", "--workspace", "--no-fail-fast", "--color=never"])
-        .current_dir(repository())
-        .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo")?;

@@ -20,6 +20,7 @@ pub mod wait;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The repository: the folder above this package.
 pub fn repository() -> &'static Path {
@@ -66,6 +67,29 @@ fn remove_leftovers(shared: &Path, prefix: &str) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// A cargo that builds as if a person had called it.
+///
+/// The lab itself is started by cargo, which describes the package in its environment; a build
+/// script that looks there (ring's does) would be run, and all above it built, again each time.
+pub fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let described = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ];
+        if described.iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(repository()).stdin(Stdio::null());
+    command
 }
 
 /// One line of progress for the person who waits, apart from the results on standard output.

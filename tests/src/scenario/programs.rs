@@ -1,11 +1,10 @@
 //! The daemons and the dashboard: built once outside, found beside the lab's own binary everywhere.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::bed::{program, repository, say};
+use crate::bed::{cargo, program, say};
 
 /// What a director has installed.
 pub const NAMES: [&str; 3] = ["hbd", "ldird", "hbtui"];
@@ -24,9 +23,8 @@ impl Programs {
 
     /// As [`Programs::build`], for scenarios that need fewer.
     pub fn build_only(names: &[&str]) -> Result<Self> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command.arg("build").current_dir(repository());
+        let mut command = cargo();
+        command.arg("build");
         for name in names {
             command.args(["--package", name]);
         }
@@ -34,10 +32,7 @@ impl Programs {
             command.arg("--release");
         }
         say(&format!("building {}", names.join(", ")));
-        let status = command
-            .stdin(Stdio::null())
-            .status()
-            .context("cannot run cargo")?;
+        let status = command.status().context("cannot run cargo")?;
         ensure!(status.success(), "the programs do not build");
         Self::find_only(names)
     }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{Case, Place};
-use crate::bed::repository;
+use crate::bed::{cargo as cargo_command, repository};
 use crate::scenario::programs::Programs;
 
 pub(super) const CASES: &[Case] = &[
@@ -197,11 +197,8 @@ fn cores() -> Result<()> {
 }
 
 fn cargo(arguments: &[&str]) -> Result<String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo_command()
         .args(arguments)
-        .current_dir(repository())
-        .stdin(Stdio::null())
         .output()
         .context("cannot run cargo")?;
     let said = String::from_utf8_lossy(&output.stderr);
