@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// A socket's buffer holds so many packets; more are lost.
 const INBOX: usize = 200;
 
+/// No history needs so many events; a usual one has ten thousand.
+const MAX_EVENTS: u64 = 1_000_000;
+
 /// After Exit a daemon stays away at least so long.
 const RESTART: Micros = 300 * MILLI;
 
@@ -156,6 +159,9 @@ impl World {
         while let Some(Reverse((at, number))) = self.queue.pop() {
             let event = self.events.remove(&number).expect("queued events exist");
             self.now = at;
+            if self.order > MAX_EVENTS {
+                return Err(Violation("the history has no end".to_owned()));
+            }
             self.happen(event)?;
             self.check()?;
             if self.calm && self.monitor.finished(self)? {

@@ -12,6 +12,9 @@ use std::fmt;
 /// So many messages of one node per second at the very most: there are no echo storms.
 const MAX_PER_SECOND: u64 = 300;
 
+/// Nothing can be asked and answered faster.
+const ROUND_TRIP: Micros = 100;
+
 /// An honest cluster changes owners a few times, not thousands of times.
 const MAX_EPOCH: u64 = 500;
 
@@ -148,6 +151,14 @@ impl Monitor {
             let real = index.unwrap_or(node);
             let unasked = self.unasked.contains(&(real, node, group));
             let running = world.nodes[real].machine.active(group);
+            // A node that stood still must ask again before it believes what it knew.
+            let woke = world.nodes[node].woke;
+            if running && woke.is_some_and(|woke| world.now < woke + ROUND_TRIP) {
+                return Err(Violation(format!(
+                    "node {node} stood still and starts group {group}, which {} has by now",
+                    other.name
+                )));
+            }
             if running && world.nodes[real].core.is_some() && !unasked && !self.abandoned {
                 return Err(Violation(format!(
                     "node {node} starts group {group}, which is active on {}, not believed dead",
