@@ -8,7 +8,9 @@
 //! | `hbl` | `1` while the node is shutting down |
 //! | `hbd` | digest of haresources |
 //! | `hbn` | the sender's nodes, blank-separated: `GENERATION.WAKES/NAME` if it hears the node, else `-/NAME` |
-//! | `hbg` | its groups, blank-separated: `TAG,STATE CAUSE,EPOCH,OWNER` (no blank), numbers in hex, the owner a place in `hbn` or `-` |
+//! | `hbg` | its groups, blank-separated: `TAG,STATE CAUSE,EPOCH,OWNER` without the blank |
+//!
+//! Numbers are in hex; an owner is a place in `hbn`, or `-`.
 //!
 //! `hbn` makes a report an *answer*: it counts for us only if it was written after its sender had
 //! heard this life of ours, for a node that restarted or stalled may have forgotten promises that
