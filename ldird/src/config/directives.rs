@@ -86,7 +86,8 @@ pub(crate) static GLOBAL: &[Directive] = &[
     yes_no("quiescent", "no", "quiescent must be 'yes' or 'no'", |g| &mut g.quiescent),
     yes_no("readdquiescent", "no", "readdquiescent must be 'yes' or 'no'", |g| &mut g.readdquiescent),
     raw("emailalert", "no email address specified", |g| &mut g.unused).later(NO_MAIL),
-    number_or_zero("emailalertfreq", "0", "invalid email alert frequency", |g| &mut g.unused_number).later(NO_MAIL),
+    number_or_zero("emailalertfreq", "0", "invalid email alert frequency",
+        |g| &mut g.unused_number).later(NO_MAIL),
     own("emailalertstatus", "all, none, starting, running, stopping, reloading", alert_status).later(NO_MAIL),
     raw("emailalertfrom", "no email from address specified", |g| &mut g.unused).later(NO_MAIL),
     yes_no("cleanstop", "yes", "cleanstop must be 'yes' or 'no'", |g| &mut g.cleanstop),
@@ -99,8 +100,10 @@ pub(crate) static GLOBAL: &[Directive] = &[
 /// Directives of a section.
 #[rustfmt::skip]
 pub(crate) static SECTION: &[Directive] = &[
-    own("real", "ADDRESS[->ADDRESS][:PORT] gate|masq|ipip [WEIGHT] [\"REQUEST\", \"RECEIVE\"] [l:N] [u:N]", |g, w, f| real_server::real(g, w, f, Family::V4)),
-    own("real6", "[ADDRESS][:PORT] gate|masq|ipip [WEIGHT] [\"REQUEST\", \"RECEIVE\"] [l:N] [u:N]", |g, w, f| real_server::real(g, w, f, Family::V6)),
+    own("real", "ADDRESS[->ADDRESS][:PORT] gate|masq|ipip [WEIGHT] [\"REQUEST\", \"RECEIVE\"] [l:N] [u:N]",
+        |g, w, f| real_server::real(g, w, f, Family::V4)),
+    own("real6", "[ADDRESS][:PORT] gate|masq|ipip [WEIGHT] [\"REQUEST\", \"RECEIVE\"] [l:N] [u:N]",
+        |g, w, f| real_server::real(g, w, f, Family::V6)),
     quoted("request", "no request string specified", |g| &mut g.request).default("\"/\""),
     quoted("receive", "invalid receive string", |g| &mut g.receive),
     own("checktype", CHECKTYPES, checktype).default("negotiate"),
@@ -121,7 +124,8 @@ pub(crate) static SECTION: &[Directive] = &[
     number_or_zero("persistent", "none", "invalid persistent timeout", |g| &mut g.persistent),
     own("schedflags", "FLAG[,FLAG]", schedflags),
     own("netmask", "255.255.255.0, or a prefix length", |g, w, _| g.netmask = Some(text(w))),
-    own("protocol", "tcp|udp|sctp, fwm for a firewall mark", |g, w, _| g.protocol = Some(text(split_word(w).0))).default("tcp"),
+    own("protocol", "tcp|udp|sctp, fwm for a firewall mark",
+        |g, w, _| g.protocol = Some(text(split_word(w).0))).default("tcp"),
     yes_no("ops", "no", "ops must be 'yes' or 'no'", |g| &mut g.ops),
     own("service", "http|https|none|…", service).default("by port"),
     own("httpmethod", "GET|HEAD", httpmethod).default("GET"),
@@ -131,11 +135,13 @@ pub(crate) static SECTION: &[Directive] = &[
     maybe_quoted("fallbackcommand", "invalid fallback command", |g| &mut g.unused).later(NO_COMMANDS),
     yes_no("quiescent", "the global one", "quiescent must be 'yes' or 'no'", |g| &mut g.quiescent),
     raw("emailalert", "no email address specified", |g| &mut g.unused).later(NO_MAIL),
-    number_or_zero("emailalertfreq", "the global one", "invalid email alert frequency", |g| &mut g.unused_number).later(NO_MAIL),
+    number_or_zero("emailalertfreq", "the global one", "invalid email alert frequency",
+        |g| &mut g.unused_number).later(NO_MAIL),
     own("emailalertstatus", "all, none, starting, running, stopping, reloading", alert_status).later(NO_MAIL),
     own("smtp", "SERVER", smtp).later(NO_MAIL),
     yes_no("cleanstop", "the global one", "cleanstop must be 'yes' or 'no'", |g| &mut g.cleanstop),
-    maybe_quoted("monitorfile", "invalid monitorfile", |g| &mut g.monitorfile).later("monitor files are not written by this release"),
+    maybe_quoted("monitorfile", "invalid monitorfile", |g| &mut g.monitorfile)
+        .later("monitor files are not written by this release"),
     raw("servicename", "invalid servicename", |g| &mut g.servicename),
     raw("comment", "invalid comment", |g| &mut g.unused),
 ];

@@ -8,6 +8,7 @@
     reason = "the simulator reads its settings and one instant"
 )]
 
+mod drawing;
 mod history;
 mod kernel;
 mod random;
@@ -18,7 +19,8 @@ const DEFAULT_HISTORIES: u64 = 300;
 
 fn fail(seed: u64, story: &history::Failure) -> ! {
     panic!(
-        "history {seed} failed: {}\n{}\nrepeat: LDIRD_SEED={seed} cargo test -p ldird-core --test simulation -- --nocapture",
+        "history {seed} failed: {}\n{}\nrepeat: LDIRD_SEED={seed} \
+         cargo test -p ldird-core --test simulation -- --nocapture",
         story.what, story.timeline
     );
 }

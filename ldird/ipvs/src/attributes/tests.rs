@@ -124,7 +124,12 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read(values in prop::collection::vec((0_u16..0x4000, prop::collection::vec(any::<u8>(), 0..40)), 0..10)) {
+    fn what_is_written_is_read(
+        values in prop::collection::vec(
+            (0_u16..0x4000, prop::collection::vec(any::<u8>(), 0..40)),
+            0..10,
+        )
+    ) {
         let mut writer = Writer::default();
         for (kind, value) in &values {
             writer.bytes(*kind, value);

@@ -1,0 +1,129 @@
+//! What a seed draws before its history begins: a configuration, and what stands in the kernel.
+
+use super::random::Random;
+use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, VirtualService};
+use ldird_core::table::{
+    DestinationKey, DestinationSpec, Forwarding, Protocol, Service, ServiceKey, ServiceSpec, Table,
+};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+pub(crate) fn service_key(number: u8) -> ServiceKey {
+    let address = SocketAddr::from(([10, 0, 0, number], 80));
+    ServiceKey::Address {
+        protocol: Protocol::Tcp,
+        address,
+    }
+}
+
+pub(crate) fn row(last: u8) -> DestinationKey {
+    DestinationKey {
+        address: IpAddr::V4(Ipv4Addr::new(10, 0, 1, last)),
+        port: 80,
+    }
+}
+
+pub(crate) const FALLBACK: u8 = 250;
+
+pub(crate) fn draw_config(random: &mut Random) -> Config {
+    let count = 1 + random.below(3);
+    let services = (0..count)
+        .map(|number| draw_service(random, number as u8))
+        .collect();
+    Config {
+        services,
+        readdquiescent: random.chance(30),
+        seed: random.next(),
+    }
+}
+
+fn draw_service(random: &mut Random, number: u8) -> VirtualService {
+    let reals = (0..=random.below(4))
+        .map(|_| draw_real(random))
+        .collect::<Vec<_>>();
+    // Two lines for one address are legal, but what a checker may assume of them is not simple.
+    let mut seen = BTreeSet::new();
+    let reals = reals
+        .into_iter()
+        .filter(|real: &RealServer| seen.insert(real.key))
+        .collect();
+    VirtualService {
+        key: service_key(number),
+        spec: ServiceSpec {
+            scheduler: if random.chance(50) { "wlc" } else { "rr" }.to_owned(),
+            persistent: random.chance(30).then_some(600),
+            netmask: 32,
+            one_packet: false,
+            scheduler_flags: [false; 3],
+        },
+        reals,
+        fallback: random.chance(60).then(|| Fallback {
+            key: row(FALLBACK),
+            forwarding: Forwarding::Gate,
+        }),
+        quiescent: random.chance(50),
+        cleanstop: random.chance(80),
+        interval: INTERVAL,
+        failurecount: 1 + random.below(3) as u32,
+        name: String::new(),
+    }
+}
+
+fn draw_real(random: &mut Random) -> RealServer {
+    let last = 1 + random.below(6) as u8;
+    let check = match random.below(20) {
+        0 => Check::On,
+        1 => Check::Off,
+        _ => Check::Probe(ProbeId(u32::from(last))),
+    };
+    RealServer {
+        key: row(last),
+        configured: row(last),
+        forwarding: if random.chance(80) {
+            Forwarding::Gate
+        } else {
+            Forwarding::Masq
+        },
+        weight: random.below(5) as u32,
+        upper: 0,
+        lower: 0,
+        check,
+        description: "connect".to_owned(),
+    }
+}
+
+/// Services that are not ours, and leftovers in one that is.
+pub(crate) fn draw_table(random: &mut Random, config: &Config) -> (Table, Table) {
+    let spec = |w| DestinationSpec {
+        forwarding: Forwarding::Gate,
+        weight: w,
+        upper: 0,
+        lower: 0,
+    };
+    let make = |rows: Vec<(DestinationKey, DestinationSpec)>| Service {
+        spec: ServiceSpec {
+            scheduler: "sh".to_owned(),
+            persistent: None,
+            netmask: 32,
+            one_packet: false,
+            scheduler_flags: [false; 3],
+        },
+        destinations: rows.into_iter().collect(),
+    };
+    let foreign: Table = (200..200 + random.below(3) as u8)
+        .map(|number| (service_key(number), make(vec![(row(1), spec(7))])))
+        .collect();
+    let mut table = foreign.clone();
+    if random.chance(50)
+        && let Some(service) = config.services.first()
+    {
+        let rows = (1..5)
+            .map(|last| (row(last), spec(random.below(3) as u32)))
+            .collect();
+        table.insert(service.key, make(rows));
+    }
+    (table, foreign)
+}
