@@ -7,7 +7,7 @@
 //! | `hbw` | how often this life woke from a stall, hex |
 //! | `hbl` | `1` while the node is shutting down |
 //! | `hbd` | digest of haresources |
-//! | `hbn` | the sender's nodes, blank-separated: `GENERATION.WAKES/NAME` if it hears the node, else `-/NAME` |
+//! | `hbn` | its nodes, blank-separated: `GENERATION.WAKES/NAME` if it hears one, else `-/NAME` |
 //! | `hbg` | its groups, blank-separated: `TAG,STATE CAUSE,EPOCH,OWNER` without the blank |
 //!
 //! Numbers are in hex; an owner is a place in `hbn`, or `-`.

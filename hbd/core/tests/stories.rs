@@ -79,7 +79,10 @@ fn late_heartbeat_warns_before_death() {
     pair.run_for(ms(700));
     pair.cut = false;
     pair.run_for(ms(500));
-    let late = |notice: &Notice| matches!(notice, Notice::LateHeartbeat { interval, .. } if *interval > ms(600));
+    let late = |notice: &Notice| match notice {
+        Notice::LateHeartbeat { interval, .. } => *interval > ms(600),
+        _ => false,
+    };
     assert!(pair.notices(1).iter().any(late));
     assert_eq!(pair.view(1).counters.late, 1);
     let dead = |notice: &Notice| matches!(notice, Notice::NodeDead { .. });

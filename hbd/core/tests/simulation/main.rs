@@ -78,8 +78,8 @@ fn report(seed: u64) {
     };
     let lines = last_lines(world.timeline(), LINES);
     panic!(
-        "{lines}\nseed {seed}: {violation}\nrepeat: HBD_SEED={seed} cargo test -p hbd-core --test simulation \
-         histories -- --nocapture"
+        "{lines}\nseed {seed}: {violation}\nrepeat: HBD_SEED={seed} \
+         cargo test -p hbd-core --test simulation histories -- --nocapture"
     );
 }
 
