@@ -11,6 +11,7 @@ mod dashboard;
 mod failover;
 mod garbage;
 mod model;
+mod netlink;
 mod ownership;
 mod peers;
 mod random;
@@ -66,6 +67,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         peers::CASES,
         balancing::CASES,
         model::CASES,
+        netlink::CASES,
         compatibility::CASES,
     ];
     tables.into_iter().flatten()
@@ -122,6 +124,9 @@ pub fn run(names: &[String]) -> Result<bool> {
     packages::ensure_programs()?;
     if !chosen.is_empty() {
         Programs::build()?;
+    }
+    if chosen.iter().any(|case| case.place == Place::Kernel) {
+        netlink::build()?;
     }
     let mut score = Score::default();
     if wanted(WORKSPACE) {
