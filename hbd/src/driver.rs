@@ -213,6 +213,13 @@ impl Driver {
                     Some(attempts) => again = format!(" (tried {attempts} times since last told)"),
                 }
             }
+            Notice::LocalStall { late } => match self.journal.stalled(*late, Instant::now()) {
+                None => return,
+                Some((count, worst)) if count > 1 => {
+                    again = format!(" ({count} times since last told, at most {worst:.0?})");
+                }
+                Some(_) => {}
+            },
             Notice::GroupRunning { group } | Notice::GroupStopped { group } => {
                 self.journal.unstuck(*group);
             }

@@ -10,10 +10,21 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// A group that stays stuck is told again after this time.
 const STUCK_INTERVAL: Duration = Duration::from_secs(600);
 
+/// A machine that keeps standing still is told about so often.
+const STALL_INTERVAL: Duration = Duration::from_secs(60);
+
 #[derive(Default)]
 pub struct Journal {
     recent: VecDeque<Notice>,
     stuck: BTreeMap<GroupId, Stuck>,
+    stalls: Option<Stalls>,
+}
+
+/// When a stall of this node was last told, and what came since.
+struct Stalls {
+    told: Instant,
+    count: u32,
+    worst: Duration,
 }
 
 /// Why a group is stuck, when that was told, and how often it was tried in vain since.
@@ -69,6 +80,28 @@ impl Journal {
             stuck.told = now;
             std::mem::take(&mut stuck.attempts)
         })
+    }
+
+    /// This node stood still. `None` if that is to be counted only, else how often it did since
+    /// that was last told (0 if never) and the longest of those.
+    pub fn stalled(&mut self, late: Duration, now: Instant) -> Option<(u32, Duration)> {
+        let fresh = Stalls {
+            told: now,
+            count: 0,
+            worst: Duration::ZERO,
+        };
+        let Some(stalls) = &mut self.stalls else {
+            self.stalls = Some(fresh);
+            return Some((0, late));
+        };
+        stalls.count = stalls.count.saturating_add(1);
+        stalls.worst = stalls.worst.max(late);
+        if now.saturating_duration_since(stalls.told) < STALL_INTERVAL {
+            return None;
+        }
+        let said = (stalls.count, stalls.worst);
+        self.stalls = Some(fresh);
+        Some(said)
     }
 
     /// The group is in order again.

@@ -34,3 +34,14 @@ fn stuck_group_is_told_once_and_then_with_a_count() {
     journal.unstuck(group);
     assert_eq!(journal.stuck(group, "no disk", later), Some(1));
 }
+
+#[test]
+fn stalls_are_told_once_a_minute_with_count_and_worst() {
+    let mut journal = Journal::default();
+    let (start, ms) = (Instant::now(), Duration::from_millis);
+    assert_eq!(journal.stalled(ms(200), start), Some((0, ms(200))));
+    assert_eq!(journal.stalled(ms(900), start + ms(500)), None);
+    let later = start + STALL_INTERVAL;
+    assert_eq!(journal.stalled(ms(300), later), Some((2, ms(900))));
+    assert_eq!(journal.stalled(ms(300), later + ms(1)), None);
+}
