@@ -230,7 +230,11 @@ impl Host {
 
     /// Lets a frozen daemon go on.
     pub fn thaw(&self, name: &str) -> usize {
-        self.signal(name, Signal::CONT)
+        let thawed = self.signal(name, Signal::CONT);
+        if let Some(space) = self.lock().as_ref() {
+            space.release_entrants();
+        }
+        thawed
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Space>> {

@@ -13,10 +13,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// Killing everything in a space takes the kernel a few times this long.
+const RELEASE_PACE: Duration = Duration::from_millis(5);
 
 /// A process of a space, as seen from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,10 +175,40 @@ impl Space {
         found.into_iter().map(Process).collect()
     }
 
+    /// Lets those go on that brought a process in and stopped because it was stopped.
+    ///
+    /// nsenter does so, and nobody else may collect what is left of its process: while it stands
+    /// still, these namespaces cannot end.
+    pub fn release_entrants(&self) {
+        let ours = format!("--target\0{}\0", self.init);
+        for entry in fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok)
+        {
+            let pid = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            if let Some(pid) = pid.and_then(Pid::from_raw)
+                && line.starts_with("nsenter\0")
+                && line.contains(&ours)
+            {
+                let _ = kill_process(pid, Signal::CONT);
+            }
+        }
+    }
+
     /// Kills everything inside at once: the kernel sends SIGKILL to all when process 1 goes.
     fn kill(&mut self) {
         let _ = kill_process(self.init, Signal::KILL);
-        let _ = self.holder.wait();
+        // Again and again: one may be about to stop just now.
+        while matches!(self.holder.try_wait(), Ok(None)) {
+            self.release_entrants();
+            thread::sleep(RELEASE_PACE);
+        }
     }
 }
 

@@ -105,14 +105,8 @@ impl Director {
 
     /// Loses power: see [`Host::power_off`].
     pub fn power_off(&self) -> Result<()> {
-        let mut children = self.children();
-        for child in children.iter_mut() {
-            // What brought a daemon into the host stops when the daemon is frozen, and would never
-            // let it go. The daemon itself lives on until the power is off.
-            let _ = child.kill();
-        }
         self.host.power_off()?;
-        for mut child in children.drain(..) {
+        for mut child in self.children().drain(..) {
             let _ = child.wait();
         }
         Ok(())
