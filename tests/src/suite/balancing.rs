@@ -146,6 +146,11 @@ impl Farm {
     }
 }
 
+/// A real server of the farm in the kernel's own listing, which is hexadecimal.
+fn row(last: u8) -> String {
+    format!("0A0A00{last:02X}:0050")
+}
+
 /// Real servers with their weights, read from the kernel's own listing: fast enough to sample.
 fn weights(host: &Host) -> Result<BTreeMap<String, u32>> {
     let text = host.within(|| Ok(fs::read_to_string("/proc/thread-self/net/ip_vs")?))?;
@@ -294,11 +299,11 @@ fn hanging_reals() -> Result<()> {
     farm.ldird("start")?;
     farm.await_count(usize::from(FARM - HANGING))?;
     let victim = FIRST + HANGING + 3;
-    let dies = Instant::now();
     remove(victim)?;
-    let row = format!("10.10.0.{victim}:80");
-    wait::until("the dead one leaves the table", LIMIT, || {
-        Table::of(host).is_ok_and(|table| table.weight(SERVICE, &row).is_none())
+    let dies = Instant::now();
+    let row = row(victim);
+    wait::for_some("the dead one leaves the table", LIMIT, || {
+        Ok((!weights(host)?.contains_key(&row)).then_some(()))
     })?;
     let took = dies.elapsed();
     figure("from the death of a real server to its removal", took);

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -46,16 +47,25 @@ impl SideBySide {
     fn start() -> Result<Self> {
         let network = Network::new()?;
         network.segment("lan")?;
+        let network = &network;
         let host = |name: &str, address: &str| {
             let address = format!("{address}/24");
             Ok::<_, anyhow::Error>(Arc::new(
                 network.host(name).nic("lan", &[&address]).power_on()?,
             ))
         };
-        let mut reals = Vec::new();
-        for (name, address) in REALS {
-            reals.push(RealServer::start(host(name, address)?)?);
-        }
+        // All at once: their start is most of the time that building takes.
+        let reals = thread::scope(|scope| {
+            let starting = REALS.map(|(name, address)| {
+                scope.spawn(move || RealServer::start(host(name, address)?))
+            });
+            let started = starting.into_iter().map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            started.collect::<Result<Vec<_>>>()
+        })?;
         let old_host = host("old", "10.10.0.1")?;
         let sample = repository().join("ha.d/ldirectord.cf");
         fs::copy(sample, old_host.folder().join("etc/ldirectord.cf"))?;
@@ -94,17 +104,33 @@ impl SideBySide {
         })
     }
 
+    /// All three, as far as they do not run.
+    fn start_reals(&self) -> Result<()> {
+        thread::scope(|scope| {
+            let starting: Vec<_> = self
+                .reals
+                .iter()
+                .map(|real| {
+                    scope.spawn(|| {
+                        let mut services = Service::ALL.into_iter();
+                        services.try_for_each(|service| real.start_and_await(service))
+                    })
+                })
+                .collect();
+            let mut started = starting.into_iter().map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            started.try_for_each(|outcome| outcome)
+        })
+    }
+
     fn stop_real(&self, number: usize) -> Result<()> {
         let real = self.reals.get(number).context("there are three")?;
         Service::ALL
             .into_iter()
             .try_for_each(|service| real.stop(service))
-    }
-
-    fn start_real(&self, number: usize) -> Result<()> {
-        let real = self.reals.get(number).context("there are three")?;
-        let mut services = Service::ALL.into_iter();
-        services.try_for_each(|service| real.start_and_await(service))
     }
 }
 
@@ -119,9 +145,7 @@ fn same_table() -> Result<()> {
     both.stop_real(0)?;
     both.stop_real(2)?;
     both.agree(&[FALLBACK], &[]).context("all down")?;
-    for number in 0..REALS.len() {
-        both.start_real(number)?;
-    }
+    both.start_reals()?;
     both.agree(&[one, two, three], &[one, two, three])
         .context("up again")?;
     both.old.stop()?;

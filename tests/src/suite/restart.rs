@@ -49,7 +49,7 @@ fn restarted_at_once() -> Result<()> {
             has_address(pair.one().host(), VIP)?,
             "a killed daemon leaves its address"
         );
-        pair.one().start()?;
+        restart(pair.one())?;
         settled(pair)?;
         await_failback(pair)
     })
@@ -60,7 +60,7 @@ fn restarted_late() -> Result<()> {
     with_pair(|pair| {
         kill(pair.one())?;
         wait::until("lb2 serves", LIMIT, || pair.two().serves())?;
-        pair.one().start()?;
+        restart(pair.one())?;
         wait::until("lb1 is back", LIMIT, || {
             pair.two().sees("lb1", NodeStatus::Active)
         })?;
@@ -92,7 +92,7 @@ fn hand_over_and_kill(pair: &Pair, victim: &Director, moment: Duration) -> Resul
         let _ = asked.join();
         killed
     })?;
-    victim.start()?;
+    restart(victim)?;
     settled(pair)?;
     pair.restore()?;
     settled_on(pair, "lb1")
@@ -111,6 +111,13 @@ fn kill(node: &Director) -> Result<()> {
         node.name()
     );
     wait::until("the daemon is gone", LIMIT, || !is_up(node))?;
+    Ok(())
+}
+
+/// Not before the daemon answers does it count among those that must agree.
+fn restart(node: &Director) -> Result<()> {
+    node.start()?;
+    wait::until("the daemon answers", LIMIT, || node.cluster().is_ok())?;
     Ok(())
 }
 

@@ -37,14 +37,7 @@ fn simulate(package: &str, variable: &str, histories: &str) -> Result<()> {
     let output = Command::new("timeout")
         .arg(LIMIT_S.to_string())
         .arg(cargo)
-        .args([
-            "test",
-            "--quiet",
-            "--package",
-            package,
-            "--test",
-            "simulation",
-        ])
+        .args(["test", "--package", package, "--test", "simulation"])
         .args(["--color=never", "--", "--nocapture"])
         .env(variable, histories)
         .current_dir(repository())
@@ -56,14 +49,17 @@ fn simulate(package: &str, variable: &str, histories: &str) -> Result<()> {
     ensure!(output.status.success(), "{text}{errors}");
     let score = score_of(&text);
     ensure!(score.passed > 0 && score.failed == 0, "{score:?}: {text}");
-    let told = text.lines().find(|line| line.contains("histories passed"));
+    let told = text
+        .split_once(" histories passed")
+        .map(|(before, _)| before);
+    let told = told.and_then(|before| before.lines().next_back());
     let told = told.with_context(|| format!("it does not say what it did: {text}"))?;
-    println!("    {told}");
-    // Old seeds come on top.
+    println!("    {told} histories");
+    // Old seeds come on top. The test's own name may stand before it on the line.
     let number = told
         .split_whitespace()
-        .next()
-        .and_then(|word| word.parse::<u64>().ok());
+        .rev()
+        .find_map(|word| word.parse::<u64>().ok());
     ensure!(number >= histories.parse().ok(), "too few: {told}");
     Ok(())
 }
