@@ -78,8 +78,11 @@ impl Monitor {
     ) -> Result<(), Violation> {
         match output {
             Output::Send(message) => {
-                // What was lost before is still sent again for a while.
-                let again = message.kind() == "status" && message.text("hbn").is_none();
+                // What was lost before is asked for and sent again for a while.
+                let again = match message.kind() {
+                    "status" => message.text("hbn").is_none(),
+                    kind => kind == "NS_rexmit",
+                };
                 self.chatter += u64::from(!again);
                 return self.count_message(world, node);
             }
