@@ -19,6 +19,7 @@ use super::programs::Programs;
 use super::table::Table;
 use crate::bed::client::{self, Page, Tally};
 use crate::bed::host::Host;
+use crate::bed::modules;
 use crate::bed::network::Network;
 use crate::bed::real_server::{RealServer, Service};
 use crate::bed::wait;
@@ -42,12 +43,13 @@ pub struct DirectRouting {
 impl DirectRouting {
     /// Builds everything and starts hbd on both directors, without waiting for them.
     pub fn start(programs: &Programs) -> Result<Self> {
+        modules::load("ip_vs")?;
         let network = Network::new()?;
         network.segment(LAN)?;
         let client = Arc::new(host(&network, "client", CLIENT)?);
         let reals = start_reals(&network)?;
         let directors = DIRECTORS.map(|(name, last)| {
-            let host = Arc::new(host(&network, name, last)?);
+            let host = Arc::new(director_host(&network, name, last)?);
             Director::install(host, programs, &Configuration::Samples, VIP)
         });
         let cluster = Self {
@@ -201,6 +203,17 @@ fn host(network: &Arc<Network>, name: &str, last: u8) -> Result<Host> {
     network
         .host(name)
         .nic(LAN, &[&format!("10.10.0.{last}/24")])
+        .power_on()
+}
+
+/// Without these settings a client whose port comes round again while the kernel still remembers its
+/// last connection, to a server that has left since, is not answered for two minutes (ha.d/README.md).
+fn director_host(network: &Arc<Network>, name: &str, last: u8) -> Result<Host> {
+    network
+        .host(name)
+        .nic(LAN, &[&format!("10.10.0.{last}/24")])
+        .sysctl("net.ipv4.vs.expire_nodest_conn", "1")
+        .sysctl("net.ipv4.vs.conn_reuse_mode", "3")
         .power_on()
 }
 
