@@ -217,6 +217,7 @@ fn real(host: u32, health: Health, message: &str) -> RealServer {
         failure_limit: 3,
         check: "negotiate http".to_owned(),
         message: message.to_owned(),
+        could_not_ask: None,
         checked_ms: Some(700),
         took_us: Some(850),
         active_connections: if up { 41 + host } else { 0 },

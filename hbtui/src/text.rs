@@ -126,7 +126,7 @@ pub(crate) fn about_real(real: &RealServer, now_ms: u64) -> Vec<String> {
     let took = real
         .took_us
         .map_or_else(|| "not known".to_owned(), |us| format!("{us} us"));
-    vec![
+    let mut lines = vec![
         field("health", theme::health(real.health).1),
         field("for", &calm_age(now_ms.saturating_sub(real.since_ms))),
         field("check", &real.check),
@@ -142,7 +142,11 @@ pub(crate) fn about_real(real: &RealServer, now_ms: u64) -> Vec<String> {
         field("active", &real.active_connections.to_string()),
         field("inactive", &real.inactive_connections.to_string()),
         field("total", &real.connections.to_string()),
-    ]
+    ];
+    if let Some(want) = &real.could_not_ask {
+        lines.push(field("not asked", want));
+    }
+    lines
 }
 
 pub(crate) fn about_fallback(fallback: &Fallback) -> Vec<String> {

@@ -201,6 +201,7 @@ fn metrics(snapshot: &DirectorSnapshot) -> String {
     for (name, value) in [
         ("ldird_checks_total", totals.checks),
         ("ldird_checks_failed_total", totals.checks_failed),
+        ("ldird_checks_unasked_total", totals.checks_unasked),
         ("ldird_edits_total", totals.edits),
         ("ldird_edits_failed_total", totals.edits_failed),
     ] {

@@ -24,7 +24,7 @@ use ha_status::socket::{ClientRequest, Responder};
 use ha_status::{Action, DirectorPhase, Reply, Request, Severity};
 use ldird_core::Director;
 use ldird_core::config::Config;
-use ldird_core::input::Input;
+use ldird_core::input::{Finding, Input};
 use ldird_core::output::{Notice, Output};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -196,7 +196,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Event::Due => self.due(),
             Event::Probed(Probed { probe, verdict }) => {
                 self.view.totals.checks += 1;
-                self.view.totals.checks_failed += u64::from(!verdict.up);
+                match verdict.finding {
+                    Finding::Up => {}
+                    Finding::Down => self.view.totals.checks_failed += 1,
+                    Finding::CouldNotAsk => self.view.totals.checks_unasked += 1,
+                }
                 self.feed(Input::Probed { probe, verdict });
             }
             Event::Kernel(outcome) => self.kernel_says(outcome),

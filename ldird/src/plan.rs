@@ -58,7 +58,7 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
     for service in plan.director.services(Instant::now(), 0) {
         for real in service.reals {
             let (health, check) = (show::health(real.health), &real.check);
-            let message = match real.message.as_str() {
+            let message = match show::said(&real).as_str() {
                 "" => String::new(),
                 message => format!(", {message}"),
             };

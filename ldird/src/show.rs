@@ -3,7 +3,7 @@
 use crate::commands::{FAILED, OK, say};
 use crate::instance::{Instance, State};
 use ha_status::socket::Client;
-use ha_status::{DirectorSnapshot, Health, Reply, Request, Snapshot};
+use ha_status::{DirectorSnapshot, Health, RealServer, Reply, Request, Snapshot};
 use std::fmt::Write as _;
 
 pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow::Result<u8> {
@@ -91,7 +91,7 @@ fn table(snapshot: &DirectorSnapshot) -> String {
                 real.active_connections,
                 real.inactive_connections,
                 real.check,
-                real.message,
+                said(real),
             ));
         }
         if let Some(fallback) = &service.fallback {
@@ -107,6 +107,14 @@ fn table(snapshot: &DirectorSnapshot) -> String {
         }
     }
     text
+}
+
+/// What the last check said, or why it could not be asked.
+pub(crate) fn said(real: &RealServer) -> String {
+    match &real.could_not_ask {
+        Some(want) => format!("could not be asked: {want}"),
+        None => real.message.clone(),
+    }
 }
 
 pub(crate) fn health(health: Health) -> &'static str {

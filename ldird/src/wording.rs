@@ -47,6 +47,7 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::SoftFailureReset { .. }
         | Notice::Started
         | Notice::Reloaded
+        | Notice::AskedAgain
         | Notice::ShutdownStarted => Severity::Info,
         Notice::ServicePurged { .. }
         | Notice::RealAdded { .. }
@@ -60,7 +61,9 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::SoftFailure { .. }
         | Notice::Down { .. }
         | Notice::Drift { .. } => Severity::Warning,
-        Notice::EditFailed { .. } | Notice::TableUnreadable(_) => Severity::Error,
+        Notice::EditFailed { .. } | Notice::CouldNotAsk { .. } | Notice::TableUnreadable(_) => {
+            Severity::Error
+        }
         Notice::NobodyServes(_) => Severity::Critical,
     }
 }
@@ -136,6 +139,14 @@ fn text(notice: &Notice) -> String {
             real,
             message,
         } => format!("Check of real server {real} ({service}) passed: {message}"),
+        Notice::CouldNotAsk {
+            service,
+            real,
+            message,
+        } => format!(
+            "Real server {real} ({service}) could not be checked, and perhaps others: {message}; servers stay as they are"
+        ),
+        Notice::AskedAgain => "Every real server is checked again".to_owned(),
         Notice::NobodyServes(service) => format!(
             "Virtual server {}: no real server is up and there is no fallback",
             title(service)

@@ -96,6 +96,10 @@ pub struct RealServer {
     pub check: String,
     /// What the last check said, e.g. `200 OK` or `connection refused`.
     pub message: String,
+    /// Why the last check could not be asked, e.g. `no file descriptors`: the director's own want,
+    /// which changes neither health nor weight. `None` after a verdict.
+    #[serde(default)]
+    pub could_not_ask: Option<String>,
     /// Age of the last verdict, milliseconds. Volatile.
     pub checked_ms: Option<u64>,
     /// How long the last check took, microseconds. Volatile.
@@ -129,6 +133,9 @@ pub struct Totals {
     pub checks: u64,
     /// Of these, failed ones.
     pub checks_failed: u64,
+    /// Of `checks`, those that could not be asked for want of the director's own means.
+    #[serde(default)]
+    pub checks_unasked: u64,
     /// Edits made in the kernel's table.
     pub edits: u64,
     /// Edits that the kernel refused.

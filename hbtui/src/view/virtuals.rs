@@ -156,7 +156,9 @@ fn real_row<'a>(view: View, real: &'a RealServer) -> Row<'a> {
     } else {
         view.theme.tone(Tone::Warn)
     };
-    let message = if real.failures > 0 && real.health == Health::Up {
+    let message = if let Some(want) = &real.could_not_ask {
+        format!("not asked: {want}")
+    } else if real.failures > 0 && real.health == Health::Up {
         format!(
             "failed {}/{}: {}",
             real.failures, real.failure_limit, real.message

@@ -13,11 +13,12 @@
 //!
 //! Each edit batch is computed against a fresh dump, never against memory alone.
 
+use crate::asking::Asking;
 use crate::config::{Check, Config, ProbeId, RealServer, VirtualService};
 use crate::desired;
 use crate::diff::{self, Scope, merge};
 use crate::health::{Health, State, Transition};
-use crate::input::{Input, Verdict};
+use crate::input::{Finding, Input, Verdict};
 use crate::output::{Notice, Output};
 use crate::report;
 use crate::schedule::Schedule;
@@ -40,6 +41,7 @@ pub struct Director {
     /// Who waits for a probe's answer: positions of service and real server.
     askers: BTreeMap<ProbeId, Vec<(usize, usize)>>,
     schedule: Schedule,
+    asking: Asking,
     /// What we last wanted of the kernel's table; rows it refused are as it has them.
     intended: Table,
     /// The last dump, edits since then included.
@@ -90,6 +92,7 @@ impl Director {
             health: fresh_health(&config, now),
             askers: askers(&config),
             schedule: Schedule::new(config.seed),
+            asking: Asking::default(),
             config,
             intended: Table::new(),
             kernel: Table::new(),
@@ -196,16 +199,37 @@ impl Director {
             let Some(real) = service.reals.get(real) else {
                 continue;
             };
-            let failures = health.failures;
-            let message_changed = health.message != verdict.message;
+            let shown = report::shown(health);
             let transition = health.judge(verdict, service.failurecount, now);
             let notice = report::transition(service, real, health, transition);
             self.dirty |= matches!(transition, Transition::WentUp | Transition::WentDown);
-            if notice.is_some() || message_changed || failures != health.failures {
+            if notice.is_some() || shown != report::shown(health) {
                 self.revision += 1;
             }
             self.outputs.extend(notice.map(Output::Notice));
         }
+        self.report_asking(probe, verdict, now);
+    }
+
+    /// A want of our own means is told for all checks together.
+    fn report_asking(&mut self, probe: ProbeId, verdict: &Verdict, now: Instant) {
+        let notice = match verdict.finding {
+            Finding::Up | Finding::Down => self.asking.asked(probe).then_some(Notice::AskedAgain),
+            Finding::CouldNotAsk => {
+                let first = self.askers.get(&probe).and_then(|places| places.first());
+                let place = first.and_then(|&(service, real)| {
+                    let service = self.config.services.get(service)?;
+                    Some((service.key, service.reals.get(real)?.configured))
+                });
+                let told = place.filter(|_| self.asking.could_not(probe, now));
+                told.map(|(service, real)| Notice::CouldNotAsk {
+                    service,
+                    real,
+                    message: verdict.message.clone(),
+                })
+            }
+        };
+        self.outputs.extend(notice.map(Output::Notice));
     }
 
     fn maintenance(&mut self, key: ServiceKey, real: DestinationKey, active: bool, now: Instant) {
@@ -474,6 +498,10 @@ impl Director {
         }
         self.schedule.set(&probes(&config), now);
         self.askers = askers(&config);
+        let askers = &self.askers;
+        if self.asking.retain(|probe| askers.contains_key(&probe)) {
+            self.outputs.push_back(Output::Notice(Notice::AskedAgain));
+        }
         self.config = config;
         self.health = health;
         if self.phase == Phase::Running {

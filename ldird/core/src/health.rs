@@ -9,8 +9,10 @@
 //!    └───────► Down ◄┘  │
 //!                └──────┘
 //! ```
+//!
+//! A check that could not be asked is no verdict: it changes neither state nor count.
 
-use crate::input::Verdict;
+use crate::input::{Finding, Verdict};
 use std::time::{Duration, Instant};
 
 /// What is believed of a real server.
@@ -34,7 +36,10 @@ pub struct Health {
     pub since: Instant,
     /// Failed checks in a row, 0 after a success.
     pub failures: u32,
+    /// What the last verdict said.
     pub message: String,
+    /// Why the last check could not be asked; `None` after a verdict.
+    pub could_not_ask: Option<String>,
     pub checked: Option<Instant>,
     pub took: Option<Duration>,
 }
@@ -59,6 +64,7 @@ impl Health {
             since: now,
             failures: 0,
             message: String::new(),
+            could_not_ask: None,
             checked: None,
             took: None,
         }
@@ -91,15 +97,24 @@ impl Health {
 
     /// A check came back. `limit` is `failurecount`, at least 1.
     pub fn judge(&mut self, verdict: &Verdict, limit: u32, now: Instant) -> Transition {
+        let up = match verdict.finding {
+            Finding::Up => true,
+            Finding::Down => false,
+            Finding::CouldNotAsk => {
+                self.could_not_ask = Some(verdict.message.clone());
+                return Transition::None;
+            }
+        };
+        self.could_not_ask = None;
         self.message.clone_from(&verdict.message);
         self.checked = Some(now);
         self.took = Some(verdict.took);
-        let failures = if verdict.up {
+        let failures = if up {
             0
         } else {
             self.failures.saturating_add(1)
         };
-        let (state, transition) = match (self.state, verdict.up) {
+        let (state, transition) = match (self.state, up) {
             (State::Unknown | State::Down, true) => (State::Up, Transition::WentUp),
             (State::Unknown, false) => (State::Down, Transition::WentDown),
             (State::Up, true) if self.failures > 0 => (State::Up, Transition::Recovered),

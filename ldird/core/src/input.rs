@@ -33,8 +33,18 @@ pub enum Input {
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    pub up: bool,
+    pub finding: Finding,
     /// e.g. `200 OK`, `connection refused`; at most 200 characters, one line.
     pub message: String,
     pub took: Duration,
+}
+
+/// The three answers that a check can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Finding {
+    Up,
+    Down,
+    /// The question was never put, or its answer says nothing of the server: we lacked descriptors,
+    /// ports, buffers, memory or time. Changes nothing that is believed.
+    CouldNotAsk,
 }

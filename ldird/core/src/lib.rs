@@ -4,6 +4,7 @@
 //! No sockets, no clocks, no processes, no runtime: time is an argument, everything else is an
 //! [`input::Input`] or an [`output::Output`].
 
+pub mod asking;
 pub mod config;
 pub mod desired;
 pub mod diff;

@@ -81,6 +81,15 @@ pub enum Notice {
         real: DestinationKey,
         message: String,
     },
+    /// Checks cannot be asked for want of our own means; this is the first one. Servers stay as
+    /// they are.
+    CouldNotAsk {
+        service: ServiceKey,
+        real: DestinationKey,
+        message: String,
+    },
+    /// Every check is asked again.
+    AskedAgain,
     /// No real server can serve and there is no fallback.
     NobodyServes(ServiceKey),
     EditFailed {

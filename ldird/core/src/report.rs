@@ -68,6 +68,12 @@ pub(crate) fn confirmed(
     }
 }
 
+/// What a verdict may change in the steady part of a snapshot, for comparison.
+pub(crate) fn shown(health: &Health) -> (u32, String, Option<String>) {
+    let (message, unasked) = (&health.message, &health.could_not_ask);
+    (health.failures, message.clone(), unasked.clone())
+}
+
 /// The notice for what a verdict changed, if anything.
 pub(crate) fn transition(
     service: &VirtualService,
@@ -244,6 +250,7 @@ fn real_row(
         failure_limit,
         check: real.description.clone(),
         message: health.message.clone(),
+        could_not_ask: health.could_not_ask.clone(),
         checked_ms: health.checked.map(|then| clock.age_ms(then)),
         took_us: health
             .took

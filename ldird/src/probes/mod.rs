@@ -18,7 +18,7 @@ pub(crate) use pattern::Pattern;
 pub(crate) use ping::Ping;
 pub(crate) use prober::{Probed, Prober};
 
-use ldird_core::input::Verdict;
+use ldird_core::input::{self, Verdict};
 use std::time::{Duration, Instant};
 
 /// Longest message of a verdict, characters.
@@ -70,7 +70,11 @@ impl Finding {
     fn since(self, start: Instant) -> Verdict {
         let safe = |c: char| if c.is_control() { ' ' } else { c };
         Verdict {
-            up: self.up,
+            finding: if self.up {
+                input::Finding::Up
+            } else {
+                input::Finding::Down
+            },
             message: self.message.chars().take(MESSAGE_MAX).map(safe).collect(),
             took: start.elapsed(),
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Catalogue, Connect, Finding, Http, HttpClient, HttpUrl, Probe, Prober, Turn};
+use ldird_core::input;
 use socket2::{Domain, Socket, Type};
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -98,9 +99,13 @@ async fn every_probe_answers_under_its_number() {
     let mut found = BTreeMap::new();
     for _ in 0..3 {
         let answer = answers.recv().await.unwrap();
-        found.insert(answer.probe.0, answer.verdict.up);
+        found.insert(answer.probe.0, answer.verdict.finding);
     }
-    let expected = BTreeMap::from([(good_id.0, true), (bad_id.0, false), (99, false)]);
+    let expected = BTreeMap::from([
+        (good_id.0, input::Finding::Up),
+        (bad_id.0, input::Finding::Down),
+        (99, input::Finding::Down),
+    ]);
     assert_eq!(found, expected);
 }
 

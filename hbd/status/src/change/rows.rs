@@ -251,6 +251,7 @@ impl Row for RealServer {
             failure_limit,
             check,
             message,
+            could_not_ask,
             checked_ms: _,
             took_us: _,
             active_connections: _,
@@ -259,8 +260,9 @@ impl Row for RealServer {
         } = self;
         let weights = (weight, table_weight);
         let count = (failures, failure_limit);
+        let said = (message, could_not_ask);
         (
-            address, forwarding, weights, health, since_ms, count, check, message,
+            address, forwarding, weights, health, since_ms, count, check, said,
         )
     }
 

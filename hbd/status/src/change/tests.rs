@@ -106,6 +106,7 @@ impl Dice<'_> {
             failure_limit: 1,
             check: "connect".to_owned(),
             message: self.word(),
+            could_not_ask: self.flag().then(|| self.word()),
             checked_ms: self.maybe(),
             took_us: self.maybe(),
             active_connections: self.throw(4).into(),

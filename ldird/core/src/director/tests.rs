@@ -8,7 +8,7 @@
 use super::Director;
 use crate::config::{Check, Config, Fallback, ProbeId, RealServer, VirtualService};
 use crate::diff;
-use crate::input::{Input, Verdict};
+use crate::input::{Finding, Input, Verdict};
 use crate::output::{Notice, Output};
 use crate::table::{DestinationKey, Edit, Forwarding, Protocol, ServiceKey, ServiceSpec, Table};
 use std::time::{Duration, Instant};
@@ -106,7 +106,7 @@ impl Bed {
         let outputs = self.feed(Input::Tick);
         self.serve(outputs);
         let verdict = Verdict {
-            up,
+            finding: if up { Finding::Up } else { Finding::Down },
             message: String::new(),
             took: Duration::ZERO,
         };
@@ -275,4 +275,39 @@ fn the_fallback_is_there_before_the_last_server_leaves() {
     assert_eq!(bed.rows(), [(row(1), 1)]);
     bed.verdict(1, false);
     assert_eq!(bed.rows(), [(row(9), 1)]);
+}
+
+#[test]
+fn a_want_of_our_own_means_takes_nobody_out_and_is_told_once() {
+    let probe = |id| Check::Probe(ProbeId(id));
+    let mut bed = Bed::settled(config(vec![real(1, probe(1)), real(2, probe(2))]), 2);
+    let before = bed.rows();
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        bed.now += Duration::from_secs(10);
+        let outputs = bed.feed(Input::Tick);
+        bed.serve(outputs);
+        for id in [1, 2] {
+            let verdict = Verdict {
+                finding: Finding::CouldNotAsk,
+                message: "no descriptors".to_owned(),
+                took: Duration::ZERO,
+            };
+            let probe = ProbeId(id);
+            let outputs = bed.feed(Input::Probed { probe, verdict });
+            told.extend(bed.serve(outputs));
+        }
+    }
+    let first = Notice::CouldNotAsk {
+        service: SERVICE,
+        real: row(1),
+        message: "no descriptors".to_owned(),
+    };
+    assert_eq!(told, [first]);
+    assert_eq!(bed.rows(), before);
+    let rows = bed.director.services(bed.now, 0);
+    let shown = rows[0].reals[1].could_not_ask.as_deref();
+    assert_eq!(shown, Some("no descriptors"));
+    bed.verdict(1, true);
+    assert_eq!(bed.verdict(2, true), [Notice::AskedAgain]);
 }

@@ -1,12 +1,12 @@
 //! The whole transition table, and what surrounds it.
 
 use super::{Health, State, Transition};
-use crate::input::Verdict;
+use crate::input::{Finding, Verdict};
 use std::time::{Duration, Instant};
 
 fn verdict(up: bool) -> Verdict {
     Verdict {
-        up,
+        finding: if up { Finding::Up } else { Finding::Down },
         message: "said".to_owned(),
         took: Duration::from_millis(3),
     }
@@ -107,4 +107,37 @@ fn maintenance_takes_out_at_once_and_needs_a_good_check_to_return() {
     assert!(!health.serves());
     assert_eq!(health.judge(&verdict(true), 1, now), Transition::WentUp);
     assert!(health.serves());
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some instant to start from"
+)]
+fn a_check_that_could_not_be_asked_changes_nothing() {
+    let now = Instant::now();
+    let unasked = Verdict {
+        finding: Finding::CouldNotAsk,
+        message: "no descriptors".to_owned(),
+        took: Duration::ZERO,
+    };
+    for state in [State::Unknown, State::Up, State::Down] {
+        let mut health = Health {
+            state,
+            failures: 2,
+            message: "before".to_owned(),
+            ..Health::new(now)
+        };
+        let before = health.clone();
+        let later = now + Duration::from_secs(1);
+        assert_eq!(health.judge(&unasked, 3, later), Transition::None);
+        let shown = Some("no descriptors".to_owned());
+        assert_eq!(health.could_not_ask, shown, "{state:?}");
+        health.could_not_ask = None;
+        assert_eq!(health, before, "{state:?}");
+    }
+    let mut health = Health::new(now);
+    health.judge(&unasked, 1, now);
+    health.judge(&verdict(true), 1, now);
+    assert_eq!(health.could_not_ask, None, "a verdict ends it");
 }

@@ -11,7 +11,7 @@ use super::random::Random;
 use ldird_core::Director;
 use ldird_core::config::{Check, Config, ProbeId, RealServer, VirtualService};
 use ldird_core::diff;
-use ldird_core::input::{Input, Verdict};
+use ldird_core::input::{Finding, Input, Verdict};
 use ldird_core::output::Output;
 use ldird_core::table::{DestinationKey, DestinationSpec, Edit, Service, ServiceKey, Table};
 use std::collections::{BTreeMap, BTreeSet};
@@ -267,7 +267,11 @@ impl World {
         let (least, spread) = if hangs { (2900, 200) } else { (1, 40) };
         let message = if up && !hangs { "200 OK" } else { "timed out" }.to_owned();
         let verdict = Verdict {
-            up: up && !hangs,
+            finding: if up && !hangs {
+                Finding::Up
+            } else {
+                Finding::Down
+            },
             message,
             took: Duration::from_millis(least),
         };
