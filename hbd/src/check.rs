@@ -23,13 +23,12 @@ pub fn run(common: &Common, check: &Check) -> u8 {
     match load(&common.etc, options) {
         Ok(loaded) => {
             show(&loaded.warnings);
-            let (content, summary) = (content(&loaded), loaded.warnings.summary());
-            say(&format!("{etc}: usable, {summary} ({content})\n"));
+            say(&loaded.warnings.verdict(etc, &content(&loaded)));
             exit::OK
         }
         Err(faults) => {
             show(&faults);
-            say(&format!("{etc}: not usable, {}\n", faults.summary()));
+            say(&faults.verdict(etc, ""));
             exit_code(&faults)
         }
     }

@@ -76,7 +76,7 @@ fn the_samples_work_as_they_are_on_either_node() {
     for node in ["lb1", "LB2"] {
         let output = check(etc.path(), &["--node", node]);
         let expected = format!(
-            "{}: usable, no faults (cluster linux-ha, node {} of 2, 1 medium, 1 resource group)\n",
+            "{}: usable: 0 errors, 0 warnings (cluster linux-ha, node {} of 2, 1 medium, 1 resource group)\n",
             etc.path().display(),
             node.to_lowercase()
         );
@@ -100,7 +100,7 @@ fn a_faulty_configuration_ends_with_6_and_shows_every_fault() {
     assert!(text.contains("/ha.cf:3:11\n"), "{text}");
     let verdict = text.lines().last().unwrap();
     assert!(
-        verdict.ends_with(": not usable, 2 errors, 2 warnings"),
+        verdict.ends_with(": not usable: 2 errors, 2 warnings"),
         "{verdict}"
     );
     assert!(!text.contains('\x1b'), "no colour in a pipe");
@@ -129,7 +129,11 @@ fn generated_keys_are_usable_and_never_the_same() {
     fs::write(etc.path().join("authkeys"), &one.stdout).unwrap();
     let output = check(etc.path(), &["--node", "lb1"]);
     assert_eq!(code(&output), 0, "{}", stdout(&output));
-    assert!(stdout(&output).contains("no faults"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("0 errors, 0 warnings"),
+        "{}",
+        stdout(&output)
+    );
 }
 
 #[test]

@@ -7,15 +7,14 @@ use std::fmt::Write as _;
 /// All of them: `Error [pid] reading file F at line N: MSG`, then the excerpt.
 pub(crate) fn report(diagnostics: &Diagnostics, colour: bool) -> String {
     let mut out = String::new();
-    for one in diagnostics {
+    for one in diagnostics.ranked() {
         out.push_str(&prefix(one));
         out.push('\n');
         let rendered = one.render(colour);
         let excerpt = rendered.split_once('\n').map(|(_, excerpt)| excerpt);
         out.push_str(excerpt.unwrap_or_default());
     }
-    let hidden = (diagnostics.error_count() + diagnostics.warning_count())
-        .saturating_sub(diagnostics.iter().len());
+    let hidden = diagnostics.hidden();
     if hidden > 0 {
         writeln!(out, "… and {hidden} more").expect("writing to a String succeeds");
     }

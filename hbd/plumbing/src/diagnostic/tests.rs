@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+use super::shown::MAX_SHOWN;
 use super::*;
+use std::path::Path;
 
 fn source() -> Source {
     Source::from_bytes("/etc/ha.d/ha.cf", b"node lb1\n\tkeepalive 1x\t# often\n")
@@ -73,7 +75,8 @@ fn a_long_line_is_shown_around_the_caret() {
             .all(|line| line.chars().count() <= MAX_SHOWN + 8)
     );
     let caret = lines[4].find("^^^^").unwrap();
-    assert_eq!(&lines[3][caret..caret + 4], "here");
+    let under: String = lines[3].chars().skip(caret).take(4).collect();
+    assert_eq!(under, "here");
 }
 
 #[test]
@@ -89,14 +92,107 @@ fn a_place_beyond_the_line_still_renders() {
 }
 
 #[test]
+fn a_line_that_was_cut_says_so() {
+    let text = format!("{}here{}", "x ".repeat(400), " y".repeat(400));
+    let source = Source::from_bytes("x", text.as_bytes());
+    let at = |n: usize| {
+        let word = source.line(1).unwrap().words().nth(n).unwrap();
+        let shown = Diagnostic::error("there").at(&source, word.span);
+        let shown = shown.render(false);
+        shown.lines().nth(3).unwrap().to_owned()
+    };
+    let (first, middle, last) = (at(0), at(400), at(800));
+    assert!(
+        first.starts_with("1 | x x") && first.ends_with('…'),
+        "{first}"
+    );
+    assert!(
+        middle.starts_with("1 | …") && middle.ends_with('…'),
+        "{middle}"
+    );
+    assert!(last.starts_with("1 | …") && last.ends_with('y'), "{last}");
+    assert!(!fault().render(false).contains('…'));
+}
+
+#[test]
+fn equal_faults_are_shown_once_with_their_lines() {
+    let text = "bad\n".repeat(300);
+    let source = Source::from_bytes("x", text.as_bytes());
+    let mut all = Diagnostics::new();
+    for line in source.lines() {
+        all.error(&source, line.span(), "Illegal directive [bad]");
+    }
+    all.error(&source, source.line(2).unwrap().span(), "another fault");
+    let shown = all.render(false);
+    assert_eq!(shown.matches("Illegal").count(), 1, "{shown}");
+    let also = "  also: lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 287 more\n";
+    assert!(shown.contains(also), "{shown}");
+    assert!(
+        shown.contains("another fault"),
+        "no fault hides behind equal ones"
+    );
+    assert_eq!(all.summary(), "301 errors, 0 warnings");
+    assert_eq!(all.hidden(), 0);
+    let mut more = Diagnostics::new();
+    more.error(
+        &source,
+        source.line(1).unwrap().span(),
+        "Illegal directive [bad]",
+    );
+    more.extend(all);
+    assert_eq!(more.iter().count(), 2);
+    assert_eq!(more.summary(), "302 errors, 0 warnings");
+}
+
+#[test]
+fn the_weightiest_come_first_and_what_is_minor_takes_one_line() {
+    let mut all = Diagnostics::new();
+    let source = source();
+    let at = |one: Diagnostic| one.at(&source, source.line(1).unwrap().span());
+    all.push(at(Diagnostic::warning("minor")
+        .hint("leave it out")
+        .minor()));
+    all.push(at(Diagnostic::warning("ordinary")));
+    all.push(at(Diagnostic::warning("two owners").ownership()));
+    all.push(at(Diagnostic::error("fault")));
+    let shown = all.render(false);
+    let heads: Vec<&str> = shown
+        .lines()
+        .filter(|line| line.starts_with("warning") || line.starts_with("error"))
+        .collect();
+    assert_eq!(
+        heads,
+        [
+            "error: fault",
+            "warning: two owners",
+            "warning: ordinary",
+            "warning: /etc/ha.d/ha.cf:1: minor (leave it out)"
+        ]
+    );
+}
+
+#[test]
+fn the_verdict_always_counts_both() {
+    let mut all = Diagnostics::new();
+    assert_eq!(all.verdict("x", ""), "x: usable: 0 errors, 0 warnings\n");
+    all.push(Diagnostic::warning("hm"));
+    let verdict = all.verdict("/etc/ha.d", "2 nodes");
+    assert_eq!(
+        verdict,
+        "/etc/ha.d: usable: 0 errors, 1 warning (2 nodes)\n"
+    );
+    all.push(Diagnostic::error("no"));
+    let verdict = all.verdict("/etc/ha.d", "");
+    assert_eq!(verdict, "/etc/ha.d: not usable: 1 error, 1 warning\n");
+}
+
+#[test]
 fn counts_decide_and_the_list_is_bounded() {
     let mut all = Diagnostics::new();
-    assert_eq!(all.summary(), "no faults");
     all.push(Diagnostic::warning("hm"));
     assert!(!all.has_errors());
-    assert_eq!(all.summary(), "1 warning");
-    for _ in 0..MAX_DIAGNOSTICS + 4 {
-        all.push(Diagnostic::error("no"));
+    for n in 0..MAX_DIAGNOSTICS + 4 {
+        all.push(Diagnostic::error(format!("no {n}")));
     }
     assert!(all.has_errors());
     assert_eq!(all.iter().count(), MAX_DIAGNOSTICS);
