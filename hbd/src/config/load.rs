@@ -19,7 +19,7 @@ pub struct Options<'a> {
 pub fn load(etc: &Path, options: Options<'_>) -> Result<Loaded, Diagnostics> {
     let mut found = Diagnostics::new();
     let path = etc.join("ha.cf");
-    let source = read(&path)?;
+    let source = read(&path).map_err(|fault| *fault)?;
     let draft = ha_cf::parse(&source, options.host, &mut found);
     let keys = authkeys::load(&etc.join("authkeys"), &mut found);
     let local = local_name(etc, options, &draft, &mut found);
@@ -76,8 +76,8 @@ fn assemble(
 }
 
 /// A file that must be there.
-pub(super) fn read(path: &Path) -> Result<Source, Diagnostic> {
-    Source::read(path).map_err(|error| unreadable(path, &error))
+pub(super) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
+    Source::read(path).map_err(|error| Box::new(unreadable(path, &error)))
 }
 
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
