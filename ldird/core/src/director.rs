@@ -63,6 +63,10 @@ pub struct Director {
     reported_failures: BTreeSet<String>,
     unreadable: bool,
     starved: BTreeSet<ServiceKey>,
+    /// Of an earlier life, until the next merge.
+    left_behind: BTreeSet<ServiceKey>,
+    /// What living directors of other configurations want.
+    others: BTreeSet<ServiceKey>,
     outputs: VecDeque<Output>,
     revision: u64,
 }
@@ -107,6 +111,8 @@ impl Director {
             reported_failures: BTreeSet::new(),
             unreadable: false,
             starved: BTreeSet::new(),
+            left_behind: BTreeSet::new(),
+            others: BTreeSet::new(),
             outputs: VecDeque::new(),
             revision: 0,
         };
@@ -138,6 +144,11 @@ impl Director {
                 self.maintenance(service, real, active, now);
             }
             Input::Reload(config) => self.reload(config, now),
+            Input::LeftBehind(services) => {
+                self.dirty |= !services.is_empty();
+                self.left_behind.extend(services);
+            }
+            Input::Others(services) => self.others = services,
             Input::Shutdown => self.shutdown(),
         }
         self.advance(now);
@@ -274,6 +285,7 @@ impl Director {
                 readd_quiescent: self.config.readdquiescent,
             }
         };
+        self.claim(&desired);
         let merged = merge(&self.kernel, &self.intended, &desired, scope);
         self.report_drift(&merged.drift, &merged.vanished);
         self.dirty = false;
@@ -291,6 +303,19 @@ impl Director {
             self.step = Step::Applying;
             self.outputs.push_back(Output::Apply(edits));
         }
+    }
+
+    /// What is not desired is deleted if it counts as intended: what an earlier life left does, what
+    /// somebody else wants does not.
+    fn claim(&mut self, desired: &Table) {
+        for key in std::mem::take(&mut self.left_behind) {
+            if let Some(service) = self.kernel.get(&key) {
+                self.intended.entry(key).or_insert_with(|| service.clone());
+            }
+        }
+        let others = &self.others;
+        self.intended
+            .retain(|key, _| desired.contains_key(key) || !others.contains(key));
     }
 
     /// A merge is done, edits or not: from here on only changes count.
@@ -527,13 +552,14 @@ impl Director {
     /// Removes the services that `cleanstop` says; the kernel drops their destinations with them.
     fn clean_up(&mut self) {
         self.dirty = false;
-        let edits: Vec<Edit> = self
-            .config
-            .services
-            .iter()
-            .filter(|service| service.cleanstop && self.kernel.contains_key(&service.key))
-            .map(|service| Edit::DeleteService(service.key))
-            .collect();
+        let mut keys: Vec<ServiceKey> = self.config.services.iter().map(|row| row.key).collect();
+        let ours: BTreeSet<ServiceKey> = keys.iter().copied().collect();
+        let kept = self.config.services.iter().filter(|row| !row.cleanstop);
+        let kept: BTreeSet<ServiceKey> = kept.map(|row| row.key).collect();
+        keys.extend(self.left_behind.difference(&ours));
+        keys.retain(|key| self.kernel.contains_key(key));
+        keys.retain(|key| !kept.contains(key) && !self.others.contains(key));
+        let edits: Vec<Edit> = keys.into_iter().map(Edit::DeleteService).collect();
         if edits.is_empty() {
             self.exit();
         } else {

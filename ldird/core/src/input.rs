@@ -2,6 +2,7 @@
 
 use crate::config::{Config, ProbeId};
 use crate::table::{DestinationKey, Edit, ServiceKey, Table};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
@@ -26,6 +27,12 @@ pub enum Input {
     /// A new configuration, already valid. Health of real servers whose check did not change is
     /// kept.
     Reload(Config),
+    /// Services that an earlier life of this director put into the table. What is not wanted any
+    /// more leaves with the next merge; without this it would stand there for good.
+    LeftBehind(BTreeSet<ServiceKey>),
+    /// Services that a living director of another configuration wants, all of them each time. They
+    /// are never deleted here, not even at the end.
+    Others(BTreeSet<ServiceKey>),
     /// End: clean the table as `cleanstop` says, then `Output::Exit`.
     Shutdown,
 }

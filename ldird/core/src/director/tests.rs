@@ -311,3 +311,41 @@ fn a_want_of_our_own_means_takes_nobody_out_and_is_told_once() {
     bed.verdict(1, true);
     assert_eq!(bed.verdict(2, true), [Notice::AskedAgain]);
 }
+
+/// A director that is killed and started with a shorter file, or one that hands over to it.
+#[test]
+fn what_an_earlier_life_left_and_nobody_wants_leaves_the_table() {
+    let mut before = Bed::settled(config(vec![real(1, Check::On)]), 0);
+    let mut moved = config(vec![real(1, Check::On)]);
+    moved.services[0].key = other_service();
+    let mut bed = Bed::new(moved);
+    bed.table = std::mem::take(&mut before.table);
+    bed.drain();
+    bed.feed(Input::LeftBehind([SERVICE, other_service()].into()));
+    bed.serve(Vec::new());
+    let services: Vec<ServiceKey> = bed.table.keys().copied().collect();
+    assert_eq!(services, [other_service()]);
+}
+
+#[test]
+fn what_a_living_director_of_another_file_wants_is_never_deleted() {
+    let mut bed = Bed::settled(config(vec![real(1, Check::On)]), 0);
+    bed.feed(Input::Others([SERVICE].into()));
+    let mut moved = config(vec![real(1, Check::On)]);
+    moved.services[0].key = other_service();
+    let outputs = bed.feed(Input::Reload(moved));
+    bed.serve(outputs);
+    let services: Vec<ServiceKey> = bed.table.keys().copied().collect();
+    assert_eq!(services, [SERVICE, other_service()], "after a reload");
+    bed.feed(Input::Others([SERVICE, other_service()].into()));
+    let outputs = bed.feed(Input::Shutdown);
+    bed.serve(outputs);
+    assert_eq!(bed.table.len(), 2, "after a stop");
+}
+
+fn other_service() -> ServiceKey {
+    ServiceKey::Address {
+        protocol: Protocol::Udp,
+        address: std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 80),
+    }
+}
