@@ -8,6 +8,7 @@ pub mod address;
 pub mod builtin;
 pub mod environment;
 pub mod kernel;
+mod mailbox;
 mod runner;
 pub mod script;
 
@@ -15,14 +16,11 @@ use crate::config::ScriptLimits;
 use ha_status::Severity;
 use hbd_core::config::{GroupConfig, GroupId};
 use hbd_core::input::Input;
-use runner::{Job, Resource, Worker};
+use mailbox::{Job, Requests, mailbox};
+use runner::{Resource, Worker};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-
-/// Jobs that may wait for one group. The core has at most one probe or start and one stop
-/// outstanding; an announcement that finds no room is dropped, another follows.
-const JOBS_MAX: usize = 16;
 
 /// What workers tell the loop.
 #[derive(Debug)]
@@ -40,7 +38,7 @@ pub enum Report {
 /// The node's groups and their workers.
 pub struct Resources {
     /// By `GroupId`.
-    workers: Vec<mpsc::Sender<Job>>,
+    workers: Vec<Requests>,
 }
 
 /// What the workers share.
@@ -62,41 +60,37 @@ impl Resources {
             .map(|(index, group)| {
                 let id =
                     GroupId(u16::try_from(index).expect("the configuration bounds the groups"));
-                let (jobs, queue) = mpsc::channel(JOBS_MAX);
+                let (requests, jobs) = mailbox();
                 let resources = resources(group, means.builtin);
                 let worker = Worker::new(id, group, resources, limits, means.clone());
-                tokio::spawn(worker.run(queue));
-                jobs
+                tokio::spawn(worker.run(jobs));
+                requests
             })
             .collect();
         Self { workers }
     }
 
     pub fn probe(&self, group: GroupId) {
-        self.must(group, Job::Probe);
+        self.ask(group, Job::Probe);
     }
 
     pub fn start(&self, group: GroupId) {
-        self.must(group, Job::Start);
+        self.ask(group, Job::Start);
     }
 
     pub fn stop(&self, group: GroupId) {
-        self.must(group, Job::Stop);
+        self.ask(group, Job::Stop);
     }
 
     pub fn announce(&self, group: GroupId) {
-        if let Some(worker) = self.workers.get(usize::from(group.0)) {
-            // A full queue means that it is being started or stopped.
-            let _ = worker.try_send(Job::Announce);
-        }
+        self.ask(group, Job::Announce);
     }
 
-    fn must(&self, group: GroupId, job: Job) {
+    fn ask(&self, group: GroupId, job: Job) {
         self.workers
             .get(usize::from(group.0))
             .expect("the core names groups of its configuration")
-            .try_send(job)
-            .expect("a group has few jobs at a time and its worker lives as long as we");
+            .ask(job);
     }
 }
 

@@ -11,32 +11,24 @@
 //! (Heartbeat specification 7.9); the time limits are new.
 
 use super::builtin::AddressResource;
+use super::mailbox::{Job, Jobs};
 use super::script::{self, Cancel, Operation, Ran, ScriptError};
 use super::{Means, Report};
 use crate::config::ScriptLimits;
 use ha_status::Severity;
 use hbd_core::config::{GroupConfig, GroupId};
 use hbd_core::input::{Activity, Failure, Input};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// A stop that fails is repeated so often, as the old daemon does.
 const STOP_RETRIES: u32 = 10;
 /// Pause before a stop is repeated.
 const STOP_RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// What a worker can be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Job {
-    Probe,
-    Start,
-    Stop,
-    Announce,
-}
 
 /// One step of a group.
 #[derive(Debug, Clone)]
@@ -88,36 +80,19 @@ impl Worker {
         }
     }
 
-    /// Does one job after the other until the daemon ends.
-    pub(super) async fn run(self, mut jobs: mpsc::Receiver<Job>) {
-        let mut waiting = VecDeque::new();
-        loop {
-            let job = match waiting.pop_front() {
-                Some(job) => job,
-                None => match jobs.recv().await {
-                    Some(job) => job,
-                    None => return,
-                },
-            };
-            // A stop may have come while an earlier job was under way.
-            let cancel = watch::Sender::new(waiting.contains(&Job::Stop));
+    /// Does one job after the other until the daemon ends. A stop that comes while another job is
+    /// under way ends it.
+    pub(super) async fn run(self, mut jobs: Jobs) {
+        while let Some(job) = jobs.next().await {
+            let cancel = watch::Sender::new(jobs.stops());
             let work = self.work(job, cancel.subscribe());
             tokio::pin!(work);
-            // While it works, a stop ends a start or a probe; whatever comes waits its turn.
-            loop {
-                tokio::select! {
-                    () = &mut work => break,
-                    Some(next) = jobs.recv() => {
-                        if next == Job::Stop {
-                            cancel.send_replace(true);
-                        }
-                        // Announcing twice in a row tells the neighbours nothing new.
-                        if next != Job::Announce || !waiting.contains(&next) {
-                            waiting.push_back(next);
-                        }
-                    }
-                }
+            tokio::select! {
+                () = &mut work => continue,
+                () = jobs.stop() => {}
             }
+            cancel.send_replace(true);
+            work.await;
         }
     }
 
@@ -151,10 +126,13 @@ impl Worker {
                 Resource::Script { word, script, args } => self
                     .script_runs(script, args, &mut cancel)
                     .await
-                    // One that does not exist runs nothing.
-                    .or_else(|error| match error {
-                        ScriptError::Missing(_) => Ok(false),
-                        error => Err(error),
+                    // One that cannot be executed runs nothing.
+                    .or_else(|error| {
+                        if error.is_unusable() {
+                            Ok(false)
+                        } else {
+                            Err(error)
+                        }
                     })
                     .ok()
                     .map(|runs| {
@@ -228,7 +206,8 @@ impl Worker {
                 let limit = self.limits.start;
                 let ran = self.run_script(script, args, Operation::Start, limit, cancel);
                 let result = ran.await;
-                if !matches!(result, Err(ScriptError::Missing(_))) {
+                let begun = !matches!(&result, Err(error) if error.is_unusable());
+                if begun {
                     // Even one that failed may have begun something.
                     self.owed().insert(word.clone());
                 }
@@ -295,7 +274,7 @@ impl Worker {
                         Ok(())
                     }
                     Ok(ran) => Err(ran.describe()),
-                    Err(why @ ScriptError::Missing(_)) if !self.owed().contains(word) => {
+                    Err(why) if why.is_unusable() && !self.owed().contains(word) => {
                         // What could never be started need not be stopped.
                         self.tell(Severity::Error, why.to_string()).await;
                         Ok(())

@@ -10,7 +10,7 @@ use output::Output;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
 use std::future::Future;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,11 @@ const OUTPUT_CHECK: Duration = Duration::from_millis(50);
 const TERM_GRACE: Duration = Duration::from_secs(2);
 /// For the kernel to end a killed script; one in uninterruptible sleep takes longer and is left.
 const KILL_GRACE: Duration = Duration::from_secs(1);
+
+/// Runs what the kernel does not know how to run, as the old daemon's shell did.
+const SHELL: &str = "/bin/sh";
+/// So much of a file that cannot be executed is looked at: an interpreter line is shorter.
+const HEAD_BYTES: u64 = 256;
 
 static RUNNING: Semaphore = Semaphore::const_new(SCRIPTS_MAX);
 
@@ -142,8 +147,14 @@ pub enum ScriptError {
     /// In no directory, or not executable.
     #[error("Cannot locate resource script {0}")]
     Missing(String),
-    #[error("cannot be run: {0}")]
-    Spawn(#[from] io::Error),
+    /// The kernel would not execute it, and why: nothing was started.
+    #[error("cannot be executed: {0}")]
+    Unusable(String),
+    /// Nothing was started either.
+    #[error("no place for its output: {0}")]
+    Output(io::Error),
+    #[error("its end was missed: {0}")]
+    Lost(io::Error),
     #[error("no answer within {} s", .0.as_secs_f64())]
     TimedOut(Duration),
     #[error("the disk with the script does not answer")]
@@ -152,6 +163,20 @@ pub enum ScriptError {
     Cancelled,
     #[error("the daemon is ending")]
     Ending,
+}
+
+impl ScriptError {
+    /// Can it not even begin, so that it has started nothing?
+    pub fn is_unusable(&self) -> bool {
+        match self {
+            Self::Missing(_) | Self::Unusable(_) | Self::Output(_) => true,
+            Self::Lost(_)
+            | Self::TimedOut(_)
+            | Self::DiskHangs
+            | Self::Cancelled
+            | Self::Ending => false,
+        }
+    }
 }
 
 /// Tells a running script that its result is not wanted any more.
@@ -172,24 +197,41 @@ pub async fn run(
         permit = RUNNING.acquire() => permit,
         error = in_vain(limit, until, cancel) => return Err(error),
     };
-    let (mut stdout, mut stderr) = (Output::new()?, Output::new()?);
-    let mut command = Command::new(path);
-    command
-        .args(args)
-        .arg(operation.as_str())
-        .env_clear()
-        .envs(site.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(stdout.stdio()?)
-        .stderr(stderr.stdio()?)
-        .process_group(0);
-    let mut script = start(command, until).await?;
+    let output = || Output::new().map_err(ScriptError::Output);
+    let (mut stdout, mut stderr) = (output()?, output()?);
+    let command = |program: &Path, first: Option<&Path>| -> io::Result<Command> {
+        let mut command = Command::new(program);
+        command
+            .args(first)
+            .args(args)
+            .arg(operation.as_str())
+            .env_clear()
+            .envs(site.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(stdout.stdio()?)
+            .stderr(stderr.stdio()?)
+            .process_group(0);
+        Ok(command)
+    };
+    let attempt = command(path, None).map_err(ScriptError::Output)?;
+    let mut script = match start(attempt, path, until).await? {
+        Begun::Script(script) => script,
+        Begun::NeedsShell => {
+            let attempt = command(Path::new(SHELL), Some(path)).map_err(ScriptError::Output)?;
+            match start(attempt, Path::new(SHELL), until).await? {
+                Begun::Script(script) => script,
+                Begun::NeedsShell => {
+                    return Err(ScriptError::Unusable(format!("{SHELL} is no program")));
+                }
+            }
+        }
+    };
     let error = tokio::select! {
         status = script.child.wait() => {
             script.ended = true;
             return Ok(Ran {
-                status: status?,
+                status: status.map_err(ScriptError::Lost)?,
                 stdout: stdout.first_words(),
                 stderr: stderr.first_words(),
             });
@@ -218,29 +260,68 @@ async fn bound(stdout: &Output, stderr: &Output) {
     }
 }
 
+/// What came of an attempt to execute a file.
+enum Begun {
+    Script(Script),
+    /// It is a text without an interpreter line: the old daemon's shell ran such files itself.
+    NeedsShell,
+}
+
 /// Starts a script on a thread of its own: the kernel holds back whoever starts a program until it
 /// has been read from the disk. One that starts too late is ended at once.
 fn start(
     mut command: Command,
+    path: &Path,
     until: Instant,
-) -> impl Future<Output = Result<Script, ScriptError>> {
-    let started = spawn_blocking(move || -> io::Result<Script> {
-        let child = command.spawn()?;
+) -> impl Future<Output = Result<Begun, ScriptError>> {
+    let path = path.to_owned();
+    let started = spawn_blocking(move || -> Result<Begun, ScriptError> {
+        let child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => match refusal(&path, &error) {
+                None => return Ok(Begun::NeedsShell),
+                Some(why) => return Err(ScriptError::Unusable(why)),
+            },
+        };
         let id = child.id();
         id.inspect(|id| expendable(*id));
         let group = id.and_then(|id| Pid::from_raw(id.cast_signed()));
-        Ok(Script {
+        Ok(Begun::Script(Script {
             child,
             group,
             ended: false,
-        })
+        }))
     });
     async move {
         match timeout_at(until, started).await {
-            Ok(Ok(script)) => Ok(script?),
+            Ok(Ok(begun)) => begun,
             Ok(Err(_)) => Err(ScriptError::Ending),
             Err(_) => Err(ScriptError::DiskHangs),
         }
+    }
+}
+
+/// Why the kernel would not execute a file, in words that lead to the mend; `None` if a shell can
+/// run it. Blocking.
+fn refusal(path: &Path, error: &io::Error) -> Option<String> {
+    let mut head = Vec::new();
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let interpreter = line.strip_prefix(b"#!").map(String::from_utf8_lossy);
+    match (interpreter, error.raw_os_error()) {
+        (None, Some(libc::ENOEXEC)) if read.is_ok() && !head.contains(&0) => None,
+        (Some(interpreter), _) if interpreter.ends_with('\r') => Some(format!(
+            "{} has the line ends of Windows (CR LF): its interpreter is {:?}",
+            path.display(),
+            interpreter.trim_start()
+        )),
+        (Some(interpreter), Some(libc::ENOENT)) => Some(format!(
+            "{}: its interpreter {} does not exist",
+            path.display(),
+            interpreter.trim()
+        )),
+        (Some(_) | None, _) => Some(format!("{}: {error}", path.display())),
     }
 }
 

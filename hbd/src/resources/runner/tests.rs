@@ -2,18 +2,20 @@
 
 use super::*;
 use crate::announce::Announcer;
+use crate::resources::Resources;
 use crate::resources::builtin::Addresses;
 use crate::resources::kernel::Kernel;
 use crate::resources::script::Site;
-use crate::resources::{self, Resources};
 use hbd_core::config::{NodeName, ResourceConfig};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 
 const GROUP: GroupId = GroupId(0);
 const LIMIT: Duration = Duration::from_secs(20);
+const REPORTS: usize = 16;
 
 /// A group of scripts that write what they are asked into one file.
 struct Bed {
@@ -47,7 +49,7 @@ impl Bed {
                 })
                 .collect(),
         };
-        let (sender, reports) = mpsc::channel(resources::JOBS_MAX);
+        let (sender, reports) = mpsc::channel(REPORTS);
         let site = Site {
             directories: vec![directory.path().to_owned()],
             environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
@@ -306,4 +308,74 @@ async fn start_that_waited_behind_its_stop_begins_nothing() {
         Input::Stopped { result: Ok(()), .. }
     ));
     assert_eq!(bed.asked(), ["a status", "a stop"]);
+}
+
+#[tokio::test]
+async fn announcements_without_end_do_not_keep_a_group_from_stopping() {
+    let hanging = "[ $action = start ] && sleep 60; exit 0";
+    let mut bed = Bed::new(&[("a", hanging)], limits());
+    bed.resources.start(GROUP);
+    bed.until_asked("a start").await;
+    for _ in 0..1000 {
+        bed.resources.announce(GROUP);
+    }
+    bed.resources.stop(GROUP);
+    assert!(matches!(
+        bed.input().await,
+        Input::Started { result: Err(_), .. }
+    ));
+    assert!(matches!(
+        bed.input().await,
+        Input::Stopped { result: Ok(()), .. }
+    ));
+}
+
+#[tokio::test]
+async fn script_that_cannot_be_executed_failed_and_is_not_stuck() {
+    let binary = [0x7f, b'E', b'L', b'F', 0, 0, 0, 0];
+    let contents: [(&[u8], &str); 3] = [
+        (b"#!/bin/sh\r\nexit 0\r\n", "CR LF"),
+        (
+            b"#!/nonesuch/shell\nexit 0\n",
+            "interpreter /nonesuch/shell",
+        ),
+        (&binary, "cannot be executed"),
+    ];
+    for (content, why) in contents {
+        let mut bed = Bed::new(&[("a", HONEST), ("b", HONEST)], limits());
+        std::fs::write(bed.directory.path().join("b"), content).unwrap();
+        bed.resources.probe(GROUP);
+        assert!(matches!(
+            bed.input().await,
+            Input::Probed {
+                activity: Activity::Nothing,
+                ..
+            }
+        ));
+        bed.resources.start(GROUP);
+        let Input::Started {
+            result: Err(failure),
+            ..
+        } = bed.input().await
+        else {
+            panic!("the start fails");
+        };
+        assert!(failure.reason.contains(why), "{}", failure.reason);
+        assert!(!failure.still_held, "{}", failure.reason);
+        assert_eq!(bed.asked().last().unwrap(), "a stop");
+    }
+}
+
+#[tokio::test]
+async fn script_without_an_interpreter_line_runs_as_the_old_shell_ran_it() {
+    let mut bed = Bed::new(&[("a", HONEST)], limits());
+    let path = bed.directory.path().join("a");
+    let script = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, script.strip_prefix("#!/bin/sh\n").unwrap()).unwrap();
+    bed.resources.start(GROUP);
+    assert!(matches!(
+        bed.input().await,
+        Input::Started { result: Ok(()), .. }
+    ));
+    assert_eq!(bed.asked(), ["a status", "a start"]);
 }
