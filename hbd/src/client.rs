@@ -3,11 +3,13 @@
 //!
 //! Waits for answers and words them for a person; decides nothing.
 
+mod process;
 mod report;
 
 use crate::cli::{ClientCommand, Common, exit};
 use ha_status::socket::{Client, ClientError};
 use ha_status::{Action, ClusterSnapshot, Notice, Reply, Request, Snapshot};
+use process::Process;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +24,10 @@ const ACTION_LIMIT: Duration = Duration::from_secs(3600);
 
 /// After so long without an outcome whoever waits is told why.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Longest wait for the process to end after it has done everything else: it writes its last log
+/// lines and removes its files.
+const END_LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Error)]
 enum Failure {
@@ -41,6 +47,8 @@ enum Failure {
     Silent,
     #[error("no answer from hbd within {} s", .0.as_secs())]
     Late(Duration),
+    #[error("hbd has let go of everything, but its process {pid} does not end")]
+    Lingers { pid: u32 },
     #[error("this is not the socket of hbd but that of {0}")]
     Stranger(String),
     #[error("{0}")]
@@ -62,6 +70,7 @@ impl Failure {
             | Self::Refused(_)
             | Self::Silent
             | Self::Late(_)
+            | Self::Lingers { .. }
             | Self::Stranger(_)
             | Self::Unknown(_)
             | Self::Output(_)
@@ -124,11 +133,7 @@ async fn execute(socket: &Path, command: &ClientCommand) -> Result<(), Failure> 
             let set = (*groups).into();
             daemon.act(Action::Takeover { set }).await
         }
-        ClientCommand::Stop => match daemon.act(Action::Stop).await {
-            // It may end before it can say so.
-            Err(Failure::Silent) => Ok(()),
-            result => result,
-        },
+        ClientCommand::Stop => daemon.stop().await,
         ClientCommand::Reload => daemon.act(Action::Reload).await,
     }
 }
@@ -222,6 +227,24 @@ impl Daemon {
             | Reply::Notice { .. }
             | Reply::Metrics { .. }
             | Reply::Done { .. } => Err(Failure::Silent),
+        }
+    }
+
+    /// Ends the daemon. Returns when its process and its pid file are gone, so that another one can
+    /// be started at once.
+    async fn stop(&mut self) -> Result<(), Failure> {
+        let pid = self.client.hello().pid;
+        let process = Process::open(pid);
+        match self.act(Action::Stop).await {
+            // It may end before it can say so.
+            Ok(()) | Err(Failure::Silent) => {}
+            Err(failure) => return Err(failure),
+        }
+        // The pid file goes before the process does.
+        if process.ended(END_LIMIT).await {
+            Ok(())
+        } else {
+            Err(Failure::Lingers { pid })
         }
     }
 

@@ -17,6 +17,8 @@ use tokio::time::timeout;
 
 /// No command may take longer.
 const LIMIT: Duration = Duration::from_secs(20);
+/// The number of a daemon that has ended.
+const NO_PROCESS: u32 = 0;
 
 fn snapshot() -> ClusterSnapshot {
     ClusterSnapshot {
@@ -48,13 +50,13 @@ fn snapshot() -> ClusterSnapshot {
 }
 
 /// A status socket in this folder, and what it is asked.
-async fn serve(program: &str, run: &Path) -> (Serving, mpsc::Receiver<ClientRequest>) {
+async fn serve(program: &str, pid: u32, run: &Path) -> (Serving, mpsc::Receiver<ClientRequest>) {
     let hello = Hello {
         version: SCHEMA_VERSION,
         program: program.to_owned(),
         release: "0.0.0".to_owned(),
         name: "lb1".to_owned(),
-        pid: 1,
+        pid,
     };
     let server = Server::bind(&run.join("hbd.sock"), 0o600, "")
         .await
@@ -67,10 +69,20 @@ async fn serve(program: &str, run: &Path) -> (Serving, mpsc::Receiver<ClientRequ
 async fn converse(
     program: &str,
     words: &[&str],
+    answer: impl FnMut(ClientRequest),
+) -> (i32, String, String) {
+    converse_with(program, NO_PROCESS, words, answer).await
+}
+
+/// The same with a daemon whose process has this number.
+async fn converse_with(
+    program: &str,
+    pid: u32,
+    words: &[&str],
     mut answer: impl FnMut(ClientRequest),
 ) -> (i32, String, String) {
     let run = tempfile::tempdir().unwrap();
-    let (_serving, mut requests) = serve(program, run.path()).await;
+    let (_serving, mut requests) = serve(program, pid, run.path()).await;
     let mut child = std::pin::pin!(timeout(LIMIT, hbd(run.path(), words)));
     let output = loop {
         tokio::select! {
@@ -178,6 +190,23 @@ async fn actions_ask_for_the_right_thing_and_print_the_outcome() {
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn stop_returns_when_the_process_has_ended() {
+    let mut daemon = std::process::Command::new("sleep")
+        .arg("1")
+        .spawn()
+        .unwrap();
+    let (code, _, error) = converse_with("hbd", daemon.id(), &["stop"], |request| {
+        let text = "stopped".to_owned();
+        request.reply.send(Reply::Done { text });
+    })
+    .await;
+    let ended = daemon.try_wait().unwrap().is_some();
+    daemon.wait().unwrap();
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert!(ended, "`hbd stop` came back while the daemon lived");
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn a_refusal_is_printed_and_fails() {
     let (code, text, error) = converse("hbd", &["standby"], |request| {
         let text = "no other node is up".to_owned();
@@ -200,7 +229,7 @@ async fn the_socket_of_another_program_is_recognised() {
 #[tokio::test(flavor = "current_thread")]
 async fn follow_prints_notices_until_the_daemon_ends() {
     let run = tempfile::tempdir().unwrap();
-    let (serving, mut requests) = serve("hbd", run.path()).await;
+    let (serving, mut requests) = serve("hbd", NO_PROCESS, run.path()).await;
     let mut publisher = Publisher::new();
     let daemon = async {
         let request = requests.recv().await.unwrap();
