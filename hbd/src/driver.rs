@@ -34,6 +34,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
+/// Reports of workers that are taken in one turn, whatever woke the loop: a flood of datagrams,
+/// of which a turn takes many, must not hold back what became of a script.
+const TURN_REPORTS: usize = 64;
+
 /// Followers see a change after so long at the latest; many changes at once become one.
 const PUBLISH_DELAY: Duration = Duration::from_millis(20);
 /// The wall clock is believed to have been set when it is off by so much.
@@ -95,6 +99,7 @@ impl Driver {
         while !self.state.over {
             self.wait().await;
             self.hear();
+            self.take_reports();
             self.judge();
             self.show();
             // Under a flood something is always ready here; others must have their turn.
@@ -124,6 +129,13 @@ impl Driver {
         for heard in self.media.receive(&self.loaded.keys) {
             self.doubt(&heard);
             self.feed(heard.input);
+        }
+    }
+
+    /// What workers have told meanwhile.
+    fn take_reports(&mut self) {
+        for report in waiting(&mut self.reports, TURN_REPORTS) {
+            self.report(report);
         }
     }
 
@@ -338,9 +350,13 @@ impl Driver {
         let result = reread.result.map(|loaded| {
             self.log.reconfigure(&loaded.log_settings());
             let restart = reload::needs_restart(&self.loaded, &loaded);
+            for warning in reload::new_warnings(&self.loaded.warnings, &loaded.warnings) {
+                self.tell(Severity::Warning, &warning);
+            }
             // The rest of what is loaded stays as it runs.
             self.loaded.keys = loaded.keys;
             self.loaded.logging = loaded.logging;
+            self.loaded.warnings = loaded.warnings;
             reload::answer_text(&restart)
         });
         match &result {
@@ -384,10 +400,35 @@ impl Driver {
     }
 }
 
+/// What waits in the queue, at most so many.
+fn waiting<T>(queue: &mut mpsc::Receiver<T>, limit: usize) -> Vec<T> {
+    let next = std::iter::from_fn(|| queue.try_recv().ok());
+    next.take(limit).collect()
+}
+
 /// Until the first of these moments; for ever if there is none.
 async fn wait_until(moments: impl IntoIterator<Item = Option<Instant>>) {
     match moments.into_iter().flatten().min() {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_turn_takes_its_share_of_reports_whatever_woke_the_loop() {
+        let (sender, mut queue) = mpsc::channel(3 * TURN_REPORTS);
+        for number in 0..2 * TURN_REPORTS {
+            sender.send(number).await.unwrap();
+        }
+        let turns: Vec<usize> = (0..3)
+            .map(|_| waiting(&mut queue, TURN_REPORTS).len())
+            .collect();
+        assert_eq!(turns, [TURN_REPORTS, TURN_REPORTS, 0]);
     }
 }

@@ -6,6 +6,7 @@
 use crate::config::{self, Loaded, Options, ThisHost, directives};
 use ha_plumbing::Diagnostics;
 use ha_status::socket::Responder;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use tokio::task::JoinHandle;
 
@@ -97,6 +98,13 @@ pub fn needs_restart(old: &Loaded, new: &Loaded) -> Vec<&'static str> {
         .collect()
 }
 
+/// Warnings of the files as they are now that the ones before did not cause.
+pub fn new_warnings(old: &Diagnostics, new: &Diagnostics) -> Vec<String> {
+    let known: BTreeSet<String> = old.iter().map(ToString::to_string).collect();
+    let now = new.iter().map(ToString::to_string);
+    now.filter(|warning| !known.contains(warning)).collect()
+}
+
 /// What `env` lines say. The variables of other directives are those directives' business.
 fn own_variables(loaded: &Loaded) -> impl Iterator<Item = (&String, &String)> {
     let other = |name: &str| {
@@ -160,5 +168,19 @@ mod tests {
         assert_eq!(needs_restart(&old, &new), names);
         let own = loaded("keepalive 1\nenv SITE=north\n");
         assert_eq!(needs_restart(&old, &own), ["env"]);
+    }
+
+    #[test]
+    fn warnings_that_an_edit_brought_are_told_and_old_ones_are_not() {
+        let warnings = |texts: &[&str]| {
+            let mut all = Diagnostics::new();
+            for text in texts {
+                all.push(ha_plumbing::Diagnostic::warning(*text));
+            }
+            all
+        };
+        let told = new_warnings(&warnings(&["old"]), &warnings(&["old", "new"]));
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("new"), "{told:?}");
     }
 }
