@@ -270,15 +270,29 @@ fn site(common: &Common, loaded: &Loaded) -> Site {
             &common.etc,
             loaded.local.as_str(),
             loaded.failback,
+            &loaded.logging,
             &loaded.environment,
             program.as_deref(),
         ),
     }
 }
 
-/// `/run/heartbeat.pid` for `/run/heartbeat`, where the old daemon has it.
+/// `/run/heartbeat.pid` for `/run/heartbeat` and for `/run/heartbeat/`, where the old daemon has it.
 fn pid_file(run: &Path) -> PathBuf {
-    let mut path = OsString::from(run);
+    // Components know no slash at the end.
+    let mut path = OsString::from(run.components().as_path());
     path.push(".pid");
     PathBuf::from(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pid_file_stands_beside_the_run_directory_with_or_without_a_slash() {
+        for run in ["/run/heartbeat", "/run/heartbeat/", "/run/heartbeat//"] {
+            assert_eq!(pid_file(Path::new(run)), Path::new("/run/heartbeat.pid"));
+        }
+    }
 }

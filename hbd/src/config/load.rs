@@ -2,7 +2,7 @@
 //! haresources, in the old daemon's order, and reports every fault of all of them.
 
 use super::checks::{self, Checked};
-use super::{Host, Loaded, authkeys, ha_cf, haresources};
+use super::{Host, Loaded, authkeys, ha_cf, handlers, haresources};
 use ha_plumbing::{Diagnostic, Diagnostics, Source};
 use std::io;
 use std::path::Path;
@@ -33,6 +33,7 @@ pub fn load(etc: &Path, options: Options<'_>) -> Result<Loaded, Diagnostics> {
         };
         haresources::load(&etc.join("haresources"), context, &mut found)
     };
+    handlers::check(etc, &mut found);
     match (keys, checked.local.clone()) {
         (Some(keys), Some(local)) if !found.has_errors() => Ok(assemble(
             checked,

@@ -14,6 +14,7 @@ pub mod value;
 
 mod checks;
 mod grammar;
+mod handlers;
 mod media;
 
 pub use host::{Host, ThisHost};

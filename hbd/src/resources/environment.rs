@@ -1,6 +1,7 @@
 //! What a resource script finds in its environment: a fixed list, the recorded directives of ha.cf
 //! and the site's `env` lines (Heartbeat specification 7.7), and nothing else of ours.
 
+use crate::config::Logging;
 use hbd_core::config::Failback;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -26,6 +27,7 @@ pub fn environment(
     etc: &Path,
     node: &str,
     failback: Failback,
+    logging: &Logging,
     recorded: &BTreeMap<String, String>,
     program: Option<&Path>,
 ) -> Vec<(OsString, OsString)> {
@@ -44,6 +46,18 @@ pub fn environment(
     set("HA_CURHOST", node.into());
     set("HA_DATEFMT", "%Y/%m/%d_%T\t".into());
     set("OCF_ROOT", "/usr/lib/ocf".into());
+    // We log without the logging daemon, and so shall the scripts.
+    set("HA_LOGD", "no".into());
+    set("HA_debug", logging.debug.to_string().into());
+    if let Some(facility) = logging.facility {
+        set("HA_LOGFACILITY", facility.name().into());
+    }
+    if let Some(path) = &logging.logfile {
+        set("HA_LOGFILE", path.into());
+    }
+    if let Some(path) = &logging.debugfile {
+        set("HA_DEBUGLOG", path.into());
+    }
     match failback {
         Failback::On | Failback::Off => {
             set("HA_NICEFAILBACK", "yes".into());

@@ -15,6 +15,13 @@ fn scripts_find_the_old_names_and_nobody_redirects_them() {
         Path::new("/etc/ha.d"),
         "lb1",
         Failback::On,
+        &Logging {
+            logfile: Some("/var/log/ha-log".into()),
+            debugfile: None,
+            facility: ha_plumbing::log::Facility::from_name("local0"),
+            syslog_layout: true,
+            debug: 1,
+        },
         &recorded.into(),
         Some(program),
     );
@@ -31,4 +38,9 @@ fn scripts_find_the_old_names_and_nobody_redirects_them() {
     assert_eq!(value("HBD"), Some("/opt/ha/bin/hbd"));
     assert!(value("PATH").unwrap().ends_with(":/opt/ha/bin"));
     assert_eq!(value("LC_ALL"), None);
+    assert_eq!(value("HA_LOGD"), Some("no"));
+    assert_eq!(value("HA_LOGFILE"), Some("/var/log/ha-log"));
+    assert_eq!(value("HA_LOGFACILITY"), Some("local0"));
+    assert_eq!(value("HA_DEBUGLOG"), None);
+    assert_eq!(value("HA_debug"), Some("1"));
 }
