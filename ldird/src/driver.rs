@@ -11,7 +11,7 @@
 //! event, too.
 
 use crate::apply::{Kernel, Order, Outcome};
-use crate::config::{self, Configuration};
+use crate::config::{self, Configuration, Names};
 use crate::control::View;
 use crate::instance::Instance;
 use crate::probes::{Catalogue, Probed, Prober};
@@ -55,6 +55,8 @@ enum Event {
     Quit,
     Request(ClientRequest),
     Loaded(Box<Loaded>),
+    /// A name that had no address has one.
+    Named(Names),
     Look,
 }
 
@@ -64,6 +66,16 @@ struct Loaded {
     configuration: Option<Configuration>,
     diagnostics: Diagnostics,
     catalogue: Catalogue,
+    why: Why,
+}
+
+/// Why a configuration was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// Somebody asked, or the file changed.
+    Reload,
+    /// Names have addresses that had none; nothing else is new.
+    Names,
 }
 
 /// How the loop ended.
@@ -105,6 +117,8 @@ pub(crate) struct Driver<R> {
     looks_since_count: u32,
     counting: bool,
     loading: Option<JoinHandle<Loaded>>,
+    /// Asking again for names that have no address.
+    naming: Option<JoinHandle<Names>>,
     /// Another reload was asked for while one was under way.
     reload_again: bool,
     reloaders: Vec<Responder>,
@@ -143,6 +157,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             looks_since_count: 0,
             counting: false,
             loading: None,
+            naming: None,
             reload_again: false,
             reloaders: Vec::new(),
             stoppers: Vec::new(),
@@ -160,6 +175,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.drain();
         // Before the first verdict, so that nobody in maintenance gets traffic for a moment.
         self.maintain(Maintenance::look);
+        self.ask_for_names();
         loop {
             if let Some(end) = self.end.take() {
                 for stopper in self.stoppers.drain(..) {
@@ -182,6 +198,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             outcome = self.kernel.outcome() => Event::Kernel(outcome),
             _ = self.quit.recv() => Event::Quit,
             loaded = finished(&mut self.loading) => Event::Loaded(Box::new(loaded)),
+            names = found(&mut self.naming) => Event::Named(names),
             () = until(due) => Event::Due,
             // Once a second, and the sign of life for the service manager: before what may come in
             // masses.
@@ -208,6 +225,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Event::Quit => self.stop("QUIT"),
             Event::Request(request) => self.requested(request),
             Event::Loaded(loaded) => self.loaded(*loaded),
+            Event::Named(names) => self.named(names),
             Event::Look => self.look(),
         }
     }
@@ -366,17 +384,66 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         // What is read now is no change any more.
         self.file.accept();
         let (path, mut catalogue) = (self.instance.path.clone(), self.catalogue.clone());
+        let names = self.configuration.names.clone();
         self.loading = Some(tokio::task::spawn_blocking(move || {
-            let (configuration, diagnostics) = config::load(&path, &mut catalogue);
+            let (configuration, diagnostics) = config::reload(&path, names, &mut catalogue);
             Loaded {
                 configuration,
                 diagnostics,
                 catalogue,
+                why: Why::Reload,
+            }
+        }));
+    }
+
+    /// Keeps asking for the names that have no address, as long as there are any.
+    fn ask_for_names(&mut self) {
+        if let Some(asking) = self.naming.take() {
+            asking.abort();
+        }
+        let names = &self.configuration.names;
+        if !names.is_complete() {
+            self.naming = Some(tokio::spawn(names.clone().found_late()));
+        }
+    }
+
+    /// Reads what is in force once more, with these addresses. A reload that is under way asks for
+    /// itself.
+    fn named(&mut self, names: Names) {
+        if self.stop_by.is_some() || self.loading.is_some() {
+            return;
+        }
+        let (held, mut catalogue) = (self.configuration.clone(), self.catalogue.clone());
+        self.loading = Some(tokio::task::spawn_blocking(move || {
+            let (configuration, diagnostics) = held.with_names(names, &mut catalogue);
+            Loaded {
+                configuration,
+                diagnostics,
+                catalogue,
+                why: Why::Names,
             }
         }));
     }
 
     fn loaded(&mut self, loaded: Loaded) {
+        match loaded.why {
+            Why::Reload => self.reloaded(loaded),
+            Why::Names => {
+                // Its faults have been told.
+                if let Some(configuration) = loaded.configuration {
+                    let text = "Names resolve that did not before: their servers join";
+                    self.tell(&Line::new(Severity::Notice, text));
+                    self.adopt(configuration, loaded.catalogue);
+                }
+            }
+        }
+        self.ask_for_names();
+        if std::mem::take(&mut self.reload_again) {
+            self.reload();
+        }
+    }
+
+    fn reloaded(&mut self, loaded: Loaded) {
         for one in &loaded.diagnostics {
             let severity = match one.severity {
                 ha_plumbing::Severity::Error => Severity::Error,
@@ -402,9 +469,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             reloader.send(reply.clone());
         }
         service::ready("running");
-        if std::mem::take(&mut self.reload_again) {
-            self.reload();
-        }
     }
 
     fn adopt(&mut self, configuration: Configuration, mut catalogue: Catalogue) {
@@ -484,8 +548,23 @@ async fn finished(loading: &mut Option<JoinHandle<Loaded>>) -> Loaded {
             configuration: None,
             diagnostics: ha_plumbing::Diagnostic::error(message).into(),
             catalogue: Catalogue::default(),
+            why: Why::Reload,
         }
     })
+}
+
+/// Names that have been found, if any are asked for.
+async fn found(naming: &mut Option<JoinHandle<Names>>) -> Names {
+    loop {
+        let Some(handle) = naming else {
+            return std::future::pending().await;
+        };
+        let result = handle.await;
+        *naming = None;
+        if let Ok(names) = result {
+            return names;
+        }
+    }
 }
 
 async fn until(due: Option<Instant>) {

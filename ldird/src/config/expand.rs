@@ -6,8 +6,9 @@
 use super::attributes;
 use super::checks::{Question, Recipe};
 use super::given::{At, Family, Faults, Given, Service};
+use super::names::{Answer, Name, Names};
 use super::real_server::{FallbackLine, RealLine};
-use super::resolve::{self, Names, RangeFault};
+use super::resolve::{self, Host, Ports, RangeFault};
 use super::virtual_server::What;
 use super::{Configuration, File, LogTarget, Section};
 use crate::probes::{Catalogue, Probe};
@@ -15,8 +16,8 @@ use ha_plumbing::Span;
 use ha_plumbing::log::Facility;
 use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, VirtualService};
 use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,13 +29,14 @@ const DEFAULT_INTERVAL_SECONDS: u32 = 10;
 
 pub(super) fn expand(
     file: &File,
-    names: Names,
+    names: &Names,
     catalogue: &mut Catalogue,
     faults: &mut Faults<'_>,
 ) -> Configuration {
     let mut expansion = Expansion {
         global: &file.global,
         names,
+        ports: Ports::new(),
         fallback: None,
         fallback6: None,
         catalogue,
@@ -73,12 +75,60 @@ pub(super) fn expand(
         autoreload: flag(global.autoreload.as_ref(), None, false),
         maintenancedir: maintenancedir(global.maintenancedir.as_ref(), expansion.faults),
         probes: expansion.probes,
+        source: expansion.faults.source.clone(),
+        names: names.clone(),
     }
 }
 
+/// Every name whose address has to be asked for.
+pub(super) fn names_of(file: &File) -> BTreeSet<Name> {
+    let mut found = BTreeSet::new();
+    let mut note = |at: &At<String>, family| {
+        if resolve::host(&at.value, family) == Host::Name {
+            found.insert((at.value.clone(), family));
+        }
+    };
+    let scopes = std::iter::once(&file.global).chain(file.sections.iter().map(|one| &one.given));
+    for given in scopes {
+        let lines = [
+            (&given.fallback, Family::V4),
+            (&given.fallback6, Family::V6),
+        ];
+        for (line, family) in lines {
+            if let Some(line) = line {
+                note(&line.host, family);
+            }
+        }
+        for line in &given.reals {
+            note(&line.host, line.family);
+            if let Some(last) = &line.last {
+                note(last, line.family);
+            }
+        }
+    }
+    for line in file.sections.iter().filter_map(|one| one.line.as_ref()) {
+        if let What::Address { host, .. } = &line.what {
+            note(host, line.family);
+        }
+    }
+    found
+}
+
+/// What becomes of a host.
+enum Found {
+    Address(IpAddr),
+    /// A name that has no address yet.
+    Nowhere,
+    /// Neither an address nor a name.
+    Wrong,
+}
+
+const ASKED_AGAIN: &str = "it is asked for again in the background";
+
 struct Expansion<'a, 'f, 's> {
     global: &'a Given,
-    names: Names,
+    names: &'a Names,
+    ports: Ports,
     /// The global fallbacks with their addresses, if they could be resolved.
     fallback: Option<(&'a FallbackLine, IpAddr)>,
     fallback6: Option<(&'a FallbackLine, IpAddr)>,
@@ -202,7 +252,7 @@ impl<'a> Expansion<'a, '_, '_> {
             What::Address { host, port } => (host, port),
         };
         const INVALID: &str = "invalid address for virtual service";
-        let number = self.names.port(&port.value, Some(&protocol.to_string()));
+        let number = self.ports.number(&port.value, Some(&protocol.to_string()));
         let Some(number) = number else {
             let hint = if v6 {
                 format!(
@@ -218,10 +268,21 @@ impl<'a> Expansion<'a, '_, '_> {
             self.faults.error_with(port.span, INVALID, hint);
             return None;
         };
-        let Some(address) = self.names.host(&host.value, line.family) else {
-            let hint = format!("\"{}\" is no address and no name that resolves", host.value);
-            self.faults.error_with(host.span, INVALID, hint);
-            return None;
+        let address = match self.host(host, line.family) {
+            Found::Address(address) => address,
+            Found::Nowhere => {
+                let message = format!(
+                    "{INVALID}: {} does not resolve; the virtual service waits for it",
+                    host.value
+                );
+                self.faults.warning_with(host.span, message, ASKED_AGAIN);
+                return None;
+            }
+            Found::Wrong => {
+                let hint = format!("\"{}\" is no address and no host name", host.value);
+                self.faults.error_with(host.span, INVALID, hint);
+                return None;
+            }
         };
         let address = SocketAddr::new(address, number);
         Some(ServiceKey::Address { protocol, address })
@@ -290,24 +351,13 @@ impl<'a> Expansion<'a, '_, '_> {
     }
 
     fn addresses(&mut self, line: &RealLine) -> Option<Vec<IpAddr>> {
-        let unresolved = |host: &At<String>, which: &str| {
-            format!(
-                "invalid address ({}) for real server (could not resolve {which})",
-                host.value
-            )
-        };
-        let Some(first) = self.names.host(&line.host.value, line.family) else {
-            self.faults
-                .error(line.host.span, unresolved(&line.host, "host"));
-            return None;
-        };
+        let first = self.real_host(&line.host, "host", line.family)?;
         let Some(end) = &line.last else {
             return Some(vec![first]);
         };
-        let last = resolve::short_end(first, &end.value);
-        let Some(last) = last.or_else(|| self.names.host(&end.value, line.family)) else {
-            self.faults.error(end.span, unresolved(end, "end host"));
-            return None;
+        let last = match resolve::short_end(first, &end.value) {
+            Some(last) => last,
+            None => self.real_host(end, "end host", line.family)?,
         };
         match resolve::range(first, last) {
             Ok(addresses) => Some(addresses),
@@ -330,11 +380,47 @@ impl<'a> Expansion<'a, '_, '_> {
         }
     }
 
+    /// The address of a real server; `None` after a complaint.
+    fn real_host(&mut self, host: &At<String>, which: &str, family: Family) -> Option<IpAddr> {
+        let message = format!(
+            "invalid address ({}) for real server (could not resolve {which})",
+            host.value
+        );
+        match self.host(host, family) {
+            Found::Address(address) => return Some(address),
+            Found::Nowhere => {
+                let message = format!("{message}; the others go on without it");
+                self.faults.warning_with(host.span, message, ASKED_AGAIN);
+            }
+            Found::Wrong => self.faults.error(host.span, message),
+        }
+        None
+    }
+
+    /// What stands there, or what is known of the name that does.
+    fn host(&mut self, at: &At<String>, family: Family) -> Found {
+        match resolve::host(&at.value, family) {
+            Host::Address(address) => return Found::Address(address),
+            Host::Wrong => return Found::Wrong,
+            Host::Name => {}
+        }
+        match self.names.answer(&(at.value.clone(), family)) {
+            Answer::Address(address) => Found::Address(address),
+            Answer::Kept(address) => {
+                let message = format!("{} does not resolve", at.value);
+                let hint = format!("its last address is kept: {address}");
+                self.faults.warning_with(at.span, message, hint);
+                Found::Address(address)
+            }
+            Answer::Missing => Found::Nowhere,
+        }
+    }
+
     fn real_port(&mut self, line: &RealLine) -> Option<u16> {
         let Some(at) = &line.port else {
             return Some(0);
         };
-        let port = self.names.port(&at.value, None);
+        let port = self.ports.number(&at.value, None);
         if port.is_none() {
             let message = format!(
                 "invalid port ({}) for real server (could not resolve port)",
@@ -351,16 +437,21 @@ impl<'a> Expansion<'a, '_, '_> {
         family: Family,
     ) -> Option<(&'a FallbackLine, IpAddr)> {
         let line = line?;
-        let address = self.names.host(&line.host.value, family);
-        if address.is_none() {
-            let version = if family == Family::V4 { 4 } else { 6 };
-            let message = format!(
-                "invalid IPv{version} address or could not resolve for fallback server: {}",
-                line.host.value
-            );
-            self.faults.error(line.host.span, message);
+        let version = if family == Family::V4 { 4 } else { 6 };
+        let message = format!(
+            "invalid IPv{version} address or could not resolve for fallback server: {}",
+            line.host.value
+        );
+        match self.host(&line.host, family) {
+            Found::Address(address) => return Some((line, address)),
+            Found::Nowhere => {
+                let message = format!("{message}; there is no fallback until it does");
+                self.faults
+                    .warning_with(line.host.span, message, ASKED_AGAIN);
+            }
+            Found::Wrong => self.faults.error(line.host.span, message),
         }
-        Some((line, address?))
+        None
     }
 
     /// The section's own fallback, else the global one of its family.
@@ -387,7 +478,7 @@ impl<'a> Expansion<'a, '_, '_> {
         let port = match &line.port {
             None => own_port,
             Some(at) => {
-                let port = self.names.port(&at.value, protocol.as_deref());
+                let port = self.ports.number(&at.value, protocol.as_deref());
                 let Some(port) = port else {
                     let message = "invalid port for fallback server";
                     self.faults.error(at.span, message);

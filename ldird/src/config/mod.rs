@@ -14,6 +14,7 @@ mod directives;
 mod expand;
 mod given;
 mod lines;
+mod names;
 mod real_server;
 mod report;
 mod resolve;
@@ -26,12 +27,12 @@ use ha_plumbing::log::Facility;
 use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
 use ldird_core::config::{Config, ProbeId};
 use lines::{Place, Statement};
-use resolve::Names;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use virtual_server::VirtualLine;
 
+pub(crate) use names::Names;
 pub(crate) use report::{prefix, report};
 
 /// A configuration that can be run.
@@ -47,6 +48,9 @@ pub(crate) struct Configuration {
     pub(crate) autoreload: bool,
     /// A file named after a real server in here takes it out.
     pub(crate) maintenancedir: Option<PathBuf>,
+    /// The file as it was read, and the addresses of its names.
+    source: Source,
+    pub(crate) names: Names,
 }
 
 /// Where the daemon logs.
@@ -56,22 +60,69 @@ pub(crate) enum LogTarget {
     Syslog(Facility),
 }
 
-/// Reads a configuration. Without a result there is at least one error.
+/// Reads the file and then its content; an unreadable file is a diagnostic, too. Without a result
+/// there is at least one error. Waits for name servers, though not long.
+pub(crate) fn load(path: &Path, catalogue: &mut Catalogue) -> (Option<Configuration>, Diagnostics) {
+    reload(path, Names::new(), catalogue)
+}
+
+/// As [`load`]; `names` remembers the addresses that were in force.
+pub(crate) fn reload(
+    path: &Path,
+    names: Names,
+    catalogue: &mut Catalogue,
+) -> (Option<Configuration>, Diagnostics) {
+    match Source::read(path) {
+        Ok(source) => read_asking(&source, Asking::Now(names), catalogue),
+        Err(error) => {
+            let message = format!("cannot read the configuration: {error}");
+            let fault = Diagnostic::error(message).in_file(path);
+            (None, fault.into())
+        }
+    }
+}
+
+impl Configuration {
+    /// The same file once more, with addresses that came late.
+    pub(crate) fn with_names(
+        &self,
+        names: Names,
+        catalogue: &mut Catalogue,
+    ) -> (Option<Configuration>, Diagnostics) {
+        read_asking(&self.source, Asking::Done(names), catalogue)
+    }
+}
+
+/// Whether the file's names have been asked for.
+enum Asking {
+    Now(Names),
+    Done(Names),
+}
+
+/// A file's content, without asking anybody on the network.
+#[cfg(test)]
 pub(crate) fn read(
     source: &Source,
     catalogue: &mut Catalogue,
 ) -> (Option<Configuration>, Diagnostics) {
-    read_with(source, Names::new(), catalogue)
+    read_asking(source, Asking::Now(Names::asking(|_, _| None)), catalogue)
 }
 
-fn read_with(
+fn read_asking(
     source: &Source,
-    names: Names,
+    asking: Asking,
     catalogue: &mut Catalogue,
 ) -> (Option<Configuration>, Diagnostics) {
     let mut faults = Faults::new(source);
     let file = File::read(source, &mut faults);
-    let configuration = expand::expand(&file, names, catalogue, &mut faults);
+    let names = match asking {
+        Asking::Done(names) => names,
+        Asking::Now(mut names) => {
+            names.refresh(expand::names_of(&file));
+            names
+        }
+    };
+    let configuration = expand::expand(&file, &names, catalogue, &mut faults);
     let mut all = Diagnostics::new();
     faults
         .into_sorted()
@@ -79,18 +130,6 @@ fn read_with(
         .for_each(|one| all.push(one));
     let usable = (!all.has_errors()).then_some(configuration);
     (usable, all)
-}
-
-/// Reads the file and then its content; an unreadable file is a diagnostic, too.
-pub(crate) fn load(path: &Path, catalogue: &mut Catalogue) -> (Option<Configuration>, Diagnostics) {
-    match Source::read(path) {
-        Ok(source) => read(&source, catalogue),
-        Err(error) => {
-            let message = format!("cannot read the configuration: {error}");
-            let fault = Diagnostic::error(message).in_file(path);
-            (None, fault.into())
-        }
-    }
 }
 
 /// What the file says, unresolved.

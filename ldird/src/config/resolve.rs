@@ -1,73 +1,57 @@
-//! Names to numbers: host names, service names, time-outs that inherit (specification 1.6, 1.10).
-//!
-//! Blocks while a name server answers; call it from a thread that may wait.
+//! Words to numbers: literal addresses, service names, ranges, time-outs that inherit
+//! (specification 1.6, 1.10). Asks nobody.
 
 use super::given::{At, Family, Given};
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// Where the system keeps names of ports.
 const SERVICES_FILE: &str = "/etc/services";
 
-/// Answers about names, each looked up once.
-#[derive(Debug)]
-pub(crate) struct Names {
-    /// The text of services(5).
-    services: String,
-    hosts: BTreeMap<(String, bool), Option<IpAddr>>,
-    look_up: fn(&str, Family) -> Option<IpAddr>,
+/// What is written where an address belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Host {
+    Address(IpAddr),
+    /// A name; its address has to be asked for.
+    Name,
+    /// Neither, and nobody need be asked.
+    Wrong,
 }
 
-impl Names {
+/// Longest host name, characters (RFC 1035, section 2.3.4).
+const NAME_MAX: usize = 253;
+
+pub(crate) fn host(text: &str, family: Family) -> Host {
+    let address = match family {
+        Family::V4 => text.parse::<Ipv4Addr>().map(IpAddr::from).ok(),
+        Family::V6 => text.parse::<Ipv6Addr>().map(IpAddr::from).ok(),
+    };
+    let number = |c: char| c.is_ascii_digit() || c == '.';
+    match address {
+        Some(address) => Host::Address(address),
+        // A resolver would take `5060` or `10.1` for an address.
+        None if text.chars().all(number) => Host::Wrong,
+        None if text.contains(':') || text.len() > NAME_MAX => Host::Wrong,
+        None => Host::Name,
+    }
+}
+
+/// Names of ports.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    /// The text of services(5).
+    services: String,
+}
+
+impl Ports {
     pub(crate) fn new() -> Self {
         // A minimal system has no such file; the usual names are known without.
         let services = std::fs::read_to_string(SERVICES_FILE).unwrap_or_default();
-        Self {
-            services,
-            hosts: BTreeMap::new(),
-            look_up,
-        }
-    }
-
-    /// Knows no host names at all.
-    #[cfg(test)]
-    pub(crate) fn offline() -> Self {
-        Self {
-            look_up: |_, _| None,
-            ..Self::new()
-        }
-    }
-
-    /// The first address of that family.
-    pub(crate) fn host(&mut self, name: &str, family: Family) -> Option<IpAddr> {
-        match family {
-            Family::V4 => {
-                if let Ok(address) = name.parse::<Ipv4Addr>() {
-                    return Some(address.into());
-                }
-                // A resolver would take `5060` or `10.1` for an address.
-                if name.chars().all(|c| c.is_ascii_digit() || c == '.') {
-                    return None;
-                }
-            }
-            Family::V6 => {
-                if let Ok(address) = name.parse::<Ipv6Addr>() {
-                    return Some(address.into());
-                }
-                if name.contains(':') {
-                    return None;
-                }
-            }
-        }
-        let key = (name.to_owned(), family == Family::V6);
-        let look_up = self.look_up;
-        let found = self.hosts.entry(key);
-        *found.or_insert_with(|| look_up(name, family))
+        Self { services }
     }
 
     /// A port of digits or a name; without a protocol the first entry of that name counts.
-    pub(crate) fn port(&self, text: &str, protocol: Option<&str>) -> Option<u16> {
+    pub(crate) fn number(&self, text: &str, protocol: Option<&str>) -> Option<u16> {
         if text.chars().all(|c| c.is_ascii_digit()) {
             return text.parse().ok();
         }
@@ -95,18 +79,6 @@ ftp 21/tcp\nssh 22/tcp\nsmtp 25/tcp mail\ndomain 53/tcp\ndomain 53/udp\nhttp 80/
 pop3 110/tcp pop-3\nnntp 119/tcp\nntp 123/udp\nimap2 143/tcp imap\nldap 389/tcp\nldap 389/udp\n\
 https 443/tcp\nhttps 443/udp\nsubmission 587/tcp\nldaps 636/tcp\nimaps 993/tcp\npop3s 995/tcp\n\
 radius 1812/tcp\nradius 1812/udp\nmysql 3306/tcp\nsip 5060/tcp\nsip 5060/udp\npostgresql 5432/tcp\n";
-
-fn look_up(name: &str, family: Family) -> Option<IpAddr> {
-    // RFC 6761, section 6.4: such names never resolve, and nobody need be asked.
-    if name.ends_with(".invalid") {
-        return None;
-    }
-    let mut found = (name, 0).to_socket_addrs().ok()?.map(|found| found.ip());
-    found.find(|address| match family {
-        Family::V4 => address.is_ipv4(),
-        Family::V6 => address.is_ipv6(),
-    })
-}
 
 /// The time-outs in force for a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

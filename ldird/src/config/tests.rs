@@ -2,10 +2,8 @@
 //! must come of it here. Rows that differ from the old daemon on purpose say so.
 #![allow(clippy::unwrap_used)]
 
-use super::resolve::Names;
-use super::{Configuration, read_with};
+use super::{Configuration, read};
 use crate::probes::{Catalogue, Probe};
-use ha_plumbing::Diagnostics;
 use ha_plumbing::{Severity, Source};
 use ldird_core::config::{Check, VirtualService};
 use ldird_core::table::{Forwarding, ServiceKey};
@@ -16,11 +14,6 @@ mod conformance;
 
 const B0: &str = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate 3\n\treal=10.0.0.2:80 gate 2\n\
                   \tfallback=127.0.0.1:80\n\tservice=http\n\tscheduler=wlc\n";
-
-/// Without asking anybody on the network.
-fn read(source: &Source, catalogue: &mut Catalogue) -> (Option<Configuration>, Diagnostics) {
-    read_with(source, Names::offline(), catalogue)
-}
 
 /// What a row expects.
 enum Expect {

@@ -3,18 +3,19 @@
 
 use super::{Driver, End, Parts};
 use crate::apply::{Kernel, Order, Outcome};
-use crate::config::{self, Configuration};
+use crate::config::{self, Configuration, Names};
 use crate::control;
 use crate::instance::Instance;
 use crate::probes::Catalogue;
 use crate::siblings;
 use ha_plumbing::signals::Signals;
 use ha_status::socket::Client;
-use ha_status::{Action, DirectorSnapshot, Health, Reply, Request, Snapshot};
+use ha_status::{Action, DirectorPhase, DirectorSnapshot, Health, Reply, Request, Snapshot};
 use ldird_core::table::{Edit, Service, Table};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -99,9 +100,14 @@ impl Bed {
 
     /// Runs a director beside the conversation with it, until both have ended.
     async fn direct(&self, talk: impl AsyncFnOnce(Client)) -> End {
+        self.direct_with(Names::new(), talk).await
+    }
+
+    /// The same, with somebody else to ask for names.
+    async fn direct_with(&self, names: Names, talk: impl AsyncFnOnce(Client)) -> End {
         let instance = self.instance();
         let mut catalogue = Catalogue::default();
-        let (configuration, _) = config::load(&instance.path, &mut catalogue);
+        let (configuration, _) = config::reload(&instance.path, names, &mut catalogue);
         let (serving, requests) = control::listen(&instance).await.unwrap();
         let socket = instance.socket.clone();
         let parts = Parts {
@@ -328,6 +334,35 @@ async fn a_second_director_of_one_configuration_is_warned() {
         assert!(warning.contains("director \"x.cf\""), "{warning}");
         second.path = bed.folder.path().join("other.cf");
         assert_eq!(siblings::warning(&second).await, None, "another file");
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dead_name_costs_one_server_until_it_resolves() {
+    let bed = Bed::new();
+    bed.write(
+        "virtual=10.0.0.100:80\n\tchecktype=on\n\treal=10.0.0.1:80 gate\n\treal=late:80 gate\n",
+    );
+    let awake = Arc::new(AtomicBool::new(false));
+    let server = Arc::clone(&awake);
+    let names = Names::asking(move |name, _| {
+        let up = server.load(Ordering::Relaxed) && name == "late";
+        up.then(|| Ipv4Addr::new(10, 0, 0, 2).into())
+    });
+    let reals = |snapshot: &DirectorSnapshot| snapshot.services[0].reals.len();
+    bed.direct_with(names, async |mut client| {
+        let running = |snapshot: &DirectorSnapshot| snapshot.phase == DirectorPhase::Running;
+        let snapshot = wait_for(&mut client, running).await;
+        assert_eq!(reals(&snapshot), 1, "the other server serves");
+        awake.store(true, Ordering::Relaxed);
+        wait_for(&mut client, |snapshot| reals(snapshot) == 2).await;
+        // What was found stays known: a reload while nobody answers loses nothing.
+        awake.store(false, Ordering::Relaxed);
+        act(&mut client, Action::Reload).await;
+        let snapshot = wait_for(&mut client, running).await;
+        assert_eq!(reals(&snapshot), 2);
         act(&mut client, Action::Stop).await;
     })
     .await;

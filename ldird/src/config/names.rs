@@ -1,0 +1,208 @@
+//! Host names: asking for their addresses without waiting long, and asking again for those that had
+//! none.
+//!
+//! ```text
+//!   load ──► ask all, side by side, LOAD_LIMIT ──► answers ──► expand
+//!                                       missing ──► found_late: ask again, ever more seldom
+//! ```
+//!
+//! A name that had an address keeps it while no name server answers. What a missing name means is
+//! decided in `expand`: it costs the server that bears it, nothing more.
+
+use super::given::Family;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::net::{IpAddr, ToSocketAddrs as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+/// How long a start or reload waits for name servers, all names together. Later answers come in by
+/// the way of [`Names::found_late`].
+const LOAD_LIMIT: Duration = Duration::from_secs(2);
+/// One round of asking again in the background.
+const ROUND_LIMIT: Duration = Duration::from_secs(30);
+/// The first pause between two rounds; each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Look-ups under way in the process, those that nobody waits for any more included. A system's
+/// resolver cannot be interrupted.
+const LOOK_UPS_MAX: usize = 16;
+
+static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
+
+/// A name and the kind of address wanted of it.
+pub(super) type Name = (String, Family);
+
+type Ask = dyn Fn(&str, Family) -> Option<IpAddr> + Send + Sync;
+
+/// Whom to ask, and what is known.
+#[derive(Clone)]
+pub(crate) struct Names {
+    ask: Arc<Ask>,
+    /// Answers, of now or of earlier.
+    known: BTreeMap<Name, IpAddr>,
+    /// Those of `known` that nobody confirmed the last time.
+    kept: BTreeSet<Name>,
+    missing: BTreeSet<Name>,
+}
+
+/// What is known about a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Address(IpAddr),
+    /// It does not resolve now; this was its address.
+    Kept(IpAddr),
+    Missing,
+}
+
+impl Names {
+    /// Asks the system.
+    pub(crate) fn new() -> Self {
+        Self::asking(look_up)
+    }
+
+    /// Asks this function, which may take its time.
+    pub(crate) fn asking(
+        ask: impl Fn(&str, Family) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            ask: Arc::new(ask),
+            known: BTreeMap::new(),
+            kept: BTreeSet::new(),
+            missing: BTreeSet::new(),
+        }
+    }
+
+    /// Asks for all of these, and forgets all others.
+    pub(super) fn refresh(&mut self, wanted: BTreeSet<Name>) {
+        let found = self.look_up(wanted.iter().cloned().collect(), LOAD_LIMIT);
+        self.known.retain(|name, _| wanted.contains(name));
+        self.kept = self.known.keys().cloned().collect();
+        for (name, address) in found {
+            self.kept.remove(&name);
+            self.known.insert(name, address);
+        }
+        self.missing = wanted;
+        self.missing.retain(|name| !self.known.contains_key(name));
+    }
+
+    pub(super) fn answer(&self, name: &Name) -> Answer {
+        match self.known.get(name) {
+            Some(&address) if self.kept.contains(name) => Answer::Kept(address),
+            Some(&address) => Answer::Address(address),
+            None => Answer::Missing,
+        }
+    }
+
+    /// Has every name an address?
+    pub(crate) fn is_complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// The names of this address, as the file writes them: maintenance files may bear them.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the watch asks for it"))]
+    pub(crate) fn of(&self, address: IpAddr) -> impl Iterator<Item = &str> {
+        let mine = move |(_, known): &(_, &IpAddr)| **known == address;
+        self.known
+            .iter()
+            .filter(mine)
+            .map(|((name, _), _)| name.as_str())
+    }
+
+    /// Asks for the missing names until one of them has an address. Pauses grow, so that a name
+    /// that is simply wrong costs one look-up a minute.
+    pub(crate) async fn found_late(mut self) -> Self {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            let (asking, wanted) = (self.clone(), self.missing.iter().cloned().collect());
+            let (sender, answers) = oneshot::channel();
+            // A thread of its own: it may outlive the director's loop, which must not wait for it.
+            std::thread::spawn(move || sender.send(asking.look_up(wanted, ROUND_LIMIT)));
+            let found = answers.await.unwrap_or_default();
+            if !found.is_empty() {
+                self.missing.retain(|name| !found.contains_key(name));
+                self.known.extend(found);
+                return self;
+            }
+        }
+    }
+
+    /// Asks for these side by side; those that are not answered within the limit are left out.
+    fn look_up(&self, wanted: VecDeque<Name>, limit: Duration) -> BTreeMap<Name, IpAddr> {
+        let deadline = Instant::now() + limit;
+        let (sender, answers) = mpsc::channel();
+        let askers = wanted.len().min(LOOK_UPS_MAX);
+        let queue = Arc::new(Mutex::new(wanted));
+        for slot in std::iter::from_fn(Slot::take).take(askers) {
+            let (ask, queue, sender) = (Arc::clone(&self.ask), Arc::clone(&queue), sender.clone());
+            std::thread::spawn(move || {
+                let _slot = slot;
+                while Instant::now() < deadline {
+                    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+                    let Some(name) = queue.pop_front() else {
+                        return;
+                    };
+                    drop(queue);
+                    let address = ask(&name.0, name.1);
+                    // Nobody waits any more: the next round asks again.
+                    let _ = sender.send((name, address));
+                }
+            });
+        }
+        drop(sender);
+        let mut found = BTreeMap::new();
+        while let Ok((name, address)) =
+            answers.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            found.extend(address.map(|address| (name, address)));
+        }
+        found
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names")
+            .field("known", &self.known)
+            .field("missing", &self.missing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Leave for one look-up.
+struct Slot;
+
+impl Slot {
+    fn take() -> Option<Self> {
+        let more = |taken: usize| (taken < LOOK_UPS_MAX).then_some(taken + 1);
+        let taken = LOOK_UPS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.ok().map(|_| Self)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        LOOK_UPS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The first address of that family.
+fn look_up(name: &str, family: Family) -> Option<IpAddr> {
+    // RFC 6761, section 6.4: such names never resolve, and nobody need be asked.
+    if name.ends_with(".invalid") {
+        return None;
+    }
+    let mut found = (name, 0).to_socket_addrs().ok()?.map(|found| found.ip());
+    found.find(|address| match family {
+        Family::V4 => address.is_ipv4(),
+        Family::V6 => address.is_ipv6(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+#![allow(clippy::unwrap_used)]
+
+use super::{Answer, LOAD_LIMIT, LOOK_UPS_MAX, Name, Names, Slot};
+use crate::config::given::Family;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Instant;
+
+/// Look-ups are counted in the whole process, so tests that make many take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+const WEB: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+
+fn names(texts: &[&str]) -> BTreeSet<Name> {
+    let names = texts.iter().map(|text| ((*text).to_owned(), Family::V4));
+    names.collect()
+}
+
+fn answer(names: &Names, text: &str) -> Answer {
+    names.answer(&(text.to_owned(), Family::V4))
+}
+
+#[test]
+fn a_name_keeps_its_address_while_nobody_answers() {
+    let _turn = TURN.lock();
+    let serving = Arc::new(AtomicBool::new(true));
+    let server = Arc::clone(&serving);
+    let mut all = Names::asking(move |name, _| {
+        (server.load(Ordering::Relaxed) && name == "web").then_some(WEB)
+    });
+    all.refresh(names(&["web", "dead"]));
+    assert_eq!(answer(&all, "web"), Answer::Address(WEB));
+    assert_eq!(answer(&all, "dead"), Answer::Missing);
+    assert!(!all.is_complete());
+    serving.store(false, Ordering::Relaxed);
+    all.refresh(names(&["web"]));
+    assert_eq!(answer(&all, "web"), Answer::Kept(WEB));
+    assert!(all.is_complete(), "what is kept is not asked for again");
+    all.refresh(names(&["other"]));
+    all.refresh(names(&["web"]));
+    assert_eq!(
+        answer(&all, "web"),
+        Answer::Missing,
+        "forgotten with its line"
+    );
+}
+
+#[test]
+fn names_that_nobody_answers_for_hold_a_start_up_for_a_moment_only() {
+    let _turn = TURN.lock();
+    let (hold, held) = mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let mut all = Names::asking(move |name, _| {
+        if name == "web" {
+            return Some(WEB);
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        // Until the test lets go.
+        let _ = held.lock().map(|held| held.recv());
+        None
+    });
+    let mut wanted: Vec<String> = (0..100).map(|number| format!("z{number}")).collect();
+    wanted.push("web".to_owned());
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let start = Instant::now();
+    all.refresh(names(&wanted));
+    let took = start.elapsed();
+    assert!(took >= LOAD_LIMIT && took < LOAD_LIMIT * 4, "{took:?}");
+    assert_eq!(answer(&all, "web"), Answer::Address(WEB));
+    assert_eq!(answer(&all, "z99"), Answer::Missing);
+    assert!(asked.load(Ordering::Relaxed) <= LOOK_UPS_MAX);
+    assert!(Slot::take().is_none(), "those that hang still count");
+    drop(hold);
+    while super::LOOK_UPS.load(Ordering::Relaxed) > 0 {
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn a_name_server_that_comes_late_is_found() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let mut all = Names::asking(move |name, _| {
+        let times = count.fetch_add(1, Ordering::Relaxed);
+        (name == "web" && times >= 3).then_some(WEB)
+    });
+    all.missing = names(&["web"]);
+    let all = all.found_late().await;
+    assert_eq!(answer(&all, "web"), Answer::Address(WEB));
+    assert!(all.is_complete());
+    assert_eq!(all.of(WEB).collect::<Vec<_>>(), ["web"]);
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
+}
