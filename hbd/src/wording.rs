@@ -193,6 +193,26 @@ impl Wording {
                     self.group(*group)
                 ),
             ),
+            Notice::GroupLost {
+                group,
+                resource,
+                reason,
+            } => (
+                Error,
+                format!(
+                    "{} failed here and is stopped: {resource}: {reason}",
+                    self.group(*group)
+                ),
+            ),
+            Notice::CutOff => (
+                Error,
+                "no interface of this node has a carrier: it is cut off and takes nothing"
+                    .to_owned(),
+            ),
+            Notice::Reconnected => (
+                Warning,
+                "a carrier is back: this node listens before it takes anything".to_owned(),
+            ),
             Notice::GroupHomeless { group } => (
                 Error,
                 format!("No one owns {}: no node can run it now", self.group(*group)),

@@ -14,6 +14,7 @@ mod shutdown;
 mod snapshot;
 mod speaking;
 
+use crate::carriers::Carriers;
 use crate::config::{Config, GroupId};
 use crate::extension::{Codec, Life};
 use crate::input::{Command, Failure, Input};
@@ -21,7 +22,7 @@ use crate::links::Links;
 use crate::membership::{Death, Membership};
 use crate::messages::Voice;
 use crate::output::{Notice, Output};
-use crate::ownership::Phase;
+use crate::ownership::{Bar, Phase};
 use crate::pace::Pace;
 use crate::random::Random;
 use crate::roster::{NodeId, Roster};
@@ -46,6 +47,7 @@ pub struct Cluster {
     links: Links,
     voice: Voice,
     pace: Pace,
+    carriers: Carriers,
     /// By [`GroupId`].
     groups: Vec<Group>,
     commands: Vec<Pending>,
@@ -87,6 +89,7 @@ impl Cluster {
             links: Links::new(roster.peers(), links),
             voice: Voice::new(&config, &roster),
             pace: Pace::new(config.keepalive, now),
+            carriers: Carriers::new(config.initdead),
             groups: Group::all(&config, &roster),
             commands: Vec::new(),
             shutdown: None,
@@ -171,6 +174,13 @@ impl Cluster {
             }
             Input::Started { group, result } => self.started(group, result, now),
             Input::Stopped { group, result } => self.stopped(group, result, now),
+            Input::Lost {
+                group,
+                resource,
+                reason,
+            } => self.lost(group, resource, reason, now),
+            Input::Mended { group } => self.run_event(group, Event::Mended, now),
+            Input::Carrier { interface, carrier } => self.carrier(interface, carrier, now),
             Input::Command { id, command } => match command {
                 Command::Standby(set) => self.standby(id, set, now),
                 Command::Takeover(set) => self.takeover(id, set, now),
@@ -196,6 +206,27 @@ impl Cluster {
             Err(_) => Event::StopFailed,
         };
         self.result(group, event, result.err(), now);
+    }
+
+    fn carrier(&mut self, interface: String, carrier: bool, now: Instant) {
+        let Some(cut_off) = self.carriers.set(interface, carrier, now) else {
+            return;
+        };
+        self.notice(if cut_off {
+            Notice::CutOff
+        } else {
+            Notice::Reconnected
+        });
+        self.changed();
+        self.touch_all();
+    }
+
+    /// Why this node must take nothing now.
+    fn bar(&self, now: Instant) -> Option<Bar> {
+        if self.carriers.cut_off() {
+            return Some(Bar::NoCarrier);
+        }
+        self.carriers.unsure(now).then_some(Bar::CarrierBack)
     }
 
     /// If this call comes much later than announced, this node (or its machine) stood still: its
@@ -236,6 +267,9 @@ impl Cluster {
 
     /// What failed before and may be tried again.
     fn retry(&mut self, now: Instant) {
+        if self.carriers.settle(now) {
+            self.touch_all();
+        }
         for group in self.group_ids() {
             if self.group(group).runner.due(now) {
                 self.run_event(group, Event::Due, now);
@@ -285,6 +319,7 @@ impl Cluster {
             patience.min(),
             commands.min(),
             self.shutdown.as_ref().map(Shutdown::deadline),
+            self.carriers.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -27,6 +27,20 @@ pub enum Input {
         group: GroupId,
         result: Result<(), Failure>,
     },
+    /// A running group has lost something that it holds, an address or its interface, for longer
+    /// than the shell bears: it has failed here.
+    Lost {
+        group: GroupId,
+        /// Which resource, e.g. `IPaddr::10.0.0.1/24/eth0`.
+        resource: String,
+        reason: String,
+    },
+    /// What made the group fail here has passed: it may be tried again at once.
+    Mended { group: GroupId },
+    /// Whether one of this node's own interfaces, of a medium or of a group's address, has a
+    /// carrier. One that is never reported, such as a serial line, counts for nothing; while every
+    /// reported one lacks it this node is cut off.
+    Carrier { interface: String, carrier: bool },
     /// An operator or a signal asks for something.
     Command { id: CommandId, command: Command },
     /// `/proc/loadavg` for the `ld` field, without line end.

@@ -132,6 +132,16 @@ pub enum Notice {
         group: GroupId,
         against: NodeName,
     },
+    /// Something that the group holds has been missing for too long.
+    GroupLost {
+        group: GroupId,
+        resource: String,
+        reason: String,
+    },
+    /// No interface of this node has a carrier: it takes nothing.
+    CutOff,
+    /// A carrier is back.
+    Reconnected,
     /// Nobody can run it now.
     GroupHomeless {
         group: GroupId,

@@ -123,6 +123,8 @@ pub struct Situation<'a> {
     pub claim: Claim,
     /// Does this node hold something of the group, or may it?
     pub held: bool,
+    /// Why this node must take nothing at the moment, whatever else speaks for it.
+    pub barred: Option<Bar>,
     /// The claim is newer than this node's last failure to start the group.
     pub forgiven: bool,
     /// `auto_failback`.
@@ -167,9 +169,20 @@ pub enum Why {
     Takeover,
 }
 
+/// Why a node takes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bar {
+    /// None of its interfaces has a carrier: it is the one that is cut off.
+    NoCarrier,
+    /// Its carrier has just come back and nobody has been heard yet.
+    CarrierBack,
+}
+
 /// Who keeps this node from starting a group it owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blocker {
+    /// This node takes nothing at the moment.
+    Barred(Bar),
     /// This node itself is still joining.
     Joining,
     Unheard(NodeId),
@@ -235,9 +248,10 @@ fn own(s: &Situation<'_>) -> Decision {
             None => Decision::Homeless,
         },
         RunState::Unknown if !s.held => Decision::Nothing,
-        RunState::Unknown | RunState::Stopped => match blocker(s) {
-            Some(blocker) => Decision::Wait(blocker),
-            None => Decision::Start,
+        RunState::Unknown | RunState::Stopped => match (s.barred, blocker(s)) {
+            (Some(bar), _) => Decision::Wait(Blocker::Barred(bar)),
+            (None, Some(blocker)) => Decision::Wait(blocker),
+            (None, None) => Decision::Start,
         },
     }
 }
@@ -246,6 +260,9 @@ fn own(s: &Situation<'_>) -> Decision {
 fn succeed(s: &Situation<'_>) -> Decision {
     if let Some(old) = s.old_peer() {
         return Decision::Wait(Blocker::OldPeer(old));
+    }
+    if let Some(bar) = s.barred {
+        return Decision::Wait(Blocker::Barred(bar));
     }
     match s.successor() {
         // Nodes whose haresources differ may expect each other. Two that lose patience at once

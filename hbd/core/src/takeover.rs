@@ -1,14 +1,17 @@
 //! One resource group on this node: what runs here, and what the shell was asked to do about it.
 //!
 //! ```text
-//! Probing ──► Stopped ──Start──► Starting ──► Running
-//!    │           ▲                  │ │          │
-//!    ▼           │ stopped    fails │ └──Stop────┤
-//! Leftover ─Stop─┴── Stopping ◄─────┼────────────┘
-//!                      │   ▲      Failed (until retry or forgiven)
+//! Probing ──► Stopped ──Start──► Starting ──► Running ──Lost──► Failing ──► Failed
+//!    │           ▲                  │ │          │                │ ▲        (until retry,
+//!    ▼           │ stopped    fails │ └──Stop────┤                ▼ │ retry   mended, forgiven)
+//! Leftover ─Stop─┴── Stopping ◄─────┼────────────┘              Broken
+//!                      │   ▲        └► Failed, or Broken: the clean-up failed, too
 //!                      ▼   │ retry
 //!                     Stuck: the stop failed, it may still be active here
 //! ```
+//!
+//! Failing and Broken are Stopping and Stuck of a group that has failed here: once it is stopped it
+//! is Failed, and another node is to run it.
 //!
 //! [`step`] is the whole table. It never assumes that a request was carried out: a result that is
 //! late or comes twice is an ordinary event, and whatever might mean "something is active after
@@ -18,7 +21,7 @@ use crate::input::Activity;
 use ha_status::RunState;
 use std::time::{Duration, Instant};
 
-/// After so many failed starts in a row the time until the next one no longer doubles.
+/// After so many failures in a row the time until the next start no longer doubles.
 const MAX_DOUBLINGS: u32 = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +34,14 @@ pub enum Run {
     Starting,
     Running,
     Stopping,
-    /// The start failed; everything was stopped again.
+    /// It failed here, and what is left of it is being stopped.
+    Failing,
+    /// It failed here; everything is stopped.
     Failed,
     /// The stop failed: something may still be active.
     Stuck,
+    /// It failed here and then the stop did: something may still be active.
+    Broken,
 }
 
 impl Run {
@@ -45,9 +52,9 @@ impl Run {
             Self::Stopped => RunState::Stopped,
             Self::Starting => RunState::Starting,
             Self::Running => RunState::Running,
-            Self::Stopping => RunState::Stopping,
+            Self::Stopping | Self::Failing => RunState::Stopping,
             Self::Failed => RunState::Failed,
-            Self::Stuck => RunState::Stuck,
+            Self::Stuck | Self::Broken => RunState::Stuck,
         }
     }
 
@@ -55,7 +62,13 @@ impl Run {
     pub fn held(self) -> bool {
         match self {
             Self::Leftover | Self::Starting | Self::Running => true,
-            Self::Probing | Self::Stopped | Self::Stopping | Self::Failed | Self::Stuck => false,
+            Self::Probing
+            | Self::Stopped
+            | Self::Stopping
+            | Self::Failing
+            | Self::Failed
+            | Self::Stuck
+            | Self::Broken => false,
         }
     }
 
@@ -68,7 +81,9 @@ impl Run {
             | Self::Starting
             | Self::Running
             | Self::Stopping
-            | Self::Stuck => false,
+            | Self::Failing
+            | Self::Stuck
+            | Self::Broken => false,
         }
     }
 }
@@ -84,13 +99,17 @@ pub enum Event {
     StartFailedHeld,
     Stopped,
     StopFailed,
+    /// Something that it holds has been missing for too long.
+    Lost,
+    /// What made it fail has passed.
+    Mended,
     /// This node should run the group, and may.
     Start,
     /// This node must not run it.
     Stop,
     /// The retry timer ran out.
     Due,
-    /// A failed start is forgotten: this node was named again.
+    /// A failure is forgotten: this node was named again.
     Forgive,
 }
 
@@ -101,13 +120,19 @@ pub enum Request {
     Stop,
 }
 
+/// A state to go to, and what to ask for.
+type Step = (Run, Option<Request>);
+
+const fn stay(run: Run) -> Step {
+    (run, None)
+}
+
+const START: Step = (Run::Starting, Some(Request::Start));
+const STOP: Step = (Run::Stopping, Some(Request::Stop));
+const CLEAN: Step = (Run::Failing, Some(Request::Stop));
+
 /// The table: from a state by an event to the next state, with a request to the shell.
-pub fn step(run: Run, event: Event) -> (Run, Option<Request>) {
-    const fn stay(run: Run) -> (Run, Option<Request>) {
-        (run, None)
-    }
-    const START: (Run, Option<Request>) = (Run::Starting, Some(Request::Start));
-    const STOP: (Run, Option<Request>) = (Run::Stopping, Some(Request::Stop));
+pub fn step(run: Run, event: Event) -> Step {
     match run {
         Run::Probing => match event {
             Event::Probed(Activity::Nothing) => (Run::Stopped, None),
@@ -119,6 +144,8 @@ pub fn step(run: Run, event: Event) -> (Run, Option<Request>) {
             | Event::StartFailedHeld
             | Event::Stopped
             | Event::StopFailed
+            | Event::Lost
+            | Event::Mended
             | Event::Start
             | Event::Stop
             | Event::Due
@@ -133,6 +160,8 @@ pub fn step(run: Run, event: Event) -> (Run, Option<Request>) {
             | Event::StartFailedHeld
             | Event::Stopped
             | Event::StopFailed
+            | Event::Lost
+            | Event::Mended
             | Event::Due
             | Event::Forgive => stay(run),
         },
@@ -143,66 +172,92 @@ pub fn step(run: Run, event: Event) -> (Run, Option<Request>) {
             Event::Probed(_)
             | Event::StartFailed
             | Event::Stopped
+            | Event::Lost
+            | Event::Mended
             | Event::Stop
             | Event::Due
             | Event::Forgive => stay(run),
         },
-        Run::Starting => match event {
-            Event::Started => (Run::Running, None),
-            Event::StartFailed => (Run::Failed, None),
-            Event::StartFailedHeld => (Run::Stuck, None),
-            Event::Stop => STOP,
-            Event::Probed(_)
-            | Event::Stopped
-            | Event::StopFailed
-            | Event::Start
-            | Event::Due
-            | Event::Forgive => stay(run),
-        },
-        Run::Running => match event {
-            // A late failure contradicts what we believe: only a stop makes things certain.
-            Event::Stop | Event::StartFailed | Event::StartFailedHeld => STOP,
-            Event::Probed(_)
-            | Event::Started
-            | Event::Stopped
-            | Event::StopFailed
-            | Event::Start
-            | Event::Due
-            | Event::Forgive => stay(run),
-        },
-        Run::Stopping => match event {
-            Event::Stopped => (Run::Stopped, None),
-            Event::StopFailed => (Run::Stuck, None),
-            // Started and StartFailed answer the start that the stop has ended.
-            Event::Probed(_)
-            | Event::Started
-            | Event::StartFailed
-            | Event::StartFailedHeld
-            | Event::Start
-            | Event::Stop
-            | Event::Due
-            | Event::Forgive => stay(run),
-        },
+        Run::Starting | Run::Running => up(run, event),
+        Run::Stopping | Run::Failing => ending(run, event),
         Run::Failed => match event {
-            Event::Due | Event::Forgive => (Run::Stopped, None),
-            Event::Started => STOP,
-            Event::StartFailedHeld | Event::StopFailed => (Run::Stuck, None),
-            Event::Probed(_) | Event::StartFailed | Event::Stopped | Event::Start | Event::Stop => {
-                stay(run)
-            }
-        },
-        Run::Stuck => match event {
-            Event::Due => STOP,
-            Event::Stopped => (Run::Stopped, None),
+            Event::Due | Event::Forgive | Event::Mended => (Run::Stopped, None),
+            Event::Started => CLEAN,
+            Event::StartFailedHeld | Event::StopFailed => (Run::Broken, None),
             Event::Probed(_)
-            | Event::Started
             | Event::StartFailed
-            | Event::StartFailedHeld
-            | Event::StopFailed
+            | Event::Stopped
+            | Event::Lost
             | Event::Start
-            | Event::Stop
-            | Event::Forgive => stay(run),
+            | Event::Stop => stay(run),
         },
+        Run::Stuck | Run::Broken => wedged(run, event),
+    }
+}
+
+/// Being started, or started.
+fn up(run: Run, event: Event) -> Step {
+    match (run, event) {
+        (Run::Running, Event::Lost) => CLEAN,
+        // A late failure contradicts what we believe: only a stop makes things certain.
+        (Run::Running, Event::StartFailed | Event::StartFailedHeld) | (_, Event::Stop) => STOP,
+        (_, Event::Started) => (Run::Running, None),
+        (_, Event::StartFailed) => (Run::Failed, None),
+        (_, Event::StartFailedHeld) => (Run::Broken, None),
+        (
+            _,
+            Event::Probed(_)
+            | Event::Stopped
+            | Event::StopFailed
+            | Event::Lost
+            | Event::Mended
+            | Event::Start
+            | Event::Due
+            | Event::Forgive,
+        ) => stay(run),
+    }
+}
+
+/// Being stopped, by decision or after a failure.
+fn ending(run: Run, event: Event) -> Step {
+    let failed = run == Run::Failing;
+    match event {
+        Event::Stopped if failed => (Run::Failed, None),
+        Event::Stopped => (Run::Stopped, None),
+        Event::StopFailed if failed => (Run::Broken, None),
+        Event::StopFailed => (Run::Stuck, None),
+        Event::Mended => (Run::Stopping, None),
+        // Started and StartFailed answer the start that the stop has ended.
+        Event::Probed(_)
+        | Event::Started
+        | Event::StartFailed
+        | Event::StartFailedHeld
+        | Event::Lost
+        | Event::Start
+        | Event::Stop
+        | Event::Due
+        | Event::Forgive => stay(run),
+    }
+}
+
+/// The stop failed.
+fn wedged(run: Run, event: Event) -> Step {
+    let failed = run == Run::Broken;
+    match event {
+        Event::Due if failed => CLEAN,
+        Event::Due => STOP,
+        Event::Stopped if failed => (Run::Failed, None),
+        Event::Stopped => (Run::Stopped, None),
+        Event::Mended => (Run::Stuck, None),
+        Event::Probed(_)
+        | Event::Started
+        | Event::StartFailed
+        | Event::StartFailedHeld
+        | Event::StopFailed
+        | Event::Lost
+        | Event::Start
+        | Event::Stop
+        | Event::Forgive => stay(run),
     }
 }
 
@@ -210,21 +265,19 @@ pub fn step(run: Run, event: Event) -> (Run, Option<Request>) {
 #[derive(Debug, Clone)]
 pub(crate) struct Runner {
     run: Run,
-    /// The last failed start, until a start succeeds.
-    failure: Option<StartFailure>,
-    /// When a stuck stop is tried again.
-    retry_stop: Option<Instant>,
+    /// The last failure, until a start succeeds.
+    failure: Option<Failure>,
+    /// When a failed start or a stuck stop is tried again.
+    retry: Option<Instant>,
     /// Failed stops in a row.
     stop_failures: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct StartFailure {
+struct Failure {
     /// The epoch of the claim it failed under.
     epoch: u64,
-    /// Not eligible before; `None` once that time has passed.
-    until: Option<Instant>,
-    /// Failed starts in a row, at least 1.
+    /// Failures in a row, at least 1.
     count: u32,
 }
 
@@ -241,7 +294,7 @@ impl Runner {
         Self {
             run: Run::Probing,
             failure: None,
-            retry_stop: None,
+            retry: None,
             stop_failures: 0,
         }
     }
@@ -259,7 +312,7 @@ impl Runner {
         self.run
     }
 
-    /// Is a claim of that epoch newer than the last failure to start?
+    /// Is a claim of that epoch newer than the last failure?
     pub(crate) fn forgiven(&self, epoch: u64) -> bool {
         self.failure.is_none_or(|failure| failure.epoch < epoch)
     }
@@ -275,70 +328,69 @@ impl Runner {
         let before = self.run;
         let (run, request) = step(before, event);
         self.run = run;
+        self.count(before, event, epoch);
+        if run != before {
+            self.retry = match run {
+                Run::Failed => now.checked_add(self.patience(retries.start)),
+                Run::Stuck | Run::Broken => now.checked_add(retries.stop),
+                Run::Probing
+                | Run::Leftover
+                | Run::Stopped
+                | Run::Starting
+                | Run::Running
+                | Run::Stopping
+                | Run::Failing => None,
+            };
+        }
+        request
+    }
+
+    /// Remembers failures, and forgets them after a success.
+    fn count(&mut self, before: Run, event: Event, epoch: u64) {
         match (before, event) {
-            (Run::Starting, Event::StartFailed | Event::StartFailedHeld) => {
-                self.count_failure(epoch, retries.start, now);
+            (Run::Starting, Event::StartFailed | Event::StartFailedHeld)
+            | (Run::Running, Event::Lost) => {
+                let count = self.failure.map_or(0, |failure| failure.count);
+                let count = count.saturating_add(1);
+                self.failure = Some(Failure { epoch, count });
             }
             (Run::Starting, Event::Started) => self.failure = None,
-            (Run::Failed, Event::Forgive | Event::Due) => self.pardon(),
-            (Run::Stopping, Event::StopFailed) => {
+            (Run::Stopping | Run::Failing, Event::StopFailed) => {
                 self.stop_failures = self.stop_failures.saturating_add(1);
             }
             (_, Event::Stopped) => self.stop_failures = 0,
             (_, _) => {}
         }
-        // A start failed, then the clean-up did, and only now everything is stopped.
-        let banned = self.failure.is_some_and(|failure| failure.until.is_some());
-        if self.run == Run::Stopped && banned && !self.forgiven(epoch) {
-            self.run = Run::Failed;
-        }
-        self.retry_stop = match (before, self.run) {
-            (Run::Stuck, Run::Stuck) => self.retry_stop,
-            (_, Run::Stuck) => now.checked_add(retries.stop),
-            _ => None,
-        };
-        request
     }
 
-    /// Feeds the timer that has run out, if any; `handle` is to be called with `Event::Due`.
+    /// It doubles with every failure in a row.
+    fn patience(&self, retry: Duration) -> Duration {
+        let count = self.failure.map_or(1, |failure| failure.count);
+        let doublings = count.saturating_sub(1).min(MAX_DOUBLINGS);
+        retry.saturating_mul(1 << doublings)
+    }
+
+    /// Has the timer run out? `handle` is then to be called with `Event::Due`.
     pub(crate) fn due(&self, now: Instant) -> bool {
-        self.deadline().is_some_and(|at| at <= now)
+        self.retry.is_some_and(|at| at <= now)
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.retry
+    }
+
+    /// Tries a stuck stop again at once.
+    pub(crate) fn hurry(&mut self, now: Instant) {
         match self.run {
-            Run::Failed => self.failure.and_then(|failure| failure.until),
-            Run::Stuck => self.retry_stop,
+            Run::Stuck | Run::Broken => self.retry = Some(now),
             Run::Probing
             | Run::Leftover
             | Run::Stopped
             | Run::Starting
             | Run::Running
-            | Run::Stopping => None,
-        }
-    }
-
-    /// Tries a stuck stop again at once.
-    pub(crate) fn hurry(&mut self, now: Instant) {
-        if self.run == Run::Stuck {
-            self.retry_stop = Some(now);
-        }
-    }
-
-    fn count_failure(&mut self, epoch: u64, retry: Duration, now: Instant) {
-        let before = self.failure.map_or(0, |failure| failure.count);
-        let doublings = before.min(MAX_DOUBLINGS);
-        let wait = retry.saturating_mul(1 << doublings);
-        self.failure = Some(StartFailure {
-            epoch,
-            until: now.checked_add(wait),
-            count: before.saturating_add(1),
-        });
-    }
-
-    fn pardon(&mut self) {
-        if let Some(failure) = &mut self.failure {
-            failure.until = None;
+            | Run::Stopping
+            | Run::Failing
+            | Run::Failed => {}
         }
     }
 }

@@ -6,7 +6,7 @@ mod pair;
 
 use ha_status::{ClusterPhase, HoldSet, LinkState, NodeStatus, RunState};
 use hbd_core::config::{Failback, GroupId, LinkId};
-use hbd_core::input::Command;
+use hbd_core::input::{Command, Input};
 use hbd_core::output::{Notice, Output, YieldReason};
 use pair::{DEADTIME, INITDEAD, KEEPALIVE, Pair, name};
 use std::time::Duration;
@@ -429,4 +429,76 @@ fn a_shutdown_that_cannot_stop_a_group_ends_honestly() {
         pair.said(0, "shutdone").is_empty(),
         "it must not look like a clean goodbye"
     );
+}
+
+fn lost() -> Input {
+    Input::Lost {
+        group: GROUP,
+        resource: "IPaddr::10.0.0.0".to_owned(),
+        reason: "interface eth0 is gone".to_owned(),
+    }
+}
+
+fn carrier(carrier: bool) -> Input {
+    Input::Carrier {
+        interface: "eth0".to_owned(),
+        carrier,
+    }
+}
+
+#[test]
+fn an_owner_that_lost_its_address_hands_the_group_over() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.input(0, lost());
+    let took = pair.run_until(ms(100), |pair| pair.runners(0) == [1]);
+    assert!(took <= ms(5), "{took:?}");
+    let told = |notice: &Notice| matches!(notice, Notice::GroupLost { .. });
+    assert!(pair.notices(0).iter().any(told));
+    assert_eq!(pair.view(0).groups[0].state, RunState::Failed);
+    pair.input(0, lost());
+    assert_eq!(pair.view(0).groups[0].state, RunState::Failed, "told twice");
+}
+
+#[test]
+fn what_failed_for_a_reason_that_has_passed_is_tried_at_once() {
+    let mut pair = Pair::running(1, &[0], Failback::On);
+    pair.input(0, lost());
+    pair.run_for(ms(100));
+    assert_eq!(pair.view(0).groups[0].state, RunState::Failed);
+    pair.input(0, Input::Mended { group: GROUP });
+    let took = pair.run_until(ms(100), |pair| {
+        pair.view(0).groups[0].state == RunState::Running
+    });
+    assert!(took <= ms(5), "{took:?}");
+}
+
+#[test]
+fn a_node_without_a_carrier_takes_nothing_and_listens_before_it_does() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.input(1, carrier(false));
+    pair.cut = true;
+    pair.run_for(DEADTIME * 3);
+    assert_eq!(pair.view(1).nodes[0].status, NodeStatus::Dead);
+    assert_eq!(pair.runners(0), [0]);
+    let reason = pair.view(1).groups[0].reason.clone();
+    assert!(reason.contains("carrier"), "{reason}");
+    // The cable is back before anything can be heard over it.
+    pair.input(1, carrier(true));
+    pair.run_for(ms(500));
+    pair.cut = false;
+    pair.run_for(DEADTIME * 3);
+    assert_eq!(pair.runners(0), [0]);
+    let start = pair.when(|node, output| node == 1 && is_start(output));
+    assert_eq!(start, None, "the backup never took it");
+}
+
+#[test]
+fn a_node_whose_cable_is_back_takes_over_when_it_hears_nobody_for_initdead() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.input(1, carrier(false));
+    pair.power_off(0);
+    pair.run_for(DEADTIME * 2);
+    pair.input(1, carrier(true));
+    let took = pair.run_until(INITDEAD * 2, |pair| pair.runners(0) == [1]);
+    assert!(took >= INITDEAD && took < INITDEAD + ms(50), "{took:?}");
 }

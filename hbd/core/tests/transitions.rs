@@ -5,7 +5,7 @@ use Blocker::{Busy, Disagrees, Joining, NotCurrent, OldPeer, Unheard};
 use ha_status::RunState;
 use hbd_core::input::Activity;
 use hbd_core::ownership::{
-    Blocker, Cause, Claim, Decision, MAX_EPOCH, Phase, Presence, Situation, Standing, Why,
+    Bar, Blocker, Cause, Claim, Decision, MAX_EPOCH, Phase, Presence, Situation, Standing, Why,
     better_claim, decide,
 };
 use hbd_core::roster::NodeId;
@@ -13,7 +13,7 @@ use hbd_core::takeover::{Event, Request, Run, step};
 
 type Cell = (Run, Option<Request>);
 
-const EVENTS: [Event; 13] = [
+const EVENTS: [Event; 15] = [
     Event::Probed(Activity::Nothing),
     Event::Probed(Activity::Something),
     Event::Probed(Activity::Everything),
@@ -23,6 +23,8 @@ const EVENTS: [Event; 13] = [
     Event::StartFailedHeld,
     Event::Stopped,
     Event::StopFailed,
+    Event::Lost,
+    Event::Mended,
     Event::Start,
     Event::Stop,
     Event::Due,
@@ -30,16 +32,19 @@ const EVENTS: [Event; 13] = [
 ];
 
 /// The table in the order of `EVENTS`. Letters: p probing, l leftover, s stopped, a starting,
-/// r running, e ending (stopping), f failed, k stuck; `+` asks for a start, `-` for a stop.
-const TABLE: [(Run, &str); 8] = [
-    (Run::Probing, "s l l l p p p p p p p p p"),
-    (Run::Leftover, "l l l l l l l l l a+ e- l l"),
-    (Run::Stopped, "s s s s e- s k s k a+ s s s"),
-    (Run::Starting, "a a a a r f k a a a e- a a"),
-    (Run::Running, "r r r r r e- e- r r r e- r r"),
-    (Run::Stopping, "e e e e e e e s k e e e e"),
-    (Run::Failed, "f f f f e- f k f k f f s s"),
-    (Run::Stuck, "k k k k k k k s k k k e- k"),
+/// r running, e ending (stopping), c cleaning up (failing), f failed, k stuck, b broken;
+/// `+` asks for a start, `-` for a stop.
+const TABLE: [(Run, &str); 10] = [
+    (Run::Probing, "s l l l p p p p p p p p p p p"),
+    (Run::Leftover, "l l l l l l l l l l l a+ e- l l"),
+    (Run::Stopped, "s s s s e- s k s k s s a+ s s s"),
+    (Run::Starting, "a a a a r f b a a a a a e- a a"),
+    (Run::Running, "r r r r r e- e- r r c- r r e- r r"),
+    (Run::Stopping, "e e e e e e e s k e e e e e e"),
+    (Run::Failing, "c c c c c c c f b c e c c c c"),
+    (Run::Failed, "f f f f c- f b f b f s f f s s"),
+    (Run::Stuck, "k k k k k k k s k k k k k e- k"),
+    (Run::Broken, "b b b b b b b f b b k b b c- b"),
 ];
 
 fn cell(word: &str) -> Cell {
@@ -51,8 +56,10 @@ fn cell(word: &str) -> Cell {
         Some('a') => Run::Starting,
         Some('r') => Run::Running,
         Some('e') => Run::Stopping,
+        Some('c') => Run::Failing,
         Some('f') => Run::Failed,
         Some('k') => Run::Stuck,
+        Some('b') => Run::Broken,
         other => panic!("no state {other:?}"),
     };
     let request = match letters.next() {
@@ -165,6 +172,7 @@ struct Case {
     preferred: NodeId,
     run: RunState,
     held: bool,
+    barred: Option<Bar>,
     forgiven: bool,
     returns: bool,
     overdue: bool,
@@ -183,6 +191,7 @@ fn case() -> Case {
         preferred: ME,
         run: RunState::Stopped,
         held: false,
+        barred: None,
         forgiven: true,
         returns: true,
         overdue: false,
@@ -214,6 +223,7 @@ impl Case {
             standings: &[own, self.peer],
             claim: self.claim,
             held: self.held,
+            barred: self.barred,
             forgiven: self.forgiven,
             returns: self.returns,
             overdue: self.overdue,
@@ -528,4 +538,21 @@ fn a_leaving_node_names_its_successor_and_then_stops() {
     assert_eq!(handed.decide(), Decision::Stop);
     let alone = leaving(case().runs()).presence(Presence::Absent);
     assert_eq!(alone.decide(), Decision::Stop);
+}
+
+#[test]
+fn a_node_that_is_cut_off_takes_nothing_and_keeps_what_it_runs() {
+    for bar in [Bar::NoCarrier, Bar::CarrierBack] {
+        let barred = |case: Case| Case {
+            barred: Some(bar),
+            ..case
+        };
+        let wait = Decision::Wait(Blocker::Barred(bar));
+        assert_eq!(barred(case()).decide(), wait);
+        let owner = case().claim(Some(PEER), Cause::Failover);
+        assert_eq!(barred(owner.presence(Presence::Absent)).decide(), wait);
+        assert_eq!(barred(case().runs()).decide(), Decision::Nothing);
+        let lost = case().claim(Some(PEER), Cause::Failover).runs();
+        assert_eq!(barred(lost).decide(), Decision::Stop);
+    }
 }

@@ -181,8 +181,13 @@ impl Cluster {
             for id in dirty {
                 self.group_mut(id).dirty = false;
                 let overdue = self.overdue(id, now);
+                let barred = self.bar(now);
                 let decision = self.with_situation(id, |s| {
-                    let s = Situation { overdue, ..*s };
+                    let s = Situation {
+                        barred,
+                        overdue,
+                        ..*s
+                    };
                     decide(&s)
                 });
                 self.carry_out(id, decision, now);
@@ -321,7 +326,7 @@ impl Cluster {
                 resource,
                 reason,
             }),
-            Run::Stuck => self.notice(Notice::GroupStuck {
+            Run::Stuck | Run::Broken => self.notice(Notice::GroupStuck {
                 group,
                 resource,
                 reason,
@@ -331,7 +336,20 @@ impl Cluster {
             | Run::Stopped
             | Run::Starting
             | Run::Running
-            | Run::Stopping => {}
+            | Run::Stopping
+            | Run::Failing => {}
+        }
+    }
+
+    /// What a running group holds is gone; tells only what changes something.
+    pub(super) fn lost(&mut self, group: GroupId, resource: String, reason: String, now: Instant) {
+        if self.is_group(group) && self.group(group).runner.run() == Run::Running {
+            self.notice(Notice::GroupLost {
+                group,
+                resource,
+                reason,
+            });
+            self.run_event(group, Event::Lost, now);
         }
     }
 
@@ -368,8 +386,10 @@ impl Cluster {
             | Run::Leftover
             | Run::Starting
             | Run::Stopping
+            | Run::Failing
             | Run::Failed
-            | Run::Stuck => {}
+            | Run::Stuck
+            | Run::Broken => {}
         }
         if after != Run::Running {
             self.group_mut(id).rivals.clear();
@@ -393,6 +413,7 @@ impl Cluster {
             standings: &standings,
             claim: group.claim,
             held: group.runner.run().held(),
+            barred: None,
             forgiven: group.runner.forgiven(group.claim.epoch),
             returns: self.config.failback.returns(),
             overdue: false,

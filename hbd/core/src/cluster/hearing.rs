@@ -218,6 +218,9 @@ impl Cluster {
             return;
         }
         let life = peer.life();
+        if self.carriers.heard() {
+            self.touch_all();
+        }
         self.rejoin(node, rejoin);
         let interval = self.membership.heard(node, message.hex("dt"), now);
         if rejoin.is_none() {

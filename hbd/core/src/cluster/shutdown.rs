@@ -104,9 +104,14 @@ impl Cluster {
 
     fn stuck_for_good(&self) -> bool {
         self.groups.iter().all(|group| match group.runner.run() {
-            Run::Stuck => group.runner.stop_failures() >= MAX_STOP_FAILURES,
+            Run::Stuck | Run::Broken => group.runner.stop_failures() >= MAX_STOP_FAILURES,
             Run::Stopped | Run::Failed => true,
-            Run::Probing | Run::Leftover | Run::Starting | Run::Running | Run::Stopping => false,
+            Run::Probing
+            | Run::Leftover
+            | Run::Starting
+            | Run::Running
+            | Run::Stopping
+            | Run::Failing => false,
         })
     }
 

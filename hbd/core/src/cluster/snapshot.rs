@@ -3,7 +3,7 @@
 use super::Cluster;
 use super::groups::{Fate, Group};
 use crate::config::{GroupConfig, GroupId};
-use crate::ownership::{Blocker, Cause, Why};
+use crate::ownership::{Bar, Blocker, Cause, Why};
 use crate::roster::NodeId;
 use ha_status::{
     ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, Resource, RunState,
@@ -191,6 +191,13 @@ impl Cluster {
 
     fn obstacle(&self, blocker: Blocker) -> String {
         match blocker {
+            Blocker::Barred(Bar::NoCarrier) => {
+                "no interface of this node has a carrier: it takes nothing".to_owned()
+            }
+            Blocker::Barred(Bar::CarrierBack) => {
+                "the cable of this node is just back: it listens before it takes anything"
+                    .to_owned()
+            }
             Blocker::Joining => "this node is not active yet".to_owned(),
             Blocker::Unheard(node) => format!("waiting to hear {}", self.name(node)),
             Blocker::OldPeer(node) => format!(

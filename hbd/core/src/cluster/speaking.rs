@@ -73,7 +73,13 @@ impl Cluster {
     pub(super) fn held(&self) -> HoldSet {
         let local = self.roster.local();
         let mut running = self.groups.iter().filter(|group| match group.runner.run() {
-            Run::Leftover | Run::Starting | Run::Running | Run::Stopping | Run::Stuck => true,
+            Run::Leftover
+            | Run::Starting
+            | Run::Running
+            | Run::Stopping
+            | Run::Failing
+            | Run::Stuck
+            | Run::Broken => true,
             Run::Probing | Run::Stopped | Run::Failed => false,
         });
         let at_home = running.clone().any(|group| group.preferred == Some(local));
