@@ -10,6 +10,7 @@
 mod commands;
 mod groups;
 mod hearing;
+mod old_peers;
 mod shutdown;
 mod snapshot;
 mod speaking;
@@ -30,7 +31,7 @@ use crate::takeover::Event;
 use crate::wire::Reject;
 use commands::Pending;
 use groups::Group;
-use ha_status::{ClusterSnapshot, Counters};
+use ha_status::{ClusterSnapshot, Counters, HoldSet};
 use shutdown::Shutdown;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -62,6 +63,8 @@ pub struct Cluster {
     woke: Instant,
     /// Old peers that were sent `starting`.
     greeted: BTreeSet<NodeId>,
+    /// What they were told last that we hold.
+    told: Option<HoldSet>,
     /// Names that are not configured here and were reported.
     strangers: BTreeSet<String>,
     counters: Counters,
@@ -98,6 +101,7 @@ impl Cluster {
             wakes: 0,
             woke: now,
             greeted: BTreeSet::new(),
+            told: None,
             strangers: BTreeSet::new(),
             counters: Counters::default(),
             queue: VecDeque::new(),

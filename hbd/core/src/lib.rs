@@ -12,6 +12,7 @@ pub mod input;
 mod links;
 mod membership;
 mod messages;
+mod old_peer;
 pub mod output;
 pub mod ownership;
 mod pace;

@@ -14,6 +14,7 @@
 
 use crate::config::Config;
 use crate::extension::{Life, Report};
+use crate::old_peer::OldPeer;
 use crate::random::Random;
 use crate::roster::{NodeId, Roster};
 use crate::sequence::Receiver;
@@ -33,6 +34,8 @@ pub(crate) struct Peer {
     pub(crate) extended: bool,
     /// What it said last in this life; `None` for an old peer and while it is dead.
     pub(crate) report: Option<Report>,
+    /// What it said of its resources in this life, if it is an old one.
+    pub(crate) old: OldPeer,
     pub(crate) uuid: Option<[u8; 16]>,
     pub(crate) receiver: Receiver,
     /// When `status` last changed.
@@ -70,6 +73,7 @@ impl Peer {
     /// Its daemon was restarted: nothing it said before counts.
     pub(crate) fn begin_life(&mut self) {
         self.report = None;
+        self.old = OldPeer::default();
         self.advertised = None;
         self.heard = None;
         self.old_reported = false;
@@ -126,6 +130,7 @@ impl Membership {
                 word: String::new(),
                 extended: false,
                 report: None,
+                old: OldPeer::default(),
                 uuid: None,
                 receiver: Receiver::new(random.next(), config.max_rexmit_delay),
                 since: now,
@@ -241,6 +246,7 @@ impl Membership {
                 peer.become_status(NodeStatus::Dead, now);
                 "dead".clone_into(&mut peer.word);
                 peer.report = None;
+                peer.old = OldPeer::default();
                 peer.receiver.forget_missing();
             }
         }

@@ -23,7 +23,6 @@ const MAX_LOAD: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Status,
-    Starting,
     Shutdone,
     Reqnodes,
     Ack,
@@ -57,7 +56,6 @@ impl<'a> Header<'a> {
         Some(Self {
             kind: match kind {
                 "status" => Kind::Status,
-                "starting" => Kind::Starting,
                 "shutdone" => Kind::Shutdone,
                 "reqnodes" => Kind::Reqnodes,
                 "NS_ackmsg" => Kind::Ack,
@@ -110,6 +108,13 @@ pub(crate) fn resource_shutdown() -> Message {
         .with("rtype", "full")
         .with("isstable", "0")
         .with("info", "shutdown")
+}
+
+/// A step of the conversation by which a node gives groups away.
+pub(crate) fn ask_resources(step: &'static str, set: HoldSet) -> Message {
+    Message::new("ask_resources")
+        .with("rsc_hold", hold_word(set))
+        .with("info", step)
 }
 
 pub(crate) fn shutdone() -> Message {

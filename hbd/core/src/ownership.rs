@@ -88,7 +88,7 @@ pub enum Presence {
     Hearsay,
     /// Never heard and not declared dead yet.
     Unheard,
-    /// It lives but speaks no extension: nobody can tell what it runs.
+    /// It lives but speaks no extension: what it runs is known as far as its old words tell.
     Old,
     Joining,
     Active,
@@ -258,7 +258,9 @@ fn own(s: &Situation<'_>) -> Decision {
 
 /// The group has no owner that could run it.
 fn succeed(s: &Situation<'_>) -> Decision {
-    if let Some(old) = s.old_peer() {
+    // Beside an old peer a node takes what it prefers, once that is free there, and what it is given.
+    let holder = s.old_holder();
+    if let Some(old) = holder.or_else(|| s.old_peer().filter(|_| s.preferred != Some(s.me))) {
         return Decision::Wait(Blocker::OldPeer(old));
     }
     if let Some(bar) = s.barred {
@@ -297,7 +299,7 @@ pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
             // We cannot hear what it holds, and it may never hear us: waiting would not help.
             Presence::Absent | Presence::Hearsay => None,
             Presence::Unheard => Some(Blocker::Unheard(node)),
-            Presence::Old => Some(Blocker::OldPeer(node)),
+            Presence::Old => (peer.run != RunState::Stopped).then_some(Blocker::OldPeer(node)),
             Presence::Joining | Presence::Active | Presence::Leaving => {
                 if !peer.current {
                     return Some(Blocker::NotCurrent(node));
@@ -350,6 +352,14 @@ impl Situation<'_> {
             .find(|node| self.of(*node).presence == Presence::Old)
     }
 
+    /// An old peer that may hold the group.
+    fn old_holder(&self) -> Option<NodeId> {
+        self.peers().find(|node| {
+            let standing = self.of(*node);
+            standing.presence == Presence::Old && standing.run != RunState::Stopped
+        })
+    }
+
     fn release(&self) -> Decision {
         if self.held {
             Decision::Stop
@@ -390,7 +400,8 @@ impl Situation<'_> {
         let standing = self.of(owner);
         match standing.presence {
             Presence::Absent | Presence::Leaving => false,
-            Presence::Hearsay | Presence::Unheard | Presence::Old => true,
+            Presence::Hearsay | Presence::Unheard => true,
+            Presence::Old => standing.run != RunState::Stopped,
             Presence::Joining | Presence::Active => standing.knows && !self.failed(owner),
         }
     }

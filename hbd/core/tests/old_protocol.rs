@@ -9,7 +9,7 @@ use hbd_core::config::{Failback, LinkId};
 use hbd_core::input::{Command, Input};
 use hbd_core::output::{Notice, Output};
 use hbd_core::wire::{Message, Reject, Value};
-use pair::{KEEPALIVE, Pair, name};
+use pair::{DEADTIME, KEEPALIVE, Pair, name};
 use std::time::Duration;
 
 fn ms(count: u64) -> Duration {
@@ -96,6 +96,97 @@ fn an_old_peer_is_greeted_answered_and_left_in_peace() {
     assert_eq!(pair.view(0).nodes[1].status, NodeStatus::Left);
     pair.run_for(ms(10));
     assert_eq!((pair.runners(0), pair.runners(1)), (vec![0], vec![0]));
+}
+
+/// A message of an old Heartbeat on lb2 about resources.
+fn about_resources(kind: &str, seq: u64, fields: &[(&'static str, &str)]) -> Message {
+    let mut message = old_message(kind, seq);
+    for (name, value) in fields {
+        message.push_text(*name, *value);
+    }
+    message
+}
+
+fn old_report(seq: u64, holds: &str, stable: &str) -> Message {
+    let fields = [("rsc_hold", holds), ("rtype", "full"), ("isstable", stable)];
+    about_resources("resource", seq, &fields)
+}
+
+fn words<'a>(message: &'a Message, fields: &[&str]) -> Vec<&'a str> {
+    let word = |field: &&str| message.text(field).unwrap_or("-");
+    fields.iter().map(word).collect()
+}
+
+/// Without it the old daemon could neither settle nor be stopped (specification 7.10).
+#[test]
+fn an_old_peer_is_told_at_once_that_this_node_is_settled() {
+    let mut pair = Pair::new(2, &[1], Failback::On);
+    pair.start(0);
+    pair.run_for(ms(10));
+    pair.inject(0, old_message("status", 1));
+    pair.run_for(ms(10));
+    let told = |pair: &Pair| pair.said(0, "resource").len();
+    assert_eq!((pair.said(0, "starting").len(), told(&pair)), (1, 1));
+    let said = pair.said(0, "resource").remove(0);
+    let fields = ["rsc_hold", "rtype", "isstable", "info"];
+    assert_eq!(words(&said, &fields), ["none", "full", "1", "-"]);
+    // A report that tells of a flux, then that it is over: answered, once.
+    for (seq, stable, answers) in [(2, "0", 1), (3, "1", 2), (4, "1", 2)] {
+        pair.inject(0, old_report(seq, "all", stable));
+        assert_eq!(told(&pair), answers, "report {seq}");
+    }
+    // Nothing of what it holds is touched.
+    pair.run_for(DEADTIME / 2);
+    assert_eq!(pair.runners(0), Vec::<usize>::new());
+    // Once it holds no foreign group, and we have none of our own, those count as ours.
+    pair.inject(0, old_report(5, "local", "1"));
+    let last = pair.said(0, "resource").pop().unwrap();
+    assert_eq!(words(&last, &fields), ["local", "full", "1", "-"]);
+}
+
+#[test]
+fn what_an_old_peer_gives_away_is_taken_and_its_question_is_answered() {
+    let mut pair = Pair::new(2, &[0, 1], Failback::On);
+    pair.start(0);
+    pair.run_for(ms(10));
+    pair.inject(0, old_message("status", 1));
+    pair.inject(0, old_report(2, "all", "1"));
+    pair.run_for(ms(10));
+    assert_eq!((pair.runners(0), pair.runners(1)), (vec![], vec![]));
+    let ask = |seq, info| {
+        let fields = [("rsc_hold", "foreign"), ("info", info)];
+        about_resources("ask_resources", seq, &fields)
+    };
+    let said = |pair: &Pair| pair.said(0, "ask_resources").pop().unwrap();
+    pair.inject(0, ask(3, "me"));
+    let fields = ["rsc_hold", "info"];
+    assert_eq!(words(&said(&pair), &fields), ["foreign", "other"]);
+    pair.inject(0, old_report(4, "local", "0"));
+    pair.run_for(ms(10));
+    assert_eq!(pair.runners(0), vec![], "it is still releasing");
+    pair.inject(0, ask(5, "done"));
+    assert_eq!(words(&said(&pair), &fields), ["foreign", "done"]);
+    pair.run_for(ms(10));
+    assert_eq!((pair.runners(0), pair.runners(1)), (vec![0], vec![]));
+    let last = pair.said(0, "resource").pop().unwrap();
+    assert_eq!(words(&last, &["rsc_hold", "isstable"]), ["local", "1"]);
+    // It stops: what it held is ours at once.
+    pair.inject(0, old_message("shutdone", 6));
+    pair.run_for(ms(10));
+    assert_eq!((pair.runners(0), pair.runners(1)), (vec![0], vec![0]));
+}
+
+#[test]
+fn a_node_takes_what_it_prefers_when_an_old_peer_has_settled_without_it() {
+    let mut pair = Pair::new(2, &[0, 1], Failback::On);
+    pair.start(0);
+    pair.inject(0, old_message("status", 1));
+    pair.inject(0, old_report(2, "local", "0"));
+    pair.run_for(ms(10));
+    assert_eq!(pair.runners(0), vec![], "it may still take more");
+    pair.inject(0, old_report(3, "local", "1"));
+    pair.run_for(ms(10));
+    assert_eq!((pair.runners(0), pair.runners(1)), (vec![0], vec![]));
 }
 
 #[test]

@@ -275,7 +275,14 @@ fn every_reason_to_wait_is_named() {
     let other = Claim::default();
     let waits = [
         (case().presence(Presence::Unheard), Unheard(PEER)),
-        (case().presence(Presence::Old), OldPeer(PEER)),
+        (
+            case().presence(Presence::Old).peer_runs(RunState::Unknown),
+            OldPeer(PEER),
+        ),
+        (
+            case().presence(Presence::Old).peer_runs(RunState::Running),
+            OldPeer(PEER),
+        ),
         (
             case().peer_runs(RunState::Unknown),
             Busy(PEER, RunState::Unknown),
@@ -434,9 +441,27 @@ fn a_node_that_expects_another_in_vain_takes_the_group_itself() {
 }
 
 #[test]
-fn nobody_takes_anything_while_an_old_peer_lives() {
-    let orphan = case().claim(None, Cause::Home).presence(Presence::Old);
-    assert_eq!(orphan.decide(), Decision::Wait(OldPeer(PEER)));
+fn beside_an_old_peer_a_node_takes_only_what_it_prefers_once_that_is_free() {
+    let orphan = |run| {
+        let case = case().claim(None, Cause::Home).presence(Presence::Old);
+        case.peer_runs(run)
+    };
+    for run in [RunState::Unknown, RunState::Running] {
+        assert_eq!(orphan(run).decide(), Decision::Wait(OldPeer(PEER)));
+    }
+    let taken = claimed(ME, Cause::Home, Why::OwnerGone);
+    assert_eq!(orphan(RunState::Stopped).decide(), taken);
+    let foreign = Case {
+        preferred: PEER,
+        ..orphan(RunState::Stopped)
+    };
+    assert_eq!(foreign.decide(), Decision::Wait(OldPeer(PEER)));
+    // What it was given is its own.
+    assert_eq!(
+        case().presence(Presence::Old).decide(),
+        Decision::Start,
+        "free there, and ours"
+    );
     assert_eq!(
         case().presence(Presence::Old).runs().decide(),
         Decision::Nothing

@@ -184,6 +184,34 @@ pub enum HoldSet {
     All,
 }
 
+impl HoldSet {
+    pub fn of(local: bool, foreign: bool) -> Self {
+        match (local, foreign) {
+            (false, false) => Self::None,
+            (true, false) => Self::Local,
+            (false, true) => Self::Foreign,
+            (true, true) => Self::All,
+        }
+    }
+
+    /// Are the speaker's own groups in it, or with `false` those of others?
+    pub fn has_home(self, home: bool) -> bool {
+        if home {
+            self.has_local()
+        } else {
+            self.has_foreign()
+        }
+    }
+
+    pub fn has_local(self) -> bool {
+        matches!(self, Self::Local | Self::All)
+    }
+
+    pub fn has_foreign(self) -> bool {
+        matches!(self, Self::Foreign | Self::All)
+    }
+}
+
 /// Counts since the daemon started. All volatile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::process::Signal;
@@ -74,6 +74,19 @@ impl Heartbeat {
             .with_context(|| format!("{}: cannot start heartbeat", self.host.name()))?;
         *self.child.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
         Ok(())
+    }
+
+    /// Stops it as its init script does, and waits until it is gone; how long that took. After
+    /// `limit` it is an error.
+    pub fn stop(&self, limit: Duration) -> Result<Duration> {
+        let begin = Instant::now();
+        let seconds = limit.as_secs().to_string();
+        self.host.run(&["timeout", &seconds, HEARTBEAT, "-k"])?;
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut child) = child.take() {
+            child.wait()?;
+        }
+        Ok(begin.elapsed())
     }
 
     /// What `cl_status nodestatus` says of a node; `None` while the daemon does not answer.

@@ -1,16 +1,19 @@
 //! hbd beside the real heartbeat 3.0.6: they understand each other's heartbeats and keep doing so.
 //!
-//! Node lb1 is the old daemon, lb2 is hbd. What they do with resources is not judged here.
+//! Node lb1 is the old daemon, lb2 is hbd. Of resources they exchange what lets either be stopped at
+//! any time, and what the old one gives away.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use ha_status::{ClusterSnapshot, NodeStatus};
 
+use super::ownership::has_address;
 use super::watch::throughout;
 use super::{Case, Place};
+use crate::bed::host::Host;
 use crate::bed::network::Network;
 use crate::bed::peers::Heartbeat;
 use crate::bed::wait;
@@ -33,6 +36,16 @@ pub(super) const CASES: &[Case] = &[
         place: Place::Here,
         run: variants,
     },
+    Case {
+        name: "heartbeat_and_hbd_stop_within_ten_seconds_in_either_role",
+        place: Place::Here,
+        run: stops,
+    },
+    Case {
+        name: "what_heartbeat_gives_back_hbd_takes",
+        place: Place::Here,
+        run: gives_back,
+    },
 ];
 
 const OLD: &str = "lb1";
@@ -42,6 +55,8 @@ const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const MEETING: Duration = Duration::from_secs(25);
 const MINUTE: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_secs(5);
+/// A shutdown of either daemon ends within this time.
+const STOP: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy)]
 enum Medium {
@@ -57,6 +72,11 @@ struct Mixed {
 
 impl Mixed {
     fn install(medium: Medium, key: &str) -> Result<Self> {
+        Self::with_home(OLD, medium, key)
+    }
+
+    /// With this node as the preferred one of the address.
+    fn with_home(home: &str, medium: Medium, key: &str) -> Result<Self> {
         let network = Network::new()?;
         network.segment("lan")?;
         let host = |name: &str, address: &str| {
@@ -64,8 +84,11 @@ impl Mixed {
                 network.host(name).nic("lan", &[address]).power_on()?,
             ))
         };
-        let old = Heartbeat::install(host(OLD, "10.77.0.1/24")?, &files(medium, "10.77.0.2", key))?;
-        let configuration = Configuration::Files(files(medium, "10.77.0.1", key));
+        let old = Heartbeat::install(
+            host(OLD, "10.77.0.1/24")?,
+            &files(home, medium, "10.77.0.2", key),
+        )?;
+        let configuration = Configuration::Files(files(home, medium, "10.77.0.1", key));
         let new = host(NEW, "10.77.0.2/24")?;
         let new = Director::install(new, &Programs::find()?, &configuration, VIP)?;
         Ok(Self { old, new })
@@ -91,6 +114,39 @@ impl Mixed {
             self.new.sees(OLD, NodeStatus::Active),
             "hbd does not call heartbeat's node active"
         );
+        Ok(())
+    }
+
+    /// Waits until each calls the other active.
+    fn meet(&self) -> Result<()> {
+        wait::until("each sees the other active", MEETING, || {
+            self.agree().is_ok()
+        })
+        .with_context(|| self.logs())?;
+        Ok(())
+    }
+
+    fn wait_for_address(&self, host: &Host, limit: Duration) -> Result<()> {
+        wait::until(&format!("{} has the address", host.name()), limit, || {
+            has_address(host, VIP).is_ok_and(|has| has)
+        })
+        .with_context(|| self.logs())?;
+        Ok(())
+    }
+
+    /// The old daemon ends in time.
+    fn stop_old(&self) -> Result<()> {
+        let took = self.old.stop(STOP).with_context(|| self.logs())?;
+        println!("    heartbeat -k took {took:.1?}");
+        Ok(())
+    }
+
+    fn stop_new(&self) -> Result<()> {
+        let begin = Instant::now();
+        self.new.stop().with_context(|| self.logs())?;
+        let took = begin.elapsed();
+        println!("    hbd stop took {took:.1?}");
+        ensure!(took < STOP, "hbd took {took:?} to stop");
         Ok(())
     }
 
@@ -120,7 +176,7 @@ impl Mixed {
     }
 }
 
-fn files(medium: Medium, peer: &str, key: &str) -> Vec<(&'static str, String)> {
+fn files(home: &str, medium: Medium, peer: &str, key: &str) -> Vec<(&'static str, String)> {
     let medium = match medium {
         Medium::Broadcast => "bcast eth0".to_owned(),
         Medium::Unicast => format!("ucast eth0 {peer}"),
@@ -131,7 +187,7 @@ fn files(medium: Medium, peer: &str, key: &str) -> Vec<(&'static str, String)> {
     );
     vec![
         ("ha.cf", ha_cf),
-        ("haresources", format!("{OLD} IPaddr::{VIP}/24/eth0\n")),
+        ("haresources", format!("{home} IPaddr::{VIP}/24/eth0\n")),
         ("authkeys", format!("auth 1\n1 {key}\n")),
     ]
 }
@@ -178,5 +234,49 @@ fn variants() -> Result<()> {
             .agree_for(SHORT)
             .with_context(|| format!("{medium:?}, {key}"))?;
     }
+    Ok(())
+}
+
+/// Each is stopped as owner and as backup, right after they have met; the other one ends up with
+/// the address, or keeps it.
+fn stops() -> Result<()> {
+    let mixed = Mixed::install(Medium::Broadcast, "sha1 a-key-of-the-lab")?;
+    let (old, new) = (mixed.old.host(), mixed.new.host());
+    mixed.old.start()?;
+    mixed.wait_for_address(old, MEETING)?;
+    mixed.new.start()?;
+    mixed.meet()?;
+    mixed.stop_old().context("heartbeat as owner")?;
+    mixed.wait_for_address(new, SHORT)?;
+    mixed.old.start()?;
+    mixed.meet()?;
+    mixed.stop_old().context("heartbeat as backup")?;
+    ensure!(has_address(new, VIP)?, "hbd let go of the address");
+    mixed.old.start()?;
+    mixed.meet()?;
+    mixed.stop_new().context("hbd as owner")?;
+    mixed.wait_for_address(old, SHORT)?;
+    mixed.new.start()?;
+    mixed.meet()?;
+    mixed.stop_new().context("hbd as backup")?;
+    ensure!(has_address(old, VIP)?, "heartbeat let go of the address");
+    Ok(())
+}
+
+/// The old one took the address while it was alone, and asks to give it back when the preferred
+/// node is there: it gets an answer, and ends in time afterwards.
+fn gives_back() -> Result<()> {
+    let mixed = Mixed::with_home(NEW, Medium::Broadcast, "sha1 a-key-of-the-lab")?;
+    let (old, new) = (mixed.old.host(), mixed.new.host());
+    mixed.old.start()?;
+    mixed.wait_for_address(old, MEETING)?;
+    mixed.new.start()?;
+    mixed.wait_for_address(new, MEETING)?;
+    ensure!(!has_address(old, VIP)?, "both have the address");
+    mixed.stop_old()?;
+    ensure!(has_address(new, VIP)?, "hbd let go of the address");
+    let complaints = mixed.old.complaints();
+    let refused = complaints.iter().any(|line| line.contains("tandby"));
+    ensure!(!refused, "heartbeat complains: {complaints:?}");
     Ok(())
 }

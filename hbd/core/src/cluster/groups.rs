@@ -441,11 +441,12 @@ impl Cluster {
             NodeStatus::Active => Presence::Active,
         };
         let Some(report) = peer.report.as_ref() else {
+            let at_home = self.group(id).preferred == Some(node);
             return Standing {
                 presence,
                 current: false,
                 knows: true,
-                run: RunState::Unknown,
+                run: peer.old.run(at_home),
                 claim: None,
             };
         };

@@ -92,7 +92,7 @@ impl Cluster {
                     self.notice(Notice::PacketsGone { node: name, seq });
                 }
             }
-            Kind::Status | Kind::Starting | Kind::Shutdone | Kind::Reqnodes | Kind::Other => {}
+            Kind::Status | Kind::Shutdone | Kind::Reqnodes | Kind::Other => {}
         }
     }
 
@@ -186,12 +186,6 @@ impl Cluster {
             Kind::Status if accepted.outdated_status => {}
             Kind::Status => self.hear_status(node, accepted.rejoin, message, now),
             Kind::Shutdone => self.hear_shutdone(node, now),
-            Kind::Starting => {
-                let old = self.membership.peer(node).is_some_and(|p| !p.extended);
-                if old && self.shutdown.is_none() {
-                    self.send(messages::resource(self.held()), None, now);
-                }
-            }
             Kind::Reqnodes => {
                 if messages::addressed_to(message, &self.config) {
                     let name = self.roster.name(node).clone();
@@ -199,7 +193,8 @@ impl Cluster {
                     self.send(answer, Some(node), now);
                 }
             }
-            Kind::Ack | Kind::Rexmit | Kind::NakRexmit | Kind::Other => {}
+            Kind::Other => self.hear_old_peer(node, message, now),
+            Kind::Ack | Kind::Rexmit | Kind::NakRexmit => {}
         }
     }
 

@@ -201,7 +201,7 @@ impl Cluster {
             Blocker::Joining => "this node is not active yet".to_owned(),
             Blocker::Unheard(node) => format!("waiting to hear {}", self.name(node)),
             Blocker::OldPeer(node) => format!(
-                "{} runs an old Heartbeat, and nobody can tell what it holds",
+                "{} runs an old Heartbeat, which has not given it to this node",
                 self.name(node)
             ),
             Blocker::NotCurrent(node) | Blocker::Disagrees(node) => {

@@ -5,9 +5,7 @@ use crate::extension::{GroupReport, Report};
 use crate::messages;
 use crate::output::{Notice, Output};
 use crate::roster::NodeId;
-use crate::takeover::Run;
 use crate::wire::Message;
-use ha_status::{HoldSet, NodeStatus};
 use std::time::Instant;
 
 impl Cluster {
@@ -50,46 +48,6 @@ impl Cluster {
     pub(super) fn pass_on(&mut self, message: Message) {
         self.counters.packets_out = self.counters.packets_out.saturating_add(1);
         self.queue.push_back(Output::Send(message));
-    }
-
-    /// An old peer waits for `starting` before it settles its resources, and complains if that
-    /// comes before it is active itself (specification 7.3, 7.4).
-    pub(super) fn greet_old_peers(&mut self, now: Instant) {
-        if !self.active || self.shutdown.is_some() {
-            return;
-        }
-        let waiting = self.membership.peers().filter(|(id, peer)| {
-            let old = peer.status == NodeStatus::Active && !peer.extended;
-            old && !self.greeted.contains(id)
-        });
-        let waiting: Vec<NodeId> = waiting.map(|(id, _)| id).collect();
-        if !waiting.is_empty() {
-            self.greeted.extend(waiting);
-            self.send(messages::starting(), None, now);
-        }
-    }
-
-    /// What an old peer is told that we hold.
-    pub(super) fn held(&self) -> HoldSet {
-        let local = self.roster.local();
-        let mut running = self.groups.iter().filter(|group| match group.runner.run() {
-            Run::Leftover
-            | Run::Starting
-            | Run::Running
-            | Run::Stopping
-            | Run::Failing
-            | Run::Stuck
-            | Run::Broken => true,
-            Run::Probing | Run::Stopped | Run::Failed => false,
-        });
-        let at_home = running.clone().any(|group| group.preferred == Some(local));
-        let away = running.any(|group| group.preferred != Some(local));
-        match (at_home, away) {
-            (false, false) => HoldSet::None,
-            (true, false) => HoldSet::Local,
-            (false, true) => HoldSet::Foreign,
-            (true, true) => HoldSet::All,
-        }
     }
 
     /// Asks again for what got lost.

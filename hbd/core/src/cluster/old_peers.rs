@@ -1,0 +1,138 @@
+//! Talking with old peers about resources: the words of `old_peer`, carried out.
+
+use super::Cluster;
+use crate::config::GroupId;
+use crate::membership::Peer;
+use crate::messages;
+use crate::old_peer::{Answer, Word};
+use crate::ownership::{Cause, Why};
+use crate::roster::NodeId;
+use crate::takeover::Run;
+use crate::wire::Message;
+use ha_status::{HoldSet, NodeStatus, RunState};
+use std::time::Instant;
+
+impl Cluster {
+    /// An old peer waits for `starting` before it settles its resources, and complains if that
+    /// comes before it is active itself (specification 7.3, 7.4). Our report goes with it: until
+    /// that has come, it can neither settle nor stop.
+    pub(super) fn greet_old_peers(&mut self, now: Instant) {
+        if !self.active || self.shutdown.is_some() {
+            return;
+        }
+        let old = |status| status == NodeStatus::Active;
+        let peers = self.membership.peers();
+        let old = peers.filter(|(_, peer)| old(peer.status) && !peer.extended);
+        let old: Vec<NodeId> = old.map(|(id, _)| id).collect();
+        if old.is_empty() {
+            self.told = None;
+            return;
+        }
+        let waiting = old.iter().any(|id| !self.greeted.contains(id));
+        if waiting {
+            self.greeted.extend(old);
+            self.send(messages::starting(), None, now);
+        }
+        if waiting || self.told != Some(self.held()) {
+            self.report_held(now);
+        }
+    }
+
+    /// A message of an old peer.
+    pub(super) fn hear_old_peer(&mut self, node: NodeId, message: &Message, now: Instant) {
+        let Some(peer) = self.membership.peer_mut(node) else {
+            return;
+        };
+        if peer.extended || !peer.lives() {
+            return;
+        }
+        let word = Word::read(message);
+        if word == Word::Other {
+            return;
+        }
+        let answer = peer.old.hear(word);
+        self.touch_all();
+        if self.shutdown.is_some() {
+            return;
+        }
+        match answer {
+            Answer::Nothing => {}
+            Answer::Report => self.report_held(now),
+            Answer::Accept(set) if self.speaks_for_all(node) => {
+                self.send(messages::ask_resources("other", set), None, now);
+            }
+            Answer::Take(set) if self.speaks_for_all(node) => self.take_given(node, set, now),
+            Answer::Accept(_) | Answer::Take(_) => {}
+        }
+    }
+
+    /// An old peer has released a set: it becomes ours, and the conversation ends.
+    fn take_given(&mut self, giver: NodeId, set: HoldSet, now: Instant) {
+        let me = self.roster.local();
+        let given: Vec<GroupId> = self
+            .group_ids()
+            .filter(|id| set.has_home(self.group(*id).preferred == Some(giver)))
+            .filter(|id| self.group(*id).claim.owner != Some(me))
+            .collect();
+        for id in given {
+            let cause = self.with_situation(id, |s| s.cause_for(me, Cause::Stay));
+            let why = match cause {
+                Cause::Home => Why::Failback,
+                Cause::Failover | Cause::Stay => Why::Standby,
+            };
+            let claim = self.group(id).claim.succeed(me, cause);
+            self.write_claim(id, claim, why, now);
+        }
+        self.send(messages::ask_resources("done", set), None, now);
+        self.report_held(now);
+    }
+
+    /// The old protocol knows one other node: among several hbd nodes the first that lives is it.
+    fn speaks_for_all(&self, old: NodeId) -> bool {
+        let lives = |node: &NodeId| {
+            let peer = self.membership.peer(*node);
+            *node != old && peer.is_none_or(Peer::lives)
+        };
+        self.roster.order().iter().find(|node| lives(node)) == Some(&self.roster.local())
+    }
+
+    fn report_held(&mut self, now: Instant) {
+        let held = self.held();
+        self.told = Some(held);
+        self.send(messages::resource(held), None, now);
+    }
+
+    /// What an old peer is told that we hold: what we run or are about to run. It complains when
+    /// nobody holds a set, even one without groups: of those we hold what it does not.
+    fn held(&self) -> HoldSet {
+        let me = Some(self.roster.local());
+        let holds = |home: bool| {
+            let mut groups = self.groups.iter();
+            let mut any = false;
+            let ours = groups.any(|group| {
+                let meant = (group.preferred == me) == home;
+                any |= meant;
+                meant
+                    && match group.runner.run() {
+                        Run::Leftover
+                        | Run::Starting
+                        | Run::Running
+                        | Run::Stopping
+                        | Run::Failing
+                        | Run::Stuck
+                        | Run::Broken => true,
+                        Run::Probing | Run::Stopped | Run::Failed => false,
+                    }
+            });
+            ours || (!any && self.nobody_holds(home))
+        };
+        HoldSet::of(holds(true), holds(false))
+    }
+
+    /// Does every old peer say that it does not hold our local groups, or those of others?
+    fn nobody_holds(&self, ours: bool) -> bool {
+        let old = |(_, peer): &(NodeId, &Peer)| peer.lives() && !peer.extended;
+        let mut peers = self.membership.peers().filter(old);
+        peers.all(|(_, peer)| peer.old.run(!ours) == RunState::Stopped)
+    }
+}
