@@ -1,7 +1,8 @@
 //! Keys and digests (wire format 2.4, 2.5): who may speak in this cluster.
 //!
 //! Owns the key material, which is never printed. Signing uses the one signing key; a packet is
-//! verified with the key its index names, so keys can be rotated with overlap. Digest texts are
+//! verified with the key its index names, so keys can be rotated with overlap; a method without a
+//! key is accepted only where it is the one that signs, for anybody can use it. Digest texts are
 //! compared in constant time, as strictly as they are written: full length, lower case.
 
 use std::fmt;
@@ -44,6 +45,14 @@ pub enum Method {
 }
 
 impl Method {
+    /// Does a digest of it prove that its maker has a secret?
+    pub fn is_keyed(self) -> bool {
+        match self {
+            Self::Crc => false,
+            Self::Md5 | Self::Sha1 | Self::Sha256 | Self::Sha512 => true,
+        }
+    }
+
     /// The word authkeys uses.
     pub fn name(self) -> &'static str {
         match self {
@@ -210,6 +219,12 @@ impl Keys {
         self.entries.iter().map(|(index, key)| (*index, key))
     }
 
+    /// Is a packet signed with the key of that index believed?
+    pub fn accepts(&self, index: u8) -> bool {
+        let key = self.key(index);
+        key.is_some_and(|key| index == self.signing || key.method().is_keyed())
+    }
+
     /// The text `<index> <digest>` that authenticates `data`.
     pub fn sign(&self, data: &[u8]) -> Vec<u8> {
         let mut text = Vec::with_capacity(MAX_SIGNATURE);
@@ -231,6 +246,9 @@ impl Keys {
         let index = read_index(index).ok_or(WireError::MalformedDigest)?;
         let digest = digest.get(1..).unwrap_or_default();
         let key = self.key(index).ok_or(WireError::UnknownKey(index))?;
+        if !self.accepts(index) {
+            return Err(WireError::Unkeyed(index));
+        }
         if key.verifies(data, digest) {
             Ok(index)
         } else {

@@ -21,6 +21,9 @@ pub enum WireError {
     /// The packet names a key that is not defined here.
     #[error("packet is signed with key {0}, which is not defined here")]
     UnknownKey(u8),
+    /// The packet names a key without a secret, and another key signs here.
+    #[error("packet is signed with key {0}, which proves nothing: anybody can sign with it")]
+    Unkeyed(u8),
     /// The digest does not belong to these bytes.
     #[error("digest does not match (key {0})")]
     DigestMismatch(u8),
@@ -63,7 +66,7 @@ pub enum Reject {
     BadFrame,
     /// Not signed, or not by somebody who has the key.
     BadDigest,
-    /// Signed with a key that is not defined here.
+    /// Signed with a key that is not defined here, or that is not accepted.
     UnknownKey,
     /// A limit was exceeded.
     TooLong,
@@ -77,7 +80,7 @@ impl WireError {
         match self {
             Self::UnknownFraming | Self::Unterminated => Reject::BadFrame,
             Self::Unsigned | Self::MalformedDigest | Self::DigestMismatch(_) => Reject::BadDigest,
-            Self::UnknownKey(_) => Reject::UnknownKey,
+            Self::UnknownKey(_) | Self::Unkeyed(_) => Reject::UnknownKey,
             Self::PacketTooLong(_)
             | Self::TooManyFields
             | Self::TooDeep

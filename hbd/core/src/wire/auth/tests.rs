@@ -162,3 +162,27 @@ fn secrets_are_never_printed() {
     }
     assert_eq!(Method::from_name("SHA1"), None);
 }
+
+/// Whoever reaches the network can compute a checksum, whatever the other keys are.
+#[test]
+fn a_checksum_opens_nothing_while_a_secret_signs() {
+    let both = |signing| {
+        let keys = [
+            (1, Key::new(Method::Crc, b"")),
+            (2, Key::new(Method::Sha1, SHORT)),
+        ];
+        Keys::new(signing, keys).unwrap()
+    };
+    let forged = Keys::single(1, Key::new(Method::Crc, b"")).sign(b"data");
+    let signed = Keys::single(2, Key::new(Method::Sha1, SHORT)).sign(b"data");
+    let secret_signs = both(2);
+    assert_eq!(
+        secret_signs.verify(b"data", &forged),
+        Err(WireError::Unkeyed(1))
+    );
+    assert_eq!(secret_signs.verify(b"data", &signed), Ok(2));
+    // On the way from one to the other, and where nothing but damage is to be found.
+    let checksum_signs = both(1);
+    assert_eq!(checksum_signs.verify(b"data", &forged), Ok(1));
+    assert_eq!(checksum_signs.verify(b"data", &signed), Ok(2));
+}
