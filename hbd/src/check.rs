@@ -77,7 +77,7 @@ fn listing() -> String {
             Support::Honoured => Ok(()),
             Support::Added => writeln!(out, "    not known to Heartbeat"),
             Support::OldName(new) => writeln!(out, "    write {new}"),
-            Support::Ignored(reason) => writeln!(out, "    not honoured: {reason}"),
+            Support::Ignored(_, reason) => writeln!(out, "    not honoured: {reason}"),
         };
     }
     out

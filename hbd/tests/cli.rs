@@ -57,6 +57,26 @@ fn samples() -> tempfile::TempDir {
     folder
 }
 
+/// [`samples`] with a key of their own.
+fn samples_with_a_key() -> tempfile::TempDir {
+    let folder = samples();
+    let keys = "auth 1\n1 sha1 a-key-that-nobody-knows\n";
+    fs::write(folder.path().join("authkeys"), keys).unwrap();
+    folder
+}
+
+#[test]
+fn the_samples_are_usable_only_with_a_key_of_your_own() {
+    let output = check(samples().path(), &["--node", "lb1"]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 6, "{text}");
+    assert!(text.contains("key 1 is the published one"), "{text}");
+    assert!(
+        text.ends_with(": not usable: 1 error, 0 warnings\n"),
+        "{text}"
+    );
+}
+
 fn check(etc: &Path, more: &[&str]) -> Output {
     let mut words = vec!["check", "--offline", "--etc", etc.to_str().unwrap()];
     words.extend(more);
@@ -72,7 +92,7 @@ fn help_is_as_reviewed() {
 
 #[test]
 fn the_samples_work_as_they_are_on_either_node() {
-    let etc = samples();
+    let etc = samples_with_a_key();
     for node in ["lb1", "LB2"] {
         let output = check(etc.path(), &["--node", node]);
         let expected = format!(
@@ -87,7 +107,7 @@ fn the_samples_work_as_they_are_on_either_node() {
 
 #[test]
 fn a_faulty_configuration_ends_with_6_and_shows_every_fault() {
-    let etc = samples();
+    let etc = samples_with_a_key();
     fs::write(
         etc.path().join("ha.cf"),
         "node lb1\nkeepalve 1\nkeepalive 1x\nbcast eth0\n",
@@ -100,7 +120,7 @@ fn a_faulty_configuration_ends_with_6_and_shows_every_fault() {
     assert!(text.contains("/ha.cf:3:11\n"), "{text}");
     let verdict = text.lines().last().unwrap();
     assert!(
-        verdict.ends_with(": not usable: 2 errors, 2 warnings"),
+        verdict.ends_with(": not usable: 2 errors, 3 warnings"),
         "{verdict}"
     );
     assert!(!text.contains('\x1b'), "no colour in a pipe");
@@ -108,7 +128,7 @@ fn a_faulty_configuration_ends_with_6_and_shows_every_fault() {
 
 #[test]
 fn a_key_file_that_others_can_read_is_refused() {
-    let etc = samples();
+    let etc = samples_with_a_key();
     let path = etc.path().join("authkeys");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let output = check(etc.path(), &["--node", "lb1"]);

@@ -41,14 +41,25 @@ pub struct GroupId(pub u16);
 /// The most groups a cluster can have: one status message reports them all.
 pub const MAX_GROUPS: usize = 1000;
 
+/// The most nodes, as many as the old daemon can have: one status message names them all.
+pub const MAX_NODES: usize = 100;
+
+/// The most media, as many as the old daemon can have.
+pub const MAX_LINKS: usize = 64;
+
+/// What a group is called in reports. Two groups of one cluster may not be called the same.
+pub fn group_tag(name: &str) -> u64 {
+    crate::extension::tag(name)
+}
+
 /// Everything fixed for one life of the daemon.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// This node; always one of `nodes`.
     pub local: NodeName,
-    /// Normal nodes in the order of the `node` lines, without duplicates.
+    /// Normal nodes in the order of the `node` lines, without duplicates; at most [`MAX_NODES`].
     pub nodes: Vec<NodeName>,
-    /// Media in file order. The index is the [`LinkId`].
+    /// Media in file order; at most [`MAX_LINKS`]. The index is the [`LinkId`].
     pub links: Vec<LinkConfig>,
     /// One status message each so often, > 0.
     pub keepalive: Duration,

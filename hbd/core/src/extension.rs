@@ -16,7 +16,7 @@
 //! heard this life of ours, for a node that restarted or stalled may have forgotten promises that
 //! an older report relies on.
 
-use crate::config::{Config, GroupId, MAX_GROUPS};
+use crate::config::{Config, GroupId, MAX_GROUPS, MAX_NODES};
 use crate::ownership::{Cause, Claim, MAX_EPOCH};
 use crate::roster::{NodeId, Roster};
 use crate::wire::Message;
@@ -26,9 +26,6 @@ use std::fmt::Write as _;
 
 /// The number of this extension; a peer with another one above 0 still counts as extended.
 pub(crate) const NUMBER: &str = "1";
-
-/// The most nodes in a report (as many as the old daemon can have).
-const MAX_NODES: usize = 100;
 
 /// Every field of the extension but its number, in the order of sending.
 pub(crate) const FIELDS: [&str; 5] = ["hbw", "hbl", "hbd", "hbn", "hbg"];
@@ -255,7 +252,7 @@ fn read_cause(letter: char) -> Option<Cause> {
 
 /// FNV-1a with 64 bits: names a group independently of its place in the file. With 1000 groups
 /// the odds of a collision are below 1 in 10^13.
-fn tag(name: &str) -> u64 {
+pub(crate) fn tag(name: &str) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
     name.bytes().fold(OFFSET, |hash, byte| {

@@ -21,6 +21,11 @@ const MAX_INDEX: i64 = 15;
 /// A key shorter than this can be guessed by trying, bytes.
 const SHORT_KEY: usize = 8;
 
+/// Keys that are printed in public: of the sample in this repository, which is refused, and of
+/// Heartbeat's own sample, with which clusters run.
+const OUR_SAMPLE: &[u8] = b"the-key-of-the-lab-is-public";
+const OLD_SAMPLES: [&[u8]; 2] = [b"HI!", b"Hello!"];
+
 /// Permission bits: read by group and others; written by group and others.
 const READABLE: u32 = 0o044;
 const WRITABLE: u32 = 0o022;
@@ -33,7 +38,7 @@ pub fn load(path: &Path, found: &mut Diagnostics) -> Option<Keys> {
             let mut fault = unreadable(path, &error);
             fault.message = format!("Cannot open keyfile [{}]. Stop. ({error})", path.display());
             found.push(match error.kind() {
-                io::ErrorKind::NotFound => fault.hint("`hbd genkey` prints one with a new key"),
+                io::ErrorKind::NotFound => fault.hint("`hbd genkey` writes one with a new key"),
                 _ => fault,
             });
             return None;
@@ -111,7 +116,10 @@ fn without_secrets(source: &Source) -> Source {
             if is_harmless(position, word.text) {
                 text.push_str(word.text);
             } else {
-                text.push_str(&"*".repeat(word.text.len()));
+                // What looks like a comment shows that it does, for often it is the fault.
+                let shown = usize::from(word.text.starts_with('#'));
+                text.push_str(word.text.get(..shown).unwrap_or_default());
+                text.push_str(&"*".repeat(word.text.len() - shown));
             }
             at = word.span.end;
         }
@@ -135,7 +143,8 @@ struct Reader<'a> {
     shown: &'a Source,
     found: &'a mut Diagnostics,
     signing: Option<(u8, Span)>,
-    keys: BTreeMap<u8, Key>,
+    /// With the place of the method.
+    keys: BTreeMap<u8, (Key, Span)>,
 }
 
 impl Reader<'_> {
@@ -177,7 +186,7 @@ impl Reader<'_> {
         };
         let rest = words.get(2..).unwrap_or_default();
         if let Some(key) = self.method(index, *method, rest)
-            && self.keys.insert(index, key).is_some()
+            && self.keys.insert(index, (key, method.span)).is_some()
         {
             self.warning(
                 first.span,
@@ -194,19 +203,18 @@ impl Reader<'_> {
             return None;
         };
         match (kind, rest) {
-            (Method::Crc, []) => {
-                let fault = Diagnostic::warning(format!(
-                    "key {index}: crc is no authentication; whoever reaches the network can take \
-                     over the cluster"
-                ));
-                self.push(
-                    fault.hint("use sha1, or sha256 between hbd nodes"),
-                    method.span,
-                );
-                Some(Key::new(kind, &[]))
-            }
+            (Method::Crc, []) => Some(Key::new(kind, &[])),
             (Method::Crc, [extra, ..]) => {
-                self.error(extra.span, format!("key {index}: crc takes no key"));
+                let fault = Diagnostic::error(format!("key {index}: crc takes no key"));
+                let comment = extra.text.starts_with('#');
+                self.push(
+                    fault.hint(if comment {
+                        "a comment needs a line of its own here"
+                    } else {
+                        "leave out what follows it"
+                    }),
+                    extra.span,
+                );
                 None
             }
             (_, []) => {
@@ -219,17 +227,76 @@ impl Reader<'_> {
             (_, [secret, rest @ ..]) => {
                 self.superfluous(rest);
                 let bytes = self.source.bytes_of(secret.text);
-                if bytes.len() < SHORT_KEY {
-                    let fault = Diagnostic::warning(format!("key {index} is short"))
-                        .hint("`hbd genkey` prints a key that cannot be guessed");
-                    self.push(fault, secret.span);
-                }
+                self.strength(index, &bytes, secret.span);
                 Some(Key::new(kind, &bytes))
             }
         }
     }
 
-    fn finish(self) -> Option<Keys> {
+    /// Could somebody else have the key?
+    fn strength(&mut self, index: u8, secret: &[u8], span: Span) {
+        let hint = "`hbd genkey` makes a key that cannot be guessed";
+        let fault = if secret == OUR_SAMPLE {
+            Diagnostic::error(format!(
+                "key {index} is the published one of the sample file: whoever reads that can \
+                 take over the cluster"
+            ))
+        } else if OLD_SAMPLES.contains(&secret) {
+            Diagnostic::warning(format!(
+                "key {index} is short, and printed in Heartbeat's sample file: everybody knows it"
+            ))
+            .ownership()
+        } else if secret.starts_with(b"#") {
+            Diagnostic::warning(format!(
+                "key {index} begins with `#`: what looks like a comment is the key"
+            ))
+            .ownership()
+        } else if secret.len() < SHORT_KEY {
+            Diagnostic::warning(format!("key {index} is short"))
+        } else {
+            return;
+        };
+        self.push(fault.hint(hint), span);
+    }
+
+    /// Keys without a secret are believed only where one of them signs.
+    fn unkeyed(&mut self, keys: &Keys) {
+        for (index, key) in keys.iter().filter(|(_, key)| !key.method().is_keyed()) {
+            let Some((_, place)) = self.keys.get(&index) else {
+                continue;
+            };
+            let (name, signing, span) = (key.method().name(), keys.signing(), *place);
+            let fault = if keys.accepts(index) {
+                Diagnostic::warning(format!(
+                    "key {index}: {name} is no authentication; whoever reaches the network can \
+                     take over the cluster"
+                ))
+                .hint("use sha1, or sha256 between hbd nodes")
+                .ownership()
+            } else {
+                Diagnostic::warning(format!(
+                    "key {index}: packets signed with {name} are refused while key {signing} \
+                     signs: anybody could make them"
+                ))
+                .hint("Heartbeat accepts them, which opens the cluster: remove the line")
+            };
+            self.push(fault, span);
+        }
+    }
+
+    /// The old daemon wants to know the signing key's number before it reads the key.
+    fn order(&mut self, signing: u8, place: Span) {
+        let key = self.keys.get(&signing).map(|(_, span)| span.line);
+        if let Some(line) = key.filter(|line| *line < place.line) {
+            let fault = Diagnostic::warning(format!(
+                "the auth line comes after key {signing} of line {line}"
+            ));
+            let hint = "Heartbeat refuses that: put the auth line first";
+            self.push(fault.hint(hint), place);
+        }
+    }
+
+    fn finish(mut self) -> Option<Keys> {
         let path = self.source.path();
         let Some((signing, place)) = self.signing else {
             let fault = Diagnostic::error("Missing auth directive in keyfile")
@@ -237,8 +304,13 @@ impl Reader<'_> {
             self.found.push(fault.in_file(path));
             return None;
         };
-        match Keys::new(signing, self.keys) {
-            Ok(keys) => Some(keys),
+        let keys = self.keys.iter();
+        match Keys::new(signing, keys.map(|(index, (key, _))| (*index, key.clone()))) {
+            Ok(keys) => {
+                self.unkeyed(&keys);
+                self.order(signing, place);
+                Some(keys)
+            }
             Err(KeysError::SigningKeyMissing(index) | KeysError::IndexOutOfRange(index)) => {
                 let message = format!("Auth Key [{index}] not found in keyfile");
                 self.found.error(self.shown, place, message);

@@ -40,7 +40,6 @@ pub(super) struct Checked {
     pub(super) builtin: bool,
     pub(super) script_limits: ScriptLimits,
     pub(super) environment: BTreeMap<String, String>,
-    pub(super) pacemaker: bool,
 }
 
 /// Applies defaults and compares.
@@ -93,7 +92,6 @@ pub(super) fn check(
             stop: value(draft.stop_timeout.as_ref()).unwrap_or(STOP_LIMIT),
             status: value(draft.status_timeout.as_ref()).unwrap_or(STATUS_LIMIT),
         },
-        pacemaker: draft.pacemaker.is_some(),
         nodes: draft.nodes.into_iter().map(|node| node.value).collect(),
         media: draft.media.into_iter().map(|medium| medium.value).collect(),
         environment: draft.environment,
@@ -136,6 +134,12 @@ impl Checks<'_> {
             let fault = Diagnostic::error("no nodes defined").hint(hint);
             self.found.push(fault.in_file(path));
             return None;
+        }
+        if let [only] = draft.nodes.as_slice() {
+            let fault = Diagnostic::warning(format!("{} is the only node", only.value))
+                .hint("no other node takes its groups when it dies");
+            self.found
+                .push(fault.ownership().at(self.source, only.span));
         }
         let text = local?;
         let name = NodeName::new(text);
@@ -212,7 +216,10 @@ impl Checks<'_> {
         } else if initdead < SHORT_INITDEAD {
             let message = format!("Initial dead time [{ms}] may be too small!");
             let hint = "after a power failure switches need time; until then each node is alone";
-            self.push(Diagnostic::warning(message).hint(hint), Some(given));
+            self.push(
+                Diagnostic::warning(message).hint(hint).ownership(),
+                Some(given),
+            );
         }
         initdead
     }
@@ -265,12 +272,12 @@ impl Checks<'_> {
                 } else {
                     "lines go straight to what logfacility, logfile and debugfile name"
                 };
-                self.push(Diagnostic::warning(message).hint(hint), Some(given));
+                self.push(Diagnostic::warning(message).hint(hint).minor(), Some(given));
             }
             None if nothing => {
                 facility = daemon;
                 let fault = Diagnostic::warning("No log entry found in ha.cf").hint(instead);
-                self.found.push(fault.in_file(self.source.path()));
+                self.found.push(fault.minor().in_file(self.source.path()));
             }
             Some(_) | None => {}
         }

@@ -8,6 +8,7 @@ pub use table::DIRECTIVES;
 
 use super::ha_cf::{Draft, Given, Parser};
 use ha_plumbing::Word;
+use ha_plumbing::diagnostic::Weight;
 use ha_plumbing::log::Facility;
 use std::time::Duration;
 
@@ -32,8 +33,8 @@ pub enum Support {
     Added,
     /// Another name of this directive, with a warning.
     OldName(&'static str),
-    /// Checked, then ignored with a warning that gives this reason.
-    Ignored(&'static str),
+    /// Checked, then ignored with a warning that gives this reason and weighs so much.
+    Ignored(Weight, &'static str),
 }
 
 /// Where a value goes; `None` where it is checked and dropped.

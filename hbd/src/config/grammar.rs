@@ -4,10 +4,10 @@
 use super::ha_cf::{Given, Parser};
 use super::value;
 use ha_plumbing::{Diagnostic, Word};
-use hbd_core::config::{Failback, NodeName};
+use hbd_core::config::{Failback, MAX_NODES, NodeName};
 
-/// Nodes of a cluster, as in the old daemon.
-pub const MAX_NODES: usize = 100;
+/// Bytes of all `env` variables together: far below what the kernel hands to a script.
+const MAX_ENVIRONMENT: usize = 64 * 1024;
 
 /// One node name.
 pub(super) fn node(parser: &mut Parser<'_>, word: Word<'_>) {
@@ -56,13 +56,21 @@ pub(super) fn env(parser: &mut Parser<'_>, word: Word<'_>) {
     match word.text.split_once('=') {
         Some((name, value)) if !name.is_empty() => {
             let variable = format!("HA_{name}");
+            let all = parser.draft.environment.iter();
+            let bytes: usize = all.map(|(name, value)| name.len() + value.len()).sum();
+            if bytes + word.text.len() > MAX_ENVIRONMENT {
+                let message = format!("env: more than {MAX_ENVIRONMENT} bytes in all");
+                parser.error(word.span, message);
+                return;
+            }
             parser.draft.environment.insert(variable, value.to_owned());
         }
         _ => parser.error(word.span, format!("env: {} is not NAME=VALUE", word.text)),
     }
 }
 
-/// `pacemaker` or `crm`: anything but off means that haresources is not used.
+/// `pacemaker` or `crm`: anything but off means that haresources is not used. That is one plain
+/// verdict, and what else such a file says is not looked at: see `load`.
 pub(super) fn pacemaker(parser: &mut Parser<'_>, word: Word<'_>) {
     const MODES: [&str; 5] = ["minimal", "manual", "respawn", "ccm-only", "valgrind"];
     let text = word.text;
@@ -80,10 +88,6 @@ pub(super) fn pacemaker(parser: &mut Parser<'_>, word: Word<'_>) {
     if !on {
         return;
     }
-    let message = "pacemaker is not honoured in this release: Pacemaker is not started, and \
-                   haresources is not used, so that this node runs no resource groups";
-    let hint = "write `pacemaker off` to run the groups of haresources";
-    parser.push(Diagnostic::warning(message).hint(hint), word.span);
     parser.draft.pacemaker = Some(Given {
         value: (),
         span: word.span,
@@ -110,10 +114,27 @@ pub(super) fn stonith_host(parser: &mut Parser<'_>, words: &[Word<'_>]) {
     }
 }
 
-/// `USER PROGRAM ARGUMENT…`
+/// `USER PROGRAM ARGUMENT…`. Every program is named, for each is missed by somebody.
 pub(super) fn respawn(parser: &mut Parser<'_>, words: &[Word<'_>]) {
+    /// Those that have groups moved, or keep them from moving.
+    const MOVERS: [&str; 2] = ["ipfail", "dopd"];
     match words {
-        [_, program, ..] if program.text.starts_with('/') => {}
+        [_, program, ..] if program.text.starts_with('/') => {
+            let message = format!(
+                "{} is not started in this release: client programs are the service manager's \
+                 business",
+                program.text
+            );
+            let name = program.text.rsplit('/').next().unwrap_or_default();
+            let fault = Diagnostic::warning(message);
+            let fault = match name {
+                name if MOVERS.contains(&name) => fault
+                    .hint("it had a say in where groups run, which nobody has in its place")
+                    .ownership(),
+                _ => fault,
+            };
+            parser.push(fault, program.span);
+        }
         [_, program, ..] => {
             let message = format!("{} is not an absolute path", program.text);
             parser.error(program.span, message);

@@ -6,6 +6,7 @@
 use super::directives::{self, Argument, Directive, Field, Support};
 use super::host::Host;
 use super::media::MediumSpec;
+use super::odd;
 use super::value;
 use ha_plumbing::conf::is_blank;
 use ha_plumbing::log::Facility;
@@ -72,7 +73,6 @@ pub fn parse(source: &Source, host: &dyn Host, found: &mut Diagnostics) -> Draft
         found,
         draft: Draft::default(),
         seen: BTreeSet::new(),
-        warned: BTreeSet::new(),
         clients: BTreeSet::new(),
     };
     for line in source.lines() {
@@ -89,8 +89,6 @@ pub struct Parser<'a> {
     pub draft: Draft,
     /// Directives that occurred.
     seen: BTreeSet<&'static str>,
-    /// Ignored directives that were warned of.
-    warned: BTreeSet<&'static str>,
     /// Clients named by `apiauth`.
     pub clients: BTreeSet<String>,
 }
@@ -122,9 +120,10 @@ impl Parser<'_> {
         let path = self.source.path().display();
         let message = format!("Illegal directive [{}] in {path}", name.text);
         let fault = Diagnostic::error(message);
-        let fault = match directives::similar(name.text) {
-            Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
-            None => fault.hint("`hbd check --list` shows every directive"),
+        let fault = match (odd::character(name.text), directives::similar(name.text)) {
+            (Some(odd), _) => fault.hint(odd),
+            (None, Some(meant)) => fault.hint(format!("did you mean `{meant}`?")),
+            (None, None) => fault.hint("`hbd check --list` shows every directive"),
         };
         self.push(fault, name.span);
     }
@@ -143,7 +142,12 @@ impl Parser<'_> {
                 let fault = Diagnostic::warning(message).hint(format!("write {new}"));
                 self.push(fault, name.span);
             }
-            Support::Ignored(reason) => self.ignored(directive.name, reason, name.span),
+            Support::Ignored(weight, reason) => {
+                let message = format!("{} is not honoured in this release: {reason}", name.text);
+                let mut fault = Diagnostic::warning(message);
+                fault.weight = weight;
+                self.push(fault, name.span);
+            }
         }
         let all: Vec<Word<'_>> = match directive.argument {
             Argument::Line { .. } => line.words().collect(),
@@ -151,6 +155,7 @@ impl Parser<'_> {
         };
         // The first of them is the name, or begins with it where a comma follows.
         let words = all.get(1..).unwrap_or_default();
+        words.iter().for_each(|word| self.quotes(*word));
         if words.is_empty() && !matches!(directive.argument, Argument::Line { .. }) {
             let message = format!("{} without a value has no effect", directive.name);
             self.push(Diagnostic::warning(message), name.span);
@@ -159,11 +164,10 @@ impl Parser<'_> {
         self.argument(directive, words, name);
     }
 
-    /// One warning for each ignored directive, however often it occurs.
-    fn ignored(&mut self, name: &'static str, reason: &str, span: Span) {
-        if self.warned.insert(name) {
-            let message = format!("{name} is not honoured in this release: {reason}");
-            self.push(Diagnostic::warning(message), span);
+    /// There is no quoting: quotes are part of the value.
+    fn quotes(&mut self, word: Word<'_>) {
+        if let Some(fault) = odd::quoted(word.text) {
+            self.push(fault, word.span);
         }
     }
 

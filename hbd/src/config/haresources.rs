@@ -3,21 +3,24 @@
 //! Groups mean what the old ResourceManager made of a line; what it only got wrong by accident is
 //! a fault or a warning here.
 
+mod addresses;
+
 use super::load::read;
-use crate::resources::address::AddressSpec;
-use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
-use hbd_core::config::{GroupConfig, NodeName, ResourceConfig};
+use super::odd;
+use addresses::Addresses;
+use ha_plumbing::{Diagnostic, Diagnostics, Severity, Source, Span, Word};
+use hbd_core::config::{GroupConfig, MAX_GROUPS, NodeName, ResourceConfig, group_tag};
 use ring::digest::{SHA256, digest};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
-/// Groups of one cluster. Each has a number of 16 bits.
-pub const MAX_GROUPS: usize = 10_000;
+/// Resources of all groups: a snapshot names each.
+pub const MAX_RESOURCES: usize = 10_000;
 
-/// Resources of one group.
-pub const MAX_RESOURCES: usize = 1_000;
+/// Bytes of one resource word: it names its group in every answer.
+pub const MAX_WORD: usize = 1_024;
 
 /// Bytes of the digest that are sent: enough to notice a difference, not a secret.
 const DIGEST_BYTES: usize = 8;
@@ -26,6 +29,8 @@ const DIGEST_BYTES: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     pub nodes: &'a [NodeName],
+    /// Addresses of nodes.
+    pub peers: &'a [IpAddr],
     /// Are addresses done by hbd itself?
     pub builtin: bool,
 }
@@ -57,6 +62,9 @@ pub fn parse(source: &Source, context: Context<'_>, found: &mut Diagnostics) -> 
         found,
         groups: Vec::new(),
         keys: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        resources: 0,
+        addresses: Addresses::default(),
         normal: String::new(),
     };
     for words in logical_lines(source, reader.found) {
@@ -91,7 +99,16 @@ fn logical_lines<'a>(source: &'a Source, found: &mut Diagnostics) -> Vec<Vec<Wor
                 .hint("Heartbeat takes its words as resources; put it on a line of its own");
             found.push(fault.at(source, comment.span));
         }
-        let text = cut.text.strip_suffix('\r').unwrap_or(cut.text);
+        let text = match cut.text.strip_suffix('\r') {
+            Some(text) => {
+                let fault = Diagnostic::warning("a carriage return at the end of the line")
+                    .hint("Heartbeat makes it part of the last word; `dos2unix` removes it");
+                let end = line.word(text.len()..cut.text.len());
+                found.push(fault.at(source, end.span));
+                text
+            }
+            None => cut.text,
+        };
         let joined = text.strip_suffix('\\');
         let line = ha_plumbing::Line {
             text: joined.unwrap_or(text),
@@ -148,6 +165,11 @@ struct Reader<'a> {
     groups: Vec<Group>,
     /// Line of each group key.
     keys: BTreeMap<String, u32>,
+    /// Line of each group's tag.
+    tags: BTreeMap<u64, u32>,
+    /// Resources so far.
+    resources: usize,
+    addresses: Addresses,
     /// The file as the old pipeline normalises it.
     normal: String,
 }
@@ -165,16 +187,20 @@ impl Reader<'_> {
             self.found.warning(self.source, node.span, message);
             return;
         };
-        let configs: Vec<_> = resources.iter().map(|word| self.resource(*word)).collect();
         let unique = self.key_is_unique(first);
+        let group = (node.span.line, preferred.clone());
+        // The same line twice is one fault, not two.
+        self.addresses.begin_group(group, unique);
+        let configs: Vec<_> = resources.iter().map(|word| self.resource(*word)).collect();
         if self.groups.len() == MAX_GROUPS {
             let message = format!("more than {MAX_GROUPS} resource groups");
             self.found.error(self.source, first.span, message);
             return;
         }
-        if let Some(excess) = resources.get(MAX_RESOURCES) {
-            let message = format!("more than {MAX_RESOURCES} resources in one group");
-            self.found.error(self.source, excess.span, message);
+        self.resources += resources.len();
+        if self.resources > MAX_RESOURCES {
+            let message = format!("more than {MAX_RESOURCES} resources in all groups");
+            self.found.error(self.source, first.span, message);
             return;
         }
         let resources: Option<Vec<ResourceConfig>> = configs.into_iter().collect();
@@ -226,7 +252,7 @@ impl Reader<'_> {
         match self.keys.get(first.text) {
             None => {
                 self.keys.insert(first.text.to_owned(), line);
-                true
+                self.tag_is_unique(first)
             }
             Some(earlier) => {
                 let message = format!(
@@ -241,8 +267,43 @@ impl Reader<'_> {
         }
     }
 
+    /// Nodes tell each other of groups by tags. Two names with one tag are a curiosity, but one
+    /// that must not pass.
+    fn tag_is_unique(&mut self, first: &Word<'_>) -> bool {
+        let line = first.span.line;
+        let Some(earlier) = self.tags.insert(group_tag(first.text), line) else {
+            return true;
+        };
+        let message = format!(
+            "`{}` cannot be told from the first resource of the group in line {earlier}",
+            first.text
+        );
+        let fault = Diagnostic::error(message).hint("write the arguments of one in another way");
+        self.found.push(fault.at(self.source, first.span));
+        false
+    }
+
+    /// A word that cannot be handed to a script, or not be shown.
+    fn is_fit(&mut self, word: Word<'_>) -> bool {
+        if let Some(fault) = odd::quoted(word.text) {
+            self.found.push(fault.at(self.source, word.span));
+        }
+        let message = if word.text.len() > MAX_WORD {
+            format!("a resource of more than {MAX_WORD} bytes")
+        } else if word.text.contains(char::is_control) {
+            "a control character in a resource".to_owned()
+        } else {
+            return true;
+        };
+        self.found.error(self.source, word.span, message);
+        false
+    }
+
     /// `script::arg::arg`, or an address.
     fn resource(&mut self, word: Word<'_>) -> Option<ResourceConfig> {
+        if !self.is_fit(word) {
+            return None;
+        }
         if word.text == "\\" {
             let fault = Diagnostic::error("a backslash that does not end its line")
                 .hint("a line is continued only if nothing follows the backslash");
@@ -263,7 +324,7 @@ impl Reader<'_> {
                     .collect(),
             )
         };
-        if script.is_empty() || script.contains('/') {
+        if script.is_empty() || script.contains('/') || script.starts_with('.') {
             let message = format!("`{}` does not begin with the name of a script", word.text);
             self.found.error(self.source, word.span, message);
             return None;
@@ -284,7 +345,13 @@ impl Reader<'_> {
             let fault = Diagnostic::warning(message).hint(hint);
             self.found.push(fault.at(self.source, word.span));
         }
-        self.address(script, &args, word);
+        if !self.address(script, &args, word) {
+            return None;
+        }
+        if let Some(odd) = odd::character(word.text) {
+            let fault = Diagnostic::warning(format!("an odd character in `{}`", word.text));
+            self.found.push(fault.hint(odd).at(self.source, word.span));
+        }
         Some(ResourceConfig {
             script: script.to_owned(),
             args,
@@ -292,25 +359,27 @@ impl Reader<'_> {
     }
 
     /// `IPaddr::ip/mask/interface:label/broadcast`. A site's own script may take what it likes.
-    fn address(&mut self, script: &str, args: &[String], word: Word<'_>) {
+    /// False if it cannot work.
+    fn address(&mut self, script: &str, args: &[String], word: Word<'_>) -> bool {
         if !matches!(script, "IPaddr" | "IPaddr2") {
-            return;
+            return true;
         }
-        let Err(error) = AddressSpec::parse(args) else {
-            return;
-        };
-        let message = format!("{script}: {error}");
-        let fault = if self.context.builtin {
-            Diagnostic::error(message)
-        } else {
-            Diagnostic::warning(message)
-        };
-        let argument = word.text.strip_prefix(script).unwrap_or_default();
-        let hint = match shortened(argument.trim_start_matches("::")) {
-            Some(full) => format!("`::` separates arguments: write the address in full, {full}"),
-            None => format!("{script}::ADDRESS[/MASK[/INTERFACE[:LABEL]][/BROADCAST]]"),
-        };
-        self.found.push(fault.hint(hint).at(self.source, word.span));
+        let before = self.found.error_count();
+        let told = self
+            .addresses
+            .judge(script, args, self.context.peers, word.span.line);
+        for mut fault in told {
+            if !self.context.builtin {
+                fault.severity = Severity::Warning;
+            }
+            let argument = word.text.strip_prefix(script).unwrap_or_default();
+            if let Some(full) = shortened(argument.trim_start_matches("::")) {
+                let hint = format!("`::` separates arguments: write the address in full, {full}");
+                fault = fault.hint(hint);
+            }
+            self.found.push(fault.at(self.source, word.span));
+        }
+        self.found.error_count() == before
     }
 
     /// The old search for a group also matches later resources of other groups.

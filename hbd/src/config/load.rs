@@ -2,9 +2,10 @@
 //! haresources, in the old daemon's order, and reports every fault of all of them.
 
 use super::checks::{self, Checked};
-use super::{Host, Loaded, authkeys, ha_cf, handlers, haresources};
+use super::{Host, Loaded, MediumSpec, authkeys, ha_cf, handlers, haresources};
 use ha_plumbing::{Diagnostic, Diagnostics, Source};
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 
 /// What is not in the files.
@@ -21,18 +22,19 @@ pub fn load(etc: &Path, options: Options<'_>) -> Result<Loaded, Diagnostics> {
     let path = etc.join("ha.cf");
     let source = read(&path).map_err(|fault| *fault)?;
     let draft = ha_cf::parse(&source, options.host, &mut found);
+    if let Some(given) = &draft.pacemaker {
+        return Err(pacemaker().at(&source, given.span).into());
+    }
     let keys = authkeys::load(&etc.join("authkeys"), &mut found);
     let local = local_name(etc, options, &draft, &mut found);
     let checked = checks::check(draft, &source, local.as_deref(), &mut found);
-    let resources = if checked.pacemaker {
-        None
-    } else {
-        let context = haresources::Context {
-            nodes: &checked.nodes,
-            builtin: checked.builtin,
-        };
-        haresources::load(&etc.join("haresources"), context, &mut found)
+    let peers: Vec<IpAddr> = checked.media.iter().filter_map(MediumSpec::peer).collect();
+    let context = haresources::Context {
+        nodes: &checked.nodes,
+        peers: &peers,
+        builtin: checked.builtin,
     };
+    let resources = haresources::load(&etc.join("haresources"), context, &mut found);
     handlers::check(etc, &mut found);
     match (keys, checked.local.clone()) {
         (Some(keys), Some(local)) if !found.has_errors() => Ok(assemble(
@@ -44,6 +46,15 @@ pub fn load(etc: &Path, options: Options<'_>) -> Result<Loaded, Diagnostics> {
         )),
         _ => Err(found),
     }
+}
+
+/// One plain verdict: such a cluster is none of ours, whatever else its files say.
+fn pacemaker() -> Diagnostic {
+    Diagnostic::error(
+        "the resources of this cluster are Pacemaker's: haresources is not used, and hbd neither \
+         starts Pacemaker nor replaces it",
+    )
+    .hint("for hbd write `pacemaker off` and the groups into haresources")
 }
 
 fn assemble(

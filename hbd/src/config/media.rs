@@ -3,17 +3,17 @@
 
 use super::ha_cf::{Given, Parser};
 use ha_plumbing::{Diagnostic, Word};
-use hbd_core::config::LinkConfig;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-
-/// Media of a node, as in the old daemon.
-pub const MAX_MEDIA: usize = 64;
+use hbd_core::config::{LinkConfig, MAX_LINKS};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The port if neither ha.cf nor the services database names one.
 pub const DEFAULT_PORT: u16 = 694;
 
 /// The service name of that port.
 const SERVICE: &str = "ha-cluster";
+
+/// An interface that leads nowhere.
+const LOOPBACK: &str = "lo";
 
 /// A way for heartbeats to travel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,14 @@ impl MediumSpec {
     pub fn device(&self) -> &str {
         match self {
             Self::Bcast { interface, .. } | Self::Ucast { interface, .. } => interface,
+        }
+    }
+
+    /// The one node that it reaches, if that is known here.
+    pub fn peer(&self) -> Option<IpAddr> {
+        match self {
+            Self::Bcast { .. } => None,
+            Self::Ucast { peer, .. } => Some(peer.ip()).filter(|ip| !ip.is_unspecified()),
         }
     }
 
@@ -64,11 +72,11 @@ pub(super) fn udpport(parser: &mut Parser<'_>, word: Word<'_>) {
     let Ok(value) = u16::try_from(value) else {
         return;
     };
-    if let Some(first) = parser.draft.media.first() {
+    let in_force = port(parser);
+    if let Some(first) = parser.draft.media.first().filter(|_| value != in_force) {
         let message = format!(
-            "udpport comes after the medium of line {}, which keeps port {}",
-            first.span.line,
-            port(parser)
+            "udpport comes after the medium of line {}, which keeps port {in_force}",
+            first.span.line
         );
         let fault = Diagnostic::warning(message).hint("put udpport before bcast and ucast");
         parser.push(fault, word.span);
@@ -87,6 +95,10 @@ pub(super) fn bcast(parser: &mut Parser<'_>, word: Word<'_>) {
             .hint("`ip -4 address` shows interfaces and their broadcast addresses (brd)");
         parser.push(fault, word.span);
         return;
+    }
+    if word.text == LOOPBACK {
+        let message = "bcast lo: no heartbeat leaves this machine";
+        parser.push(Diagnostic::warning(message).ownership(), word.span);
     }
     let port = port(parser);
     let interface = word.text.to_owned();
@@ -111,11 +123,21 @@ pub(super) fn ucast(parser: &mut Parser<'_>, words: &[Word<'_>]) {
         parser.push(Diagnostic::error(message).hint(hint), peer.span);
         return;
     };
+    if !is_host(ip) && (peer.text.parse() == Ok(ip) || !parser.host.is_elsewhere()) {
+        let message = format!("ucast: {} is not the address of a peer", peer.text);
+        let fault = Diagnostic::warning(message).hint("no heartbeat of this line reaches a node");
+        parser.push(fault.ownership(), peer.span);
+    }
     let medium = MediumSpec::Ucast {
         interface: interface.text.to_owned(),
         peer: (ip, port(parser)).into(),
     };
     add(parser, medium, *interface);
+}
+
+/// Could a peer have this address?
+fn is_host(ip: Ipv4Addr) -> bool {
+    !(ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || ip.is_broadcast())
 }
 
 fn add(parser: &mut Parser<'_>, medium: MediumSpec, word: Word<'_>) {
@@ -125,8 +147,8 @@ fn add(parser: &mut Parser<'_>, medium: MediumSpec, word: Word<'_>) {
         let line = same.span.line;
         let message = format!("{name} {device} is the same medium as that of line {line}");
         parser.warning(word.span, message);
-    } else if media.len() == MAX_MEDIA {
-        parser.error(word.span, format!("more than {MAX_MEDIA} media"));
+    } else if media.len() == MAX_LINKS {
+        parser.error(word.span, format!("more than {MAX_LINKS} media"));
     } else {
         parser.draft.media.push(Given {
             value: medium,

@@ -16,6 +16,7 @@ mod checks;
 mod grammar;
 mod handlers;
 mod media;
+mod odd;
 
 pub use host::{Host, ThisHost};
 pub use load::{Options, load};
@@ -53,7 +54,7 @@ pub struct Loaded {
     /// In file order; at least one.
     pub media: Vec<MediumSpec>,
     pub keys: Keys,
-    /// In file order; empty in Pacemaker mode.
+    /// In file order.
     pub groups: Vec<GroupConfig>,
     /// 16 hex digits of the normalised haresources.
     pub haresources_digest: String,

@@ -27,6 +27,7 @@ impl Host for Machine {
         match interface {
             "eth0" => Ok(Ipv4Addr::new(10, 0, 0, 255)),
             "eth1" => Ok(Ipv4Addr::new(10, 0, 1, 255)),
+            "lo" => Ok(Ipv4Addr::new(127, 255, 255, 255)),
             "tun0" => Err(InterfaceFault::NoBroadcast),
             _ => Err(InterfaceFault::Missing),
         }

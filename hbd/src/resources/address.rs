@@ -51,8 +51,9 @@ impl AddressSpec {
     /// scripts ignore the rest, too.
     pub fn parse(args: &[String]) -> Result<Self, AddressError> {
         let word = args.first().ok_or(AddressError::Missing)?;
-        let mut parts = word.split('/');
-        let ip = parts.next().unwrap_or_default();
+        let (ip, rest) = word.split_once('/').unwrap_or((word, ""));
+        // Empty parts collapse, as ever: `10.0.0.1//24/eth0` is `10.0.0.1/24/eth0`.
+        let mut parts = rest.split('/').filter(|part| !part.is_empty());
         let ip = ip
             .parse()
             .map_err(|_| AddressError::Address(ip.to_owned()))?;
@@ -63,10 +64,10 @@ impl AddressSpec {
             label: None,
             broadcast: None,
         };
-        if let Some(mask) = parts.next().filter(|mask| !mask.is_empty()) {
+        if let Some(mask) = parts.next() {
             spec.prefix = Some(prefix_of_mask(mask, ip)?);
         }
-        let Some(third) = parts.next().filter(|third| !third.is_empty()) else {
+        let Some(third) = parts.next() else {
             return Ok(spec);
         };
         // A third part that begins with a digit is the broadcast address.
@@ -76,7 +77,7 @@ impl AddressSpec {
             let (device, label) = parse_device(third)?;
             spec.device = Some(device);
             spec.label = label;
-            if let Some(fourth) = parts.next().filter(|fourth| !fourth.is_empty()) {
+            if let Some(fourth) = parts.next() {
                 spec.broadcast = Some(parse_broadcast(fourth)?);
             }
         }

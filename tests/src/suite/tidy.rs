@@ -143,7 +143,13 @@ fn samples() -> Result<()> {
         fs::copy(repository().join("ha.d").join(name), etc.join(name))
             .with_context(|| format!("sample {name}"))?;
     }
-    fs::set_permissions(etc.join("authkeys"), fs::Permissions::from_mode(0o600))?;
+    // With a key of its own: the published one is refused.
+    let keys = etc.join("authkeys");
+    let public = fs::read_to_string(&keys)?;
+    let own = public.replace(" the-key-of-the-lab-is-public", " a-key-that-nobody-knows");
+    ensure!(own != public, "the sample names its public key");
+    fs::write(&keys, own)?;
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o600))?;
     let programs = Programs::find()?;
     let folder = etc.to_str().context("a folder that is not UTF-8")?;
     let hbd = ["check", "--offline", "--etc", folder];

@@ -133,6 +133,41 @@ fn a_thousand_groups_fit_into_one_packet() {
     );
 }
 
+/// Every limit at once: names, nodes, groups, numbers. What `hbd check` accepts can be sent.
+#[test]
+fn the_largest_report_fits_into_one_packet() {
+    let names: Vec<String> = (0..MAX_NODES)
+        .map(|n| format!("{n:0width$}", width = NodeName::MAX_BYTES))
+        .collect();
+    let nodes: Vec<NodeName> = names
+        .iter()
+        .filter_map(|name| NodeName::new(name))
+        .collect();
+    let mut all = config(MAX_GROUPS);
+    all.local = nodes[0].clone();
+    all.nodes.clone_from(&nodes);
+    for group in &mut all.groups {
+        group.preferred = nodes[0].clone();
+    }
+    let (roster, codec) = (Roster::new(&all), Codec::new(&all));
+    let life = Life {
+        generation: u64::MAX,
+        wakes: u64::MAX,
+    };
+    let mut full = report(MAX_GROUPS, MAX_EPOCH);
+    full.heard = vec![Some(life); MAX_NODES];
+    let mut message = Message::new("status");
+    codec.write(&full, &roster, &mut message);
+    let bytes: usize = FIELDS
+        .iter()
+        .filter_map(|name| message.text(name))
+        .map(str::len)
+        .sum();
+    // The rest of a status: its own fields, names, lengths, digests.
+    let rest = 4096;
+    assert!(bytes + rest < crate::wire::frame::MAX_PACKET, "{bytes}");
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(nodes in "\\PC{0,80}", groups in "\\PC{0,120}") {

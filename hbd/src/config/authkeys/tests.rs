@@ -22,7 +22,9 @@ fn keys_are_read_in_either_order() {
         b"1\tsha1\tsufficiently-long\nauth1\r\n",
     ] {
         let (keys, found) = read(text);
-        assert_eq!(told(&found), "");
+        let late = told(&found).contains("the auth line comes after key 1 of line ");
+        assert_eq!(found.warning_count(), usize::from(late));
+        assert_eq!(late, !text.starts_with(b"auth"));
         let keys = keys.unwrap();
         assert_eq!(keys.signing(), 1);
         assert_eq!(keys.key(1).unwrap().method(), Method::Sha1);
@@ -93,8 +95,21 @@ fn faults_are_told_in_the_old_words_where_there_are_any() {
 
 #[test]
 fn doubts_are_warnings() {
-    let table: [(&[u8], &str); 5] = [
+    let table: [(&[u8], &str); 9] = [
         (b"auth 1\n1 crc\n", "crc is no authentication"),
+        (
+            b"auth 1\n1 sha1 sufficiently-long\n2 crc\n",
+            "packets signed with crc are refused while key 1 signs",
+        ),
+        (
+            b"auth 1\n1 sha1 # the key\n",
+            "what looks like a comment is the key",
+        ),
+        (b"auth 1\n1 md5 Hello!\n", "everybody knows it"),
+        (
+            b"1 sha1 sufficiently-long\nauth 1\n",
+            "Heartbeat refuses that",
+        ),
         (b"auth 1\n1 sha1 HI!\n", "key 1 is short"),
         (
             b"auth 1\n1 sha1 old-old-old\n1 sha1 new-new-new\n",
@@ -116,6 +131,29 @@ fn doubts_are_warnings() {
             told(&found)
         );
     }
+}
+
+#[test]
+fn the_published_key_of_the_sample_is_refused() {
+    let sample = include_bytes!("../../../../ha.d/authkeys");
+    let (keys, found) = read(sample);
+    assert!(keys.is_none());
+    assert!(told(&found).contains("published"), "{}", told(&found));
+    // Not only as the key that signs: any key of the file opens the cluster.
+    let (keys, _) = read(b"auth 1\n1 sha1 sufficiently-long\n2 md5 the-key-of-the-lab-is-public\n");
+    assert!(keys.is_none());
+}
+
+#[test]
+fn a_masked_comment_still_shows_that_it_is_the_fault() {
+    let (keys, found) = read(b"auth 1\n1 crc # none needed\n");
+    assert!(keys.is_none());
+    let shown = found.render(false);
+    assert!(shown.contains("2 | 1 crc # **** ******\n"), "{shown}");
+    assert!(
+        shown.contains("a comment needs a line of its own"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::{Argument, Directive, Field, Support};
 use crate::config::ha_cf::Parser;
 use crate::config::{grammar, media};
 use ha_plumbing::Word;
+use ha_plumbing::diagnostic::Weight;
 use std::time::Duration;
 
 const fn row(
@@ -65,16 +66,24 @@ const fn line(usage: &'static str, read: fn(&mut Parser<'_>, &[Word<'_>])) -> Ar
 }
 
 const HERE: Support = Support::Honoured;
-const NO_OTHER_MEDIA: Support = Support::Ignored("heartbeats travel over bcast and ucast only");
-const NO_SERIAL: Support = Support::Ignored("heartbeats do not travel over serial cables");
-const NO_PING: Support = Support::Ignored("ping nodes are not watched");
-const NO_FENCING: Support = Support::Ignored("silent nodes are not fenced");
-const NO_CLIENTS: Support =
-    Support::Ignored("client programs are not started; let the service manager run them");
-const NO_COMPRESSION: Support = Support::Ignored("messages are not compressed");
-const NO_PACEMAKER: Support = Support::Ignored("there is no Pacemaker to tell");
-const NO_CORES: Support = Support::Ignored("core dumps are the service manager's business");
-const NO_LOGD: Support = Support::Ignored("the logging daemon is not used");
+/// Changes who owns an address, or how surely only one node does.
+const fn weighty(reason: &'static str) -> Support {
+    Support::Ignored(Weight::Ownership, reason)
+}
+
+/// No service would notice.
+const fn minor(reason: &'static str) -> Support {
+    Support::Ignored(Weight::Minor, reason)
+}
+
+const NO_OTHER_MEDIA: Support = weighty("heartbeats travel over bcast and ucast only");
+const NO_SERIAL: Support = weighty("heartbeats do not travel over serial cables");
+const NO_PING: Support = weighty("ping nodes are not watched");
+const NO_FENCING: Support = weighty("silent nodes are not fenced");
+const NO_COMPRESSION: Support = minor("messages are not compressed");
+const NO_PACEMAKER: Support = minor("there is no Pacemaker to tell");
+const NO_CORES: Support = minor("core dumps are the service manager's business");
+const NO_LOGD: Support = minor("the logging daemon is not used");
 
 /// In the order of the manual.
 pub static DIRECTIVES: &[Directive] = &[
@@ -167,21 +176,21 @@ pub static DIRECTIVES: &[Directive] = &[
         "nice_failback",
         Argument::Boolean(None),
         "",
-        Support::Ignored("it is obsolete; write auto_failback"),
+        weighty("it is obsolete; write auto_failback"),
         "obsolete name of a part of auto_failback",
     ),
     row(
         "deadping",
         time(Some(|d| &mut d.deadping)),
         "deadtime",
-        NO_PING,
+        minor("ping nodes are not watched"),
         "silence after which a ping node is dead",
     ),
     row(
         "quorum_server",
         Argument::Text(None),
         "",
-        Support::Ignored("no quorum server is asked"),
+        weighty("no quorum server is asked"),
         "host that decides who has quorum",
     ),
     // Media.
@@ -238,7 +247,7 @@ pub static DIRECTIVES: &[Directive] = &[
         "baud",
         each("RATE", media::baud),
         "19200",
-        NO_SERIAL,
+        minor("heartbeats do not travel over serial cables"),
         "speed of the serial ports after it",
     )),
     row(
@@ -389,7 +398,7 @@ pub static DIRECTIVES: &[Directive] = &[
         "watchdog",
         Argument::Text(None),
         "",
-        Support::Ignored("no watchdog device is fed"),
+        weighty("no watchdog device is fed"),
         "device that resets the machine when the daemon hangs",
     )),
     row(
@@ -410,23 +419,21 @@ pub static DIRECTIVES: &[Directive] = &[
         "respawn",
         line("USER PROGRAM ARGUMENT…", grammar::respawn),
         "",
-        NO_CLIENTS,
-        "program to run and restart",
+        HERE,
+        "program to run and restart; checked, but not started in this release",
     ),
     row(
         "failfast",
         line("USER PROGRAM ARGUMENT…", grammar::respawn),
         "",
-        NO_CLIENTS,
-        "program whose death reboots the machine",
+        HERE,
+        "program whose death reboots the machine; checked, but not started in this release",
     ),
     row(
         "apiauth",
         line("CLIENT [uid=A,B] [gid=C,D]", grammar::apiauth),
         "",
-        Support::Ignored(
-            "there is no client API; the status socket is guarded by its file permissions",
-        ),
+        minor("there is no client API; the status socket is guarded by its file permissions"),
         "who may use the client API",
     ),
     row(
@@ -454,7 +461,7 @@ pub static DIRECTIVES: &[Directive] = &[
         "msgfmt",
         choice(None, &["classic", "netstring"]),
         "classic",
-        Support::Ignored("it did not decide the format of packets in Heartbeat 3.0.6 either"),
+        minor("it did not decide the format of packets in Heartbeat 3.0.6 either"),
         "format of packets",
     ),
     row(
@@ -475,7 +482,7 @@ pub static DIRECTIVES: &[Directive] = &[
         "use_apphbd",
         Argument::Boolean(None),
         "off",
-        Support::Ignored("there is no application heartbeat daemon"),
+        minor("there is no application heartbeat daemon"),
         "register with the application heartbeat daemon",
     ),
     once(row(

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use std::net::Ipv4Addr;
 
 fn nodes() -> Vec<NodeName> {
     ["lb1", "lb2"]
@@ -15,6 +16,7 @@ fn read(text: &str) -> (Resources, Diagnostics) {
     let nodes = nodes();
     let context = Context {
         nodes: &nodes,
+        peers: &[IpAddr::V4(Ipv4Addr::new(10, 0, 0, 254))],
         builtin: true,
     };
     let resources = parse(&source, context, &mut found);
@@ -43,7 +45,7 @@ fn groups_are_read_as_the_old_pipeline_does() {
          \t\n\
          lb2 \\\n\
          \tIPaddr2::10.0.0.2 \\\n\
-         \tmail::a::::b\r\n",
+         \tmail::a::::b\n",
     );
     assert_eq!(messages(&found), [] as [String; 0]);
     assert_eq!(
@@ -118,6 +120,28 @@ fn faults_are_told_in_the_old_words_where_there_are_any() {
         ),
         ("lb1 IPaddr2\n", "IPaddr2: an address is needed"),
         (
+            "lb1 IPaddr::10.0.0.1::24\n",
+            "IPaddr takes one argument and not 2",
+        ),
+        (
+            "lb1 224.0.0.1\n",
+            "IPaddr: 224.0.0.1 is not the address of a host",
+        ),
+        ("lb1 .hidden\n", "does not begin with the name of a script"),
+        ("lb1 a\u{1}b\n", "a control character in a resource"),
+        (
+            "lb1 10.0.0.1\nlb2 IPaddr2::10.0.0.1/24/eth0\n",
+            "haresources:2: IPaddr2: 10.0.0.1 is in the group of line 1, too (the two groups prefer",
+        ),
+        (
+            "lb1 !0IC=VloaY\nlb2 QvXtM>@Fp%\n",
+            "`QvXtM>@Fp%` cannot be told from the first resource of the group in line 1",
+        ),
+        (
+            "lb1 IPaddr2::10.0.0.254/24/eth0\n",
+            "IPaddr2: 10.0.0.254 is the address of a node",
+        ),
+        (
             "lb1 1x.2.3.4\n",
             "IPaddr: \"1x.2.3.4\" is not an IP address",
         ),
@@ -145,6 +169,33 @@ fn doubts_are_warnings() {
             "haresources:2: comment on a continuation line",
         ),
         ("lb1 web:1::c\n", "single colon in `web:1`"),
+        ("lb1 a\r\n", "a carriage return at the end of the line"),
+        (
+            "lb1 \"a\"\n",
+            "the quotation marks are part of the value \"a\"",
+        ),
+        (
+            "lb1 mail::\u{201c}x\u{201d}\n",
+            "the quotation marks are part of the value",
+        ),
+        ("lb1 mail::a\u{2013}b\n", "a typographic dash (U+2013)"),
+        (
+            "lb1 10.0.0.1 IPaddr2::10.0.0.1\n",
+            "10.0.0.1 is in this group twice",
+        ),
+        (
+            "lb1 10.0.0.1\nlb1 10.0.0.1/24\n",
+            "10.0.0.1 is in the group of line 1, too (the two groups can be on different nodes",
+        ),
+        (
+            "lb1 10.0.0.255/24\n",
+            "10.0.0.255 is the broadcast address of its network",
+        ),
+        (
+            "lb1 10.0.1.0/24\n",
+            "10.0.1.0 is the network address of its network",
+        ),
+        ("lb1 127.0.0.2\n", "no client reaches 127.0.0.2"),
         (
             "lb1 a\nlb2 b a\n",
             "`a` is also the first resource of the group in line 1",
@@ -168,6 +219,7 @@ fn a_sites_own_address_script_may_take_what_it_likes() {
     let mut found = Diagnostics::new();
     let context = Context {
         nodes: &nodes,
+        peers: &[],
         builtin: false,
     };
     let resources = parse(&source, context, &mut found);
@@ -197,4 +249,33 @@ fn shortened_ipv6_addresses_are_told_how_to_be_written() {
     let (resources, found) = read("lb1 IPaddr2::fd00:0:0:0:0:0:0:1/64/eth0\n");
     assert_eq!(messages(&found), [] as [String; 0]);
     assert_eq!(resources.groups.len(), 1);
+}
+
+/// What `check` calls usable, `run` can carry: the core's own limit, and one more is too much.
+#[test]
+fn there_is_one_limit_to_groups_and_it_is_checked_here() {
+    let lines = |count: usize| -> String {
+        let line = |n| format!("lb1 web::{n}\n");
+        (0..count).map(line).collect()
+    };
+    let (resources, found) = read(&lines(MAX_GROUPS));
+    assert_eq!(
+        (resources.groups.len(), found.error_count()),
+        (MAX_GROUPS, 0)
+    );
+    let (resources, found) = read(&lines(MAX_GROUPS + 1));
+    assert_eq!(resources.groups.len(), MAX_GROUPS);
+    assert!(messages(&found)[0].contains("more than 1000 resource groups"));
+    let words = " web".repeat(MAX_RESOURCES + 1);
+    assert!(read(&format!("lb1{words}\n")).1.has_errors());
+    let word = "w".repeat(MAX_WORD + 1);
+    assert!(read(&format!("lb1 {word}\n")).1.has_errors());
+}
+
+#[test]
+fn empty_parts_of_an_address_collapse() {
+    let (_, found) = read("lb1 IPaddr::10.0.0.1//24//eth0 IPaddr2::10.0.0.2/24//10.0.0.255\n");
+    assert_eq!(messages(&found), [] as [String; 0]);
+    let (_, found) = read("lb1 IPaddr::10.0.0.1//eth0\n");
+    assert!(messages(&found)[0].contains("\"eth0\" is not a netmask"));
 }

@@ -56,10 +56,11 @@ fn media_keep_the_port_that_held_when_they_were_named() {
 }
 
 #[test]
-fn an_ignored_directive_is_named_once() {
+fn an_ignored_directive_is_named_once_with_all_its_lines() {
     let (_, found) = read("ping 10.0.0.1\nping 10.0.0.2\nwatchdog /dev/watchdog\n");
     let told: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].ends_with(" (also line 2)"), "{told:?}");
     assert!(
         told[0].starts_with("ha.cf:1: ping is not honoured in this release: "),
         "{told:?}"
@@ -136,4 +137,69 @@ fn the_services_database_is_read_as_it_is_written() {
     assert_eq!(find_udp_service(services, "ha-cluster"), Some(694));
     assert_eq!(find_udp_service(services, "ssh"), None);
     assert_eq!(find_udp_service("x y/udp\nx\n\n", "x"), None);
+}
+
+#[test]
+fn every_program_that_nobody_starts_is_named() {
+    let (_, found) = read(
+        "respawn hacluster /usr/lib/heartbeat/ipfail\nrespawn root /usr/bin/watcher -v\n\
+         failfast root /usr/bin/watcher\n",
+    );
+    let told: Vec<String> = found.ranked().iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].contains("/usr/lib/heartbeat/ipfail is not started"),
+        "{told:?}"
+    );
+    assert!(told[0].contains("a say in where groups run"), "{told:?}");
+    assert!(told[1].contains("ha.cf:2: /usr/bin/watcher") && told[1].ends_with("(also line 3)"));
+}
+
+#[test]
+fn a_port_that_changes_nothing_is_no_cause_for_alarm() {
+    assert!(read("bcast eth0\nudpport 694\n").1.is_empty());
+    assert_eq!(read("bcast eth0\nudpport 695\n").1.warning_count(), 1);
+}
+
+#[test]
+fn characters_that_look_like_others_are_named() {
+    for (text, expected) in [
+        (
+            "logfile \"/var/log/ha-log\"\n",
+            "the quotation marks are part of the value",
+        ),
+        (
+            "logfile \u{201c}/x\u{201d}\n",
+            "the quotation marks are part of the value",
+        ),
+        ("\u{feff}node lb1\n", "a byte order mark (U+FEFF)"),
+        ("keepalive\u{a0}1\n", "a no-break space (U+00A0)"),
+    ] {
+        let told = read(text).1.to_string();
+        assert!(told.contains(expected), "{text:?}: {told}");
+    }
+}
+
+#[test]
+fn media_that_reach_nobody_are_named() {
+    for line in [
+        "bcast lo",
+        "ucast eth0 127.0.0.1",
+        "ucast eth0 255.255.255.255",
+        "ucast eth0 225.0.0.1",
+        "ucast eth0 0.0.0.0",
+    ] {
+        let (_, found) = read(line);
+        assert_eq!(found.warning_count(), 1, "{line}");
+    }
+}
+
+#[test]
+fn variables_for_scripts_stay_below_what_the_kernel_hands_over() {
+    let lines = |count: usize| -> String {
+        let line = |n| format!("env V{n:04}={}\n", "x".repeat(1000));
+        (0..count).map(line).collect()
+    };
+    assert!(!read(&lines(60)).1.has_errors());
+    assert!(read(&lines(70)).1.has_errors());
 }

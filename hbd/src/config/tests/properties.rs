@@ -18,6 +18,7 @@ fn read_as_everything(bytes: &[u8]) {
     let nodes: Vec<NodeName> = NodeName::new("lb1").into_iter().collect();
     let context = haresources::Context {
         nodes: &nodes,
+        peers: &[],
         builtin: true,
     };
     let mut found = Diagnostics::new();

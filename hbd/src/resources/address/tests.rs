@@ -36,7 +36,8 @@ fn every_form_of_the_argument_is_read() {
             None,
             Some("10.0.0.255"),
         ),
-        ("10.0.0.1//eth0", None, Some("eth0"), None, None),
+        // Empty parts collapse: what follows is the mask, as it was for the old scripts.
+        ("10.0.0.1//24//eth0/", Some(24), Some("eth0"), None, None),
         ("2001:db8::1/64/eth0", Some(64), Some("eth0"), None, None),
     ];
     for (word, prefix, device, label, broadcast) in rows {
@@ -56,6 +57,7 @@ fn wrong_arguments_are_named() {
         ("10.0.0", "10.0.0"),
         ("1x.2.3.4", "1x.2.3.4"),
         ("10.0.0.1/33", "33"),
+        ("10.0.0.1//eth0", "eth0"),
         ("10.0.0.1/255.0.255.0", "255.0.255.0"),
         ("2001:db8::1/255.0.0.0", "255.0.0.0"),
         (
