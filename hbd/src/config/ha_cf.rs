@@ -155,7 +155,9 @@ impl Parser<'_> {
         };
         // The first of them is the name, or begins with it where a comma follows.
         let words = all.get(1..).unwrap_or_default();
-        words.iter().for_each(|word| self.quotes(*word));
+        for word in words {
+            self.quotes(*word);
+        }
         if words.is_empty() && !matches!(directive.argument, Argument::Line { .. }) {
             let message = format!("{} without a value has no effect", directive.name);
             self.push(Diagnostic::warning(message), name.span);
