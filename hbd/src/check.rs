@@ -1,4 +1,9 @@
-//! `hbd check`: every fault of the configuration, then a verdict in one line.
+//! `hbd check`: every fault of the configuration, alone and on this machine, then a verdict in one
+//! line.
+
+mod machine;
+mod scripts;
+mod show;
 
 use crate::cli::{Check, Common, exit};
 use crate::config::directives::{DIRECTIVES, Directive, Support};
@@ -7,30 +12,62 @@ use crate::config::{Host, Loaded, Options, ThisHost, load};
 use ha_plumbing::Diagnostics;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::path::Path;
 
-/// Prints to standard output; the exit code.
+/// Prints to standard output; the exit code, of several directories the first that is not 0.
 pub fn run(common: &Common, check: &Check) -> u8 {
     if check.list {
         say(&listing());
         return exit::OK;
     }
+    let given = check.directories.as_slice();
+    let directories = if given.is_empty() {
+        std::slice::from_ref(&common.etc)
+    } else {
+        given
+    };
+    let codes: Vec<u8> = directories
+        .iter()
+        .map(|etc| directory(etc, common, check))
+        .collect();
+    let faulty = codes.into_iter().find(|code| *code != exit::OK);
+    faulty.unwrap_or(exit::OK)
+}
+
+/// One directory of files.
+fn directory(etc: &Path, common: &Common, check: &Check) -> u8 {
     let host: &dyn Host = if check.offline { &Elsewhere } else { &ThisHost };
     let options = Options {
         node: common.node.as_deref(),
         host,
     };
-    let etc = common.etc.display();
-    match load(&common.etc, options) {
+    let loaded = load(etc, options);
+    let mut found = Diagnostics::new();
+    let content = match &loaded {
         Ok(loaded) => {
-            show(&loaded.warnings);
-            say(&loaded.warnings.verdict(etc, &content(&loaded)));
-            exit::OK
+            found.extend(loaded.warnings.clone());
+            if !check.offline {
+                machine::look(etc, common, loaded, &mut found);
+            }
+            content(loaded)
         }
         Err(faults) => {
-            show(&faults);
-            say(&faults.verdict(etc, ""));
-            exit_code(&faults)
+            found.extend(faults.clone());
+            String::new()
         }
+    };
+    say(&found.render_for(&io::stdout()));
+    if let Ok(loaded) = &loaded
+        && check.show
+    {
+        say(&show::meaning(loaded));
+    }
+    let content = if found.has_errors() { "" } else { &content };
+    say(&found.verdict(etc.display(), content));
+    if found.has_errors() {
+        exit_code(&found)
+    } else {
+        exit::OK
     }
 }
 
@@ -41,10 +78,6 @@ pub fn exit_code(faults: &Diagnostics) -> u8 {
     } else {
         exit::CONFIGURATION
     }
-}
-
-fn show(faults: &Diagnostics) {
-    say(&faults.render_for(&io::stdout()));
 }
 
 /// A reader that went away is no fault of the configuration.

@@ -20,8 +20,8 @@ pub mod exit {
 const EXAMPLES: &str = "\
 Examples:
   hbd check                        every fault in /etc/ha.d, with file, line and caret
-  hbd check --etc . --offline      files meant for another machine
-  hbd genkey > /etc/ha.d/authkeys  a new key (then chmod 600, and copy it to every node)
+  hbd check --offline DIR          files meant for another machine
+  hbd genkey                       /etc/ha.d/authkeys with a new key: copy it to every other node
   hbd                              run in the foreground, as a service manager wants it
   hbd status --follow              nodes, links and groups, and every change
   hbd why lb2                      why node lb2 is in its state
@@ -83,15 +83,59 @@ pub enum Command {
     /// Ask or tell the running daemon
     #[command(flatten)]
     Client(ClientCommand),
-    /// Print an authkeys file with a new random key
-    Genkey,
+    /// Write an authkeys file with a new random key, on one node only
+    #[command(
+        after_help = "The file must be the same on every node: copy it, do not make another."
+    )]
+    Genkey(Genkey),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Genkey {
+    /// The file to write, readable to its owner only; never over one that is there [default:
+    /// authkeys in the configuration directory]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// How packets are signed: next to a Heartbeat 3.0.6 it must be sha1
+    #[arg(long, value_enum, default_value_t = KeyMethod::Sha256)]
+    pub method: KeyMethod,
+    /// Print to standard output and write no file
+    #[arg(long, conflicts_with = "file")]
+    pub print: bool,
+}
+
+/// Methods that a new key can be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeyMethod {
+    /// Understood by Heartbeat, too
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+impl KeyMethod {
+    /// The word of authkeys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct Check {
-    /// Do not look at this machine's name and interfaces: the files are for another one
+    /// Directories to check, in place of --etc; each gets its verdict
+    #[arg(value_name = "DIR")]
+    pub directories: Vec<PathBuf>,
+    /// Look at the files alone and not at this machine's name, interfaces, addresses and scripts:
+    /// they are for another one
     #[arg(long)]
     pub offline: bool,
+    /// Print what usable files mean: nodes, times, media, keys, groups
+    #[arg(long)]
+    pub show: bool,
     /// Print every directive of ha.cf with its default and meaning, and check nothing
     #[arg(long)]
     pub list: bool,

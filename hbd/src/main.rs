@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         None | Some(cli::Command::Run) => daemon::run(&cli.common),
         Some(cli::Command::Check(options)) => check::run(&cli.common, &options),
         Some(cli::Command::Client(command)) => client::run(&cli.common, &command),
-        Some(cli::Command::Genkey) => genkey::run(),
+        Some(cli::Command::Genkey(options)) => genkey::run(&cli.common, &options),
     };
     code.into()
 }

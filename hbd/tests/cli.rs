@@ -141,12 +141,32 @@ fn a_key_file_that_others_can_read_is_refused() {
 }
 
 #[test]
-fn generated_keys_are_usable_and_never_the_same() {
+fn a_generated_key_is_a_file_of_its_owner_and_never_replaces_another() {
     let etc = samples();
-    let (one, other) = (hbd(&["genkey"]), hbd(&["genkey"]));
-    assert_eq!(code(&one), 0);
-    assert_ne!(one.stdout, other.stdout);
-    fs::write(etc.path().join("authkeys"), &one.stdout).unwrap();
+    let folder = etc.path().to_str().unwrap();
+    let path = etc.path().join("authkeys");
+    let genkey = |more: &[&str]| hbd(&[&["genkey", "--etc", folder], more].concat());
+    let before = fs::read(&path).unwrap();
+    let refused = genkey(&[]);
+    assert_eq!(code(&refused), 1);
+    assert!(
+        stderr(&refused).contains("is there already"),
+        "{}",
+        stderr(&refused)
+    );
+    assert_eq!(fs::read(&path).unwrap(), before);
+    fs::remove_file(&path).unwrap();
+    let written = genkey(&[]);
+    assert_eq!(code(&written), 0, "{}", stderr(&written));
+    assert!(
+        stdout(&written).contains("Copy it to every other node"),
+        "{}",
+        stdout(&written)
+    );
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
+        0o600
+    );
     let output = check(etc.path(), &["--node", "lb1"]);
     assert_eq!(code(&output), 0, "{}", stdout(&output));
     assert!(
@@ -154,6 +174,60 @@ fn generated_keys_are_usable_and_never_the_same() {
         "{}",
         stdout(&output)
     );
+    let (one, other) = (
+        genkey(&["--print"]),
+        genkey(&["--print", "--method", "sha1"]),
+    );
+    assert!(stdout(&one).contains("\n1 sha256 ") && stdout(&other).contains("\n1 sha1 "));
+    assert_ne!(one.stdout, fs::read(&path).unwrap());
+}
+
+/// One verdict for each directory, and what the files mean for whoever asks.
+#[test]
+fn several_directories_are_checked_at_once() {
+    let (good, bad) = (samples_with_a_key(), samples());
+    let folders = [good.path().to_str().unwrap(), bad.path().to_str().unwrap()];
+    let output = hbd(&["check", "--offline", "--show", folders[0], folders[1]]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 6, "{text}");
+    assert!(
+        text.contains(&format!("\n{}: usable: 0 errors", folders[0])),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("\n{}: not usable: 1 error", folders[1])),
+        "{text}"
+    );
+    for fact in [
+        "node lb1 (this one)\n",
+        "deadtime 1000ms\n",
+        "bcast eth0 port 694\n",
+        "key 1 sha1 signs\n",
+        "group IPaddr::10.10.0.100/24/eth0 prefers lb1\n    IPaddr 10.10.0.100/24/eth0\n    \
+         ldirectord ldirectord.cf\n",
+    ] {
+        assert_eq!(text.matches(fact).count(), 1, "{fact}{text}");
+    }
+}
+
+/// Without `--offline`: what only this machine can say.
+#[test]
+fn scripts_that_are_missing_here_make_the_files_unusable_here() {
+    let etc = samples_with_a_key();
+    let ha_cf = "node lb1 lb2\nucast lo 192.0.2.7\nauto_failback on\nlogfacility local0\n";
+    fs::write(etc.path().join("ha.cf"), ha_cf).unwrap();
+    fs::write(etc.path().join("haresources"), "lb1 no-such-script\n").unwrap();
+    let folder = etc.path().to_str().unwrap();
+    let words = ["check", "--node", "lb1", "--run", folder, folder];
+    let output = hbd(&words);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 6, "{text}");
+    assert!(
+        text.contains("no-such-script: there is no such resource script"),
+        "{text}"
+    );
+    assert!(text.contains("haresources:1:5\n"), "{text}");
+    assert_eq!(code(&check(etc.path(), &["--node", "lb1"])), 0);
 }
 
 #[test]

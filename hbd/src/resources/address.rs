@@ -174,6 +174,11 @@ pub struct AddressRow {
 }
 
 impl AddressRow {
+    /// Are both of one network?
+    pub fn is_neighbour(&self, other: &Self) -> bool {
+        self.prefix == other.prefix && contains(self.ip, self.prefix, other.ip)
+    }
+
     pub fn of(placement: &Placement) -> Self {
         Self {
             link: placement.link,
@@ -209,6 +214,11 @@ impl View {
         }
     }
 
+    /// In the kernel's order: of each network on an interface the primary address first.
+    pub fn addresses(&self) -> &[AddressRow] {
+        &self.addresses
+    }
+
     pub fn link_named(&self, name: &str) -> Option<&LinkRow> {
         self.links.iter().find(|link| link.name == name)
     }
@@ -237,12 +247,9 @@ impl View {
 
     /// Does the interface have another address in the network of this one?
     pub fn shares_network(&self, one: &AddressRow) -> bool {
-        self.addresses.iter().any(|row| {
-            row.link == one.link
-                && row.ip != one.ip
-                && row.prefix == one.prefix
-                && contains(one.ip, one.prefix, row.ip)
-        })
+        self.addresses
+            .iter()
+            .any(|row| row.link == one.link && row.ip != one.ip && row.is_neighbour(one))
     }
 
     /// Does the address stand on this interface?

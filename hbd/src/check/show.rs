@@ -1,0 +1,60 @@
+//! What usable files mean, one fact on each line, for people and for comparing two nodes.
+
+use crate::config::{Loaded, MediumSpec};
+use std::fmt::Write as _;
+
+/// Nodes, times, media, keys, groups, variables.
+pub(super) fn meaning(loaded: &Loaded) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| {
+        let _ = writeln!(out, "{text}");
+    };
+    for node in &loaded.nodes {
+        let here = if *node == loaded.local {
+            " (this one)"
+        } else {
+            ""
+        };
+        line(format!("node {node}{here}"));
+    }
+    let timing = &loaded.timing;
+    for (name, time) in [
+        ("keepalive", timing.keepalive),
+        ("warntime", timing.warntime),
+        ("deadtime", timing.deadtime),
+        ("initdead", timing.initdead),
+    ] {
+        line(format!("{name} {}ms", time.as_millis()));
+    }
+    line(format!("auto_failback {}", loaded.failback.as_str()));
+    for medium in &loaded.media {
+        line(match medium {
+            MediumSpec::Bcast { interface, port } => format!("bcast {interface} port {port}"),
+            MediumSpec::Ucast { interface, peer } => {
+                format!("ucast {interface} {} port {}", peer.ip(), peer.port())
+            }
+        });
+    }
+    for (index, key) in loaded.keys.iter() {
+        let role = if index == loaded.keys.signing() {
+            " signs"
+        } else if loaded.keys.accepts(index) {
+            " is accepted"
+        } else {
+            " is refused"
+        };
+        line(format!("key {index} {}{role}", key.method().name()));
+    }
+    for group in &loaded.groups {
+        line(format!("group {} prefers {}", group.name, group.preferred));
+        for resource in &group.resources {
+            let words = std::iter::once(&resource.script).chain(&resource.args);
+            let words: Vec<&str> = words.map(String::as_str).collect();
+            line(format!("    {}", words.join(" ")));
+        }
+    }
+    for (name, value) in &loaded.environment {
+        line(format!("env {name}={value}"));
+    }
+    out
+}
