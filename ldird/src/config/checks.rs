@@ -8,7 +8,7 @@ use super::Section;
 use super::given::{At, CheckType, Faults, Given, Method, Service};
 use super::real_server::RealLine;
 use super::resolve::{self, Timeouts};
-use crate::probes::{Connect, Http, HttpUrl, Pattern, Ping, Probe};
+use crate::probes::{Connect, Dialogue, Negotiate, Pattern, Ping, Probe};
 use ha_plumbing::Span;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -24,9 +24,9 @@ pub(super) struct Recipe {
     attempts: u32,
     checkport: Option<u16>,
     method: Method,
-    request: String,
+    request: Vec<u8>,
     receive: Option<Arc<Pattern>>,
-    virtualhost: Option<String>,
+    virtualhost: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,8 @@ enum How {
     On,
     Off,
     Reach,
+    /// In place of a check that this release does not have: never stricter than that would be.
+    StandIn,
     Negotiate,
     /// So many reach checks between two negotiate checks.
     Combined(u32),
@@ -82,7 +84,7 @@ impl Recipe {
             request: given
                 .request
                 .as_ref()
-                .map_or_else(String::new, |at| at.value.clone()),
+                .map_or_else(Vec::new, |at| faults.source.bytes_of(&at.value)),
             receive: None,
             virtualhost: virtualhost(given, faults),
         };
@@ -113,22 +115,24 @@ impl Recipe {
                 );
                 let at = section.given.checktype.as_ref().map(|at| at.span);
                 faults.warning(span(at), message);
-                How::Reach
+                How::StandIn
             }
             kind @ (CheckType::Negotiate | CheckType::Combined(_)) => {
-                match (self.service.name, kind) {
-                    ("http" | "https", CheckType::Combined(every)) => How::Combined(every),
-                    ("http" | "https", _) => How::Negotiate,
-                    ("none", CheckType::Combined(_)) => How::Reach,
-                    ("none", _) => How::On,
-                    (name, _) => {
+                match (self.service.negotiate, kind) {
+                    (Negotiate::Asks(_), CheckType::Combined(every)) => How::Combined(every),
+                    (Negotiate::Asks(_), _) => How::Negotiate,
+                    (Negotiate::Nothing, CheckType::Combined(_)) => How::Reach,
+                    (Negotiate::Nothing, _) => How::On,
+                    (Negotiate::Missing, _) => {
                         let message = format!(
-                            "virtual {title}: the negotiate check of service {name} is not in this release; \
-                         the {instead} check is used instead"
+                            "virtual {title}: the negotiate check of service {} is not in this release; \
+                             the {instead} check is used instead{}",
+                            self.service,
+                            without(self.service.fields)
                         );
                         let at = section.given.service.as_ref().map(|at| at.span);
                         faults.warning(span(at), message);
-                        How::Reach
+                        How::StandIn
                     }
                 }
             }
@@ -144,7 +148,7 @@ impl Recipe {
         match self.how {
             How::On => "on".to_owned(),
             How::Off => "off".to_owned(),
-            How::Reach => reach.to_owned(),
+            How::Reach | How::StandIn => reach.to_owned(),
             How::Negotiate => format!("negotiate {}", self.service),
             How::Combined(every) => format!("negotiate {} every {every} {reach}s", self.service),
         }
@@ -162,7 +166,7 @@ impl Recipe {
     /// Complains about a line whose real servers cannot be checked.
     pub(super) fn tell_portless(&self, line: &RealLine, port: u16, faults: &mut Faults<'_>) {
         let needs_port = match self.how {
-            How::On | How::Off => false,
+            How::On | How::Off | How::StandIn => false,
             How::Reach => self.reach == Reach::Connect,
             How::Negotiate | How::Combined(_) => true,
         };
@@ -191,14 +195,15 @@ impl Recipe {
         match self.how {
             How::On => return Some(Question::On),
             How::Off => return Some(Question::Off),
-            How::Reach | How::Negotiate | How::Combined(_) => {}
+            How::Reach | How::StandIn | How::Negotiate | How::Combined(_) => {}
         }
         Some(Question::Probe(match self.how {
             How::On | How::Off | How::Reach => self.reach(target),
-            How::Negotiate => self.http(line, target, faults)?,
+            How::StandIn => self.stand_in(target),
+            How::Negotiate => self.negotiate(line, target, faults)?,
             How::Combined(every) => Probe::Combined {
                 every,
-                negotiate: Box::new(self.http(line, target, faults)?),
+                negotiate: Box::new(self.negotiate(line, target, faults)?),
                 connect: Box::new(self.reach(target)),
             },
         }))
@@ -212,43 +217,66 @@ impl Recipe {
                 target: target.ip(),
                 attempts: self.attempts,
                 timeout,
+                lenient: false,
             }),
         }
     }
 
-    fn http(&self, line: &RealLine, target: SocketAddr, faults: &mut Faults<'_>) -> Option<Probe> {
+    /// A connection where there is a TCP port, which is no more than the missing check would need;
+    /// else a ping whose silence is up, because a filter may swallow it.
+    fn stand_in(&self, target: SocketAddr) -> Probe {
+        if self.reach == Reach::Connect && target.port() > 0 {
+            return self.reach(target);
+        }
+        Probe::Ping(Ping {
+            target: target.ip(),
+            attempts: self.attempts,
+            timeout: self.timeouts.check,
+            lenient: true,
+        })
+    }
+
+    fn negotiate(
+        &self,
+        line: &RealLine,
+        target: SocketAddr,
+        faults: &mut Faults<'_>,
+    ) -> Option<Probe> {
         let (request, receive, span) = match &line.dialogue {
-            None => (self.request.as_str(), self.receive.clone(), line.span),
+            None => (self.request.clone(), self.receive.clone(), line.span),
             Some((request, receive)) => {
                 let pattern = if receive.value.is_empty() {
                     None
                 } else {
                     Some(pattern(receive, faults)?)
                 };
-                (request.value.as_str(), pattern, request.span)
+                let bytes = faults.source.bytes_of(&request.value);
+                (bytes, pattern, request.span)
             }
         };
-        let scheme = self.service.name;
-        let own = line.dialogue.is_some() && request.contains(&format!("{scheme}://"));
-        let url = if own {
-            HttpUrl::elsewhere(request.trim_start_matches('/'))
-        } else {
-            HttpUrl::at(scheme, target, request)
-        };
-        let Some(url) = url else {
-            let message = format!("request \"{request}\" makes no valid address");
-            faults.error(span, message);
-            return None;
-        };
-        Some(Probe::Http(Box::new(Http {
+        let dialogue = Dialogue {
             target,
-            url,
-            virtualhost: self.virtualhost.clone(),
-            head: self.method == Method::Head,
+            request,
+            own: line.dialogue.is_some(),
             receive,
+            virtualhost: self.virtualhost.clone(),
+            method: self.method,
             timeout: self.timeouts.negotiate,
-        })))
+        };
+        let question = match self.service.negotiate {
+            Negotiate::Asks(question) => question(dialogue),
+            Negotiate::Nothing | Negotiate::Missing => Ok(self.reach(target)),
+        };
+        question.map_err(|fault| faults.error(span, fault)).ok()
     }
+}
+
+/// What a stand-in does not look at.
+fn without(fields: &[&str]) -> String {
+    if fields.is_empty() {
+        return String::new();
+    }
+    format!(", without {}", fields.join(", "))
 }
 
 /// A pattern that is wrong is found here, not when the check runs.
@@ -263,16 +291,15 @@ fn pattern(at: &At<String>, faults: &mut Faults<'_>) -> Option<Arc<Pattern>> {
     }
 }
 
-/// What stands in the `Host` line: printable and without blanks.
-fn virtualhost(given: &Given, faults: &mut Faults<'_>) -> Option<String> {
+/// What stands in the `Host` line, byte by byte as in the file; the old daemon asks no more of it.
+fn virtualhost(given: &Given, faults: &mut Faults<'_>) -> Option<Vec<u8>> {
     let at = given.virtualhost.as_ref()?;
-    let good = at.value.chars().all(|c| c.is_ascii_graphic());
-    if !good {
-        faults.error_with(
+    if !at.value.chars().all(|c| c.is_ascii_graphic()) {
+        faults.warning_with(
             at.span,
-            "invalid virtualhost",
-            "e.g. virtualhost=www.example.org",
+            "virtualhost with characters that no host name has",
+            "they are sent as they stand; a name of other scripts is written xn--...",
         );
     }
-    (good && !at.value.is_empty()).then(|| at.value.clone())
+    (!at.value.is_empty()).then(|| faults.source.bytes_of(&at.value))
 }

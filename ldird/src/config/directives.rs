@@ -106,7 +106,7 @@ pub(crate) static SECTION: &[Directive] = &[
         |g, w, f| real_server::real(g, w, f, Family::V6)),
     quoted("request", "no request string specified", |g| &mut g.request).default("\"/\""),
     quoted("receive", "invalid receive string", |g| &mut g.receive),
-    own("checktype", CHECKTYPES, checktype).default("negotiate"),
+    own("checktype", CheckType::WORDS, checktype).default("negotiate"),
     maybe_quoted("checkcommand", "invalid check command", |g| &mut g.unused).default("/bin/true"),
     number("checktimeout", "the global one", "invalid check timeout", |g| &mut g.checktimeout),
     number("negotiatetimeout", "the global one", "invalid negotiate timeout", |g| &mut g.negotiatetimeout),
@@ -434,22 +434,11 @@ fn smtp(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
     }
 }
 
-const CHECKTYPES: &str = "connect|negotiate|ping|on|off|external|external-perl|NUMBER";
-
 fn checktype(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
     let span = trimmed(word).span;
     let inner = word.text.trim_start_matches('"');
     let first = inner.split(|c| c == '"' || super::lines::blank(c));
-    let value = match first.into_iter().next().unwrap_or_default() {
-        "connect" => Some(CheckType::Connect),
-        "negotiate" => Some(CheckType::Negotiate),
-        "ping" => Some(CheckType::Ping),
-        "off" => Some(CheckType::Off),
-        "on" => Some(CheckType::On),
-        "external" => Some(CheckType::External),
-        "external-perl" => Some(CheckType::ExternalPerl),
-        number => number.parse().ok().map(CheckType::Combined),
-    };
+    let value = CheckType::named(first.into_iter().next().unwrap_or_default());
     match value {
         Some(value) => given.checktype = Some(At { value, span }),
         None => faults.error(
@@ -510,8 +499,7 @@ fn service(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
     if let Some(value) = Service::named(name.text.trim_matches('"')) {
         given.service = Some(At { value, span });
     } else {
-        let names: Vec<&str> = Service::ALL.iter().map(|one| one.name).collect();
-        faults.error(span, format!("service must be {}", names.join(", ")));
+        faults.error(span, format!("service must be {}", Service::names()));
     }
 }
 

@@ -2,8 +2,8 @@
 //! globals and one for each section, because most directives may stand in both.
 
 use super::real_server::{FallbackLine, RealLine};
+pub(crate) use crate::probes::{CheckType, Method, Service};
 use ha_plumbing::{Diagnostic, Source, Span, Word};
-use std::fmt;
 
 /// A value and where it stands, for complaints that come later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,86 +51,10 @@ pub(crate) struct Given {
     pub(crate) unused_number: Option<At<u32>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CheckType {
-    Connect,
-    Negotiate,
-    Ping,
-    Off,
-    On,
-    External,
-    ExternalPerl,
-    /// So many connect checks between two negotiate checks; 0: every check negotiates.
-    Combined(u32),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Method {
-    Get,
-    Head,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Family {
     V4,
     V6,
-}
-
-/// A negotiate check's protocol with the port that is its own (specification 1.6); 0 for none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Service {
-    pub(crate) name: &'static str,
-    pub(crate) port: u16,
-}
-
-impl Service {
-    /// In alphabetical order, as the complaint about an unknown one lists them.
-    pub(crate) const ALL: &[Self] = &[
-        Self::new("dns", 53),
-        Self::new("ftp", 21),
-        Self::new("http", 80),
-        Self::new("http_proxy", 3128),
-        Self::new("https", 443),
-        Self::new("imap", 143),
-        Self::new("imaps", 993),
-        Self::new("ldap", 389),
-        Self::new("ldaps", 636),
-        Self::new("mysql", 3306),
-        Self::new("nntp", 119),
-        Self::NONE,
-        Self::new("oracle", 1521),
-        Self::new("pgsql", 5432),
-        Self::new("pop", 110),
-        Self::new("pops", 995),
-        Self::new("radius", 1812),
-        Self::new("simpletcp", 0),
-        Self::new("sip", 5060),
-        Self::new("smtp", 25),
-        Self::new("submission", 587),
-    ];
-
-    /// No protocol: a negotiate check is always positive.
-    pub(crate) const NONE: Self = Self::new("none", 0);
-
-    const fn new(name: &'static str, port: u16) -> Self {
-        Self { name, port }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|one| one.name == name)
-    }
-
-    /// The service that a virtual service's port implies.
-    pub(crate) fn of_port(port: u16) -> Self {
-        let found = Self::ALL.iter().find(|one| one.port == port && port > 0);
-        found.copied().unwrap_or(Self::NONE)
-    }
-}
-
-impl fmt::Display for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
 }
 
 /// Collects complaints while a file is read; nobody stops at the first one.

@@ -169,8 +169,8 @@ fn a_real_server_may_have_its_own_request() {
         let [probe] = &probes(&real(&format!("real=10.0.0.1:80 gate {options}")))[..] else {
             panic!("one probe expected");
         };
-        assert!(probe.contains("path: \"/a\""), "{options}: {probe}");
-        assert!(probe.contains("text: \"b\""), "{options}: {probe}");
+        assert!(probe.contains("Here(\"/a\")"), "{options}: {probe}");
+        assert!(probe.contains("Pattern(\"b\")"), "{options}: {probe}");
     }
     let own = probes(&real("real=10.0.0.1:80 gate \"GET 1\", \"x\""));
     assert!(own.concat().contains("/GET%201"), "row R15: {own:?}");
@@ -423,6 +423,54 @@ fn the_shipped_sample_has_no_faults() {
     let source = Source::read(std::path::Path::new(path)).unwrap();
     let (configuration, diagnostics) = read(&source, &mut Catalogue::default());
     assert!(configuration.is_some(), "{}", diagnostics.render(false));
+}
+
+/// A check that is missing here may be of any kind: what stands in for it asks for no more.
+#[test]
+fn a_stand_in_is_not_stricter_than_the_check_that_is_missing() {
+    let stand_in = |text: &str| {
+        let configuration = good(text);
+        configuration.probes.values().next().unwrap().clone()
+    };
+    let portless = "virtual=1\n\treal=10.0.0.1 gate\n\tchecktype=external\n";
+    assert!(
+        matches!(&*stand_in(portless), Probe::Ping(ping) if ping.lenient),
+        "there is no port to connect to"
+    );
+    let udp = "virtual=10.0.0.100:53\n\treal=10.0.0.1:53 gate\n";
+    assert!(
+        matches!(&*stand_in(udp), Probe::Ping(ping) if ping.lenient),
+        "ICMP may be filtered where DNS is not"
+    );
+    let tcp = "virtual=10.0.0.100:25\n\treal=10.0.0.1:25 gate\n";
+    assert!(matches!(&*stand_in(tcp), Probe::Connect(_)));
+}
+
+#[test]
+fn a_virtual_host_is_sent_as_the_file_has_it() {
+    for (bytes, name) in [
+        (&b"b\xfccher.example"[..], &b"b\xfccher.example"[..]),
+        ("bücher.example".as_bytes(), "bücher.example".as_bytes()),
+    ] {
+        let mut text = format!("{B0}\tvirtualhost=").into_bytes();
+        text.extend(bytes);
+        text.push(b'\n');
+        let source = Source::from_bytes("/x.cf", &text);
+        let (configuration, diagnostics) = read(&source, &mut Catalogue::default());
+        let configuration = configuration.unwrap();
+        assert!(diagnostics.render(false).contains("virtualhost"));
+        let probe = configuration.probes.values().next().unwrap();
+        assert!(matches!(&**probe, Probe::Http(http) if http.virtualhost.as_deref() == Some(name)));
+    }
+}
+
+/// Only a request that begins with the scheme names a server.
+#[test]
+fn an_address_inside_a_query_is_part_of_the_path() {
+    for request in ["/go?to=http://b/c", "go?to=http://b/c"] {
+        let line = "virtual=10.0.0.100:80\n\treal=10.0.0.1 gate 1";
+        good(&format!("{line} \"{request}\", \"OK\"\n"));
+    }
 }
 
 proptest! {

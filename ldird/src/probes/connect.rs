@@ -1,11 +1,9 @@
 //! The connect check: a TCP connection is accepted in time (specification 2.4). Nothing is sent.
 
-use super::Finding;
+use super::{Answer, Means};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Connect {
@@ -15,13 +13,17 @@ pub(crate) struct Connect {
 }
 
 impl Connect {
-    pub(super) async fn ask(&self) -> Finding {
-        match timeout(self.timeout, TcpStream::connect(self.target)).await {
-            // Closed at once: an ordinary end without data.
-            Ok(Ok(_)) => Finding::up("connected"),
-            Ok(Err(error)) => Finding::down(in_words(&error)),
-            Err(_) => Finding::down("connection timed out"),
-        }
+    pub(super) async fn ask(&self, means: &Means) -> Answer {
+        let connected = async {
+            match means.dialler.connect(self.target).await {
+                // Closed at once: an ordinary end without data.
+                Ok(_) => Answer::up("connected"),
+                Err(error) => Answer::failed(&error),
+            }
+        };
+        means
+            .within(self.timeout, connected, "connection timed out")
+            .await
     }
 }
 
@@ -33,6 +35,7 @@ pub(super) fn in_words(error: &io::Error) -> String {
         io::ErrorKind::HostUnreachable => "host unreachable".to_owned(),
         io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
         io::ErrorKind::TimedOut => "connection timed out".to_owned(),
+        io::ErrorKind::UnexpectedEof => "connection closed".to_owned(),
         _ => error.to_string(),
     }
 }

@@ -1,39 +1,53 @@
 //! The negotiate check of http and https (specification 2.8): one request per check on a connection
 //! of its own, redirects followed, the final answer's status and body judged.
 //!
-//! Certificates are not verified: this asks for health, not identity, and most real servers have
-//! none of their own. The configured virtual host is sent as TLS server name.
+//! Verdicts are those of the old daemon's library, on odd servers, too; so the client is our own.
+//! It stops as soon as the verdict stands: without a pattern after the head, else at the first
+//! match. When time runs out behind the head, what came until then is judged.
+
+mod address;
+mod reply;
 
 use super::connect::in_words;
-use super::{Finding, Pattern};
-use reqwest::header::{CONNECTION, HOST, HeaderValue, LOCATION};
-use reqwest::{Client, Method, Response, Url, redirect};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, DnsName, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
-use std::error::Error;
+use super::services::{Dialogue, Method};
+use super::tls::TlsFault;
+use super::{Answer, Means, Pattern, Probe, want};
+use address::{Hop, Page, Place};
+use reply::Reply;
+use rustls::pki_types::ServerName;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Redirects followed, as the old daemon's library did.
 const REDIRECTS_MAX: u32 = 7;
-/// So much of a body is read and matched, bytes; what follows is not looked at.
-const BODY_MAX: usize = 1024 * 1024;
 /// So much of a body that does not match is told, characters.
 const EXCERPT_CHARS: usize = 120;
+/// Buffers for reading grow from and to this, bytes.
+const READ_MIN_BYTES: usize = 512;
+const READ_MAX_BYTES: usize = 16 * 1024;
+/// A body that pauses for so long is matched as far as it came.
+const PAUSE: Duration = Duration::from_millis(50);
+/// After the verdict so much is still taken, and for so long, so that an ordinary server can end
+/// its answer in peace.
+const REST_MAX_BYTES: usize = 64 * 1024;
+const REST_MAX: Duration = Duration::from_millis(20);
+/// The old daemon's words.
+const LATE: &str = "500 Timeout Alarm";
 const USER_AGENT: &str = concat!("ldird/", env!("CARGO_PKG_VERSION"));
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Http {
     /// The real server and its check port.
     pub(crate) target: SocketAddr,
-    pub(crate) url: HttpUrl,
+    pub(crate) tls: bool,
+    pub(crate) page: Page,
     /// For the `Host` line and, with TLS, the server name.
-    pub(crate) virtualhost: Option<String>,
+    pub(crate) virtualhost: Option<Vec<u8>>,
     /// HEAD instead of GET.
     pub(crate) head: bool,
     /// Must be found in the body; `None` for no test.
@@ -42,258 +56,262 @@ pub(crate) struct Http {
     pub(crate) timeout: Duration,
 }
 
-/// What is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct HttpUrl {
-    url: Url,
-    /// A real server's own request that names a server itself.
-    elsewhere: bool,
-}
-
-impl HttpUrl {
-    /// A path on the real server; `None` if that makes no valid address.
-    pub(crate) fn at(scheme: &str, target: SocketAddr, request: &str) -> Option<Self> {
-        let path = request.trim_start_matches('/');
-        let url = Url::parse(&format!("{scheme}://{target}/{path}")).ok()?;
-        let elsewhere = false;
-        Some(Self { url, elsewhere })
-    }
-
-    /// A whole address, perhaps on another server.
-    pub(crate) fn elsewhere(text: &str) -> Option<Self> {
-        let url = Url::parse(text).ok()?;
-        let elsewhere = true;
-        let good = matches!(url.scheme(), "http" | "https") && url.host_str().is_some();
-        good.then_some(Self { url, elsewhere })
-    }
-}
-
-/// What all checks share. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct HttpClient {
-    tls: ClientConfig,
-    /// For connections to addresses. Names that must lead to a certain address need their own.
-    plain: Client,
-}
-
-impl HttpClient {
-    pub(crate) fn new() -> Self {
-        let provider = Arc::new(ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .expect("ring has the cipher suites of TLS 1.2 and 1.3")
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-            .with_no_client_auth();
-        let plain = settings(&tls)
-            .build()
-            .expect("a client with ready-made TLS settings builds");
-        Self { tls, plain }
-    }
-
-    /// A client for which this name is at this address.
-    fn with_name(&self, name: &str, address: SocketAddr) -> reqwest::Result<Client> {
-        settings(&self.tls).resolve(name, address).build()
-    }
-}
-
-fn settings(tls: &ClientConfig) -> reqwest::ClientBuilder {
-    Client::builder()
-        .tls_backend_preconfigured(tls.clone())
-        .http1_only()
-        .no_proxy()
-        .referer(false)
-        .redirect(redirect::Policy::none())
-        .pool_max_idle_per_host(0)
-        .user_agent(USER_AGENT)
-}
-
-/// One request of the several that redirects may make.
-#[derive(Debug)]
-struct Hop {
-    url: Url,
-    /// This name is at this address.
-    pinned: Option<(String, SocketAddr)>,
-    /// Instead of what the address says.
-    host: Option<String>,
-}
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 impl Http {
-    pub(super) async fn ask(&self, client: &HttpClient) -> Finding {
-        match timeout(self.timeout, self.follow(client)).await {
-            Ok(Ok(finding)) => finding,
-            Ok(Err(error)) => Finding::down(explain(&error)),
-            // The old daemon's words.
-            Err(_) => Finding::down("500 Timeout Alarm"),
+    /// The check of service http.
+    pub(super) fn plain(dialogue: Dialogue) -> Result<Probe, String> {
+        Self::new(false, dialogue)
+    }
+
+    /// The check of service https.
+    pub(super) fn secure(dialogue: Dialogue) -> Result<Probe, String> {
+        Self::new(true, dialogue)
+    }
+
+    fn new(tls: bool, dialogue: Dialogue) -> Result<Probe, String> {
+        let page = Page::new(tls, &dialogue.request, dialogue.own)?;
+        Ok(Probe::Http(Box::new(Self {
+            target: dialogue.target,
+            tls,
+            page,
+            virtualhost: dialogue.virtualhost,
+            head: dialogue.method == Method::Head,
+            receive: dialogue.receive,
+            timeout: dialogue.timeout,
+        })))
+    }
+
+    pub(super) async fn ask(&self, means: &Means) -> Answer {
+        let mut reply = Reply::new(self.head);
+        // On the heap, so that waiting connect checks stay small.
+        let follow = Box::pin(self.follow(means, &mut reply));
+        let late = match means.awake.within(self.timeout, follow).await {
+            Ok(answer) => return answer,
+            Err(late) => late,
+        };
+        match self.judge(&reply) {
+            Some(answer) if answer.is_up() || !late.ours => answer,
+            _ if late.ours => Answer::too_slow(),
+            _ => Answer::down(LATE),
         }
     }
 
-    async fn follow(&self, client: &HttpClient) -> reqwest::Result<Finding> {
-        let mut hop = self.first_hop();
-        let mut left = REDIRECTS_MAX;
+    async fn follow(&self, means: &Means, reply: &mut Reply) -> Answer {
+        let Some(mut hop) = Hop::first(self) else {
+            return Answer::down("the request makes no valid address");
+        };
+        for left in (0..=REDIRECTS_MAX).rev() {
+            *reply = Reply::new(self.head);
+            if let Err(answer) = self.exchange(&hop, means, reply).await {
+                return answer;
+            }
+            let leads = redirect(reply).filter(|_| left > 0);
+            match leads.and_then(|location| hop.next(self, location)) {
+                Some(next) => hop = next,
+                None => break,
+            }
+        }
+        let judged = self.judge(reply);
+        judged.unwrap_or_else(|| Answer::down("no answer"))
+    }
+
+    /// One request, and its answer as far as it matters; or why there is none.
+    async fn exchange(&self, hop: &Hop, means: &Means, reply: &mut Reply) -> Result<(), Answer> {
+        let mut stream = open(hop, means).await?;
+        // A server may answer, and close, before it has read the request: what it said counts.
+        let request = self.request(hop);
+        let sent = async {
+            stream.write_all(&request).await?;
+            stream.flush().await
+        };
+        let sent = sent.await;
+        self.read(&mut *stream, reply, sent).await?;
+        finish(&mut *stream, reply).await;
+        Ok(())
+    }
+
+    fn request(&self, hop: &Hop) -> Vec<u8> {
+        let method = if self.head { "HEAD" } else { "GET" };
+        let mut text = format!(
+            "{method} {} HTTP/1.1\r\nConnection: close\r\nHost: ",
+            hop.path
+        );
+        text.reserve(hop.host.len() + 64);
+        let mut bytes = text.into_bytes();
+        // No byte of a file may end the line.
+        bytes.extend(hop.host.iter().filter(|byte| **byte >= b' '));
+        if let Some(user) = hop.authorization() {
+            bytes.extend(format!("\r\nAuthorization: {user}").into_bytes());
+        }
+        bytes.extend(format!("\r\nUser-Agent: {USER_AGENT}\r\n\r\n").into_bytes());
+        bytes
+    }
+
+    /// Reads until the verdict stands or the answer ends.
+    async fn read(
+        &self,
+        stream: &mut dyn Stream,
+        reply: &mut Reply,
+        sent: io::Result<()>,
+    ) -> Result<(), Answer> {
+        let mut looked_at = 0;
+        let mut size = READ_MIN_BYTES;
         loop {
-            let response = self.send(&hop, client).await?;
-            let next = redirected(&response).filter(|_| left > 0);
-            match next {
-                Some(url) => hop = self.next_hop(url),
-                None => return self.judge(response).await,
+            reply.buffer().reserve(size);
+            let unseen = reply.body().len() > looked_at;
+            let read = stream.read_buf(reply.buffer());
+            // Cancelling a read loses nothing.
+            let got = if unseen {
+                timeout(PAUSE, read).await.ok()
+            } else {
+                Some(read.await)
+            };
+            let paused = got.is_none();
+            let ended = match got {
+                Some(got) => took(got, reply, &sent)?,
+                None => false,
+            };
+            if ended || reply.is_complete() || self.needs_no_body(reply) {
+                return Ok(());
             }
-            left -= 1;
-        }
-    }
-
-    async fn send(&self, hop: &Hop, client: &HttpClient) -> reqwest::Result<Response> {
-        let client = match &hop.pinned {
-            Some((name, address)) => client.with_name(name, *address)?,
-            None => client.plain.clone(),
-        };
-        let method = if self.head { Method::HEAD } else { Method::GET };
-        let mut request = client
-            .request(method, hop.url.clone())
-            .header(CONNECTION, "close");
-        let host = hop.host.as_deref().map(HeaderValue::from_str);
-        if let Some(Ok(host)) = host {
-            request = request.header(HOST, host);
-        }
-        request.send().await
-    }
-
-    fn first_hop(&self) -> Hop {
-        let mut url = self.url.url.clone();
-        let mut pinned = None;
-        if !self.url.elsewhere
-            && url.scheme() == "https"
-            && let Some(name) = self.name()
-            && url.set_host(Some(name)).is_ok()
-            && url.set_port(None).is_ok()
-        {
-            pinned = Some((name.to_owned(), self.target));
-        }
-        let own = match self.target.ip() {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => format!("[{address}]"),
-        };
-        let host = Some(self.virtualhost.clone().unwrap_or(own));
-        Hop { url, pinned, host }
-    }
-
-    /// A redirect to the virtual host stays on this real server: through its public address the
-    /// check would ask any of them.
-    fn next_hop(&self, url: Url) -> Hop {
-        let pinned = self.name().filter(|name| url.host_str() == Some(*name));
-        let port = if url.scheme() == self.url.url.scheme() {
-            self.target.port()
-        } else {
-            url.port_or_known_default().unwrap_or_default()
-        };
-        let address = SocketAddr::new(self.target.ip(), url.port().unwrap_or(port));
-        Hop {
-            pinned: pinned.map(|name| (name.to_owned(), address)),
-            url,
-            host: None,
-        }
-    }
-
-    /// The virtual host without port, if it is a name that TLS can carry.
-    fn name(&self) -> Option<&str> {
-        let host = self.virtualhost.as_deref()?;
-        let name = host.split(':').next()?;
-        let good = DnsName::try_from(name).is_ok() && name.parse::<IpAddr>().is_err();
-        good.then_some(name)
-    }
-
-    async fn judge(&self, mut response: Response) -> reqwest::Result<Finding> {
-        let status = response.status();
-        let reason = status.canonical_reason().unwrap_or_default();
-        let line = format!("{} {reason}", status.as_u16())
-            .trim_end()
-            .to_owned();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            body.extend_from_slice(&chunk);
-            if body.len() >= BODY_MAX {
-                body.truncate(BODY_MAX);
-                break;
+            let length = reply.body().len();
+            if paused || length > looked_at + looked_at / 4 {
+                looked_at = length;
+                if self.matches_already(reply.body()) {
+                    return Ok(());
+                }
             }
+            size = (size * 2).min(READ_MAX_BYTES);
         }
-        if !status.is_success() {
-            return Ok(Finding::down(line));
+    }
+
+    fn needs_no_body(&self, reply: &Reply) -> bool {
+        let good = |code| (200..300).contains(&code);
+        match reply.status() {
+            None => false,
+            Some(status) => self.receive.is_none() || !good(status.code),
         }
-        let text = String::from_utf8_lossy(&body);
-        Ok(match &self.receive {
-            Some(pattern) if !pattern.is_match(&text) => {
+    }
+
+    /// Does the body match whatever may follow?
+    fn matches_already(&self, body: &[u8]) -> bool {
+        let pattern = self.receive.as_ref();
+        pattern.is_some_and(|pattern| pattern.is_early() && pattern.is_match(body))
+    }
+
+    /// `None` while there is no head.
+    fn judge(&self, reply: &Reply) -> Option<Answer> {
+        let status = reply.status()?;
+        if !(200..300).contains(&status.code) {
+            return Some(Answer::down(&status.line));
+        }
+        Some(match &self.receive {
+            Some(pattern) if !pattern.is_match(reply.body()) => {
+                let text = String::from_utf8_lossy(reply.body());
                 let start: String = text.trim().chars().take(EXCERPT_CHARS).collect();
-                Finding::down(format!("{line}, no \"{}\" in: {start}", pattern.as_str()))
+                Answer::down(format!("{}, no \"{pattern}\" in: {start}", status.line))
             }
-            Some(_) | None => Finding::up(line),
+            Some(_) | None => Answer::up(&status.line),
         })
     }
 }
 
-/// Where a redirect leads, if the answer is one.
-fn redirected(response: &Response) -> Option<Url> {
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-        return None;
-    }
-    let location = response.headers().get(LOCATION)?.to_str().ok()?;
-    let url = response.url().join(location).ok()?;
-    matches!(url.scheme(), "http" | "https").then_some(url)
-}
-
-/// The deepest cause, which is what an operator can act on.
-fn explain(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(deeper) = cause.source() {
-        if let Some(io) = cause.downcast_ref::<io::Error>()
-            && io.raw_os_error().is_some()
-        {
-            break;
+/// What a read brought; true at the end of the answer.
+fn took(got: io::Result<usize>, reply: &mut Reply, sent: &io::Result<()>) -> Result<bool, Answer> {
+    let broken = |broken: reply::Broken| Answer::down(format!("500 {broken}"));
+    match got {
+        Ok(length) if length > 0 => reply.advance().map(|()| false).map_err(broken),
+        Ok(_) => reply.close().map(|()| true).map_err(broken),
+        // TLS without its own end.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            reply.close().map(|()| true).map_err(broken)
         }
-        cause = deeper;
-    }
-    match cause.downcast_ref::<io::Error>() {
-        Some(io) => in_words(io),
-        None => cause.to_string(),
+        // Behind the head a reset ends the body.
+        Err(_) if reply.status().is_some() => Ok(true),
+        Err(error) => match (sent, reply.is_empty()) {
+            (Err(first), true) => Err(Answer::failed(first)),
+            (Ok(()) | Err(_), _) => Err(Answer::failed(&error)),
+        },
     }
 }
 
-/// Takes every certificate, with whatever signature.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
+/// Where a redirect leads, if the answer is one.
+fn redirect(reply: &Reply) -> Option<&[u8]> {
+    let code = reply.status()?.code;
+    let location = reply.location()?;
+    matches!(code, 301 | 302 | 303 | 307 | 308).then_some(location)
+}
 
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
+async fn open(hop: &Hop, means: &Means) -> Result<Box<dyn Stream>, Answer> {
+    let (stream, target) = connect(&hop.place, means).await?;
+    let Some(name) = &hop.tls else {
+        return Ok(Box::new(stream));
+    };
+    secure(stream, name, target, means).await
+}
 
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
+async fn secure(
+    stream: TcpStream,
+    name: &ServerName<'static>,
+    target: SocketAddr,
+    means: &Means,
+) -> Result<Box<dyn Stream>, Answer> {
+    match means.tls.greet(stream, name, &means.dialler, target).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(TlsFault::Failed(error)) => Err(match want::of(&error) {
+            Some(want) => Answer::unasked(want),
+            None => Answer::down(format!("500 no TLS: {}", in_words(&error))),
+        }),
+        Err(TlsFault::Foreign(what)) => Err(Answer::limited(format!(
+            "connected, and no more was asked: the server wants {what}, which ldird does not speak"
+        ))),
     }
+}
 
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
+async fn connect(place: &Place, means: &Means) -> Result<(TcpStream, SocketAddr), Answer> {
+    let addresses: Vec<SocketAddr> = match place {
+        Place::At(address) => vec![*address],
+        Place::Named(name, port) => {
+            let found = tokio::net::lookup_host((name.as_str(), *port)).await;
+            found.map_err(|error| unresolved(name, &error))?.collect()
+        }
+    };
+    let mut failure = Answer::down("500 the redirect leads to a name without address");
+    for address in addresses {
+        match means.dialler.connect(address).await {
+            Ok(stream) => return Ok((stream, address)),
+            Err(error) => failure = Answer::failed(&error),
+        }
     }
+    Err(failure)
+}
 
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+fn unresolved(name: &str, error: &io::Error) -> Answer {
+    match want::of(error) {
+        Some(want) => Answer::unasked(want),
+        None => Answer::down(format!("500 the redirect leads to {name}: {error}")),
     }
+}
+
+/// Lets the server end: a connection that is dropped with bytes unread is reset, and servers write
+/// that down.
+async fn finish(stream: &mut dyn Stream, reply: &mut Reply) {
+    let rest = async {
+        let mut left = REST_MAX_BYTES;
+        let buffer = reply.buffer();
+        while left > 0 {
+            buffer.clear();
+            buffer.reserve(READ_MIN_BYTES);
+            match stream.read_buf(buffer).await {
+                Ok(length) if length > 0 => left = left.saturating_sub(length),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        let _ = stream.shutdown().await;
+    };
+    let _ = timeout(REST_MAX, rest).await;
 }
 
 #[cfg(test)]

@@ -1,68 +1,130 @@
 //! Health checks: what is asked of a real server, and the asking.
 //!
 //! A [`Probe`] is the complete definition of a check; the core knows it by number only. Each kind
-//! has a file. A probe always ends: it has a deadline of its own, and one that panics is a failed
-//! check, nothing more.
+//! has a file and a line in `kinds!` below: a type with `async fn ask(&self, &Means) -> Answer`. A
+//! check always ends: it has a deadline of its own, and one that panics says nothing of the server.
 
+mod awake;
 mod catalogue;
 mod connect;
 mod http;
+mod means;
 mod pattern;
 mod ping;
 mod prober;
+mod services;
+mod tls;
+mod want;
 
 pub(crate) use catalogue::Catalogue;
 pub(crate) use connect::Connect;
-pub(crate) use http::{Http, HttpClient, HttpUrl};
+pub(crate) use http::Http;
+pub(crate) use means::{Dialler, Means};
 pub(crate) use pattern::Pattern;
 pub(crate) use ping::Ping;
 pub(crate) use prober::{Probed, Prober};
+pub(crate) use services::{CheckType, Dialogue, Method, Negotiate, Service};
 
-use ldird_core::input::{self, Verdict};
-use std::time::{Duration, Instant};
+use ldird_core::input::{Finding, Verdict};
+use std::io;
+use std::time::Instant;
 
 /// Longest message of a verdict, characters.
 const MESSAGE_MAX: usize = 200;
-/// A deadline noticed so much too late was missed because this process did not run.
-const STALL: Duration = Duration::from_millis(500);
-/// How often a check is asked at most when this process keeps stalling.
-const STALLED_TRIES_MAX: u32 = 3;
 
-/// One question. Real servers whose whole definition is equal share the answer; weight and
-/// forwarding are no part of it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Probe {
+macro_rules! kinds {
+    ($($kind:ident($check:ty)),+ $(,)?) => {
+        /// One question. Real servers whose whole definition is equal share the answer; weight and
+        /// forwarding are no part of it.
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub(crate) enum Probe {
+            $($kind($check),)+
+            /// `every` connect checks between two negotiate checks; after a failure the next check
+            /// negotiates, and so on until one succeeds.
+            Combined {
+                every: u32,
+                negotiate: Box<Probe>,
+                connect: Box<Probe>,
+            },
+        }
+
+        impl Probe {
+            /// Asks once. `turn` is what the probe left behind last time.
+            async fn ask(&self, turn: Turn, means: &Means) -> (Answer, Turn) {
+                match self {
+                    $(Self::$kind(check) => (check.ask(means).await, turn),)+
+                    Self::Combined { every, negotiate, connect } => {
+                        let negotiates = turn.negotiates(*every);
+                        let step = if negotiates { negotiate } else { connect };
+                        let (answer, _) = Box::pin(step.ask(Turn::default(), means)).await;
+                        let next = turn.after(negotiates, answer.finding);
+                        (answer, next)
+                    }
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     Connect(Connect),
     Ping(Ping),
     Http(Box<Http>),
-    /// `every` connect checks between two negotiate checks; after a failure the next check
-    /// negotiates, and so on until one succeeds.
-    Combined {
-        every: u32,
-        negotiate: Box<Probe>,
-        connect: Box<Probe>,
-    },
 }
 
 /// What a check found, before its duration is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
-    pub(crate) up: bool,
+pub(crate) struct Answer {
+    pub(crate) finding: Finding,
     pub(crate) message: String,
+    /// Up as far as could be asked: the server wants something that we do not have.
+    pub(crate) limited: bool,
 }
 
-impl Finding {
+impl Answer {
     pub(crate) fn up(message: impl Into<String>) -> Self {
-        Self {
-            up: true,
-            message: message.into(),
-        }
+        Self::new(Finding::Up, message.into())
     }
 
     pub(crate) fn down(message: impl Into<String>) -> Self {
+        Self::new(Finding::Down, message.into())
+    }
+
+    fn is_up(&self) -> bool {
+        self.finding == Finding::Up
+    }
+
+    /// The server may be well: the question could not be put.
+    pub(crate) fn unasked(message: impl Into<String>) -> Self {
+        Self::new(Finding::CouldNotAsk, message.into())
+    }
+
+    /// There is a server, and no more can be found out because of what we lack.
+    fn limited(message: impl Into<String>) -> Self {
         Self {
-            up: false,
-            message: message.into(),
+            limited: true,
+            ..Self::up(message)
+        }
+    }
+
+    /// The deadline passed while this process did not run.
+    fn too_slow() -> Self {
+        Self::unasked("this machine is too slow for its checks")
+    }
+
+    /// Connecting, writing or reading failed: whose fault that is depends on the error.
+    fn failed(error: &io::Error) -> Self {
+        match want::of(error) {
+            Some(want) => Self::unasked(want),
+            None => Self::down(connect::in_words(error)),
+        }
+    }
+
+    fn new(finding: Finding, message: String) -> Self {
+        Self {
+            finding,
+            message,
+            limited: false,
         }
     }
 
@@ -70,11 +132,7 @@ impl Finding {
     fn since(self, start: Instant) -> Verdict {
         let safe = |c: char| if c.is_control() { ' ' } else { c };
         Verdict {
-            finding: if self.up {
-                input::Finding::Up
-            } else {
-                input::Finding::Down
-            },
+            finding: self.finding,
             message: self.message.chars().take(MESSAGE_MAX).map(safe).collect(),
             took: start.elapsed(),
         }
@@ -91,63 +149,21 @@ enum Turn {
     Connected(u32),
 }
 
-impl Probe {
-    /// Asks once. `turn` is what the probe left behind last time.
-    async fn ask(&self, turn: Turn, client: &HttpClient) -> (Finding, Turn) {
+impl Turn {
+    fn negotiates(self, every: u32) -> bool {
         match self {
-            Self::Connect(_) | Self::Ping(_) | Self::Http(_) => {
-                (self.ask_awake(client).await, turn)
-            }
-            Self::Combined {
-                every,
-                negotiate,
-                connect,
-            } => {
-                let (step, next) = match turn {
-                    Turn::Connected(count) if count < *every => {
-                        (connect, Turn::Connected(count + 1))
-                    }
-                    Turn::Negotiate | Turn::Connected(_) => (negotiate, Turn::Connected(0)),
-                };
-                let asked = Box::pin(step.ask(Turn::default(), client));
-                let (finding, _) = asked.await;
-                let next = if finding.up { next } else { Turn::Negotiate };
-                (finding, next)
-            }
+            Self::Negotiate => true,
+            Self::Connected(count) => count >= every,
         }
     }
 
-    /// Asks, and asks again where the failure is our own: a process that was stopped, or a machine
-    /// that was, finds every deadline passed, and that says nothing about the servers.
-    async fn ask_awake(&self, client: &HttpClient) -> Finding {
-        for _ in 1..STALLED_TRIES_MAX {
-            let start = Instant::now();
-            let finding = self.ask_once(client).await;
-            if finding.up || start.elapsed() < self.limit() + STALL {
-                return finding;
-            }
-        }
-        self.ask_once(client).await
-    }
-
-    async fn ask_once(&self, client: &HttpClient) -> Finding {
-        match self {
-            Self::Connect(connect) => connect.ask().await,
-            Self::Ping(ping) => ping.ask().await,
-            Self::Http(http) => http.ask(client).await,
-            Self::Combined { negotiate, .. } => Box::pin(negotiate.ask_once(client)).await,
-        }
-    }
-
-    /// No answer takes longer while this process runs.
-    fn limit(&self) -> Duration {
-        match self {
-            Self::Connect(connect) => connect.timeout,
-            Self::Ping(ping) => ping.timeout.saturating_mul(ping.attempts.max(1)),
-            Self::Http(http) => http.timeout,
-            Self::Combined {
-                negotiate, connect, ..
-            } => negotiate.limit().max(connect.limit()),
+    fn after(self, negotiated: bool, finding: Finding) -> Self {
+        match (finding, self) {
+            // Nothing was asked: the same step again.
+            (Finding::CouldNotAsk, turn) => turn,
+            (Finding::Down, _) => Self::Negotiate,
+            (Finding::Up, Self::Connected(count)) if !negotiated => Self::Connected(count + 1),
+            (Finding::Up, Self::Connected(_) | Self::Negotiate) => Self::Connected(0),
         }
     }
 }

@@ -19,7 +19,7 @@ const PATTERN_MAX_BYTES: usize = 8192;
 const PROGRAM_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A compiled receive pattern. Two are equal if their texts are.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Pattern {
     text: String,
     regex: fancy_regex::Regex,
@@ -51,15 +51,29 @@ impl Pattern {
         Ok(Self { text, regex })
     }
 
-    /// As the file has it.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
-    }
-
     /// Is the pattern found anywhere in the text? A match that exceeds the step limit counts as
     /// none.
-    pub(crate) fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text).unwrap_or(false)
+    pub(crate) fn is_match(&self, body: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(body);
+        self.regex.is_match(&*text).unwrap_or(false)
+    }
+
+    /// Does a match stay one, whatever follows?
+    pub(crate) fn is_early(&self) -> bool {
+        let looks_ahead = ["\\", "$", "(?", "++", "*+", "?+", "}+"];
+        !looks_ahead.iter().any(|sign| self.text.contains(sign))
+    }
+}
+
+impl std::fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Pattern").field(&self.text).finish()
+    }
+}
+
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

@@ -3,14 +3,13 @@
 //! A reply is recognised by the random bytes it brings back, so it does not matter whether the
 //! kernel chose the identifier (datagram socket) or we did (raw socket).
 
-use super::Finding;
-use super::connect::in_words;
-use socket2::{Domain, Protocol, Socket, Type};
+use super::awake::Late;
+use super::{Answer, Dialler, Means};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::time::timeout;
 
 /// Data bytes of an echo request, as the old daemon sends.
 const DATA_BYTES: usize = 64;
@@ -28,23 +27,34 @@ pub(crate) struct Ping {
     pub(crate) attempts: u32,
     /// How long each waits for its reply.
     pub(crate) timeout: Duration,
+    /// For servers that may filter ICMP: silence is up, only a host that cannot be reached is down.
+    pub(crate) lenient: bool,
 }
 
 impl Ping {
-    pub(super) async fn ask(&self) -> Finding {
+    pub(super) async fn ask(&self, means: &Means) -> Answer {
+        // One whole attempt without a reply is evidence.
+        let mut ours = true;
         for attempt in 0..self.attempts.max(1) {
-            match timeout(self.timeout, self.exchange(attempt as u16)).await {
-                Ok(Ok(())) => return Finding::up("echo reply"),
-                Ok(Err(error)) => return Finding::down(in_words(&error)),
-                Err(_) => {}
+            let exchange = self.exchange(attempt as u16, &means.dialler);
+            match means.awake.within(self.timeout, exchange).await {
+                Ok(Ok(())) => return Answer::up("echo reply"),
+                Ok(Err(error)) => return Answer::failed(&error),
+                Err(Late { ours: late }) => ours &= late,
             }
         }
-        Finding::down("no echo reply")
+        if ours {
+            Answer::too_slow()
+        } else if self.lenient {
+            Answer::up("no echo reply, which may be filtered")
+        } else {
+            Answer::down("no echo reply")
+        }
     }
 
-    async fn exchange(&self, sequence: u16) -> io::Result<()> {
+    async fn exchange(&self, sequence: u16, dialler: &Dialler) -> io::Result<()> {
         // An ICMP socket is waited for, written and read exactly as a UDP one.
-        let socket = UdpSocket::from_std(open(self.target)?.into())?;
+        let socket = UdpSocket::from_std(open(self.target, dialler)?.into())?;
         let request = request(self.target.is_ipv6(), sequence, token());
         socket.send(&request).await?;
         let mut buffer = [0; REPLY_BYTES];
@@ -58,7 +68,7 @@ impl Ping {
 }
 
 /// Datagram sockets need no privilege where the system allows them; raw ones need it everywhere.
-fn open(target: IpAddr) -> io::Result<Socket> {
+fn open(target: IpAddr, dialler: &Dialler) -> io::Result<Socket> {
     let (domain, protocol) = match target {
         IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
@@ -66,8 +76,10 @@ fn open(target: IpAddr) -> io::Result<Socket> {
     let socket = Socket::new(domain, Type::DGRAM, Some(protocol))
         .or_else(|_| Socket::new(domain, Type::RAW, Some(protocol)))?;
     socket.set_nonblocking(true)?;
+    let target = SocketAddr::new(target, 0);
+    dialler.prepare(&SockRef::from(&socket), target)?;
     // Only packets of that address are received from then on.
-    socket.connect(&SocketAddr::new(target, 0).into())?;
+    socket.connect(&target.into())?;
     Ok(socket)
 }
 

@@ -1,20 +1,30 @@
 //! Runs probes beside the loop: at most so many at a time, first come first served, each in a task
 //! that cannot take anything else down with it.
+//!
+//! Checks that ran out of time last time wait in a line of their own, so that hanging servers,
+//! however many, delay only each other.
 
-use super::{Finding, HttpClient, Probe, Turn};
+use super::{Answer, Dialler, Means, Probe, Turn};
 use futures_util::FutureExt as _;
 use ldird_core::config::ProbeId;
-use ldird_core::input::Verdict;
-use std::collections::BTreeMap;
+use ldird_core::input::{Finding, Verdict};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::AbortHandle;
 
-/// Probes that may be under way at once; each has one socket. Further ones wait their turn, and
-/// their deadline starts when it comes. Far above what hanging servers can fill between two
-/// intervals of one another, far below the descriptors a service may open.
-pub(crate) const CONCURRENT_MAX: usize = 4096;
+/// Probes of either line that may be under way at once; each has a socket or two. Further ones wait
+/// their turn, and their deadline starts when it comes.
+const CONCURRENT_MAX: u64 = 4096;
+/// Descriptors that this process needs for other things: the kernel, status sockets, files.
+const DESCRIPTORS_KEPT: u64 = 256;
+/// Descriptors of one probe: a second one for a moment after a failed TLS handshake.
+const DESCRIPTORS_EACH: u64 = 2;
+/// A check that took longer may be hanging.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// Answers waiting for the loop; a full queue makes finished probes wait, nothing is lost.
 const ANSWERS_MAX: usize = 256;
@@ -30,70 +40,170 @@ pub(crate) struct Probed {
 #[derive(Debug)]
 pub(crate) struct Prober {
     probes: BTreeMap<ProbeId, Arc<Probe>>,
-    turns: Arc<Mutex<BTreeMap<ProbeId, Turn>>>,
-    client: HttpClient,
-    slots: Arc<Semaphore>,
+    shared: Arc<Shared>,
     answers: mpsc::Sender<Probed>,
+    /// The task that measures time lost.
+    watch: Option<AbortHandle>,
+}
+
+/// What the tasks of all probes use.
+#[derive(Debug)]
+struct Shared {
+    means: Means,
+    quick: Semaphore,
+    slow: Semaphore,
+    memory: Mutex<Memory>,
+}
+
+/// What probes leave behind for their next time; only what differs from the usual.
+#[derive(Debug, Default)]
+struct Memory {
+    turns: BTreeMap<ProbeId, Turn>,
+    slow: BTreeSet<ProbeId>,
+    /// Told already that not all of it can be asked.
+    limited: BTreeSet<ProbeId>,
 }
 
 impl Prober {
     pub(crate) fn new(probes: BTreeMap<ProbeId, Arc<Probe>>) -> (Self, mpsc::Receiver<Probed>) {
         let (answers, receiver) = mpsc::channel(ANSWERS_MAX);
+        let places = places(descriptors());
+        let shared = Shared {
+            means: Means::new(Dialler::default()),
+            quick: Semaphore::new(places),
+            slow: Semaphore::new(places),
+            memory: Mutex::default(),
+        };
         let prober = Self {
             probes,
-            turns: Arc::default(),
-            client: HttpClient::new(),
-            slots: Arc::new(Semaphore::new(CONCURRENT_MAX)),
+            shared: Arc::new(shared),
             answers,
+            watch: None,
         };
         (prober, receiver)
     }
 
     /// A new configuration's probes. Those under way still answer.
     pub(crate) fn replace(&mut self, probes: BTreeMap<ProbeId, Arc<Probe>>) {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.retain(|id, _| probes.contains_key(id));
-        drop(turns);
+        self.shared.with_memory(|memory| {
+            memory.turns.retain(|id, _| probes.contains_key(id));
+            memory.slow.retain(|id| probes.contains_key(id));
+            memory.limited.retain(|id| probes.contains_key(id));
+        });
         self.probes = probes;
     }
 
     /// Asks this question now; needs a runtime. A number that is not known answers, too.
-    pub(crate) fn start(&self, id: ProbeId) {
+    pub(crate) fn start(&mut self, id: ProbeId) {
+        let awake = &self.shared.means.awake;
+        self.watch
+            .get_or_insert_with(|| tokio::spawn(awake.clone().watch()).abort_handle());
         let probe = self.probes.get(&id).cloned();
-        let (turns, client) = (Arc::clone(&self.turns), self.client.clone());
-        let (slots, answers) = (Arc::clone(&self.slots), self.answers.clone());
+        let (shared, answers) = (Arc::clone(&self.shared), self.answers.clone());
         tokio::spawn(async move {
-            // Only closing it fails, and nobody does.
-            let _slot = slots.acquire().await;
-            let start = Instant::now();
-            let finding = match probe {
-                Some(probe) => guarded(id, &probe, &turns, &client).await,
-                None => Finding::down("the check is not configured any more"),
+            let verdict = match probe {
+                Some(probe) => shared.run(id, &probe).await,
+                None => {
+                    Answer::unasked("the check is not configured any more").since(Instant::now())
+                }
             };
-            let verdict = finding.since(start);
             // The loop is gone only when the daemon ends.
             let _ = answers.send(Probed { probe: id, verdict }).await;
         });
     }
 }
 
-/// Asks, and makes a panic a failed check.
-async fn guarded(
-    id: ProbeId,
-    probe: &Probe,
-    turns: &Mutex<BTreeMap<ProbeId, Turn>>,
-    client: &HttpClient,
-) -> Finding {
-    let lock = || turns.lock().unwrap_or_else(PoisonError::into_inner);
-    let turn = lock().get(&id).copied().unwrap_or_default();
-    let asked = AssertUnwindSafe(probe.ask(turn, client))
-        .catch_unwind()
-        .await;
-    let Ok((finding, next)) = asked else {
-        return Finding::down("the check itself failed: please report this as a bug");
-    };
-    if next != turn {
-        lock().insert(id, next);
+impl Drop for Prober {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
     }
-    finding
+}
+
+impl Shared {
+    async fn run(&self, id: ProbeId, probe: &Probe) -> Verdict {
+        let slow = self.with_memory(|memory| memory.slow.contains(&id));
+        let line = if slow { &self.slow } else { &self.quick };
+        // Only closing it fails, and nobody does.
+        let _place = line.acquire().await;
+        let start = Instant::now();
+        let answer = self.ask(id, probe).await;
+        self.remember(id, &answer, start.elapsed());
+        answer.since(start)
+    }
+
+    /// Asks, and makes a panic a check that could not be made.
+    async fn ask(&self, id: ProbeId, probe: &Probe) -> Answer {
+        let turn = self.with_memory(|memory| memory.turns.get(&id).copied());
+        let turn = turn.unwrap_or_default();
+        let asked = AssertUnwindSafe(probe.ask(turn, &self.means))
+            .catch_unwind()
+            .await;
+        let Ok((answer, next)) = asked else {
+            return Answer::unasked("the check itself failed: please report this as a bug");
+        };
+        if next != turn {
+            self.with_memory(|memory| memory.turns.insert(id, next));
+        }
+        answer
+    }
+
+    fn remember(&self, id: ProbeId, answer: &Answer, took: Duration) {
+        let slow = took > SLOW && answer.finding != Finding::Up;
+        let news = self.with_memory(|memory| {
+            if slow {
+                memory.slow.insert(id);
+            } else {
+                memory.slow.remove(&id);
+            }
+            if answer.limited {
+                memory.limited.insert(id)
+            } else {
+                memory.limited.remove(&id);
+                false
+            }
+        });
+        if news {
+            tracing::warn!("A check can only connect: {}", answer.message);
+        }
+    }
+
+    fn with_memory<T>(&self, work: impl FnOnce(&mut Memory) -> T) -> T {
+        // Nothing that panics runs under the lock.
+        work(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// How many descriptors this process may have open, after asking for all that it can get.
+fn descriptors() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    match setrlimit(Resource::Nofile, all) {
+        Ok(()) => maximum,
+        Err(_) => current,
+    }
+}
+
+/// Probes of either line, by the number of descriptors; `None` for no limit.
+fn places(descriptors: Option<u64>) -> usize {
+    let spare = descriptors.map_or(u64::MAX, |all| all.saturating_sub(DESCRIPTORS_KEPT));
+    let each = spare / DESCRIPTORS_EACH / 2;
+    each.clamp(1, CONCURRENT_MAX) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CONCURRENT_MAX, places};
+
+    #[test]
+    fn both_lines_fit_into_the_descriptors() {
+        assert_eq!(places(Some(1024)), 192);
+        assert_eq!(places(Some(0)), 1);
+        assert_eq!(places(Some(1 << 20)) as u64, CONCURRENT_MAX);
+        assert_eq!(places(None) as u64, CONCURRENT_MAX);
+    }
 }

@@ -1,0 +1,243 @@
+//! What is asked for, and of whom: the first request of a check and those that redirects make.
+
+use super::Http;
+use reqwest::Url;
+use rustls::pki_types::{DnsName, ServerName};
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+/// What the file asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Page {
+    /// A path on the real server, ready for the request line.
+    Here(String),
+    /// A real server's own request that names a server itself.
+    Elsewhere(Url),
+}
+
+impl Page {
+    /// `own` is a real server's own request: it may begin with the scheme and name a server, also
+    /// behind the slash that the old daemon puts in front.
+    pub(super) fn new(tls: bool, request: &[u8], own: bool) -> Result<Self, String> {
+        let text = String::from_utf8_lossy(request);
+        let bare = text.strip_prefix('/').unwrap_or(&text);
+        let scheme = if tls { "https://" } else { "http://" };
+        if own && bare.starts_with(scheme) {
+            let named = |url: &Url| url.host_str().is_some();
+            return match Url::parse(bare).ok().filter(named) {
+                Some(url) => Ok(Self::Elsewhere(url)),
+                None => Err(format!("request \"{text}\" makes no valid address")),
+            };
+        }
+        Ok(Self::Here(path(request)))
+    }
+}
+
+/// A path as the request line takes it: with a slash in front, without a fragment, and with
+/// everything that the old library escapes escaped.
+fn path(request: &[u8]) -> String {
+    let request = request.split(|byte| *byte == b'#').next();
+    let request = request.unwrap_or_default();
+    let mut path = String::from("/");
+    for byte in request.strip_prefix(b"/").unwrap_or(request) {
+        let plain = byte.is_ascii_alphanumeric() || b";/?:@&=+$,[]-_.!~*'()%".contains(byte);
+        if plain {
+            path.push(char::from(*byte));
+        } else {
+            write!(path, "%{byte:02X}").expect("writing to a String succeeds");
+        }
+    }
+    path
+}
+
+/// One request of the several that redirects may make.
+#[derive(Debug, Clone)]
+pub(super) struct Hop {
+    /// For redirects that are relative.
+    url: Url,
+    pub(super) place: Place,
+    /// The path in the request line.
+    pub(super) path: String,
+    /// The `Host` line.
+    pub(super) host: Vec<u8>,
+    pub(super) tls: Option<ServerName<'static>>,
+}
+
+/// Where a connection leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    At(SocketAddr),
+    Named(String, u16),
+}
+
+impl Hop {
+    /// `None` if what the file says makes no address, which was found when it was read.
+    pub(super) fn first(http: &Http) -> Option<Self> {
+        let host = http.virtualhost.clone().unwrap_or_else(|| own_host(http));
+        match &http.page {
+            Page::Elsewhere(url) => Some(Self {
+                host,
+                ..Self::to(http, url.clone())?
+            }),
+            Page::Here(path) => {
+                let scheme = if http.tls { "https" } else { "http" };
+                let url = Url::parse(&format!("{scheme}://{}{path}", http.target)).ok()?;
+                let name = name(http).map(str::to_owned);
+                let tls = http.tls.then(|| server_name(name, http.target.ip()));
+                Some(Self {
+                    place: Place::At(http.target),
+                    path: path.clone(),
+                    url,
+                    host,
+                    tls,
+                })
+            }
+        }
+    }
+
+    /// Where a redirect leads; `None` if that is no place on the web.
+    pub(super) fn next(&self, http: &Http, location: &[u8]) -> Option<Self> {
+        let location = String::from_utf8_lossy(location);
+        Self::to(http, self.url.join(location.trim()).ok()?)
+    }
+
+    /// A redirect to the virtual host stays on this real server: through its public address the
+    /// check would ask any of them.
+    fn to(http: &Http, url: Url) -> Option<Self> {
+        let tls = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            _ => return None,
+        };
+        let host = url.host_str()?;
+        let port = url.port_or_known_default()?;
+        let bare = host.trim_matches(['[', ']']);
+        let address: Option<IpAddr> = bare.parse().ok();
+        let here = name(http).is_some_and(|name| name.eq_ignore_ascii_case(host));
+        let place = match address {
+            Some(address) => Place::At(SocketAddr::new(address, port)),
+            None if here && url.port().is_none() && tls == http.tls => Place::At(http.target),
+            None if here => Place::At(SocketAddr::new(http.target.ip(), port)),
+            None => Place::Named(host.to_owned(), port),
+        };
+        let ip = address.unwrap_or_else(|| http.target.ip());
+        let path = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let line = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        let named = address.is_none().then(|| host.to_owned());
+        Some(Self {
+            place,
+            path,
+            host: line.into_bytes(),
+            tls: tls.then(|| server_name(named, ip)),
+            url,
+        })
+    }
+
+    /// The value of an `Authorization` line, if the address holds a user (RFC 7617).
+    pub(super) fn authorization(&self) -> Option<String> {
+        let user = self.url.username();
+        if user.is_empty() && self.url.password().is_none() {
+            return None;
+        }
+        let password = self.url.password().unwrap_or_default();
+        let plain = [unescaped(user), unescaped(password)].join(&b':');
+        Some(format!("Basic {}", base64(&plain)))
+    }
+}
+
+/// The real server's address as a `Host` line has it, without a port.
+fn own_host(http: &Http) -> Vec<u8> {
+    match http.target.ip() {
+        IpAddr::V4(address) => address.to_string().into_bytes(),
+        IpAddr::V6(address) => format!("[{address}]").into_bytes(),
+    }
+}
+
+/// The virtual host without port, if it is a name that TLS can carry.
+fn name(http: &Http) -> Option<&str> {
+    let host = str::from_utf8(http.virtualhost.as_deref()?).ok()?;
+    let name = host.split(':').next()?;
+    let good = DnsName::try_from(name).is_ok() && name.parse::<IpAddr>().is_err();
+    good.then_some(name)
+}
+
+/// A name is told to the server, an address is not (RFC 6066 section 3).
+fn server_name(name: Option<String>, address: IpAddr) -> ServerName<'static> {
+    let name = name.and_then(|name| DnsName::try_from(name).ok());
+    name.map_or_else(
+        || ServerName::IpAddress(address.into()),
+        ServerName::DnsName,
+    )
+}
+
+/// Bytes of a text in which `%41` stands for `A`.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let pair = after.get(..2).and_then(|pair| str::from_utf8(pair).ok());
+        let code = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let escaped = code.filter(|_| *first == b'%');
+        bytes.push(escaped.unwrap_or(*first));
+        let skip = if escaped.is_some() { 2 } else { 0 };
+        rest = after.get(skip..).unwrap_or_default();
+    }
+    bytes
+}
+
+/// RFC 4648 section 4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |bits: u32| char::from(DIGITS[(bits & 63) as usize]);
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        text.push(digit(bits >> 18));
+        text.push(digit(bits >> 12));
+        text.push(if chunk.len() > 1 {
+            digit(bits >> 6)
+        } else {
+            '='
+        });
+        text.push(if chunk.len() > 2 { digit(bits) } else { '=' });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{base64, path, unescaped};
+
+    #[test]
+    fn a_path_goes_out_as_the_file_has_it() {
+        let rows: [(&[u8], &str); 7] = [
+            (b"/test.html", "/test.html"),
+            (b"a?u=http://b/c", "/a?u=http://b/c"),
+            (b"//a/../b", "//a/../b"),
+            (b"/a b\"<>", "/a%20b%22%3C%3E"),
+            (b"/caf\xe9", "/caf%E9"),
+            (b"/a#b", "/a"),
+            (b"", "/"),
+        ];
+        for (request, expected) in rows {
+            assert_eq!(path(request), expected);
+        }
+    }
+
+    #[test]
+    fn users_in_an_address_are_encoded_as_rfc_7617_shows() {
+        assert_eq!(
+            base64(b"Aladdin:open sesame"),
+            "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+        );
+        assert_eq!(base64(b"ab"), "YWI=");
+        assert_eq!(unescaped("a%40b%"), b"a@b%");
+    }
+}

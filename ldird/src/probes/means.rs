@@ -1,0 +1,83 @@
+//! What every check may use: a way to open connections, TLS, and the clock that knows whether we
+//! ran. Made once, shared by all.
+
+use super::Answer;
+use super::awake::{Awake, Late};
+use super::tls::Tls;
+use socket2::SockRef;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Means {
+    pub(super) dialler: Arc<Dialler>,
+    pub(super) tls: Tls,
+    pub(super) awake: Awake,
+}
+
+impl Means {
+    pub(crate) fn new(dialler: Dialler) -> Self {
+        Self {
+            dialler: Arc::new(dialler),
+            tls: Tls::new(),
+            awake: Awake::new(),
+        }
+    }
+
+    /// Lets a check run until its deadline; what it then has to say may differ by whose fault that
+    /// is.
+    pub(super) async fn within(
+        &self,
+        limit: Duration,
+        check: impl Future<Output = Answer>,
+        late: &str,
+    ) -> Answer {
+        match self.awake.within(limit, check).await {
+            Ok(answer) => answer,
+            Err(Late { ours: true }) => Answer::too_slow(),
+            Err(Late { ours: false }) => Answer::down(late),
+        }
+    }
+}
+
+/// Where connections come from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Dialler {
+    /// The local address, for targets of its family.
+    pub(crate) source: Option<IpAddr>,
+    /// The interface.
+    pub(crate) device: Option<String>,
+    /// The firewall mark of the packets, 0 for none.
+    pub(crate) mark: u32,
+}
+
+impl Dialler {
+    pub(super) async fn connect(&self, target: SocketAddr) -> io::Result<TcpStream> {
+        let socket = match target {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        self.prepare(&SockRef::from(&socket), target)?;
+        socket.connect(target).await
+    }
+
+    /// For a socket of any kind, before it is connected.
+    pub(super) fn prepare(&self, socket: &SockRef<'_>, target: SocketAddr) -> io::Result<()> {
+        if let Some(device) = &self.device {
+            socket.bind_device(Some(device.as_bytes()))?;
+        }
+        if self.mark != 0 {
+            socket.set_mark(self.mark)?;
+        }
+        match self.source {
+            Some(source) if source.is_ipv4() == target.is_ipv4() => {
+                socket.bind(&SocketAddr::new(source, 0).into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! TLS for checks: health, not identity, so every certificate passes and its signatures, too; most
+//! real servers have none that fits an address.
+//!
+//! What the library does not speak (RSA and DHE key exchange, CBC, P-521, versions before 1.2) is
+//! no fault of the server: when a handshake fails, [`hello`] asks with a greeting that offers
+//! everything, and a server that takes something of it is up as far as we can ask.
+
+mod hello;
+
+use super::means::Dialler;
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// The settings of all connections. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Tls(TlsConnector);
+
+/// Why there is no TLS with a server that accepts connections.
+#[derive(Debug)]
+pub(super) enum TlsFault {
+    Failed(io::Error),
+    /// The server speaks TLS, and chose this, which we do not speak.
+    Foreign(String),
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+impl Tls {
+    pub(super) fn new() -> Self {
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has the cipher suites of TLS 1.2 and 1.3")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate))
+            .with_no_client_auth();
+        // A whole handshake is part of the question, and tickets of thousands of servers are none
+        // of ours to keep.
+        config.resumption = Resumption::disabled();
+        Self(TlsConnector::from(Arc::new(config)))
+    }
+
+    /// Speaks TLS on a fresh connection. A name is told to the server, an address is not.
+    pub(super) async fn greet(
+        &self,
+        stream: TcpStream,
+        name: &ServerName<'static>,
+        dialler: &Dialler,
+        target: SocketAddr,
+    ) -> Result<TlsStream<TcpStream>, TlsFault> {
+        let error = match self.0.connect(name.clone(), stream).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
+        };
+        match hello::foreign(dialler, target, name).await {
+            Some(what) => Err(TlsFault::Foreign(what)),
+            None => Err(TlsFault::Failed(error)),
+        }
+    }
+}
+
+/// Takes every certificate, with whatever signature.
+#[derive(Debug)]
+struct AnyCertificate;
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    /// All that have a number: nothing is computed, so a certificate of any kind may be used.
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            SignatureScheme::ECDSA_NISTP521_SHA512,
+            SignatureScheme::ED25519,
+            SignatureScheme::ED448,
+            SignatureScheme::RSA_PSS_SHA256,
+            SignatureScheme::RSA_PSS_SHA384,
+            SignatureScheme::RSA_PSS_SHA512,
+            SignatureScheme::RSA_PKCS1_SHA256,
+            SignatureScheme::RSA_PKCS1_SHA384,
+            SignatureScheme::RSA_PKCS1_SHA512,
+            SignatureScheme::RSA_PKCS1_SHA1,
+            SignatureScheme::ECDSA_SHA1_Legacy,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;
