@@ -62,15 +62,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 impl Http {
     /// The check of service http.
     pub(super) fn plain(dialogue: Dialogue) -> Result<Probe, String> {
-        Self::new(false, dialogue)
+        Self::probe(false, dialogue)
     }
 
     /// The check of service https.
     pub(super) fn secure(dialogue: Dialogue) -> Result<Probe, String> {
-        Self::new(true, dialogue)
+        Self::probe(true, dialogue)
     }
 
-    fn new(tls: bool, dialogue: Dialogue) -> Result<Probe, String> {
+    fn probe(tls: bool, dialogue: Dialogue) -> Result<Probe, String> {
         let page = Page::new(tls, &dialogue.request, dialogue.own)?;
         Ok(Probe::Http(Box::new(Self {
             target: dialogue.target,

@@ -143,7 +143,7 @@ impl Reply {
             Stage::Status if self.raw.is_empty() => return Err(Broken::Nothing),
             Stage::Status => {
                 let line = std::mem::take(&mut self.raw);
-                self.first_line(&line, &[])?;
+                self.first_line(&line, &[]);
                 if self.stage == Stage::Headers {
                     self.end_of_head()?;
                 }
@@ -202,7 +202,7 @@ impl Reply {
 
     fn line(&mut self, line: &[u8], feed: &[u8]) -> Result<(), Broken> {
         match self.stage {
-            Stage::Status => self.first_line(line, feed)?,
+            Stage::Status => self.first_line(line, feed),
             Stage::Headers if line.is_empty() => self.end_of_head()?,
             Stage::Headers => {
                 self.fields.line(line);
@@ -220,11 +220,11 @@ impl Reply {
         Ok(())
     }
 
-    fn first_line(&mut self, line: &[u8], feed: &[u8]) -> Result<(), Broken> {
+    fn first_line(&mut self, line: &[u8], feed: &[u8]) {
         if let Some(status) = status(line) {
             self.status = Some(status);
             self.stage = Stage::Headers;
-            return Ok(());
+            return;
         }
         // HTTP/0.9: the line is the beginning of the body. The old library's words.
         self.status = Some(Status {
@@ -238,7 +238,6 @@ impl Reply {
             self.keep(feed);
             Stage::Body(None)
         };
-        Ok(())
     }
 
     fn end_of_head(&mut self) -> Result<(), Broken> {
