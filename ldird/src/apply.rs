@@ -10,18 +10,27 @@ use ldird_core::table::{
 use ldird_ipvs::{
     Cause, Client, Destination, Error, Family, Netmask, ServiceFlags, ServiceId, ServiceStatus,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Orders under way: one reading, one batch of edits and one count, never more.
 const ORDERS_MAX: usize = 4;
+
+/// A batch of edits takes no longer but for its last edit, however slowly the kernel answers: a
+/// stop, or a server that died meanwhile, does not wait behind thousands of time-outs.
+const APPLY_LIMIT: Duration = Duration::from_secs(5);
 
 /// What the task can be told.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Dump the table for the core.
     Read,
+    /// Read these services with their rows.
+    ReadServices(Vec<ServiceKey>),
+    /// See which services there are.
+    List,
     /// Make these edits, in this order, each whatever became of the one before.
     Apply(Vec<Edit>),
     /// Dump the table for its counters only.
@@ -32,6 +41,8 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Read(Result<(Table, Counters), String>),
+    ReadServices(Result<Vec<(ServiceKey, Option<Service>)>, String>),
+    Listed(Result<BTreeSet<ServiceKey>, String>),
     Applied(Vec<(Edit, Result<(), String>)>),
     Counted(Result<Counters, String>),
 }
@@ -106,20 +117,55 @@ async fn carry_out(client: &mut Client, order: Order) -> Outcome {
             Ok(dump) => Ok((table(&dump), counters(&dump))),
             Err(error) => Err(error.to_string()),
         }),
+        Order::ReadServices(keys) => {
+            Outcome::ReadServices(services(client, keys).await.map_err(|e| e.to_string()))
+        }
+        Order::List => Outcome::Listed(match client.services().await {
+            Ok(list) => Ok(list.into_iter().map(|service| key(service.id)).collect()),
+            Err(error) => Err(error.to_string()),
+        }),
         Order::Count => Outcome::Counted(match client.dump().await {
             Ok(dump) => Ok(counters(&dump)),
             Err(error) => Err(error.to_string()),
         }),
-        Order::Apply(edits) => {
-            let mut results = Vec::with_capacity(edits.len());
-            for edit in edits {
-                let result = carry_through(client, &edit).await;
-                let result = result.map_err(|error| in_words(&edit, &error));
-                results.push((edit, result));
-            }
-            Outcome::Applied(results)
-        }
+        Order::Apply(edits) => Outcome::Applied(apply(client, edits, APPLY_LIMIT).await),
     }
+}
+
+/// Each service as it is now; `None` where there is none.
+async fn services(
+    client: &mut Client,
+    keys: Vec<ServiceKey>,
+) -> Result<Vec<(ServiceKey, Option<Service>)>, Error> {
+    let mut rows = Vec::with_capacity(keys.len());
+    for key in keys {
+        let status = client.service(&id(&key)).await?;
+        rows.push((key, status.as_ref().map(row)));
+    }
+    Ok(rows)
+}
+
+/// Makes edits until the time is up; those that are left count as refused and are tried again.
+async fn apply(
+    client: &mut Client,
+    edits: Vec<Edit>,
+    limit: Duration,
+) -> Vec<(Edit, Result<(), String>)> {
+    let end = Instant::now() + limit;
+    let mut results = Vec::with_capacity(edits.len());
+    for edit in edits {
+        let result = if Instant::now() < end {
+            let result = carry_through(client, &edit).await;
+            result.map_err(|error| in_words(&edit, &error))
+        } else {
+            Err(format!(
+                "not tried: the changes before it took {} s",
+                limit.as_secs()
+            ))
+        };
+        results.push((edit, result));
+    }
+    results
 }
 
 /// Makes an edit, or what it comes to where somebody else has been faster than we were between
@@ -308,18 +354,21 @@ fn destination_key(destination: &Destination) -> DestinationKey {
 
 /// A dump in the core's words.
 pub(crate) fn table(dump: &[ServiceStatus]) -> Table {
-    let services = dump.iter().map(|status| {
-        let reals = status.destinations.iter().map(|real| {
-            let real = &real.destination;
-            (destination_key(real), destination_spec(real))
-        });
-        let service = Service {
-            spec: spec(&status.service),
-            destinations: reals.collect(),
-        };
-        (key(status.service.id), service)
+    let services = dump.iter();
+    services
+        .map(|status| (key(status.service.id), row(status)))
+        .collect()
+}
+
+fn row(status: &ServiceStatus) -> Service {
+    let reals = status.destinations.iter().map(|real| {
+        let real = &real.destination;
+        (destination_key(real), destination_spec(real))
     });
-    services.collect()
+    Service {
+        spec: spec(&status.service),
+        destinations: reals.collect(),
+    }
 }
 
 fn counters(dump: &[ServiceStatus]) -> Counters {

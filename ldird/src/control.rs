@@ -8,8 +8,8 @@ use crate::instance::Instance;
 use crate::wording::Line;
 use ha_status::socket::{BindError, ClientRequest, Publisher, Responder, Server, Serving};
 use ha_status::{
-    DirectorPhase, DirectorSnapshot, Health, Hello, Notice, Reply, SCHEMA_VERSION, Snapshot,
-    Totals, VirtualService,
+    DirectorSnapshot, Health, Hello, Notice, Reply, SCHEMA_VERSION, Snapshot, Totals,
+    VirtualService,
 };
 use ldird_core::Director;
 use ldird_core::config::Config;
@@ -48,7 +48,6 @@ pub(crate) async fn listen(
 pub(crate) struct View {
     instance: Instance,
     clock: Clock,
-    pub(crate) phase: DirectorPhase,
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
     recent: VecDeque<Notice>,
@@ -60,7 +59,6 @@ impl View {
         Self {
             instance,
             clock: Clock::new(now),
-            phase: DirectorPhase::Starting,
             counters: Counters::new(),
             totals: Totals::default(),
             recent: VecDeque::new(),
@@ -153,7 +151,7 @@ impl View {
             path: self.instance.path.display().to_string(),
             at_ms,
             uptime_ms: milliseconds(now.duration_since(self.clock.start)),
-            phase: self.phase,
+            phase: director.phase(),
             services,
             totals: self.totals.clone(),
             recent: self.recent.iter().cloned().collect(),

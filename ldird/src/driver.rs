@@ -21,7 +21,7 @@ use ha_plumbing::Diagnostics;
 use ha_plumbing::service;
 use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::{ClientRequest, Responder};
-use ha_status::{Action, DirectorPhase, Reply, Request, Severity};
+use ha_status::{Action, Reply, Request, Severity};
 use ldird_core::Director;
 use ldird_core::config::Config;
 use ldird_core::input::{Finding, Input};
@@ -241,6 +241,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             match output {
                 Output::Probe(probe) => self.prober.start(probe),
                 Output::Read => self.kernel.order(Order::Read),
+                Output::ReadServices(keys) => self.kernel.order(Order::ReadServices(keys)),
+                Output::List => self.kernel.order(Order::List),
                 Output::Apply(edits) => self.kernel.order(Order::Apply(edits)),
                 Output::Notice(notice) => self.noticed(&notice),
                 Output::Exit => self.end = Some(End::Stopped(self.signal)),
@@ -277,7 +279,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 self.looks_since_count = 0;
                 self.feed(Input::Table(table));
             }
-            Outcome::Read(Err(error)) => self.feed(Input::TableUnreadable(error)),
+            Outcome::ReadServices(Ok(rows)) => self.feed(Input::Services(rows)),
+            Outcome::Listed(Ok(keys)) => self.feed(Input::Listed(keys)),
+            Outcome::Read(Err(error))
+            | Outcome::ReadServices(Err(error))
+            | Outcome::Listed(Err(error)) => self.feed(Input::TableUnreadable(error)),
             Outcome::Counted(counted) => {
                 self.counting = false;
                 // A failure is told when the core reads for itself.
@@ -298,12 +304,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.tell(&wording::line(notice));
         match notice {
             Notice::Started => {
-                self.view.phase = DirectorPhase::Running;
                 if let Some(ready) = self.ready.take() {
                     ready(&self.configuration);
                 }
             }
-            Notice::Reloaded => self.view.phase = DirectorPhase::Running,
             Notice::TableUnreadable(error) if self.ready.is_some() => {
                 self.end = Some(End::NeverStarted(error.clone()));
             }
@@ -337,7 +341,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }
         self.signal = signal;
         self.stop_by = Some(Instant::now() + STOP_LIMIT);
-        self.view.phase = DirectorPhase::Stopping;
         service::stopping("cleaning the table");
         self.feed(Input::Shutdown);
     }
@@ -380,7 +383,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             return;
         }
         service::reloading();
-        self.view.phase = DirectorPhase::Reloading;
         // What is read now is no change any more.
         self.file.accept();
         let (path, mut catalogue) = (self.instance.path.clone(), self.catalogue.clone());
@@ -456,7 +458,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             let text = "reloaded".to_owned();
             Reply::Done { text }
         } else {
-            self.view.phase = DirectorPhase::Running;
             let text = format!("nothing is changed: {}", loaded.diagnostics.summary());
             self.tell(&Line::new(
                 Severity::Error,

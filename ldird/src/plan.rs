@@ -19,6 +19,8 @@ use ldird_ipvs::Client;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Instant;
+use tokio::select;
+use tokio::time::sleep_until;
 
 pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
     let (configuration, _) = load(instance);
@@ -50,10 +52,18 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
         });
     }
     while !plan.waiting.is_empty() {
-        let Some(answer) = answers.recv().await else {
-            break;
-        };
-        plan.answered(answer);
+        let due = plan.director.deadline().map(tokio::time::Instant::from);
+        select! {
+            biased;
+            // Woken in time, so that it does not take itself for having stood still.
+            () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => {
+                plan.feed(Input::Tick);
+            }
+            answer = answers.recv() => match answer {
+                Some(answer) => plan.answered(answer),
+                None => break,
+            },
+        }
     }
     for service in plan.director.services(Instant::now(), 0) {
         for real in service.reals {
@@ -109,6 +119,14 @@ impl Plan {
             match output {
                 Output::Probe(probe) if self.waiting.contains(&probe) => self.prober.start(probe),
                 Output::Read => answers.push(Input::Table(self.table.clone())),
+                Output::ReadServices(keys) => {
+                    let rows = keys.into_iter();
+                    let rows = rows.map(|key| (key, self.table.get(&key).cloned()));
+                    answers.push(Input::Services(rows.collect()));
+                }
+                Output::List => {
+                    answers.push(Input::Listed(self.table.keys().copied().collect()));
+                }
                 Output::Apply(edits) => answers.push(self.make(edits)),
                 Output::Probe(_) | Output::Notice(_) | Output::Exit => {}
             }

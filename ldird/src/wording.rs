@@ -3,7 +3,7 @@
 
 use ha_plumbing::log::{self, Level};
 use ha_status::Severity;
-use ldird_core::output::{Notice, When};
+use ldird_core::output::{Drift, Notice, When};
 use ldird_core::table::ServiceKey;
 
 /// The old daemon's name and version: scripts match the words.
@@ -54,16 +54,19 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::RealRestored { .. }
         | Notice::RealPurged { .. }
         | Notice::FallbackDeleted { .. }
+        | Notice::ServedAgain(_)
         | Notice::Up { .. } => Severity::Notice,
         Notice::RealQuiesced { .. }
         | Notice::RealDeleted { .. }
         | Notice::FallbackAdded { .. }
         | Notice::SoftFailure { .. }
         | Notice::Down { .. }
-        | Notice::Drift { .. } => Severity::Warning,
-        Notice::EditFailed { .. } | Notice::CouldNotAsk { .. } | Notice::TableUnreadable(_) => {
-            Severity::Error
-        }
+        | Notice::RealReadded { .. }
+        | Notice::Drift(_) => Severity::Warning,
+        Notice::EditFailed { .. }
+        | Notice::MoreEditsFailed(_)
+        | Notice::CouldNotAsk { .. }
+        | Notice::TableUnreadable(_) => Severity::Error,
         Notice::NobodyServes(_) => Severity::Critical,
     }
 }
@@ -93,6 +96,10 @@ fn text(notice: &Notice) -> String {
             weight,
         } => format!(
             "Restored real server: {real} ({}) (Weight set to {weight})",
+            title(service)
+        ),
+        Notice::RealReadded { service, real } => format!(
+            "Readd Quiescent real server: {real} ({}) (Weight set to 0)",
             title(service)
         ),
         Notice::RealQuiesced { service, real } => format!(
@@ -148,19 +155,47 @@ fn text(notice: &Notice) -> String {
         ),
         Notice::AskedAgain => "Every real server is checked again".to_owned(),
         Notice::NobodyServes(service) => format!(
-            "Virtual server {}: no real server is up and there is no fallback",
+            "Virtual server {}: nobody takes connections, no real server and no fallback",
             title(service)
         ),
+        Notice::ServedAgain(service) => {
+            format!("Virtual server {}: it is served again", title(service))
+        }
         Notice::EditFailed { edit: _, error } => {
             format!("Change of the IPVS table failed: {error}")
         }
-        Notice::TableUnreadable(error) => format!("The IPVS table cannot be read: {error}"),
-        Notice::Drift { service, text } => {
-            format!("Virtual server {}: {text}", title(service))
+        Notice::MoreEditsFailed(more) => {
+            format!("{more} more changes of the IPVS table failed at the same time")
         }
+        Notice::TableUnreadable(error) => format!("The IPVS table cannot be read: {error}"),
+        Notice::Drift(what) => drift(what),
         Notice::Started => "The IPVS table is set up".to_owned(),
         Notice::Reloaded => "The new configuration is in force".to_owned(),
         Notice::ShutdownStarted => "Stopping".to_owned(),
+    }
+}
+
+fn drift(what: &Drift) -> String {
+    match what {
+        Drift::ServiceChanged(service) => format!(
+            "Virtual server {}: its scheduler or persistence was changed by somebody else; left alone",
+            title(service)
+        ),
+        Drift::RealChanged(service, real) => format!(
+            "Virtual server {}: {real} was changed by somebody else; left alone",
+            title(service)
+        ),
+        Drift::ServiceDeleted(service) => format!(
+            "Virtual server {}: was deleted by somebody else; adding it again",
+            title(service)
+        ),
+        Drift::RealDeleted(service, real) => format!(
+            "Virtual server {}: {real} was deleted by somebody else; adding it again",
+            title(service)
+        ),
+        Drift::More(more) => {
+            format!("{more} more rows of the IPVS table were changed or deleted by somebody else")
+        }
     }
 }
 

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// The beginning of a want is told at most so often.
-pub const TOLD_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Default)]
-pub struct Asking {
+pub(crate) struct Asking {
     /// Those whose last answer was none.
     unasked: BTreeSet<ProbeId>,
     /// When a beginning was last told.
@@ -21,7 +21,7 @@ pub struct Asking {
 
 impl Asking {
     /// This check could not be asked. Is that to be told?
-    pub fn could_not(&mut self, probe: ProbeId, now: Instant) -> bool {
+    pub(crate) fn could_not(&mut self, probe: ProbeId, now: Instant) -> bool {
         self.unasked.insert(probe);
         let recent = |at: Instant| now.saturating_duration_since(at) < TOLD_EVERY;
         if self.told || self.told_at.is_some_and(recent) {
@@ -33,13 +33,13 @@ impl Asking {
     }
 
     /// This check was asked. Is it to be told that all are again?
-    pub fn asked(&mut self, probe: ProbeId) -> bool {
+    pub(crate) fn asked(&mut self, probe: ProbeId) -> bool {
         self.unasked.remove(&probe);
         self.unasked.is_empty() && std::mem::take(&mut self.told)
     }
 
     /// A reload forgets probes. Is it to be told that all that are left are asked?
-    pub fn retain(&mut self, keep: impl Fn(ProbeId) -> bool) -> bool {
+    pub(crate) fn retain(&mut self, keep: impl Fn(ProbeId) -> bool) -> bool {
         self.unasked.retain(|probe| keep(*probe));
         self.unasked.is_empty() && std::mem::take(&mut self.told)
     }

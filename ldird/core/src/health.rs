@@ -15,6 +15,9 @@
 use crate::input::{Finding, Verdict};
 use std::time::{Duration, Instant};
 
+/// Longest message that is kept of a verdict, in characters.
+pub const MESSAGE_MAX: usize = 200;
+
 /// What is believed of a real server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -95,20 +98,35 @@ impl Health {
         };
     }
 
-    /// A check came back. `limit` is `failurecount`, at least 1.
+    /// What is to be shown as the reason of its state.
+    pub fn said(&self) -> &str {
+        if self.maintenance {
+            "Server in maintenance"
+        } else {
+            &self.message
+        }
+    }
+
+    /// A check came back. `limit` is `failurecount`, at least 1. In maintenance nothing is believed:
+    /// when it ends, a check must pass anyway.
     pub fn judge(&mut self, verdict: &Verdict, limit: u32, now: Instant) -> Transition {
         let up = match verdict.finding {
             Finding::Up => true,
             Finding::Down => false,
             Finding::CouldNotAsk => {
-                self.could_not_ask = Some(verdict.message.clone());
+                self.could_not_ask = Some(short(&verdict.message));
                 return Transition::None;
             }
         };
         self.could_not_ask = None;
-        self.message.clone_from(&verdict.message);
         self.checked = Some(now);
         self.took = Some(verdict.took);
+        if self.maintenance {
+            return Transition::None;
+        }
+        if self.message != verdict.message {
+            self.message = short(&verdict.message);
+        }
         let failures = if up {
             0
         } else {
@@ -138,14 +156,19 @@ impl Health {
         }
         self.maintenance = active;
         self.since = now;
-        if active {
-            "Server in maintenance".clone_into(&mut self.message);
-        } else {
+        self.could_not_ask = None;
+        if !active {
             self.state = State::Unknown;
             self.failures = 0;
+            self.message.clear();
         }
         true
     }
+}
+
+/// As much of a message as is kept: every row of a table has one.
+fn short(message: &str) -> String {
+    message.chars().take(MESSAGE_MAX).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Everything that can happen to a director, as values. The only way into the core.
 
 use crate::config::{Config, ProbeId};
-use crate::table::{DestinationKey, Edit, ServiceKey, Table};
+use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -13,7 +13,12 @@ pub enum Input {
     Probed { probe: ProbeId, verdict: Verdict },
     /// The answer to `Output::Read`: what the kernel holds now.
     Table(Table),
-    /// The answer to `Output::Read` when it failed.
+    /// The answer to `Output::ReadServices`: each service that was asked for, `None` if the kernel
+    /// does not have it.
+    Services(Vec<(ServiceKey, Option<Service>)>),
+    /// The answer to `Output::List`.
+    Listed(BTreeSet<ServiceKey>),
+    /// The answer to any reading that failed.
     TableUnreadable(String),
     /// The answer to `Output::Apply`, one result per edit in the same order; edits after a failed
     /// one may have been made.
@@ -41,7 +46,9 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     pub finding: Finding,
-    /// e.g. `200 OK`, `connection refused`; at most 200 characters, one line.
+    /// e.g. `200 OK`, `connection refused`; one line, of which [`MESSAGE_MAX`] characters are kept.
+    ///
+    /// [`MESSAGE_MAX`]: crate::health::MESSAGE_MAX
     pub message: String,
     pub took: Duration,
 }

@@ -4,16 +4,23 @@
 //! No sockets, no clocks, no processes, no runtime: time is an argument, everything else is an
 //! [`input::Input`] or an [`output::Output`].
 
-pub mod asking;
+mod asking;
 pub mod config;
-pub mod desired;
+pub mod conversation;
+mod desired;
 pub mod diff;
 pub mod director;
+mod fleet;
 pub mod health;
 pub mod input;
+mod ledger;
+mod merge;
 pub mod output;
+mod punctual;
+mod refusals;
 mod report;
-pub mod schedule;
+mod schedule;
 pub mod table;
+mod watched;
 
 pub use director::Director;

@@ -10,6 +10,11 @@ pub enum Output {
     Probe(ProbeId),
     /// Dump the kernel's table. Answer: `Input::Table` or `Input::TableUnreadable`.
     Read,
+    /// Read these services with their rows. Answer: `Input::Services` or `Input::TableUnreadable`.
+    ReadServices(Vec<ServiceKey>),
+    /// See which services there are, without their rows: cheap, whatever the size of the table.
+    /// Answer: `Input::Listed` or `Input::TableUnreadable`.
+    List,
     /// Make these edits in this order. Answer: `Input::Applied`. One batch at a time.
     Apply(Vec<Edit>),
     /// Something an operator may want to read.
@@ -32,6 +37,11 @@ pub enum Notice {
         service: ServiceKey,
         real: DestinationKey,
         weight: u32,
+    },
+    /// `readdquiescent`: it stands in the table at weight 0 again.
+    RealReadded {
+        service: ServiceKey,
+        real: DestinationKey,
     },
     RealRestored {
         service: ServiceKey,
@@ -90,21 +100,36 @@ pub enum Notice {
     },
     /// Every check is asked again.
     AskedAgain,
-    /// No real server can serve and there is no fallback.
+    /// No row of the kernel's table takes connections, and there is nobody left to ask.
     NobodyServes(ServiceKey),
+    /// That is over.
+    ServedAgain(ServiceKey),
+    /// Said once for an edit and its error, however often it is tried.
     EditFailed {
         edit: Edit,
         error: String,
     },
+    /// So many more of the same batch.
+    MoreEditsFailed(usize),
     TableUnreadable(String),
-    /// Somebody else changed the table; left alone and said once.
-    Drift {
-        service: ServiceKey,
-        text: String,
-    },
+    /// Somebody else changed the table.
+    Drift(Drift),
     Started,
     Reloaded,
     ShutdownStarted,
+}
+
+/// What somebody else did to rows of ours. What is changed is left alone and said once; what is
+/// deleted is made again, and said at most once a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// Scheduler, persistence or flags.
+    ServiceChanged(ServiceKey),
+    RealChanged(ServiceKey, DestinationKey),
+    ServiceDeleted(ServiceKey),
+    RealDeleted(ServiceKey, DestinationKey),
+    /// So many more changes were found at the same time.
+    More(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

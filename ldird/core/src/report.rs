@@ -1,70 +1,67 @@
 //! What others are told: notices for edits the kernel confirmed, and the rows a dashboard shows.
 
-use crate::config::{Check, Config, RealServer, VirtualService};
-use crate::desired;
+use crate::config::Check;
+use crate::fleet::Fleet;
 use crate::health::{Health, State, Transition};
 use crate::output::{Notice, When};
 use crate::table::{DestinationKey, Edit, ServiceKey, Table};
+use crate::watched::{Virtual, Watched};
 use std::time::{Duration, Instant};
 
-/// The notices for one confirmed edit; `stopping` while the daemon cleans up.
-pub(crate) fn confirmed(
-    config: &Config,
-    health: &[Vec<Health>],
-    edit: &Edit,
-    stopping: bool,
-) -> Vec<Notice> {
-    let when = if stopping { When::Stop } else { When::Start };
+/// The notices for one confirmed edit; `When::Stop` while the daemon cleans up.
+pub(crate) fn confirmed(fleet: &Fleet, edit: &Edit, when: When) -> Vec<Notice> {
+    let service = edit.service();
     match edit {
-        Edit::AddService(key, _) => vec![Notice::ServiceAdded(*key)],
-        Edit::EditService(key, _) => vec![Notice::ServiceChanged(*key)],
-        Edit::DeleteService(key) => {
-            let mut notices = purged_reals(config, health, *key, when);
-            notices.push(Notice::ServicePurged {
-                service: *key,
-                when,
-            });
+        Edit::AddService(..) => vec![Notice::ServiceAdded(service)],
+        Edit::EditService(..) => vec![Notice::ServiceChanged(service)],
+        Edit::DeleteService(_) => {
+            let mut notices = purged_reals(fleet, service, when);
+            notices.push(Notice::ServicePurged { service, when });
             notices
         }
-        Edit::AddDestination(service, row, spec) => vec![match role(config, *service, *row) {
-            Role::Fallback => Notice::FallbackAdded {
-                service: *service,
-                fallback: *row,
-            },
-            Role::Real | Role::Stranger => Notice::RealAdded {
-                service: *service,
-                real: *row,
-                weight: spec.weight,
-            },
-        }],
-        Edit::EditDestination(service, row, spec) if spec.weight == 0 => {
-            vec![Notice::RealQuiesced {
-                service: *service,
-                real: *row,
-            }]
+        Edit::AddDestination(_, real, spec) => vec![added(fleet, service, *real, spec.weight)],
+        Edit::EditDestination(_, real, spec) if spec.weight == 0 => {
+            let real = *real;
+            vec![Notice::RealQuiesced { service, real }]
         }
-        Edit::EditDestination(service, row, spec) => {
+        Edit::EditDestination(_, real, spec) => {
             vec![Notice::RealRestored {
-                service: *service,
-                real: *row,
+                service,
+                real: *real,
                 weight: spec.weight,
             }]
         }
-        Edit::DeleteDestination(service, row) => vec![match role(config, *service, *row) {
-            Role::Fallback => Notice::FallbackDeleted {
-                service: *service,
-                fallback: *row,
-            },
-            Role::Real => Notice::RealDeleted {
-                service: *service,
-                real: *row,
-            },
-            Role::Stranger => Notice::RealPurged {
-                service: *service,
-                real: *row,
-                when,
-            },
-        }],
+        Edit::DeleteDestination(_, row) => vec![deleted(fleet, service, *row, when)],
+    }
+}
+
+fn added(fleet: &Fleet, service: ServiceKey, real: DestinationKey, weight: u32) -> Notice {
+    match role(fleet, service, real) {
+        Role::Fallback => Notice::FallbackAdded {
+            service,
+            fallback: real,
+        },
+        Role::Real if weight == 0 && fleet.readdquiescent => Notice::RealReadded { service, real },
+        Role::Real | Role::Stranger => Notice::RealAdded {
+            service,
+            real,
+            weight,
+        },
+    }
+}
+
+fn deleted(fleet: &Fleet, service: ServiceKey, real: DestinationKey, when: When) -> Notice {
+    match role(fleet, service, real) {
+        Role::Fallback => Notice::FallbackDeleted {
+            service,
+            fallback: real,
+        },
+        Role::Real => Notice::RealDeleted { service, real },
+        Role::Stranger => Notice::RealPurged {
+            service,
+            real,
+            when,
+        },
     }
 }
 
@@ -76,35 +73,33 @@ pub(crate) fn shown(health: &Health) -> (u32, String, Option<String>) {
 
 /// The notice for what a verdict changed, if anything.
 pub(crate) fn transition(
-    service: &VirtualService,
-    real: &RealServer,
-    health: &Health,
+    service: ServiceKey,
+    row: &Watched,
+    limit: u32,
     transition: Transition,
 ) -> Option<Notice> {
-    let (key, address, message) = (service.key, real.configured, health.message.clone());
+    let real = row.config.configured;
+    let message = || row.health.message.clone();
     match transition {
         Transition::None => None,
         Transition::WentUp => Some(Notice::Up {
-            service: key,
-            real: address,
-            message,
+            service,
+            real,
+            message: message(),
         }),
         Transition::WentDown => Some(Notice::Down {
-            service: key,
-            real: address,
-            message,
+            service,
+            real,
+            message: message(),
         }),
         Transition::SoftFailure => Some(Notice::SoftFailure {
-            service: key,
-            real: address,
-            failures: health.failures,
-            limit: service.failurecount,
-            message,
+            service,
+            real,
+            failures: row.health.failures,
+            limit,
+            message: message(),
         }),
-        Transition::Recovered => Some(Notice::SoftFailureReset {
-            service: key,
-            real: address,
-        }),
+        Transition::Recovered => Some(Notice::SoftFailureReset { service, real }),
     }
 }
 
@@ -114,39 +109,29 @@ enum Role {
     Stranger,
 }
 
-fn role(config: &Config, service: ServiceKey, row: DestinationKey) -> Role {
-    let Some(service) = config.services.iter().find(|row| row.key == service) else {
+fn role(fleet: &Fleet, service: ServiceKey, row: DestinationKey) -> Role {
+    let Some(service) = fleet.get(service) else {
         return Role::Stranger;
     };
-    if service.reals.iter().any(|real| real.key == row) {
+    let fallback = service.config.fallback.as_ref();
+    if service.reals.contains_key(&row) {
         Role::Real
-    } else if service
-        .fallback
-        .as_ref()
-        .is_some_and(|fallback| fallback.key == row)
-    {
+    } else if fallback.is_some_and(|fallback| fallback.key == row) {
         Role::Fallback
     } else {
         Role::Stranger
     }
 }
 
-fn purged_reals(
-    config: &Config,
-    health: &[Vec<Health>],
-    key: ServiceKey,
-    when: When,
-) -> Vec<Notice> {
-    let ours = config
-        .services
-        .iter()
-        .zip(health)
-        .filter(|(service, _)| service.key == key);
-    ours.flat_map(|(service, health)| service.reals.iter().zip(health))
-        .filter(|(real, health)| desired::serves(real, health))
-        .map(|(real, _)| Notice::RealPurged {
-            service: key,
-            real: real.key,
+fn purged_reals(fleet: &Fleet, service: ServiceKey, when: When) -> Vec<Notice> {
+    let Some(ours) = fleet.get(service) else {
+        return Vec::new();
+    };
+    let serving = ours.in_order().into_iter().filter(|row| row.serves());
+    serving
+        .map(|row| Notice::RealPurged {
+            service,
+            real: row.config.key,
             when,
         })
         .collect()
@@ -154,18 +139,15 @@ fn purged_reals(
 
 /// The rows of a snapshot. Kernel counters stay zero.
 pub(crate) fn services(
-    config: &Config,
-    health: &[Vec<Health>],
+    fleet: &Fleet,
     kernel: &Table,
     now: Instant,
     wall_ms: u64,
 ) -> Vec<ha_status::VirtualService> {
     let clock = Clock { now, wall_ms };
-    config
-        .services
-        .iter()
-        .zip(health)
-        .map(|(service, health)| service_row(service, health, kernel, clock))
+    let services = fleet.keys().filter_map(|key| fleet.get(key));
+    services
+        .map(|service| service_row(service, kernel, clock))
         .collect()
 }
 
@@ -185,46 +167,39 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn service_row(
-    service: &VirtualService,
-    health: &[Health],
-    kernel: &Table,
-    clock: Clock,
-) -> ha_status::VirtualService {
-    let table = kernel.get(&service.key);
+fn service_row(service: &Virtual, kernel: &Table, clock: Clock) -> ha_status::VirtualService {
+    let config = &service.config;
+    let table = kernel.get(&config.key);
     let weight = |key: &DestinationKey| {
         table
             .and_then(|service| service.destinations.get(key))
             .map(|spec| spec.weight)
     };
-    let (address, protocol) = match service.key {
+    let (address, protocol) = match config.key {
         ServiceKey::Address { protocol, address } => (address.to_string(), protocol.to_string()),
         ServiceKey::Fwmark { mark, .. } => (mark.to_string(), "fwm".to_owned()),
     };
-    let is_real = |key: &DestinationKey| service.reals.iter().any(|real| real.key == *key);
+    let rows = service.in_order().into_iter();
+    let limit = config.failurecount;
     ha_status::VirtualService {
-        id: service.key.to_string(),
+        id: config.key.to_string(),
         address,
         protocol,
-        scheduler: service.spec.scheduler.clone(),
-        persistent: service.spec.persistent.unwrap_or(0),
-        name: service.name.clone(),
+        scheduler: config.spec.scheduler.clone(),
+        persistent: config.spec.persistent.unwrap_or(0),
+        name: config.name.clone(),
         in_table: table.is_some(),
-        fallback: service
+        fallback: config
             .fallback
             .as_ref()
             .map(|fallback| ha_status::Fallback {
                 address: fallback.key.to_string(),
                 forwarding: fallback.forwarding.to_string(),
-                active: weight(&fallback.key).is_some() && !is_real(&fallback.key),
+                active: weight(&fallback.key).is_some()
+                    && !service.reals.contains_key(&fallback.key),
             }),
-        reals: service
-            .reals
-            .iter()
-            .zip(health)
-            .map(|(real, health)| {
-                real_row(real, health, weight(&real.key), service.failurecount, clock)
-            })
+        reals: rows
+            .map(|row| real_row(row, weight(&row.config.key), limit, clock))
             .collect(),
         connections: 0,
         packets_in: 0,
@@ -233,23 +208,23 @@ fn service_row(
 }
 
 fn real_row(
-    real: &RealServer,
-    health: &Health,
+    row: &Watched,
     table_weight: Option<u32>,
     failure_limit: u32,
     clock: Clock,
 ) -> ha_status::RealServer {
+    let (real, health) = (&row.config, &row.health);
     ha_status::RealServer {
         address: real.configured.to_string(),
         forwarding: real.forwarding.to_string(),
         weight: real.weight,
         table_weight,
-        health: verdict(real, health),
+        health: verdict(real.check, health),
         since_ms: clock.wall_ms.saturating_sub(clock.age_ms(health.since)),
         failures: health.failures,
         failure_limit,
         check: real.description.clone(),
-        message: health.message.clone(),
+        message: health.said().to_owned(),
         could_not_ask: health.could_not_ask.clone(),
         checked_ms: health.checked.map(|then| clock.age_ms(then)),
         took_us: health
@@ -261,12 +236,16 @@ fn real_row(
     }
 }
 
-fn verdict(real: &RealServer, health: &Health) -> ha_status::Health {
-    match (real.check, health.maintenance, health.state) {
-        (Check::Off, _, _) => ha_status::Health::Off,
-        (_, true, _) => ha_status::Health::Maintenance,
-        (_, false, State::Unknown) => ha_status::Health::Unknown,
-        (_, false, State::Up) => ha_status::Health::Up,
-        (_, false, State::Down) => ha_status::Health::Down,
+fn verdict(check: Check, health: &Health) -> ha_status::Health {
+    match (check, health.maintenance, health.state) {
+        (Check::Off, true | false, State::Unknown | State::Up | State::Down) => {
+            ha_status::Health::Off
+        }
+        (Check::On | Check::Probe(_), true, State::Unknown | State::Up | State::Down) => {
+            ha_status::Health::Maintenance
+        }
+        (Check::On | Check::Probe(_), false, State::Unknown) => ha_status::Health::Unknown,
+        (Check::On | Check::Probe(_), false, State::Up) => ha_status::Health::Up,
+        (Check::On | Check::Probe(_), false, State::Down) => ha_status::Health::Down,
     }
 }

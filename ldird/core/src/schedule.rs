@@ -1,63 +1,124 @@
 //! When each probe runs next. Intervals are counted from start to start, so that the death of a
 //! server is noticed within interval + timeout however many others hang; after the first round,
 //! which starts at once, probes spread over their interval and never run in step.
+//!
+//! Only so many run at once, in two lanes: those that answered promptly last time do not wait
+//! behind those that did not.
 
 use crate::config::ProbeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+/// Probes of one lane that run at once; each has a socket. Far below the descriptors that a service
+/// may open. Further ones start when one has answered, those due longest first.
+pub(crate) const LANE_MAX: usize = 2048;
+/// An answer within so long keeps a probe in the prompt lane.
+pub(crate) const PROMPT: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone, Default)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     probes: BTreeMap<ProbeId, Entry>,
+    prompt: Lane,
+    slow: Lane,
+    seed: u64,
+}
+
+/// Probes that wait and that run.
+#[derive(Debug, Clone, Default)]
+struct Lane {
     /// Those that are not running, by when they are due.
     waiting: BTreeSet<(Instant, ProbeId)>,
-    seed: u64,
+    /// Those that run, also ones that a reload has forgotten.
+    running: usize,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
     interval: Duration,
     next: Instant,
-    running: bool,
+    run: Run,
+    /// Its last answer took long.
+    slow: bool,
     /// The first round is immediate; the second is where the spread begins.
     first: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Waiting,
+    /// `doubtful`: this process stood still meanwhile.
+    Running {
+        slow: bool,
+        doubtful: bool,
+    },
+}
+
+/// What an answer is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finish {
+    /// Nobody waits for it any more.
+    Forgotten,
+    Trusted,
+    /// This process stood still while the probe ran: that time has passed says nothing.
+    Doubtful,
+}
+
 impl Schedule {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
-            probes: BTreeMap::new(),
-            waiting: BTreeSet::new(),
             seed,
+            ..Self::default()
         }
     }
 
     /// Makes `wanted` the set of probes. New ones are due now; kept ones keep their place, but are
-    /// never further away than their new interval.
-    pub fn set(&mut self, wanted: &BTreeMap<ProbeId, Duration>, now: Instant) {
+    /// never further away than their new interval. Those that run and are not wanted any more give
+    /// their place in the lane back at once: their sockets are few and end with their time limit.
+    pub(crate) fn set(&mut self, wanted: &BTreeMap<ProbeId, Duration>, now: Instant) {
         self.probes.retain(|probe, _| wanted.contains_key(probe));
         for (probe, interval) in wanted {
             let fresh = Entry {
                 interval: *interval,
                 next: now,
-                running: false,
+                run: Run::Waiting,
+                slow: false,
                 first: true,
             };
             let entry = self.probes.entry(*probe).or_insert(fresh);
             entry.interval = *interval;
             entry.next = entry.next.min(now + *interval);
         }
-        let waiting = self.probes.iter().filter(|(_, entry)| !entry.running);
-        self.waiting = waiting.map(|(probe, entry)| (entry.next, *probe)).collect();
+        let (mut prompt, mut slow) = (Lane::default(), Lane::default());
+        for (probe, entry) in &self.probes {
+            let (is_slow, runs) = match entry.run {
+                Run::Waiting => (entry.slow, false),
+                Run::Running { slow, .. } => (slow, true),
+            };
+            let lane = if is_slow { &mut slow } else { &mut prompt };
+            if runs {
+                lane.running += 1;
+            } else {
+                lane.waiting.insert((entry.next, *probe));
+            }
+        }
+        (self.prompt, self.slow) = (prompt, slow);
     }
 
     /// The next probe that is due, marked as running. Call until `None`.
-    pub fn start_due(&mut self, now: Instant) -> Option<ProbeId> {
-        let &(due, probe) = self.waiting.first().filter(|(due, _)| *due <= now)?;
-        self.waiting.remove(&(due, probe));
+    pub(crate) fn start_due(&mut self, now: Instant) -> Option<ProbeId> {
+        let due = |lane: &Lane| lane.due().filter(|(due, _)| *due <= now);
+        let (slow, (at, probe)) = match (due(&self.prompt), due(&self.slow)) {
+            (Some(place), _) => (false, place),
+            (None, Some(place)) => (true, place),
+            (None, None) => return None,
+        };
+        let lane = self.lane(slow);
+        lane.waiting.remove(&(at, probe));
+        lane.running += 1;
         let seed = self.seed;
         let entry = self.probes.get_mut(&probe)?;
-        entry.running = true;
+        let doubtful = false;
+        entry.run = Run::Running { slow, doubtful };
         let step = if entry.first {
             spread(entry.interval, seed, probe)
         } else {
@@ -68,30 +129,73 @@ impl Schedule {
         Some(probe)
     }
 
-    /// The answer came. Returns false if nobody is waiting for it any more.
-    pub fn finish(&mut self, probe: ProbeId) -> bool {
-        let entry = self.probes.get_mut(&probe).filter(|entry| entry.running);
-        let Some(entry) = entry else { return false };
-        entry.running = false;
-        self.waiting.insert((entry.next, probe));
-        true
+    /// The answer came, after so long.
+    pub(crate) fn finish(&mut self, probe: ProbeId, took: Duration) -> Finish {
+        let Some(entry) = self.probes.get_mut(&probe) else {
+            return Finish::Forgotten;
+        };
+        let Run::Running { slow, doubtful } = entry.run else {
+            return Finish::Forgotten;
+        };
+        entry.run = Run::Waiting;
+        entry.slow = took > PROMPT;
+        let (place, into) = ((entry.next, probe), entry.slow);
+        self.lane(slow).running -= 1;
+        self.lane(into).waiting.insert(place);
+        if doubtful {
+            Finish::Doubtful
+        } else {
+            Finish::Trusted
+        }
     }
 
     /// Ask as soon as possible.
-    pub fn hurry(&mut self, probe: ProbeId, now: Instant) {
+    pub(crate) fn hurry(&mut self, probe: ProbeId, now: Instant) {
         let Some(entry) = self.probes.get_mut(&probe) else {
             return;
         };
         let before = entry.next;
         entry.next = before.min(now);
-        if !entry.running {
-            self.waiting.remove(&(before, probe));
-            self.waiting.insert((entry.next, probe));
+        let (next, slow) = (entry.next, entry.slow);
+        if entry.run == Run::Waiting {
+            let lane = self.lane(slow);
+            lane.waiting.remove(&(before, probe));
+            lane.waiting.insert((next, probe));
         }
     }
 
-    pub fn deadline(&self) -> Option<Instant> {
-        self.waiting.first().map(|(due, _)| *due)
+    /// This process stood still: what the running probes find in want of time is not to be believed.
+    pub(crate) fn doubt(&mut self) {
+        for entry in self.probes.values_mut() {
+            if let Run::Running { doubtful, .. } = &mut entry.run {
+                *doubtful = true;
+            }
+        }
+    }
+
+    pub(crate) fn is_asking(&self) -> bool {
+        self.prompt.running + self.slow.running > 0
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let lanes = [&self.prompt, &self.slow];
+        lanes.into_iter().filter_map(Lane::due).map(|at| at.0).min()
+    }
+
+    fn lane(&mut self, slow: bool) -> &mut Lane {
+        if slow {
+            &mut self.slow
+        } else {
+            &mut self.prompt
+        }
+    }
+}
+
+impl Lane {
+    /// The first that waits, if there is room for it.
+    fn due(&self) -> Option<(Instant, ProbeId)> {
+        let first = self.waiting.first().copied();
+        first.filter(|_| self.running < LANE_MAX)
     }
 }
 

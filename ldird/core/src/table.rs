@@ -84,6 +84,20 @@ pub enum Edit {
     DeleteDestination(ServiceKey, DestinationKey),
 }
 
+impl Edit {
+    /// The service that it is about.
+    pub fn service(&self) -> ServiceKey {
+        match self {
+            Self::AddService(key, _)
+            | Self::EditService(key, _)
+            | Self::DeleteService(key)
+            | Self::AddDestination(key, ..)
+            | Self::EditDestination(key, ..)
+            | Self::DeleteDestination(key, _) => *key,
+        }
+    }
+}
+
 impl std::fmt::Display for Protocol {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -53,14 +53,26 @@ impl Client {
         decode(attempt, only(&answer).and_then(Info::decode))
     }
 
-    /// The whole table, ordered as ipvsadm lists it.
-    pub async fn dump(&mut self) -> Result<Vec<ServiceStatus>, Error> {
+    /// Every virtual service without its real servers, ordered as ipvsadm lists them: one request,
+    /// however many there are.
+    pub async fn services(&mut self) -> Result<Vec<Service>, Error> {
+        let list = self.list_services().await?;
+        Ok(list.into_iter().map(|status| status.service).collect())
+    }
+
+    async fn list_services(&mut self) -> Result<Vec<ServiceStatus>, Error> {
         let attempt = Attempt::at(Operation::ListServices);
         let answer = self.list(attempt, &Request::services()).await?;
         let mut services = decode(attempt, all(&answer, messages::decode_service))?;
         // A table that changes during a dump may show an entry twice.
         services.sort_by_key(|status| status.service.id);
         services.dedup_by_key(|status| status.service.id);
+        Ok(services)
+    }
+
+    /// The whole table, ordered as ipvsadm lists it.
+    pub async fn dump(&mut self) -> Result<Vec<ServiceStatus>, Error> {
+        let mut services = self.list_services().await?;
         for status in &mut services {
             status.destinations = self.destinations(&status.service.id).await?;
         }

@@ -34,6 +34,12 @@ fn memory(table: Arc<Mutex<Table>>) -> Kernel {
         while let Some(order) = inbox.recv().await {
             let outcome = match order {
                 Order::Read => Outcome::Read(Ok((table.lock().unwrap().clone(), BTreeMap::new()))),
+                Order::ReadServices(keys) => {
+                    let table = table.lock().unwrap();
+                    let rows = keys.into_iter().map(|key| (key, table.get(&key).cloned()));
+                    Outcome::ReadServices(Ok(rows.collect()))
+                }
+                Order::List => Outcome::Listed(Ok(table.lock().unwrap().keys().copied().collect())),
                 Order::Count => Outcome::Counted(Ok(BTreeMap::new())),
                 Order::Apply(edits) => {
                     let mut table = table.lock().unwrap();

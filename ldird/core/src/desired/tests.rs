@@ -2,8 +2,9 @@
 
 use super::service;
 use crate::config::{Check, Fallback, ProbeId, RealServer, VirtualService};
-use crate::health::{Health, State};
+use crate::health::State;
 use crate::table::{DestinationKey, Forwarding, Protocol, ServiceKey, ServiceSpec};
+use crate::watched::Virtual;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -59,23 +60,25 @@ fn base() -> VirtualService {
     clippy::disallowed_methods,
     reason = "a test needs some instant to start from"
 )]
-fn health(states: &str) -> Vec<Health> {
+fn stand(config: &VirtualService, states: &str) -> Virtual {
     let state = |letter| match letter {
         'u' | 'm' => State::Up,
         'd' => State::Down,
         _ => State::Unknown,
     };
-    let one = |letter| Health {
-        state: state(letter),
-        maintenance: letter == 'm',
-        ..Health::new(Instant::now())
-    };
-    states.chars().map(one).collect()
+    let mut service = Virtual::new(config.clone(), Instant::now());
+    for row in service.reals.values_mut() {
+        if let Some(letter) = states.chars().nth(row.rank) {
+            row.health.state = state(letter);
+            row.health.maintenance = letter == 'm';
+        }
+    }
+    service
 }
 
 /// `.1g3 .2g2` in the order of addresses, the fallback (.127) last.
 fn shown(config: &VirtualService, states: &str) -> String {
-    let rows = service(config, &health(states)).destinations;
+    let rows = service(&stand(config, states)).destinations;
     let word = |(key, spec): (&DestinationKey, &crate::table::DestinationSpec)| {
         let IpAddr::V4(v4) = key.address else {
             unreachable!("only v4 here")
@@ -194,7 +197,7 @@ fn quiescing_keeps_thresholds() {
         quiescent: true,
         ..base()
     };
-    let rows = service(&quiescent, &health("dd")).destinations;
+    let rows = service(&stand(&quiescent, "dd")).destinations;
     assert_eq!(
         rows.get(&address(1)).map(|spec| (spec.lower, spec.upper)),
         Some((10, 20))

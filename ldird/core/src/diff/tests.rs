@@ -1,6 +1,6 @@
 //! Edits lead where they should, in a safe order; other people's rows stay.
 
-use super::{Scope, apply, diff, merge};
+use super::{Edits, apply, diff, service as of_service};
 use crate::table::{
     DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, Service, ServiceKey, ServiceSpec,
     Table,
@@ -8,10 +8,6 @@ use crate::table::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-const CHANGES: Scope = Scope::Changes {
-    readd_quiescent: false,
-};
 
 fn service_key(last: u8) -> ServiceKey {
     let address = SocketAddr::from(([10, 0, 0, last], 80));
@@ -47,7 +43,7 @@ fn weight(weight: u32) -> DestinationSpec {
     }
 }
 
-fn service(rows: &[(u8, u32)]) -> Service {
+fn holding(rows: &[(u8, u32)]) -> Service {
     let destinations = rows
         .iter()
         .map(|(last, w)| (row(*last), weight(*w)))
@@ -56,10 +52,6 @@ fn service(rows: &[(u8, u32)]) -> Service {
         spec: spec("wlc"),
         destinations,
     }
-}
-
-fn table(rows: &[(u8, u32)]) -> Table {
-    [(service_key(1), service(rows))].into()
 }
 
 fn any_table() -> impl Strategy<Value = Table> {
@@ -117,100 +109,34 @@ proptest! {
         }
     }
 
-    #[test]
-    fn strangers_are_never_touched(actual in any_table(), ours in any_table()) {
-        for scope in [Scope::Full, CHANGES] {
-            let merged = merge(&actual, &ours, &ours, scope);
-            for (key, service) in actual.iter().filter(|(key, _)| !ours.contains_key(key)) {
-                prop_assert_eq!(merged.target.get(key), Some(service));
-            }
-        }
-    }
+}
 
-    #[test]
-    fn a_full_merge_reaches_the_desired_table(actual in any_table(), intended in any_table(), desired in any_table()) {
-        let merged = merge(&actual, &intended, &desired, Scope::Full);
-        for (key, service) in &desired {
-            prop_assert_eq!(merged.target.get(key), Some(service));
-        }
-    }
-
-    #[test]
-    fn a_settled_merge_edits_nothing(table in any_table()) {
-        let merged = merge(&table, &table, &table, CHANGES);
-        prop_assert_eq!(diff(&table, &merged.target), vec![]);
-        prop_assert!(merged.drift.is_empty() && merged.vanished.is_empty());
-    }
+/// What is made at once, and what waits, on the way from these rows to those.
+fn staged(is: &[(u8, u32)], want: &[(u8, u32)]) -> (Vec<Edit>, Vec<Edit>) {
+    let (is, want) = (holding(is), holding(want));
+    let mut edits: Edits = of_service(service_key(1), Some(&is), Some(&want));
+    let late = edits.split_off_late(Some(&is));
+    (edits.into_vec(), late)
 }
 
 #[test]
-fn t26_a_weight_set_by_hand_stays_until_the_state_changes() {
-    let merged = merge(
-        &table(&[(1, 9)]),
-        &table(&[(1, 3)]),
-        &table(&[(1, 3)]),
-        CHANGES,
-    );
-    assert_eq!(merged.target, table(&[(1, 9)]));
-    assert!(merged.drift.contains(&(service_key(1), Some(row(1)))));
-    let down = merge(&table(&[(1, 9)]), &table(&[(1, 3)]), &table(&[]), CHANGES);
-    assert_eq!(down.target, table(&[]));
+fn nobody_leaves_before_the_only_successor_is_known_to_be_there() {
+    let key = service_key(1);
+    let (now, late) = staged(&[(1, 1), (2, 0)], &[(3, 1)]);
+    assert_eq!(now, [Edit::AddDestination(key, row(3), weight(1))]);
+    let leave = [1, 2].map(|last| Edit::DeleteDestination(key, row(last)));
+    assert_eq!(late, leave);
+    let (now, late) = staged(&[(1, 1)], &[(1, 0), (2, 1)]);
+    assert_eq!(now.len(), 1);
+    assert_eq!(late, [Edit::EditDestination(key, row(1), weight(0))]);
 }
 
 #[test]
-fn t27_a_server_deleted_by_hand_stays_out() {
-    let both = table(&[(1, 3), (2, 2)]);
-    let merged = merge(&table(&[(1, 3)]), &both, &both, CHANGES);
-    assert_eq!(merged.target, table(&[(1, 3)]));
-    let quiesced = table(&[(1, 3), (2, 0)]);
-    let merged = merge(&table(&[(1, 3)]), &both, &quiesced, CHANGES);
-    assert_eq!(
-        merged.target,
-        table(&[(1, 3)]),
-        "quiescing does not bring it back"
-    );
-    let readd = Scope::Changes {
-        readd_quiescent: true,
-    };
-    let merged = merge(&table(&[(1, 3)]), &both, &quiesced, readd);
-    assert_eq!(merged.target, quiesced, "readdquiescent does");
-}
-
-#[test]
-fn t28_a_deleted_service_is_made_again() {
-    let merged = merge(&Table::new(), &table(&[(1, 3)]), &table(&[(1, 3)]), CHANGES);
-    assert_eq!(merged.target, table(&[(1, 3)]));
-    assert!(merged.vanished.contains(&service_key(1)));
-}
-
-#[test]
-fn t13_start_adopts_purges_and_adds() {
-    let actual = table(&[(1, 3), (9, 1)]);
-    let merged = merge(
-        &actual,
-        &Table::new(),
-        &table(&[(1, 3), (2, 2)]),
-        Scope::Full,
-    );
-    assert_eq!(
-        diff(&actual, &merged.target),
-        [
-            Edit::AddDestination(service_key(1), row(2), weight(2)),
-            Edit::DeleteDestination(service_key(1), row(9)),
-        ]
-    );
-}
-
-#[test]
-fn a_local_destination_equals_any_method() {
-    let mut actual = table(&[(1, 3)]);
-    for service in actual.values_mut() {
-        for spec in service.destinations.values_mut() {
-            spec.forwarding = Forwarding::Local;
-        }
-    }
-    let merged = merge(&actual, &Table::new(), &table(&[(1, 3)]), Scope::Full);
-    assert_eq!(diff(&actual, &merged.target), []);
+fn where_somebody_goes_on_serving_nothing_waits() {
+    let (now, late) = staged(&[(1, 1), (2, 1)], &[(1, 1), (3, 1)]);
+    assert_eq!((now.len(), late.len()), (2, 0));
+    let (now, late) = staged(&[(1, 1)], &[]);
+    assert_eq!((now.len(), late.len()), (1, 0), "nobody is to follow");
 }
 
 #[test]

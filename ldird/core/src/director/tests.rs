@@ -7,6 +7,7 @@
 
 use super::Director;
 use crate::config::{Check, Config, Fallback, ProbeId, RealServer, VirtualService};
+use crate::conversation::{Reach, Step};
 use crate::diff;
 use crate::input::{Finding, Input, Verdict};
 use crate::output::{Notice, Output};
@@ -35,6 +36,17 @@ fn real(last: u8, check: Check) -> RealServer {
         lower: 0,
         check,
         description: String::new(),
+    }
+}
+
+fn found(probe: u32, finding: Finding) -> Input {
+    Input::Probed {
+        probe: ProbeId(probe),
+        verdict: Verdict {
+            finding,
+            message: format!("{finding:?}"),
+            took: Duration::ZERO,
+        },
     }
 }
 
@@ -100,18 +112,28 @@ impl Bed {
         self.drain()
     }
 
+    /// Time passes, and the director is woken whenever it wants to be.
+    fn pass(&mut self, time: Duration) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        let end = self.now + time;
+        while let Some(due) = self.director.deadline().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            let outputs = self.feed(Input::Tick);
+            notices.extend(self.serve(outputs));
+        }
+        self.now = end;
+        notices
+    }
+
     /// The next check of this probe, an interval later.
     fn verdict(&mut self, probe: u32, up: bool) -> Vec<Notice> {
-        self.now += Duration::from_secs(10);
-        let outputs = self.feed(Input::Tick);
-        self.serve(outputs);
-        let verdict = Verdict {
-            finding: if up { Finding::Up } else { Finding::Down },
-            message: String::new(),
-            took: Duration::ZERO,
-        };
-        let probe = ProbeId(probe);
-        let outputs = self.feed(Input::Probed { probe, verdict });
+        let finding = if up { Finding::Up } else { Finding::Down };
+        self.find(probe, finding)
+    }
+
+    fn find(&mut self, probe: u32, finding: Finding) -> Vec<Notice> {
+        self.pass(Duration::from_secs(10));
+        let outputs = self.feed(found(probe, finding));
         self.serve(outputs)
     }
 
@@ -139,7 +161,7 @@ impl Bed {
     fn serve(&mut self, outputs: Vec<Output>) -> Vec<Notice> {
         let mut notices = Vec::new();
         let mut outputs = outputs;
-        if self.director.step == super::Step::Reading && outputs.is_empty() {
+        if outputs.is_empty() && self.director.state().step == Step::Reading(Reach::Whole) {
             outputs.push(Output::Read);
         }
         while !outputs.is_empty() {
@@ -149,6 +171,17 @@ impl Bed {
                     Output::Read => {
                         let table = self.table.clone();
                         next.extend(self.feed(Input::Table(table)));
+                    }
+                    Output::ReadServices(keys) => {
+                        let rows = keys
+                            .into_iter()
+                            .map(|key| (key, self.table.get(&key).cloned()));
+                        let rows = rows.collect();
+                        next.extend(self.feed(Input::Services(rows)));
+                    }
+                    Output::List => {
+                        let keys = self.table.keys().copied().collect();
+                        next.extend(self.feed(Input::Listed(keys)));
                     }
                     Output::Apply(edits) => next.extend(self.apply(edits)),
                     Output::Notice(notice) => notices.push(notice),
@@ -283,31 +316,19 @@ fn a_want_of_our_own_means_takes_nobody_out_and_is_told_once() {
     let mut bed = Bed::settled(config(vec![real(1, probe(1)), real(2, probe(2))]), 2);
     let before = bed.rows();
     let mut told = Vec::new();
-    for _ in 0..3 {
-        bed.now += Duration::from_secs(10);
-        let outputs = bed.feed(Input::Tick);
-        bed.serve(outputs);
-        for id in [1, 2] {
-            let verdict = Verdict {
-                finding: Finding::CouldNotAsk,
-                message: "no descriptors".to_owned(),
-                took: Duration::ZERO,
-            };
-            let probe = ProbeId(id);
-            let outputs = bed.feed(Input::Probed { probe, verdict });
-            told.extend(bed.serve(outputs));
-        }
+    for probe in [1, 2, 1, 2, 1, 2] {
+        told.extend(bed.find(probe, Finding::CouldNotAsk));
     }
     let first = Notice::CouldNotAsk {
         service: SERVICE,
         real: row(1),
-        message: "no descriptors".to_owned(),
+        message: "CouldNotAsk".to_owned(),
     };
     assert_eq!(told, [first]);
     assert_eq!(bed.rows(), before);
     let rows = bed.director.services(bed.now, 0);
     let shown = rows[0].reals[1].could_not_ask.as_deref();
-    assert_eq!(shown, Some("no descriptors"));
+    assert_eq!(shown, Some("CouldNotAsk"));
     bed.verdict(1, true);
     assert_eq!(bed.verdict(2, true), [Notice::AskedAgain]);
 }

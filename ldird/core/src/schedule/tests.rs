@@ -1,6 +1,6 @@
 //! Checks start at once, then spread; they never overlap and never slip.
 
-use super::Schedule;
+use super::{Finish, LANE_MAX, Schedule};
 use crate::config::ProbeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -19,6 +19,10 @@ fn probes(count: u32) -> BTreeMap<ProbeId, Duration> {
     (0..count).map(|number| (ProbeId(number), SECOND)).collect()
 }
 
+fn finish(schedule: &mut Schedule, number: u32) -> Finish {
+    schedule.finish(ProbeId(number), Duration::ZERO)
+}
+
 fn run_due(schedule: &mut Schedule, now: Instant) -> Vec<ProbeId> {
     std::iter::from_fn(|| schedule.start_due(now)).collect()
 }
@@ -30,7 +34,7 @@ fn the_first_round_is_immediate_and_the_second_is_spread() {
     schedule.set(&probes(100), now);
     assert_eq!(run_due(&mut schedule, now).len(), 100);
     for number in 0..100 {
-        assert!(schedule.finish(ProbeId(number)));
+        assert_eq!(finish(&mut schedule, number), Finish::Trusted);
     }
     let mut moments = BTreeSet::new();
     let mut started = 0;
@@ -53,11 +57,11 @@ fn intervals_run_from_start_to_start() {
     let mut schedule = Schedule::new(0);
     schedule.set(&probes(1), now);
     run_due(&mut schedule, now);
-    schedule.finish(ProbeId(0));
+    finish(&mut schedule, 0);
     let second = schedule.deadline().unwrap_or(now);
     run_due(&mut schedule, second);
     // The check takes 300 ms; the next one still starts a second after this one did.
-    schedule.finish(ProbeId(0));
+    finish(&mut schedule, 0);
     assert_eq!(schedule.deadline(), Some(second + SECOND));
 }
 
@@ -69,8 +73,9 @@ fn a_running_check_is_not_started_again() {
     assert_eq!(run_due(&mut schedule, now), [ProbeId(0)]);
     assert_eq!(run_due(&mut schedule, now + 10 * SECOND), []);
     assert_eq!(schedule.deadline(), None);
-    assert!(schedule.finish(ProbeId(0)));
-    assert!(!schedule.finish(ProbeId(0)), "an answer counts once");
+    assert_eq!(finish(&mut schedule, 0), Finish::Trusted);
+    let again = finish(&mut schedule, 0);
+    assert_eq!(again, Finish::Forgotten, "an answer counts once");
     assert_eq!(run_due(&mut schedule, now + 10 * SECOND), [ProbeId(0)]);
 }
 
@@ -81,6 +86,59 @@ fn a_probe_that_left_is_forgotten() {
     schedule.set(&probes(2), now);
     run_due(&mut schedule, now);
     schedule.set(&probes(1), now);
-    assert!(!schedule.finish(ProbeId(1)));
-    assert!(schedule.finish(ProbeId(0)));
+    assert_eq!(finish(&mut schedule, 1), Finish::Forgotten);
+    assert_eq!(finish(&mut schedule, 0), Finish::Trusted);
+}
+
+#[test]
+fn hanging_servers_do_not_keep_the_others_waiting() {
+    const HANGING: u32 = 10_000;
+    let mut now = start();
+    let mut schedule = Schedule::new(0);
+    schedule.set(&probes(HANGING + 1), now);
+    let healthy = ProbeId(HANGING);
+    let mut healthy_at = Vec::new();
+    let (settled, end) = (now + 30 * SECOND, now + 60 * SECOND);
+    let mut running: Vec<(Instant, ProbeId)> = Vec::new();
+    while now < end {
+        for probe in run_due(&mut schedule, now) {
+            if probe == healthy {
+                healthy_at.push(now);
+                schedule.finish(probe, Duration::ZERO);
+            } else {
+                running.push((now + 5 * SECOND, probe));
+            }
+        }
+        assert!(running.len() <= 2 * LANE_MAX);
+        now += SECOND / 10;
+        for (_, probe) in running.extract_if(.., |(ends, _)| *ends <= now) {
+            schedule.finish(probe, 5 * SECOND);
+        }
+    }
+    // The first round finds out who hangs; from then on the healthy one is asked on time.
+    let settled = healthy_at.into_iter().filter(|at| *at > settled);
+    let settled: Vec<Instant> = settled.collect();
+    assert!(settled.len() >= 29, "{}", settled.len());
+    for pair in settled.windows(2) {
+        assert!(pair[1] - pair[0] <= SECOND + SECOND / 10);
+    }
+}
+
+#[test]
+fn what_ran_while_this_process_stood_still_is_doubtful_once() {
+    let now = start();
+    let mut schedule = Schedule::new(0);
+    schedule.set(&probes(2), now);
+    assert_eq!(schedule.start_due(now), Some(ProbeId(0)));
+    schedule.doubt();
+    assert_eq!(schedule.start_due(now), Some(ProbeId(1)));
+    assert_eq!(finish(&mut schedule, 0), Finish::Doubtful);
+    assert_eq!(
+        finish(&mut schedule, 1),
+        Finish::Trusted,
+        "started afterwards"
+    );
+    schedule.hurry(ProbeId(0), now);
+    assert_eq!(schedule.start_due(now), Some(ProbeId(0)));
+    assert_eq!(finish(&mut schedule, 0), Finish::Trusted);
 }

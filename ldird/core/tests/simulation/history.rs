@@ -252,6 +252,23 @@ impl World {
                     };
                     self.answer(0, 3, answer);
                 }
+                Output::ReadServices(keys) => {
+                    let answer = match self.kernel.read(&mut self.random) {
+                        Ok(table) => {
+                            let rows = keys.into_iter().map(|key| (key, table.get(&key).cloned()));
+                            Input::Services(rows.collect())
+                        }
+                        Err(error) => Input::TableUnreadable(error),
+                    };
+                    self.answer(0, 3, answer);
+                }
+                Output::List => {
+                    let answer = match self.kernel.read(&mut self.random) {
+                        Ok(table) => Input::Listed(table.into_keys().collect()),
+                        Err(error) => Input::TableUnreadable(error),
+                    };
+                    self.answer(0, 3, answer);
+                }
                 Output::Apply(edits) => self.apply(edits)?,
                 Output::Notice(notice) => self.note(&format!("say  {}", first_line(&notice))),
                 Output::Exit => return Err("it ended although nobody asked".to_owned()),
@@ -550,7 +567,9 @@ impl World {
                     self.drain_notices();
                     self.director.handle(Input::Applied(results), self.now);
                 }
-                Some(Output::Notice(_) | Output::Probe(_)) => {}
+                Some(
+                    Output::Notice(_) | Output::Probe(_) | Output::ReadServices(_) | Output::List,
+                ) => {}
                 // What was asked before the stop is still answered.
                 None => match self.pending.pop() {
                     Some((_, _, input)) => self.director.handle(input, self.now),

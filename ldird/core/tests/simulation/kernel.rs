@@ -26,9 +26,27 @@ impl Kernel {
         if random.chance(self.refuses) {
             return Err("Cannot allocate memory".to_owned());
         }
-        // The shell counts a missing row as deleted (ENOENT and ESRCH on delete).
-        let deletes = matches!(edit, Edit::DeleteService(_) | Edit::DeleteDestination(..));
-        if diff::apply(&mut self.table, edit) || deletes {
+        if diff::apply(&mut self.table, edit) {
+            return Ok(());
+        }
+        // As the shell does where somebody else has been faster.
+        let made = match edit {
+            Edit::DeleteService(_) | Edit::DeleteDestination(..) => true,
+            Edit::AddService(key, spec) => {
+                let instead = Edit::EditService(*key, spec.clone());
+                diff::apply(&mut self.table, &instead)
+            }
+            Edit::AddDestination(key, real, spec) => {
+                let instead = Edit::EditDestination(*key, *real, spec.clone());
+                diff::apply(&mut self.table, &instead)
+            }
+            Edit::EditDestination(key, real, spec) => {
+                let instead = Edit::AddDestination(*key, *real, spec.clone());
+                diff::apply(&mut self.table, &instead)
+            }
+            Edit::EditService(..) => false,
+        };
+        if made {
             Ok(())
         } else {
             Err("refused".to_owned())

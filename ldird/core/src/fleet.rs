@@ -1,0 +1,258 @@
+//! Every real server of every virtual service: what is asked about it, what is believed of it, and
+//! which services a change concerns. Knows nothing of the kernel's table but what carries traffic
+//! when a row is first seen in it.
+
+use crate::asking::Asking;
+use crate::config::{Check, Config, ProbeId};
+use crate::desired;
+use crate::health::{State, Transition};
+use crate::input::{Finding, Verdict};
+use crate::output::Notice;
+use crate::report;
+use crate::schedule::{Finish, Schedule};
+use crate::table::{DestinationKey, Service, ServiceKey, Table};
+use crate::watched::{Virtual, Watched};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// Why a failure that was noticed late is no verdict.
+const STOOD_STILL: &str = "this director stood still meanwhile";
+
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    services: BTreeMap<ServiceKey, Virtual>,
+    /// File order.
+    order: Vec<ServiceKey>,
+    /// Who waits for a probe's answer.
+    askers: BTreeMap<ProbeId, Vec<Place>>,
+    schedule: Schedule,
+    asking: Asking,
+    /// `readdquiescent`.
+    pub(crate) readdquiescent: bool,
+    /// Services whose desired rows, or whose chances to be served, may be others now.
+    changed: BTreeSet<ServiceKey>,
+    /// Grows with what a dashboard shows.
+    pub(crate) revision: u64,
+}
+
+/// Where a real server stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    service: ServiceKey,
+    real: DestinationKey,
+}
+
+impl Fleet {
+    pub(crate) fn new(config: Config, now: Instant) -> Self {
+        let mut fleet = Self {
+            services: BTreeMap::new(),
+            order: Vec::new(),
+            askers: BTreeMap::new(),
+            schedule: Schedule::new(config.seed),
+            asking: Asking::default(),
+            readdquiescent: false,
+            changed: BTreeSet::new(),
+            revision: 0,
+        };
+        fleet.set(config, now);
+        fleet
+    }
+
+    /// A valid configuration replaces the running one. What is known of a real server of a service
+    /// is kept.
+    pub(crate) fn reload(&mut self, config: Config, now: Instant) -> Option<Notice> {
+        self.set(config, now);
+        let askers = &self.askers;
+        let all_asked = self.asking.retain(|probe| askers.contains_key(&probe));
+        all_asked.then_some(Notice::AskedAgain)
+    }
+
+    fn set(&mut self, config: Config, now: Instant) {
+        let old = std::mem::take(&mut self.services);
+        self.order = config.services.iter().map(|service| service.key).collect();
+        self.readdquiescent = config.readdquiescent;
+        for service in config.services {
+            let key = service.key;
+            let mut service = Virtual::new(service, now);
+            if let Some(old) = old.get(&key) {
+                service.inherit(old);
+            }
+            self.services.insert(key, service);
+        }
+        let mut intervals: BTreeMap<ProbeId, Duration> = BTreeMap::new();
+        self.askers.clear();
+        for (key, service) in &self.services {
+            for row in service.reals.values() {
+                let Check::Probe(probe) = row.config.check else {
+                    continue;
+                };
+                let interval = service.config.interval;
+                let shortest = intervals.entry(probe).or_insert(interval);
+                *shortest = interval.min(*shortest);
+                let (service, real) = (*key, row.config.key);
+                let askers = self.askers.entry(probe).or_default();
+                askers.push(Place { service, real });
+            }
+        }
+        self.schedule.set(&intervals, now);
+        self.changed.clear();
+        self.revision += 1;
+    }
+
+    pub(crate) fn start_due(&mut self, now: Instant) -> Option<ProbeId> {
+        self.schedule.start_due(now)
+    }
+
+    /// When the next probe is due.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.schedule.deadline()
+    }
+
+    pub(crate) fn is_asking(&self) -> bool {
+        self.schedule.is_asking()
+    }
+
+    /// This process stood still.
+    pub(crate) fn doubt(&mut self) {
+        self.schedule.doubt();
+    }
+
+    /// An answer came; gives back what is to be told.
+    pub(crate) fn probed(
+        &mut self,
+        probe: ProbeId,
+        mut verdict: Verdict,
+        now: Instant,
+    ) -> Vec<Notice> {
+        match (self.schedule.finish(probe, verdict.took), verdict.finding) {
+            (Finish::Forgotten, Finding::Up | Finding::Down | Finding::CouldNotAsk) => {
+                return Vec::new();
+            }
+            (Finish::Doubtful, Finding::Down) => {
+                verdict.finding = Finding::CouldNotAsk;
+                STOOD_STILL.clone_into(&mut verdict.message);
+                self.schedule.hurry(probe, now);
+            }
+            (Finish::Doubtful, Finding::Up | Finding::CouldNotAsk)
+            | (Finish::Trusted, Finding::Up | Finding::Down | Finding::CouldNotAsk) => {}
+        }
+        let mut notices = Vec::new();
+        for place in self.askers.get(&probe).into_iter().flatten() {
+            let Some(service) = self.services.get_mut(&place.service) else {
+                continue;
+            };
+            let limit = service.config.failurecount;
+            let Some(row) = service.reals.get_mut(&place.real) else {
+                continue;
+            };
+            let shown = report::shown(&row.health);
+            let transition = row.judge(&verdict, limit, now);
+            if transition != Transition::None || shown != report::shown(&row.health) {
+                self.revision += 1;
+            }
+            if matters(transition) {
+                self.changed.insert(place.service);
+            }
+            notices.extend(report::transition(place.service, row, limit, transition));
+        }
+        notices.extend(self.report_asking(probe, &verdict, now));
+        notices
+    }
+
+    /// A want of our own means is told for all checks together.
+    fn report_asking(&mut self, probe: ProbeId, verdict: &Verdict, now: Instant) -> Option<Notice> {
+        match verdict.finding {
+            Finding::Up | Finding::Down => self.asking.asked(probe).then_some(Notice::AskedAgain),
+            Finding::CouldNotAsk => {
+                let place = *self.askers.get(&probe)?.first()?;
+                let row = self.services.get(&place.service)?.reals.get(&place.real)?;
+                self.asking
+                    .could_not(probe, now)
+                    .then(|| Notice::CouldNotAsk {
+                        service: place.service,
+                        real: row.config.configured,
+                        message: verdict.message.clone(),
+                    })
+            }
+        }
+    }
+
+    /// A maintenance file came or went.
+    pub(crate) fn maintain(
+        &mut self,
+        key: ServiceKey,
+        real: DestinationKey,
+        active: bool,
+        now: Instant,
+    ) {
+        let Some(service) = self.services.get_mut(&key) else {
+            return;
+        };
+        for row in service.reals.values_mut() {
+            if row.config.configured != real || !row.health.set_maintenance(active, now) {
+                continue;
+            }
+            self.changed.insert(key);
+            self.revision += 1;
+            match row.config.check {
+                Check::Probe(probe) => self.schedule.hurry(probe, now),
+                // No check will say so.
+                Check::On => row.health.state = State::Up,
+                Check::Off => {}
+            }
+        }
+    }
+
+    /// The whole table was read: what carries traffic is known for every row from now on.
+    pub(crate) fn place(&mut self, table: &Table, now: Instant) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        for (key, service) in &mut self.services {
+            let limit = service.config.failurecount;
+            for row in service.reals.values_mut() {
+                let transition = row.place(table.get(key), limit, now);
+                notices.extend(report::transition(*key, row, limit, transition));
+            }
+        }
+        self.revision += 1;
+        notices
+    }
+
+    /// The services that something has happened to since the last call.
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<ServiceKey> {
+        std::mem::take(&mut self.changed)
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = ServiceKey> {
+        self.order.iter().copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(crate) fn get(&self, key: ServiceKey) -> Option<&Virtual> {
+        self.services.get(&key)
+    }
+
+    /// What a service of ours should hold.
+    pub(crate) fn desired(&self, key: ServiceKey) -> Option<Service> {
+        self.services.get(&key).map(desired::service)
+    }
+
+    /// Is it ours, and can nobody take a connection although everybody has been asked?
+    pub(crate) fn starves(&self, key: ServiceKey, table: Option<&Service>) -> bool {
+        let empty = table.is_none_or(|row| row.destinations.values().all(|spec| spec.weight == 0));
+        self.services.get(&key).is_some_and(|service| {
+            let anybody: Option<&Watched> = service.reals.values().next();
+            empty && anybody.is_some() && !service.waits()
+        })
+    }
+}
+
+/// Does it change the desired rows, or what is known of who could serve?
+fn matters(transition: Transition) -> bool {
+    match transition {
+        Transition::WentUp | Transition::WentDown => true,
+        Transition::None | Transition::SoftFailure | Transition::Recovered => false,
+    }
+}

@@ -1,0 +1,152 @@
+//! The three-way merge that decides what a service should be where others edit the same table:
+//! what the kernel holds, what we last made of it, and what we want now.
+
+use crate::table::{DestinationKey, DestinationSpec, Forwarding, Service};
+use std::collections::BTreeSet;
+
+/// How much of a service a merge may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Start and reload: our services become exactly what is desired, strangers in them leave.
+    Full,
+    /// Otherwise: only rows whose desired value differs from what was last intended, and rows of
+    /// ours that are gone. An operator who changes a weight with `ipvsadm` keeps what he did until
+    /// that server's state changes.
+    Changes {
+        /// `readdquiescent`: a quiesced server that somebody deleted returns at weight 0.
+        readd_quiescent: bool,
+    },
+}
+
+/// A merge of one service.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Merged {
+    /// What to reach; `None`: the service leaves, or is none of ours.
+    pub(crate) target: Option<Service>,
+    /// Where the kernel differs from what we intended, and that we do not touch: rows, or `None`
+    /// for the service's own attributes.
+    pub(crate) drift: BTreeSet<Option<DestinationKey>>,
+    /// What somebody deleted and is made again: rows, or `None` for the whole service.
+    pub(crate) vanished: BTreeSet<Option<DestinationKey>>,
+}
+
+/// Merges one service. A service that is neither wanted nor intended is not ours and stays.
+pub(crate) fn service(
+    is: Option<&Service>,
+    was: Option<&Service>,
+    want: Option<&Service>,
+    scope: Scope,
+) -> Merged {
+    let mut merged = Merged::default();
+    merged.target = match (is, was, want) {
+        (is, None, None) => is.cloned(),
+        (_, Some(_), None) => None,
+        (None, was, Some(want)) => {
+            if was.is_some() {
+                merged.vanished.insert(None);
+            }
+            Some(want.clone())
+        }
+        (Some(is), None, Some(want)) => Some(replace(is, want)),
+        (Some(is), Some(was), Some(want)) => Some(match scope {
+            Scope::Full => replace(is, want),
+            Scope::Changes { readd_quiescent } => {
+                changed_rows(is, was, want, readd_quiescent, &mut merged)
+            }
+        }),
+    };
+    merged
+}
+
+/// `want`, except for what the file has no word for and the kernel or somebody else has settled.
+fn replace(is: &Service, want: &Service) -> Service {
+    let mut service = want.clone();
+    for (key, spec) in &mut service.destinations {
+        adopt(is.destinations.get(key), spec);
+    }
+    service
+}
+
+/// A destination that the kernel shows as local keeps that word: it stands for any forwarding
+/// method when the address is the director's own.
+fn adopt(is: Option<&DestinationSpec>, want: &mut DestinationSpec) {
+    if is.is_some_and(|is| is.forwarding == Forwarding::Local) {
+        want.forwarding = Forwarding::Local;
+    }
+}
+
+fn changed_rows(
+    is: &Service,
+    was: &Service,
+    want: &Service,
+    readd_quiescent: bool,
+    merged: &mut Merged,
+) -> Service {
+    let mut service = is.clone();
+    if want.spec != was.spec {
+        service.spec = want.spec.clone();
+    } else if is.spec != want.spec {
+        merged.drift.insert(None);
+    }
+    let rows: BTreeSet<DestinationKey> = [&is.destinations, &was.destinations, &want.destinations]
+        .into_iter()
+        .flat_map(|rows| rows.keys().copied())
+        .collect();
+    for row in rows {
+        let here = is.destinations.get(&row);
+        let before = was.destinations.get(&row);
+        let mut wanted = want.destinations.get(&row).cloned();
+        if let Some(spec) = &mut wanted {
+            adopt(here, spec);
+        }
+        let answer = answer(here, before, want.destinations.get(&row), readd_quiescent);
+        match answer {
+            Answer::Leave if here == wanted.as_ref() => {}
+            Answer::Leave => {
+                merged.drift.insert(Some(row));
+            }
+            Answer::Restore => {
+                merged.vanished.insert(Some(row));
+                service.destinations.extend(wanted.map(|spec| (row, spec)));
+            }
+            Answer::Set => match wanted {
+                Some(spec) => {
+                    service.destinations.insert(row, spec);
+                }
+                None => {
+                    service.destinations.remove(&row);
+                }
+            },
+        }
+    }
+    service
+}
+
+/// What is done about one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// As it is, even if it is not what we want.
+    Leave,
+    /// Somebody deleted it, and it belongs there.
+    Restore,
+    /// What we want of it has changed.
+    Set,
+}
+
+fn answer(
+    is: Option<&DestinationSpec>,
+    was: Option<&DestinationSpec>,
+    want: Option<&DestinationSpec>,
+    readd_quiescent: bool,
+) -> Answer {
+    match (is, was, want) {
+        // A deleted row that would carry no traffic comes back only if the file says so.
+        (None, Some(_), Some(want)) if want.weight == 0 && !readd_quiescent => Answer::Leave,
+        (None, Some(_), Some(_)) => Answer::Restore,
+        (_, was, want) if was == want => Answer::Leave,
+        (_, _, _) => Answer::Set,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Other people's rows stay, ours come back.
+
+use super::{Merged, Scope, service};
+use crate::table::{DestinationKey, DestinationSpec, Forwarding, Service, ServiceSpec};
+use proptest::prelude::*;
+use std::net::{IpAddr, Ipv4Addr};
+
+const CHANGES: Scope = Scope::Changes {
+    readd_quiescent: false,
+};
+
+fn row(last: u8) -> DestinationKey {
+    DestinationKey {
+        address: IpAddr::V4(Ipv4Addr::new(10, 0, 1, last)),
+        port: 80,
+    }
+}
+
+fn holding(rows: &[(u8, u32)]) -> Service {
+    let weight = |weight| DestinationSpec {
+        forwarding: Forwarding::Gate,
+        weight,
+        upper: 0,
+        lower: 0,
+    };
+    Service {
+        spec: ServiceSpec {
+            scheduler: "wlc".to_owned(),
+            persistent: None,
+            netmask: 32,
+            one_packet: false,
+            scheduler_flags: [false; 3],
+        },
+        destinations: rows
+            .iter()
+            .map(|(last, w)| (row(*last), weight(*w)))
+            .collect(),
+    }
+}
+
+fn merge(is: &[(u8, u32)], was: &[(u8, u32)], want: &[(u8, u32)], scope: Scope) -> Merged {
+    let [is, was, want] = [is, was, want].map(holding);
+    service(Some(&is), Some(&was), Some(&want), scope)
+}
+
+fn any_service() -> impl Strategy<Value = Option<Service>> {
+    let rows = prop::collection::vec((0u8..5, 0u32..4), 0..5);
+    let spec = prop_oneof![Just("rr"), Just("wlc")];
+    let service = (rows, spec).prop_map(|(rows, scheduler)| {
+        let mut service = holding(&rows);
+        scheduler.clone_into(&mut service.spec.scheduler);
+        service
+    });
+    prop::option::of(service)
+}
+
+proptest! {
+    #[test]
+    fn a_stranger_is_never_touched(is in any_service()) {
+        for scope in [Scope::Full, CHANGES] {
+            prop_assert_eq!(service(is.as_ref(), None, None, scope).target, is.clone());
+        }
+    }
+
+    #[test]
+    fn a_full_merge_reaches_what_is_desired(is in any_service(), was in any_service(), want in any_service()) {
+        if was.is_some() || want.is_some() {
+            let merged = service(is.as_ref(), was.as_ref(), want.as_ref(), Scope::Full);
+            prop_assert_eq!(merged.target, want);
+        }
+    }
+
+    #[test]
+    fn a_settled_merge_changes_nothing(table in any_service()) {
+        let table = table.as_ref();
+        let settled = Merged { target: table.cloned(), ..Merged::default() };
+        prop_assert_eq!(service(table, table, table, CHANGES), settled);
+    }
+}
+
+#[test]
+fn t26_a_weight_set_by_hand_stays_until_the_state_changes() {
+    let merged = merge(&[(1, 9)], &[(1, 3)], &[(1, 3)], CHANGES);
+    assert_eq!(merged.target, Some(holding(&[(1, 9)])));
+    assert_eq!(merged.drift, [Some(row(1))].into());
+    let down = merge(&[(1, 9)], &[(1, 3)], &[], CHANGES);
+    assert_eq!(down.target, Some(holding(&[])));
+}
+
+#[test]
+fn a_server_deleted_by_hand_comes_back() {
+    let both = [(1, 3), (2, 2)];
+    let merged = merge(&[(1, 3)], &both, &both, CHANGES);
+    assert_eq!(merged.target, Some(holding(&both)));
+    assert_eq!(merged.vanished, [Some(row(2))].into());
+    assert!(merged.drift.is_empty());
+}
+
+#[test]
+fn t27_quiescing_brings_a_deleted_server_back_only_with_readdquiescent() {
+    let (is, both, quiesced) = ([(1, 3)], [(1, 3), (2, 2)], [(1, 3), (2, 0)]);
+    let readd = Scope::Changes {
+        readd_quiescent: true,
+    };
+    let out = merge(&is, &both, &quiesced, CHANGES);
+    assert_eq!(out.target, Some(holding(&is)));
+    let back = merge(&is, &both, &quiesced, readd);
+    assert_eq!(back.target, Some(holding(&quiesced)));
+    let up_again = merge(&is, &quiesced, &both, CHANGES);
+    assert_eq!(up_again.target, Some(holding(&both)));
+}
+
+#[test]
+fn a_stranger_in_our_service_stays_until_a_reload() {
+    let (is, ours) = ([(1, 3), (9, 1)], [(1, 3)]);
+    let merged = merge(&is, &ours, &ours, CHANGES);
+    assert_eq!(merged.target, Some(holding(&is)));
+    assert_eq!(merged.drift, [Some(row(9))].into());
+    let merged = merge(&is, &ours, &ours, Scope::Full);
+    assert_eq!(merged.target, Some(holding(&ours)));
+}
+
+#[test]
+fn t28_a_deleted_service_is_made_again() {
+    let ours = holding(&[(1, 3)]);
+    let merged = service(None, Some(&ours), Some(&ours), CHANGES);
+    assert_eq!(merged.target, Some(ours));
+    assert_eq!(merged.vanished, [None].into());
+}
+
+#[test]
+fn t13_start_adopts_purges_and_adds() {
+    let (is, want) = (holding(&[(1, 3), (9, 1)]), holding(&[(1, 3), (2, 2)]));
+    let merged = service(Some(&is), None, Some(&want), Scope::Full);
+    assert_eq!(merged.target, Some(want));
+}
+
+#[test]
+fn a_local_destination_equals_any_method() {
+    let want = holding(&[(1, 3)]);
+    let mut is = want.clone();
+    for spec in is.destinations.values_mut() {
+        spec.forwarding = Forwarding::Local;
+    }
+    for was in [None, Some(&want)] {
+        let merged = service(Some(&is), was, Some(&want), Scope::Full);
+        assert_eq!(merged.target.as_ref(), Some(&is));
+    }
+}

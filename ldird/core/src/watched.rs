@@ -1,0 +1,144 @@
+//! One virtual service with everything that is known of its real servers: one row each, found by
+//! its place in the table.
+
+use crate::config::{Check, RealServer, VirtualService};
+use crate::health::{Health, State, Transition};
+use crate::input::Verdict;
+use crate::table::{DestinationKey, Service};
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Virtual {
+    /// Its real servers have moved into `reals`.
+    pub(crate) config: VirtualService,
+    pub(crate) reals: BTreeMap<DestinationKey, Watched>,
+}
+
+/// A real server of a virtual service.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    pub(crate) config: RealServer,
+    pub(crate) health: Health,
+    /// Its place among the lines of the file.
+    pub(crate) rank: usize,
+    /// The table has been looked at since this row exists: who carries traffic there is known.
+    placed: bool,
+    /// A verdict that came before; it counts from then on.
+    early: Option<Verdict>,
+}
+
+impl Virtual {
+    pub(crate) fn new(mut config: VirtualService, now: Instant) -> Self {
+        let reals = std::mem::take(&mut config.reals).into_iter().enumerate();
+        let rows = reals.map(|(rank, real)| (real.key, Watched::new(real, rank, now)));
+        Self {
+            reals: rows.collect(),
+            config,
+        }
+    }
+
+    /// In file order.
+    pub(crate) fn in_order(&self) -> Vec<&Watched> {
+        let mut rows: Vec<&Watched> = self.reals.values().collect();
+        rows.sort_by_key(|row| row.rank);
+        rows
+    }
+
+    /// Somebody who may be up has not been asked yet.
+    pub(crate) fn waits(&self) -> bool {
+        let awaited =
+            |row: &Watched| matches!(row.config.check, Check::Probe(_)) && row.health.is_awaited();
+        self.reals.values().any(awaited)
+    }
+
+    /// Takes over what is known of the real servers of an earlier configuration, also where another
+    /// question is asked about them from now on: they go on serving, or not, until it is answered.
+    pub(crate) fn inherit(&mut self, old: &Self) {
+        let known: BTreeMap<DestinationKey, &Watched> = old
+            .reals
+            .values()
+            .map(|row| (row.config.configured, row))
+            .collect();
+        for row in self.reals.values_mut() {
+            if let Some(old) = known.get(&row.config.configured) {
+                row.inherit(old);
+            }
+        }
+    }
+}
+
+impl Watched {
+    fn new(config: RealServer, rank: usize, now: Instant) -> Self {
+        let mut health = Health::new(now);
+        if config.check == Check::On {
+            health.state = State::Up;
+        }
+        Self {
+            config,
+            health,
+            rank,
+            placed: false,
+            early: None,
+        }
+    }
+
+    /// Does it get traffic?
+    pub(crate) fn serves(&self) -> bool {
+        match self.config.check {
+            Check::Off => false,
+            Check::On => !self.health.maintenance,
+            Check::Probe(_) => self.health.serves(),
+        }
+    }
+
+    /// A check came back. Before the table has been seen it is not known whether the server carries
+    /// traffic, and so not how often it must fail: the verdict waits.
+    pub(crate) fn judge(&mut self, verdict: &Verdict, limit: u32, now: Instant) -> Transition {
+        if self.placed {
+            return self.health.judge(verdict, limit, now);
+        }
+        self.early = Some(verdict.clone());
+        Transition::None
+    }
+
+    /// The table was looked at: what carries traffic goes on carrying it until a check says
+    /// otherwise, `failurecount` times. Then the verdict that waited counts.
+    pub(crate) fn place(
+        &mut self,
+        table: Option<&Service>,
+        limit: u32,
+        now: Instant,
+    ) -> Transition {
+        if std::mem::replace(&mut self.placed, true) {
+            return Transition::None;
+        }
+        let row = table.and_then(|service| service.destinations.get(&self.config.key));
+        if row.is_some_and(|spec| spec.weight > 0) {
+            self.health.adopt();
+        }
+        match self.early.take() {
+            Some(verdict) => self.health.judge(&verdict, limit, now),
+            None => Transition::None,
+        }
+    }
+
+    fn inherit(&mut self, old: &Self) {
+        match (old.config.check, self.config.check) {
+            (was, is) if was == is => {
+                self.health = old.health.clone();
+                self.placed = old.placed;
+                self.early.clone_from(&old.early);
+            }
+            (Check::Probe(_), Check::Probe(_)) => {
+                self.health.inherit(&old.health);
+                self.placed = old.placed;
+            }
+            // What nobody asked about is seen in the table.
+            (Check::Probe(_) | Check::On | Check::Off, Check::On | Check::Off)
+            | (Check::On | Check::Off, Check::Probe(_)) => {
+                self.health.maintenance = old.health.maintenance;
+            }
+        }
+    }
+}
