@@ -137,8 +137,8 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
     })
 }
 
-/// One word is a command; of two or more the first is CONFIG, as it always was. The words after a
-/// new command belong to it.
+/// One word is a command; of two or more the first is CONFIG, as it always was, unless only the
+/// first is a command: both orders are understood. The words after a new command belong to it.
 fn command(operands: &[String]) -> Option<(Option<&str>, Command)> {
     let words: Vec<&str> = operands.iter().map(String::as_str).collect();
     let (first, rest) = words.split_first()?;
@@ -147,11 +147,22 @@ fn command(operands: &[String]) -> Option<(Option<&str>, Command)> {
     {
         return Some((Some(first), command));
     }
-    let command = match rest {
-        [] => old_command(first).or_else(|| new_command(first, rest)),
-        _ => new_command(first, rest),
+    let alone = if rest.is_empty() {
+        old_command(first)
+    } else {
+        None
     };
-    Some((None, command?))
+    if let Some(command) = alone.or_else(|| new_command(first, rest)) {
+        return Some((None, command));
+    }
+    let (config, after) = rest.split_first()?;
+    let old = if after.is_empty() {
+        old_command(first)
+    } else {
+        None
+    };
+    let command = old.or_else(|| new_command(first, after))?;
+    (!config.starts_with('-')).then_some((Some(*config), command))
 }
 
 fn old_command(word: &str) -> Option<Command> {

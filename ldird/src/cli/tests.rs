@@ -72,6 +72,8 @@ fn one_operand_is_a_command_and_two_are_configuration_and_command() {
             Command::Ipvs(Ipvs::Save),
         ),
         (&["x.cf", "check"], "x.cf", "x.cf", Command::Check),
+        (&["check", "x.cf"], "x.cf", "x.cf", Command::Check),
+        (&["status", "x.cf"], "x.cf", "x.cf", Command::Status),
     ];
     for (words, config, name, command) in rows {
         let invocation = run(words);

@@ -79,12 +79,16 @@ fn prefix_length(at: &At<String>, family: Family, host_bits: u8, faults: &mut Fa
     let prefix = prefix.filter(|bits| (1..=host_bits).contains(bits));
     let found = match family {
         Family::V6 => prefix,
-        Family::V4 => prefix.or_else(|| {
-            let mask = u32::from(at.value.parse::<std::net::Ipv4Addr>().ok()?);
-            let bits = mask.leading_ones();
-            // Only masks without holes have a length.
-            (mask.checked_shl(bits).unwrap_or(0) == 0 && bits > 0).then_some(bits as u8)
-        }),
+        Family::V4 => prefix
+            .inspect(|bits| {
+                faults.tolerated(at.span, format!("a netmask of {bits} bits"));
+            })
+            .or_else(|| {
+                let mask = u32::from(at.value.parse::<std::net::Ipv4Addr>().ok()?);
+                let bits = mask.leading_ones();
+                // Only masks without holes have a length.
+                (mask.checked_shl(bits).unwrap_or(0) == 0 && bits > 0).then_some(bits as u8)
+            }),
     };
     found.unwrap_or_else(|| {
         let message = match family {
@@ -106,6 +110,7 @@ fn schedflags(at: Option<&At<String>>, scheduler: &str, faults: &mut Faults<'_>)
             ("flag-1", _) | ("sh-fallback", "sh") | ("mh-fallback", "mh") => *first = true,
             ("flag-2", _) | ("sh-port", "sh") | ("mh-port", "mh") => *second = true,
             ("flag-3", _) => *third = true,
+            ("", _) => {}
             _ => {
                 let message =
                     format!("scheduler {scheduler} has no flag \"{name}\"; it is ignored");

@@ -5,7 +5,8 @@
 //! hints in complaints both come from here.
 
 use super::given::{
-    At, CheckType, Family, Faults, Given, Method, Service, rest, split_word, trimmed,
+    At, CheckType, Family, Faults, Given, Method, Service, first_run, rest, split_word, trimmed,
+    word_character,
 };
 use super::real_server;
 use ha_plumbing::Word;
@@ -123,9 +124,8 @@ pub(crate) static SECTION: &[Directive] = &[
     own("scheduler", "rr|wrr|lc|wlc|sh|mh|…", scheduler).default("wrr"),
     number_or_zero("persistent", "none", "invalid persistent timeout", |g| &mut g.persistent),
     own("schedflags", "FLAG[,FLAG]", schedflags),
-    own("netmask", "255.255.255.0, or a prefix length", |g, w, _| g.netmask = Some(text(w))),
-    own("protocol", "tcp|udp|sctp, fwm for a firewall mark",
-        |g, w, _| g.protocol = Some(text(split_word(w).0))).default("tcp"),
+    own("netmask", "255.255.255.0, or a prefix length", netmask),
+    own("protocol", "tcp|udp|sctp, fwm for a firewall mark", protocol).default("tcp"),
     yes_no("ops", "no", "ops must be 'yes' or 'no'", |g| &mut g.ops),
     own("service", "http|https|none|…", service).default("by port"),
     own("httpmethod", "GET|HEAD", httpmethod).default("GET"),
@@ -248,7 +248,7 @@ impl Directive {
     pub(crate) fn read(&self, given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
         let word = trimmed(value);
         match &self.value {
-            Value::YesNo(slot) => self.store(given, *slot, yes_or_no(word), word, faults),
+            Value::YesNo(slot) => self.store(given, *slot, yes_or_no(value, faults), word, faults),
             Value::Number { zero, slot } => {
                 let number = first_digits(word, faults);
                 let number = number.filter(|&n| n > 0 || *zero == Zero::Allowed);
@@ -260,10 +260,14 @@ impl Directive {
                 }
             }
             Value::MaybeQuoted(slot) => {
+                tell_typographic(word, faults);
                 let text = between_quotes(word).map_or(word.text, |inner| inner.text);
                 self.store(given, *slot, non_empty(text), word, faults);
             }
-            Value::Raw(slot) => self.store(given, *slot, non_empty(word.text), word, faults),
+            Value::Raw(slot) => {
+                let word = without_comment(word, faults);
+                self.store(given, *slot, non_empty(word.text), word, faults);
+            }
             // The value of `real` is told apart by its trailing blanks.
             Value::Own { read, .. } => read(given, value, faults),
             Value::Refused => faults.error(word.span, self.fault),
@@ -298,6 +302,13 @@ impl Directive {
         if let Some(inner) = between_quotes(word) {
             return Some(inner.text);
         }
+        if word.text.contains(typographic) {
+            let message = format!("Unknown command {}={}", self.name, word.text);
+            let hint = "these are typographic quotes: write plain double quotes";
+            faults.error_with(word.span, message, hint);
+            return None;
+        }
+        let word = without_comment(word, faults);
         if word.text.contains('"') {
             let message = format!("Unknown command {}={}", self.name, word.text);
             faults.error_with(
@@ -347,41 +358,86 @@ fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// `yes` or `no`, perhaps with a comment behind it.
-fn yes_or_no(word: Word<'_>) -> Option<bool> {
-    let (first, more) = split_word(word);
-    match first.text {
-        "yes" if before_comment(more).is_empty() => Some(true),
-        "no" if before_comment(more).is_empty() => Some(false),
-        _ => None,
+/// Quotes that word processors and web pages put in the place of plain ones.
+fn typographic(c: char) -> bool {
+    matches!(c, '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}')
+}
+
+fn tell_typographic(word: Word<'_>, faults: &mut Faults<'_>) {
+    if word.text.contains(typographic) {
+        let message = "typographic quotes are a part of the value";
+        faults.warning_with(word.span, message, "write plain double quotes");
     }
 }
 
-fn before_comment(word: Word<'_>) -> &str {
-    let text = word.text.split('#').next().unwrap_or_default();
-    text.trim_end_matches(super::lines::blank)
+/// A value without the comment behind it, which the old daemon takes for a part of a global value.
+fn without_comment<'a>(word: Word<'a>, faults: &mut Faults<'_>) -> Word<'a> {
+    let comment = [" #", "\t#"]
+        .iter()
+        .filter_map(|start| word.text.find(start))
+        .min();
+    let Some(end) = comment else { return word };
+    let message = "the comment behind the value is ignored";
+    let hint = "the old daemon takes it for a part of the value";
+    faults.warning_with(word.part(end..word.text.len()).span, message, hint);
+    trimmed(word.part(0..end))
+}
+
+/// `yes` or `no`, perhaps with blanks or a comment behind it.
+fn yes_or_no(word: Word<'_>, faults: &mut Faults<'_>) -> Option<bool> {
+    let (first, more) = split_word(word);
+    let value = match first.text {
+        "yes" => true,
+        "no" => false,
+        _ => return None,
+    };
+    if !more.text.is_empty() && !more.text.starts_with('#') {
+        return None;
+    }
+    if first.text.len() < word.text.len() {
+        let what = if more.text.is_empty() {
+            "blanks stand behind the value"
+        } else {
+            "a comment stands behind the value"
+        };
+        faults.tolerated(word.span, what);
+    }
+    Some(value)
 }
 
 /// The first run of digits, wherever it stands; anything but a unit around it is told.
 fn first_digits(word: Word<'_>, faults: &mut Faults<'_>) -> Option<u32> {
-    let text = before_comment(word);
-    let start = text.find(|c: char| c.is_ascii_digit())?;
-    let tail = text.get(start..)?;
-    let digits = tail.find(|c: char| !c.is_ascii_digit());
-    let (digits, after) = tail.split_at(digits.unwrap_or(tail.len()));
-    let number = digits.parse().ok();
-    if let Some(number) = number
-        && (start > 0 || !matches!(after, "" | "s"))
-    {
+    let (before, digits, after) = first_run(word, |c| c.is_ascii_digit())?;
+    let number = digits.text.parse().unwrap_or(u32::MAX);
+    let comment = rest(after, 0);
+    let usual = matches!(trimmed(after).text, "" | "s") || comment.text.starts_with('#');
+    if !before.text.is_empty() || !usual || digits.text.parse::<u32>().is_err() {
+        let text = trimmed(word).text;
         faults.warning(word.span, format!("\"{text}\" is read as {number}"));
     }
-    number
+    Some(number)
 }
 
-fn supervised(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
-    let word = trimmed(word);
-    let span = word.span;
-    match yes_or_no(word) {
+/// The first run of letters, digits and underscores; what stands around it is told unless it is
+/// quotes.
+fn first_word<'a>(word: Word<'a>, faults: &mut Faults<'_>) -> Option<Word<'a>> {
+    let (before, found, after) = first_run(word, word_character)?;
+    tell_around(word, [before, after], found, faults);
+    Some(found)
+}
+
+fn tell_around(whole: Word<'_>, around: [Word<'_>; 2], read: Word<'_>, faults: &mut Faults<'_>) {
+    let quotes = |c: char| c == '"' || super::lines::blank(c);
+    let [before, after] = around;
+    if !before.text.chars().all(quotes) || !after.text.chars().all(quotes) {
+        let message = format!("\"{}\" is read as {}", trimmed(whole).text, read.text);
+        faults.warning(whole.span, message);
+    }
+}
+
+fn supervised(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+    let span = trimmed(value).span;
+    match yes_or_no(value, faults) {
         Some(value) => given.supervised = Some(At { value, span }),
         None => faults.error(span, "supervised must be 'yes' or 'no'"),
     }
@@ -422,8 +478,11 @@ fn alert_status(_: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
 fn smtp(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
     let word = trimmed(word);
     let name = between_quotes(word).unwrap_or(word);
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._+-[]".contains(c);
-    if name.text.starts_with(allowed) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+    if name.text.starts_with(|c| plain(c) || c == '[') {
+        if !word.text.starts_with(plain) {
+            faults.tolerated(word.span, format!("smtp is read as {}", name.text));
+        }
         given.unused = Some(text(name));
     } else {
         faults.error_with(
@@ -436,9 +495,7 @@ fn smtp(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
 
 fn checktype(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
     let span = trimmed(word).span;
-    let inner = word.text.trim_start_matches('"');
-    let first = inner.split(|c| c == '"' || super::lines::blank(c));
-    let value = CheckType::named(first.into_iter().next().unwrap_or_default());
+    let value = checktype_of(trimmed(word), faults);
     match value {
         Some(value) => given.checktype = Some(At { value, span }),
         None => faults.error(
@@ -447,6 +504,23 @@ fn checktype(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
              \"external\", \"external-perl\" or a positive number",
         ),
     }
+}
+
+/// The old daemon takes the first digits anywhere for a combined check. A word that is half a
+/// number (`external2`) is none: nobody meant it.
+fn checktype_of(word: Word<'_>, faults: &mut Faults<'_>) -> Option<CheckType> {
+    let name = |c: char| word_character(c) || c == '-';
+    if let Some((before, digits, after)) = first_run(word, |c| c.is_ascii_digit()) {
+        if before.text.ends_with(name) || after.text.starts_with(name) {
+            return None;
+        }
+        tell_around(word, [before, after], digits, faults);
+        return digits.text.parse().ok().map(CheckType::Combined);
+    }
+    let (before, found, after) = first_run(word, name)?;
+    let value = CheckType::named(found.text)?;
+    tell_around(word, [before, after], found, faults);
+    Some(value)
 }
 
 fn checkport(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
@@ -462,25 +536,41 @@ fn checkport(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
 /// Longest name of a scheduler, bytes (IP_VS_SCHEDNAME_MAXLEN without its NUL).
 const SCHEDULER_MAX_BYTES: usize = 15;
 
+/// What Linux has, up to 6.12; `dh` and its like may be missing from a kernel all the same.
+pub(super) const SCHEDULERS: &[&str] = &[
+    "rr", "wrr", "lc", "wlc", "fo", "ovf", "lblc", "lblcr", "dh", "sh", "mh", "sed", "nq", "twos",
+];
+
 fn scheduler(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
-    let (name, _) = split_word(trimmed(word));
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let good = !name.text.is_empty() && name.text.chars().all(allowed);
-    if !good || name.text.len() > SCHEDULER_MAX_BYTES {
+    let word = trimmed(word);
+    let name = |c: char| word_character(c) || c == '-';
+    let found =
+        first_run(word, name).filter(|(_, found, _)| found.text.len() <= SCHEDULER_MAX_BYTES);
+    let letters =
+        found.filter(|(_, found, _)| found.text.contains(|c: char| c.is_ascii_alphabetic()));
+    let Some((before, found, after)) = letters else {
         let message = "invalid scheduler, should be only lowercase letters (a-z)";
-        faults.error_with(
-            trimmed(word).span,
-            message,
-            "e.g. rr, wrr, lc, wlc, sh or mh",
-        );
-        return;
+        return faults.error_with(word.span, message, "e.g. rr, wrr, lc, wlc, sh or mh");
+    };
+    tell_around(word, [before, after], found, faults);
+    let (value, span) = (found.text.to_ascii_lowercase(), found.span);
+    // The old daemon ends the name at the first character that is no lowercase letter.
+    let old = first_run(found, |c| c.is_ascii_lowercase()).map(|(_, letters, _)| letters.text);
+    let known = |name: &str| SCHEDULERS.contains(&name);
+    let value = match old.filter(|old| known(old) && !known(&value)) {
+        Some(old) => old.to_owned(),
+        None => value,
+    };
+    if value != found.text {
+        let message = format!("scheduler \"{}\" is read as {value}", found.text);
+        faults.warning_with(span, message, "the old daemon wants lowercase letters");
     }
-    let value = name.text.to_ascii_lowercase();
-    if value != name.text {
-        let message = format!("scheduler \"{}\" is read as {value}", name.text);
-        faults.warning_with(name.span, message, "the old daemon wants lowercase letters");
+    if !known(&value) {
+        let message = format!("no scheduler of Linux is called \"{value}\"");
+        let hint =
+            format!("the kernel refuses the virtual service unless it has a module ip_vs_{value}");
+        faults.warning_with(span, message, hint);
     }
-    let span = name.span;
     given.scheduler = Some(At { value, span });
 }
 
@@ -494,9 +584,9 @@ fn schedflags(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
 }
 
 fn service(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
-    let (name, _) = split_word(trimmed(word));
-    let span = name.span;
-    if let Some(value) = Service::named(name.text.trim_matches('"')) {
+    let span = trimmed(word).span;
+    let found = first_word(word, faults).and_then(|name| Service::named(name.text));
+    if let Some(value) = found {
         given.service = Some(At { value, span });
     } else {
         faults.error(span, format!("service must be {}", Service::names()));
@@ -504,19 +594,36 @@ fn service(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
 }
 
 fn httpmethod(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
-    let (name, _) = split_word(trimmed(word));
-    let span = name.span;
-    let value = match name.text.to_ascii_uppercase().as_str() {
-        "GET" => Method::Get,
-        "HEAD" => Method::Head,
+    let span = trimmed(word).span;
+    let name = first_word(word, faults).map(|name| name.text.to_ascii_uppercase());
+    let value = match name.as_deref() {
+        Some("GET") => Method::Get,
+        Some("HEAD") => Method::Head,
         _ => return faults.error(span, "httpmethod must be GET or HEAD"),
     };
     given.httpmethod = Some(At { value, span });
 }
 
+fn protocol(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let name = first_word(word, faults).unwrap_or(trimmed(word));
+    if name.text == "sctp" {
+        faults.tolerated(name.span, "protocol=sctp is new");
+    }
+    given.protocol = Some(text(name));
+}
+
+fn netmask(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let mask = trimmed(word);
+    if mask.text.len() < word.text.len() {
+        faults.tolerated(word.span, "blanks stand behind the value");
+    }
+    given.netmask = Some(text(mask));
+}
+
 /// Between optional quotes, up to the next quote; may be empty.
-fn virtualhost(given: &mut Given, word: Word<'_>, _: &mut Faults<'_>) {
+fn virtualhost(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
     let word = trimmed(word);
+    tell_typographic(word, faults);
     let start = usize::from(word.text.starts_with('"'));
     let inner = word.text.get(start..).unwrap_or_default();
     let end = start + inner.find('"').unwrap_or(inner.len());

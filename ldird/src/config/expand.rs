@@ -114,6 +114,22 @@ pub(super) fn names_of(file: &File) -> BTreeSet<Name> {
     found
 }
 
+const REFUSED: &str = "the kernel refuses servers at such an address";
+const NOT_USED: &str = "it is not used";
+
+/// Addresses that no destination of IPVS may have, on whatever machine (`__ip_vs_new_dest`).
+fn is_refused(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_unspecified() || address.is_multicast() || address.is_broadcast()
+        }
+        IpAddr::V6(address) => {
+            let link_local = address.is_unicast_link_local();
+            address.is_unspecified() || address.is_multicast() || link_local
+        }
+    }
+}
+
 /// What becomes of a host.
 enum Found {
     Address(IpAddr),
@@ -387,6 +403,10 @@ impl<'a> Expansion<'a, '_, '_> {
             host.value
         );
         match self.host(host, family) {
+            Found::Address(address) if is_refused(address) => {
+                let message = format!("real server {}: {REFUSED}", host.value);
+                self.faults.warning_with(host.span, message, NOT_USED);
+            }
             Found::Address(address) => return Some(address),
             Found::Nowhere => {
                 let message = format!("{message}; the others go on without it");
@@ -443,6 +463,10 @@ impl<'a> Expansion<'a, '_, '_> {
             line.host.value
         );
         match self.host(&line.host, family) {
+            Found::Address(address) if is_refused(address) => {
+                let message = format!("fallback {}: {REFUSED}", line.host.value);
+                self.faults.warning_with(line.host.span, message, NOT_USED);
+            }
             Found::Address(address) => return Some((line, address)),
             Found::Nowhere => {
                 let message = format!("{message}; there is no fallback until it does");

@@ -98,6 +98,13 @@ impl<'a> Faults<'a> {
         self.push(warning.hint(hint));
     }
 
+    /// A warning about something that is taken here and that the old daemon refuses: the file does
+    /// not work with both. `what` says what it is and how it is read.
+    pub(crate) fn tolerated(&mut self, span: Span, what: impl std::fmt::Display) {
+        let message = format!("{what}; the old daemon refuses this line");
+        self.push(Diagnostic::warning(message).at(self.source, span).minor());
+    }
+
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
     }
@@ -116,6 +123,27 @@ impl<'a> Faults<'a> {
 pub(crate) fn trimmed(word: Word<'_>) -> Word<'_> {
     let end = word.text.trim_end_matches(super::lines::blank).len();
     word.part(0..end)
+}
+
+/// The first run of characters like these, and what stands around it.
+pub(crate) fn first_run(
+    word: Word<'_>,
+    like: impl Fn(char) -> bool,
+) -> Option<(Word<'_>, Word<'_>, Word<'_>)> {
+    let start = word.text.find(&like)?;
+    let tail = word.text.get(start..)?;
+    let length = tail.find(|c| !like(c)).unwrap_or(tail.len());
+    let end = start + length;
+    Some((
+        word.part(0..start),
+        word.part(start..end),
+        word.part(end..word.text.len()),
+    ))
+}
+
+/// Perl's `\w`, as far as words of ldirectord.cf go.
+pub(crate) fn word_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// The rest of a word from this byte on, without leading blanks.

@@ -18,6 +18,8 @@ pub(crate) struct Statement<'a> {
     pub(crate) place: Place,
     /// Without indentation; in sections also without a comment. Trailing blanks are still there.
     pub(crate) text: Word<'a>,
+    /// A `#` between quotes of a section's line, where the old daemon cuts the line.
+    pub(crate) inner_hash: bool,
 }
 
 /// Where a statement stands.
@@ -33,6 +35,8 @@ pub(crate) enum Place {
     Shallow,
     /// Indented before any section or right after a global line.
     Stray,
+    /// A `virtual` line that is indented; its section is read all the same.
+    Indented,
 }
 
 /// Every statement of the file; blank lines and comments are gone.
@@ -55,6 +59,7 @@ pub(crate) fn statements(source: &Source) -> Vec<Statement<'_>> {
         }
         let place = match (columns, around) {
             (0, _) => Place::Global,
+            _ if opens_section(body) => Place::Indented,
             (1..SECTION_COLUMNS, _) => Place::Shallow,
             (_, Around::Section) => Place::Section,
             (_, Around::Blank(number)) => Place::AfterBlank(number),
@@ -62,17 +67,25 @@ pub(crate) fn statements(source: &Source) -> Vec<Statement<'_>> {
         };
         let start = text.len() - body.len();
         let end = match place {
-            Place::Global => text.len(),
-            _ => start + comment(body).unwrap_or(body.len()),
+            Place::Global | Place::Indented => text.len(),
+            Place::Section | Place::AfterBlank(_) | Place::Shallow | Place::Stray => {
+                start + comment(body).unwrap_or(body.len())
+            }
         };
         let text = line.word(start..end);
+        let inner_hash = place == Place::Section && text.text.contains('#');
         match place {
+            Place::Indented => around = Around::Section,
             Place::Global if opens_section(text.text) => around = Around::Section,
             Place::Global => around = Around::Globals,
             Place::AfterBlank(_) => around = Around::Section,
             Place::Section | Place::Shallow | Place::Stray => {}
         }
-        found.push(Statement { place, text });
+        found.push(Statement {
+            place,
+            text,
+            inner_hash,
+        });
     }
     found
 }

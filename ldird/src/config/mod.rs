@@ -149,6 +149,13 @@ struct Section {
     given: Given,
 }
 
+/// The old daemon's words for every line that it does not expect; these say more. Equal ones are
+/// shown once with their lines, so that one habit of a file is one fault.
+const AFTER_BLANK: &str = "Unknown command: a section's line after an empty line";
+const INDENTED: &str = "Unknown command: a virtual line that is indented";
+const SHALLOW: &str = "Unknown command: a section's line that is indented too little";
+const STRAY: &str = "Unknown command: an indented line outside of a section";
+
 /// Directives that are understood and not acted upon: where first, how often, why.
 type Unused = BTreeMap<&'static str, (Span, usize, &'static str)>;
 
@@ -188,26 +195,39 @@ impl File {
         faults: &mut Faults<'_>,
     ) {
         let line = statement.text;
+        if statement.inner_hash {
+            let message = "a # between quotes is a part of the value";
+            let hint = "the old daemon cuts the line there";
+            faults.warning_with(line.span, message, hint);
+        }
         match statement.place {
             Place::Global => self.read_global(line, unused, faults),
             Place::Section => self.read_section(line, unused, faults),
-            Place::AfterBlank(blank) => {
-                let hint = format!(
-                    "line {blank} is empty, which ends the section: remove it or put a # there"
-                );
-                faults.error_with(trimmed(line).span, unknown(line), hint);
+            Place::AfterBlank(_) => {
+                let hint = "an empty line ends a section: remove it or put a # there";
+                faults.error_with(trimmed(line).span, AFTER_BLANK, hint);
                 self.read_section(line, unused, faults);
             }
+            Place::Indented => {
+                let hint = "remove the blanks before it; lines of its section keep at least 4";
+                faults.error_with(trimmed(line).span, INDENTED, hint);
+                self.read_global(line, unused, faults);
+            }
             Place::Shallow | Place::Stray => {
-                let section = directives::find(directives::SECTION, name_of(line).text);
-                let hint = match (section, statement.place) {
-                    (Some(_), Place::Shallow) => {
-                        "lines of a section are indented by a tab or at least 4 blanks"
-                    }
-                    (Some(_), _) => "no virtual line stands above it",
-                    (None, _) => "global directives start in the first column",
+                let in_section = directives::find(directives::SECTION, name_of(line).text);
+                let (message, hint) = match (in_section, statement.place, self.sections.last()) {
+                    (Some(_), Place::Shallow, Some(_)) => (
+                        SHALLOW,
+                        "lines of a section are indented by a tab or at least 4 blanks",
+                    ),
+                    (Some(_), _, None) => (STRAY, "no virtual line stands above it"),
+                    (Some(_), _, Some(_)) => (STRAY, "a global directive above ended the section"),
+                    (None, _, _) => (STRAY, "global directives start in the first column"),
                 };
-                faults.error_with(trimmed(line).span, unknown(line), hint);
+                faults.error_with(trimmed(line).span, message, hint);
+                if message == SHALLOW {
+                    self.read_section(line, unused, faults);
+                }
             }
         }
     }

@@ -4,7 +4,9 @@
 //! left: the old daemon skipped leading garbage and checked servers that nobody meant.
 
 use super::directives::between_quotes;
-use super::given::{At, Family, Faults, Given, rest, split_word, trimmed};
+use super::given::{
+    At, Family, Faults, Given, first_run, rest, split_word, trimmed, word_character,
+};
 use super::lines::blank;
 use ha_plumbing::{Span, Word};
 use ldird_core::table::Forwarding;
@@ -48,16 +50,21 @@ pub(crate) fn real(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>, 
     let Some(place) = address_and_port(address, family, faults) else {
         return;
     };
-    let (method, options) = split_word(tail);
-    if method.text.is_empty() {
+    if tail.text.is_empty() {
         let blanks = trimmed(value).text.len() < value.text.len();
         let message = if blanks { WRONG_METHOD } else { WRONG_FORMAT };
         let hint = "the forwarding method is missing: gate, masq or ipip";
         return faults.error_with(trimmed(value).span, message, hint);
     }
+    let Some((before, method, options)) = first_run(tail, word_character) else {
+        return faults.error(trimmed(tail).span, WRONG_METHOD);
+    };
     let Some(forwarding) = forwarding(method.text) else {
         return faults.error(method.span, WRONG_METHOD);
     };
+    if !before.text.is_empty() {
+        faults.warning(before.span, format!("\"{}\" is ignored", before.text));
+    }
     let (host, last, port) = place;
     let mut line = RealLine {
         family,
@@ -72,35 +79,73 @@ pub(crate) fn real(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>, 
         span: trimmed(value).span,
     };
     if line.read_options(trimmed(options), faults).is_some() {
+        line.order_thresholds(faults);
         given.reals.push(line);
     }
 }
 
 impl RealLine {
     /// `[WEIGHT] ["REQUEST", "RECEIVE"] [l:N] [u:N]`, thresholds in any order. `None` after a
-    /// complaint.
+    /// complaint. Words before a part that is known are dropped, as the old daemon did (`-w 3`);
+    /// none may stand at the end.
     fn read_options(&mut self, options: Word<'_>, faults: &mut Faults<'_>) -> Option<()> {
-        let (first, after) = split_word(options);
-        let mut left = options;
-        if !first.text.is_empty() && first.text.chars().all(|c| c.is_ascii_digit()) {
-            self.weight = weight(first, faults)?;
-            left = after;
-        }
+        let (glued, mut left) = split_word(options);
+        let mut dropped: Vec<Word<'_>> = Vec::new();
+        dropped.extend((!glued.text.is_empty()).then_some(glued));
+        let mut weighed = false;
         while !left.text.is_empty() {
-            let step = if left.text.starts_with('"') {
+            let (word, after) = split_word(left);
+            let digits = word.text.chars().all(|c| c.is_ascii_digit());
+            let step = if digits && !weighed {
+                self.weight = weight(word, faults)?;
+                weighed = true;
+                Some(after)
+            } else if word.text.starts_with('"') {
                 self.read_dialogue(left)
             } else {
                 self.read_threshold(left)
             };
-            let Some(next) = step else {
-                let message = format!("Invalid real server line, around \"{}\"", left.text);
-                let hint = "after the method: [WEIGHT] [\"REQUEST\", \"RECEIVE\"] [l:N] [u:N]";
-                faults.error_with(left.span, message, hint);
-                return None;
-            };
-            left = next;
+            match step {
+                Some(next) => {
+                    for one in dropped.drain(..) {
+                        faults.warning(one.span, format!("\"{}\" is ignored", one.text));
+                    }
+                    left = next;
+                }
+                None if word.text.starts_with('"') => {
+                    dropped.push(left);
+                    break;
+                }
+                None => {
+                    dropped.push(word);
+                    left = after;
+                }
+            }
         }
-        Some(())
+        let Some(first) = dropped.first() else {
+            return Some(());
+        };
+        let from = first.span.start - options.span.start;
+        let around = options.part(from..options.text.len());
+        let message = format!("Invalid real server line, around \"{}\"", around.text);
+        let hint = "after the method: [WEIGHT] [\"REQUEST\", \"RECEIVE\"] [l:N] [u:N]";
+        faults.error_with(around.span, message, hint);
+        None
+    }
+
+    /// The kernel refuses a destination whose lower threshold is above the upper one, even where
+    /// that is 0 for none. Without its own lower threshold a server takes clients again at three
+    /// quarters of the upper one.
+    fn order_thresholds(&mut self, faults: &mut Faults<'_>) {
+        if self.lower > self.upper {
+            let message = format!(
+                "the lower threshold is above the upper one (l:{} u:{})",
+                self.lower, self.upper
+            );
+            let hint = "the kernel refuses that; l: is ignored";
+            faults.warning_with(self.span, message, hint);
+            self.lower = 0;
+        }
     }
 
     /// `l:N` or `u:N`; gives back what follows.
@@ -169,12 +214,15 @@ pub(crate) fn fallback(
     family: Family,
 ) {
     let (server, tail) = split_word(trimmed(value));
-    let (method, _) = split_word(tail);
-    let method = if method.text.starts_with('#') {
-        ""
-    } else {
-        method.text
-    };
+    let (method, left) = split_word(tail);
+    let comment = |word: Word<'_>| word.text.starts_with('#');
+    let left = if comment(method) { method } else { left };
+    if comment(left) {
+        faults.tolerated(left.span, "the comment behind the fallback is ignored");
+    } else if !left.text.is_empty() {
+        faults.tolerated(left.span, format!("\"{}\" is ignored", left.text));
+    }
+    let method = if comment(method) { "" } else { method.text };
     let forwarding = match method {
         "" => Some(Forwarding::Gate),
         method => forwarding(method),

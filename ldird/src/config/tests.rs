@@ -96,6 +96,11 @@ fn real_lines_mean_what_they_meant() {
             "real=10.0.0.1:http masq 5",
             vec!["10.0.0.1:80 masq 5"],
         ),
+        (
+            "1.8",
+            "real=10.0.0.1:80 gate -w 3",
+            vec!["10.0.0.1:80 gate 3"],
+        ),
         ("R8", "real=10.0.0.1:80 gate 0", vec!["10.0.0.1:80 gate 0"]),
         (
             "R21",
@@ -356,6 +361,62 @@ fn checks_that_are_missing_here_become_checks_that_look_at_the_server() {
                 .all(|real| real.description == description),
             "{lines}"
         );
+    }
+}
+
+/// Kernel 6.1, `ip_vs_add_dest` and `__ip_vs_new_dest`: each of these comes back as an error for
+/// good, whenever it is tried.
+#[test]
+fn what_the_kernel_refuses_for_good_is_told_and_never_asked_for() {
+    let thresholds = |options: &str| {
+        let line = real(&format!("real=10.0.0.1:80 gate 1 {options}"));
+        let configuration = good(&line);
+        let one = only(&configuration).reals.first().unwrap();
+        (one.lower, one.upper)
+    };
+    assert_eq!(thresholds("l:10 u:20"), (10, 20));
+    assert_eq!(thresholds("l:20 u:20"), (20, 20));
+    for (options, taken) in [("l:30 u:20", (0, 20)), ("l:10", (0, 0))] {
+        let line = real(&format!("real=10.0.0.1:80 gate 1 {options}"));
+        check_rows(&[(
+            options,
+            line,
+            Warned("the lower threshold is above the upper one"),
+        )]);
+        assert_eq!(thresholds(options), taken, "{options}");
+    }
+    let addresses = [
+        ("real=0.0.0.0:80 gate", ""),
+        ("real=224.0.0.1:80 gate", ""),
+        ("real=255.255.255.255:80 gate", ""),
+        ("real6=[fe80::1]:80 gate", "6"),
+        ("real6=[ff02::1]:80 gate", "6"),
+        ("real6=[::]:80 gate", "6"),
+    ];
+    for (line, six) in addresses {
+        let virtual_ip = if six.is_empty() {
+            "10.0.0.100"
+        } else {
+            "[2001:db8::1]"
+        };
+        let text = format!("virtual{six}={virtual_ip}:80\n\tchecktype=on\n\t{line}\n");
+        check_rows(&[(line, text.clone(), Warned("real server "))]);
+        assert!(only(&good(&text)).reals.is_empty(), "{line}");
+        let fallback = text.replace("real", "fallback");
+        check_rows(&[(line, fallback.clone(), Warned("fallback "))]);
+        assert!(only(&good(&fallback)).fallback.is_none(), "{line}");
+    }
+}
+
+#[test]
+fn one_habit_of_a_file_is_one_fault() {
+    let lines = "\tscheduler=wlc\n".repeat(20);
+    let deep = |by: &str| format!("virtual=10.0.0.100:80\n{lines}").replace('\t', by);
+    let indented = deep("\t").replace('\n', "\n    ").replacen("", "    ", 1);
+    for text in [deep("  "), deep("\n\t"), indented] {
+        let (configuration, told) = parse(&text);
+        assert!(configuration.is_none());
+        assert_eq!(told.len(), 1, "{text}\n{told:#?}");
     }
 }
 

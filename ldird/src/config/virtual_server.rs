@@ -73,7 +73,11 @@ fn bracketed(word: Word<'_>, family: Family, faults: &mut Faults<'_>) -> Option<
         faults.error(word.span, message);
         return None;
     }
+    let literal = |c: char| c.is_ascii_hexdigit() || c == ':';
     let found = word.text.find(']').and_then(|end| {
+        if !word.text.get(1..end)?.chars().all(literal) {
+            return None;
+        }
         let tail = word.text.get(end + 1..)?.strip_prefix(':')?;
         let length = port_length(tail);
         (length > 0).then(|| What::Address {

@@ -69,6 +69,16 @@ fn indentation_and_blank_lines_decide_where_a_line_stands() {
             ],
         ),
         (
+            "indented",
+            "  virtual=1\n\ta=1\n    virtual=2\n\ta=2",
+            &[
+                (Place::Indented, "virtual=1"),
+                (Place::Section, "a=1"),
+                (Place::Indented, "virtual=2"),
+                (Place::Section, "a=2"),
+            ],
+        ),
+        (
             "names",
             "virtual6 = 1\n\ta=1\nvirtualhost=x\n\tb=1",
             &[

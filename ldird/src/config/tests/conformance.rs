@@ -13,8 +13,16 @@ fn conformance_8_1_global_directives() {
         ("P2", "# x\n\n   \n \t # y\n".to_owned(), Good),
         ("P4", before_b0("quiescent = yes"), Good),
         // P5 to P7 are better than the old daemon, which refuses them.
-        ("P5", before_b0("quiescent=yes "), Good),
-        ("P6", before_b0("quiescent=yes # c"), Good),
+        (
+            "P5",
+            before_b0("quiescent=yes "),
+            Warned("blanks stand behind the value; the old daemon refuses this line"),
+        ),
+        (
+            "P6",
+            before_b0("quiescent=yes # c"),
+            Warned("a comment stands behind the value; the old daemon refuses this line"),
+        ),
         (
             "P7",
             before_b0("quiescent=yes\r"),
@@ -121,13 +129,27 @@ fn conformance_8_1_sections() {
         (
             "P34",
             middle(""),
-            Bad("Unknown command \"fallback=127.0.0.1:80\""),
+            Bad("Unknown command: a section's line after an empty line"),
         ),
         ("P35", middle("    "), Bad("Unknown command")),
         // P36 is better: an editor's blanks do no harm.
         ("P36", middle("        "), Good),
         ("P37", middle("# x"), Good),
-        ("P39", b0("request=\"a#b\""), Good),
+        (
+            "P39",
+            b0("request=\"a#b\""),
+            Warned("a # between quotes is a part of the value"),
+        ),
+        (
+            "quotes",
+            b0("request=\u{201c}a\u{201d}"),
+            Bad("Unknown command request="),
+        ),
+        (
+            "quotes",
+            b0("virtualhost=\u{201c}a\u{201d}"),
+            Warned("typographic quotes are a part of the value"),
+        ),
         (
             "P41",
             b0("request=index.html"),
@@ -141,7 +163,11 @@ fn conformance_8_1_sections() {
         ("P44", b0("receive=\"\""), Bad("invalid receive string")),
         ("P46", format!("{B0}{B0}"), Bad("duplicate virtual server")),
         ("P47", format!("{B0}{}", b0("protocol=udp")), Good),
-        ("P61", b0("protocol=sctp"), Good),
+        (
+            "P61",
+            b0("protocol=sctp"),
+            Warned("protocol=sctp is new; the old daemon refuses this line"),
+        ),
         (
             "P61",
             b0("protocol=icmp"),
@@ -164,7 +190,21 @@ fn conformance_8_1_sections() {
             b0("scheduler=!"),
             Bad("invalid scheduler, should be only lowercase letters (a-z)"),
         ),
-        ("P70", b0("netmask=24"), Good),
+        (
+            "P70",
+            b0("netmask=24"),
+            Warned("a netmask of 24 bits; the old daemon refuses this line"),
+        ),
+        (
+            "P69",
+            b0("scheduler=nosuch"),
+            Warned("no scheduler of Linux is called \"nosuch\""),
+        ),
+        (
+            "2.8",
+            b0("virtualhost=www.m\u{fc}ller.example"),
+            Warned("virtualhost with characters that no host name has"),
+        ),
         (
             "P70",
             b0("netmask=255.0.255.0"),
@@ -271,6 +311,17 @@ fn conformance_8_2_real_lines() {
         ("R5", real("real=10.0.0.1:80 "), Bad(METHOD)),
         ("R6", real("real=10.0.0.1:80 GATE"), Bad(METHOD)),
         ("R7", real("real=10.0.0.1:80 gate -1"), Bad(AROUND)),
+        ("R7", real("real=10.0.0.1:80 gate 3 junk"), Bad(AROUND)),
+        (
+            "1.8",
+            real("real=10.0.0.1:80 gate -w 3"),
+            Warned("\"-w\" is ignored"),
+        ),
+        (
+            "1.9",
+            b0("fallback=127.0.0.1:80 gate 1"),
+            Warned("\"1\" is ignored"),
+        ),
         ("R13", real("real=10.0.0.1:80 gate 1 \"a\""), Bad(AROUND)),
         (
             "R20",
