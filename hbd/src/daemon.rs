@@ -8,22 +8,23 @@ use crate::control::Control;
 use crate::doubts::Doubts;
 use crate::driver::{Driver, State};
 use crate::identity;
-use crate::journal::{Journal, wall_ms};
+use crate::journal::{Journal, level, wall_ms};
 use crate::media::{self, Media};
 use crate::reload::Reload;
-use crate::resources::address::{Placement, View};
+use crate::resources::address::{Placement, virtual_addresses};
 use crate::resources::builtin::Addresses;
 use crate::resources::environment::environment;
 use crate::resources::kernel::Kernel;
 use crate::resources::script::Site;
+use crate::resources::view::View;
 use crate::resources::{Means, Report, Resources};
+use crate::surroundings::Surroundings;
 use crate::wording::Wording;
 use anyhow::Context;
 use ha_plumbing::lockfile::{Layout, LockError, Lockfile};
 use ha_plumbing::log::{self, Level, Log};
 use ha_plumbing::signals::Signals;
 use ha_plumbing::{inherited, realtime, service};
-use ha_status::Severity;
 use hbd_core::Cluster;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -187,12 +188,10 @@ async fn driver(common: &Common, loaded: Loaded, life: Life, log: Log) -> anyhow
         media: media::without_ourselves(&loaded.media, &view),
         ..loaded.clone()
     };
-    let (media, problems) = Media::open(used.media.clone(), &view)?;
-    for problem in &problems {
-        log::emit(Level::Error, problem);
-    }
-    for medium in &used.media {
-        log::emit(Level::Info, &media::started(medium));
+    let shared = virtual_addresses(&loaded.groups);
+    let (media, told) = Media::open(used.media.clone(), shared, &view)?;
+    for (severity, text) in &told {
+        log::emit(level(*severity), text);
     }
     let (announcer, denied) = Announcer::new();
     if let Some(error) = denied {
@@ -214,6 +213,7 @@ async fn driver(common: &Common, loaded: Loaded, life: Life, log: Log) -> anyhow
         wording: Wording::new(&config),
         journal: Journal::default(),
         doubts: Doubts::new(&loaded, life),
+        surroundings: Surroundings::new(&loaded.groups),
         resources: Resources::new(&loaded.groups, loaded.script_limits, &means),
         reload: Reload::new(common.etc.clone(), common.node.clone()),
         state: State::new(life.wall),
@@ -237,25 +237,15 @@ fn watch_kernel(
     reports: mpsc::Sender<Report>,
 ) -> watch::Receiver<Arc<View>> {
     let (changed, interfaces) = watch::channel(view);
-    let (guard, announcer) = (kernel.clone(), announcer.clone());
-    let trouble = {
-        let reports = reports.clone();
-        // When the queue is full, others tell worse things.
-        move |text| drop(reports.try_send(Report::Tell(Severity::Error, text)))
-    };
-    let restored = {
+    let (watching, announcer) = (kernel.clone(), announcer.clone());
+    let announce = {
         let kernel = kernel.clone();
-        move |placement: &Placement, view: &View| {
-            announcer.announce(std::slice::from_ref(placement), view, &kernel);
-            // Only a count and a line: when the queue is full, others tell worse things.
-            let _ = reports.try_send(Report::Restored {
-                ip: placement.ip,
-                device: placement.device.clone(),
-            });
+        move |placements: &[Placement], view: &View| {
+            announcer.announce(placements, view, &kernel);
         }
     };
     tokio::spawn(async move {
-        let error = guard.watch(restored, trouble, changed).await;
+        let error = watching.watch(announce, reports, changed).await;
         let text = format!("addresses that vanish will not be put back: {error}");
         log::emit(Level::Error, &text);
     });

@@ -18,8 +18,9 @@ use crate::doubts::Doubts;
 use crate::journal::{Journal, wall_ms};
 use crate::media::{Heard, Media};
 use crate::reload::{self, Reload, Reread};
-use crate::resources::address::View;
+use crate::resources::view::View;
 use crate::resources::{Report, Resources};
+use crate::surroundings::Surroundings;
 use crate::wording::Wording;
 use ha_plumbing::log::Log;
 use ha_plumbing::service;
@@ -51,6 +52,7 @@ pub struct Driver {
     pub control: Control,
     pub reports: mpsc::Receiver<Report>,
     pub interfaces: watch::Receiver<Arc<View>>,
+    pub surroundings: Surroundings,
     pub signals: Signals,
     pub reload: Reload,
     pub second: tokio::time::Interval,
@@ -96,6 +98,7 @@ impl Driver {
     /// Runs until the core has said goodbye.
     pub async fn run(mut self) {
         self.drain();
+        self.look_around();
         while !self.state.over {
             self.wait().await;
             self.hear();
@@ -249,12 +252,34 @@ impl Driver {
 
     fn report(&mut self, report: Report) {
         match report {
-            Report::Input(input) => self.feed(input),
+            Report::Input(input) => {
+                if let Input::Started {
+                    group,
+                    result: Err(_),
+                } = &input
+                {
+                    let view = Arc::clone(&self.interfaces.borrow());
+                    self.surroundings.failed(*group, &view);
+                }
+                self.feed(input);
+            }
             Report::Tell(severity, text) => self.tell(severity, &text),
-            Report::Restored { ip, device } => {
+            Report::Restored { ip, device, told } => {
                 self.state.addresses_restored += 1;
-                let text = format!("{ip} had vanished from {device} and was put back");
-                self.tell(Severity::Warning, &text);
+                if let Some(times) = told {
+                    let times = match times {
+                        1 => String::new(),
+                        times => format!(" ({times} times since this was last told)"),
+                    };
+                    let text = format!("{ip} had vanished from {device} and was put back{times}");
+                    self.tell(Severity::Warning, &text);
+                }
+            }
+            Report::Lost { ip, device, why } => {
+                let view = Arc::clone(&self.interfaces.borrow());
+                for input in self.surroundings.lost(ip, &device, &why, &view) {
+                    self.feed(input);
+                }
             }
         }
     }
@@ -306,11 +331,21 @@ impl Driver {
     /// Opens and closes media as the interfaces demand.
     fn interfaces_changed(&mut self) {
         let view = Arc::clone(&self.interfaces.borrow_and_update());
-        for problem in self.media.update(&view) {
-            self.tell(Severity::Error, &problem);
+        for (severity, text) in self.media.update(&view) {
+            self.tell(severity, &text);
         }
         for change in self.media.changes() {
             self.feed(change);
+        }
+        self.look_around();
+    }
+
+    /// Tells the core what of the machine is there.
+    fn look_around(&mut self) {
+        let view = Arc::clone(&self.interfaces.borrow());
+        let media = self.media.interfaces(&view);
+        for input in self.surroundings.look(&view, &media) {
+            self.feed(input);
         }
     }
 

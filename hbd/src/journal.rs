@@ -110,7 +110,8 @@ impl Journal {
     }
 }
 
-fn level(severity: Severity) -> Level {
+/// The same in the words of the log.
+pub fn level(severity: Severity) -> Level {
     match severity {
         Severity::Debug => Level::Debug,
         Severity::Info => Level::Info,

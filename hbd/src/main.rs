@@ -20,6 +20,7 @@ mod journal;
 mod media;
 mod reload;
 mod resources;
+mod surroundings;
 mod wording;
 
 use clap::Parser;

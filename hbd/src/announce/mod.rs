@@ -7,8 +7,9 @@
 mod arp;
 mod ndp;
 
-use crate::resources::address::{Placement, View};
+use crate::resources::address::Placement;
 use crate::resources::kernel::Kernel;
+use crate::resources::view::View;
 use socket2::Socket;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -4,10 +4,9 @@
 use super::scripts;
 use crate::cli::Common;
 use crate::config::{Loaded, MediumSpec};
-use crate::resources::address::{
-    AddressError, AddressRow, AddressSpec, LabelNumbers, Labels, View, place,
-};
+use crate::resources::address::{AddressError, AddressSpec, Labels, place, virtual_addresses};
 use crate::resources::kernel::{Kernel, KernelError};
+use crate::resources::view::{AddressRow, LabelNumbers, View};
 use ha_plumbing::{Diagnostic, Diagnostics, Source};
 use hbd_core::config::ResourceConfig;
 use std::net::IpAddr;
@@ -27,7 +26,7 @@ pub(super) fn look(etc: &Path, common: &Common, loaded: &Loaded, found: &mut Dia
             found.push(place.mark(fault, script, args));
         }
     }
-    let view = match view() {
+    let view = match view(loaded) {
         Ok(view) => view,
         Err(error) => {
             let message = format!("this machine's addresses are not checked: {error}");
@@ -48,12 +47,13 @@ pub(super) fn look(etc: &Path, common: &Common, loaded: &Loaded, found: &mut Dia
 }
 
 /// The kernel's tables at this moment.
-fn view() -> Result<Arc<View>, KernelError> {
+fn view(loaded: &Loaded) -> Result<Arc<View>, KernelError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| KernelError::Socket(Arc::new(error)))?;
-    runtime.block_on(async { Kernel::connect()?.view().await })
+    let ips = virtual_addresses(&loaded.groups).into_iter();
+    runtime.block_on(async { Kernel::connect()?.view_towards(ips).await })
 }
 
 /// Where resources stand in haresources.
@@ -148,7 +148,7 @@ fn own<'a>(spec: &AddressSpec, view: &'a View) -> Option<&'a AddressRow> {
         let widths = (row.ip, row.prefix);
         let lone = matches!(widths, (IpAddr::V4(_), 32) | (IpAddr::V6(_), 128));
         let mut earlier = rows.iter().take(*at);
-        let second = earlier.any(|one| one.link == row.link && one.is_neighbour(row));
+        let second = earlier.any(|one| one.is_neighbour(row));
         !labelled && !lone && !second
     };
     same.find(own).map(|(_, row)| row)

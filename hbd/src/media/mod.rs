@@ -3,24 +3,28 @@
 //!
 //! Owns the sockets. Sending never blocks: what the kernel does not take at once is lost on that
 //! link, as on a cable, and the link is marked as not working until a send succeeds. When an
-//! interface vanishes, returns or changes its address, its sockets are opened anew.
+//! interface vanishes, returns or changes its address, its sockets are opened anew: `way.rs` says
+//! for what they are opened.
 
 mod bcast;
 mod receiver;
 mod ucast;
+mod way;
 
 use crate::config::MediumSpec;
-use crate::resources::address::View;
+use crate::resources::view::View;
+use ha_status::Severity;
 use hbd_core::config::LinkId;
 use hbd_core::input::Input;
 use hbd_core::wire::Keys;
 use receiver::{Place, Receiver};
+use way::{Obstacle, Way};
 
 pub use receiver::Deaf;
 use socket2::{SockAddr, Socket};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 
 /// Datagrams that are taken from one socket in one turn of the loop. More than its buffer holds:
 /// after a stall the whole queue is heard before any deadline is judged. Less than for ever: a
@@ -34,6 +38,8 @@ const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
 pub struct Media {
     links: Vec<Link>,
     receivers: Vec<Receiver>,
+    /// Addresses that move between nodes: no heartbeat leaves from them.
+    shared: BTreeSet<IpAddr>,
     /// What happened to links since it was last asked for.
     changes: Vec<Input>,
     /// Something is closed although its interface is there.
@@ -47,12 +53,19 @@ pub struct Heard {
     pub input: Input,
 }
 
+/// A line for people.
+pub type Told = (Severity, String);
+
 /// The sending side of one medium.
 struct Link {
     medium: MediumSpec,
-    /// Closed while its interface is missing or has no usable address.
+    /// Closed while it has no way.
     open: Option<Outlet>,
+    /// The interface's index when it was last there.
+    known: Option<u32>,
     working: bool,
+    /// What was last told about it.
+    told: Option<Result<(), String>>,
 }
 
 struct Outlet {
@@ -60,87 +73,75 @@ struct Outlet {
     destination: SockAddr,
     /// `MSG_DONTROUTE` for broadcasts: they belong on this wire, whatever the routing table says.
     flags: i32,
-}
-
-/// What sockets of an interface depend on: if it changes, they are opened anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Device {
-    index: u32,
-    broadcast: Option<Ipv4Addr>,
-}
-
-impl Device {
-    /// The interface as it is now, with the broadcast address of its first network.
-    fn find(view: &View, name: &str) -> Option<Self> {
-        let index = view.link_named(name)?.index;
-        let broadcast = view.broadcast(index);
-        Some(Self { index, broadcast })
-    }
+    /// For which it was opened.
+    way: Way,
 }
 
 impl Media {
-    /// Opens what can be opened. A missing interface is told, not fatal: a cable may come later. An
-    /// interface that cannot be listened on is: a deaf node would believe every peer dead.
-    pub fn open(media: Vec<MediumSpec>, view: &View) -> Result<(Self, Vec<String>), Deaf> {
-        let links = media
-            .into_iter()
-            .map(|medium| Link {
-                medium,
-                open: None,
-                working: true,
-            })
-            .collect();
+    /// Opens what can be opened. A missing interface is told, not fatal: a cable may come later. A
+    /// node that can listen on none of those that are there is: it would believe every peer dead.
+    pub fn open(
+        media: Vec<MediumSpec>,
+        shared: BTreeSet<IpAddr>,
+        view: &View,
+    ) -> Result<(Self, Vec<Told>), Deaf> {
+        let links = media.into_iter().map(Link::new).collect();
         let mut media = Self {
             links,
             receivers: Vec::new(),
+            shared,
             changes: Vec::new(),
             unfinished: false,
         };
         media.receivers = media.wanted_receivers();
-        let problems = media.update(view);
+        let told = media.update(view);
+        let hears = media.receivers.iter().any(Receiver::is_open);
         match media.receivers.iter().find_map(Receiver::deaf) {
-            Some(deaf) => Err(deaf),
-            None => Ok((media, problems)),
+            Some(deaf) if !hears => Err(deaf),
+            Some(_) | None => Ok((media, told)),
         }
     }
 
     /// Compares the interfaces with what the sockets were opened for, and opens anew what differs.
-    pub fn update(&mut self, view: &View) -> Vec<String> {
-        let mut problems = Vec::new();
-        let mut reopened = BTreeMap::new();
+    pub fn update(&mut self, view: &View) -> Vec<Told> {
+        let mut told = Vec::new();
         for receiver in &mut self.receivers {
-            let device = Device::find(view, receiver.device());
             let before = receiver.deaf();
-            let changed = receiver.update(device);
-            *reopened
-                .entry(receiver.device().to_owned())
-                .or_insert(false) |= changed;
+            receiver.update(view);
             match receiver.deaf() {
-                Some(deaf) if before.as_ref() != Some(&deaf) => problems.push(deaf.to_string()),
+                Some(deaf) if before.as_ref() != Some(&deaf) => {
+                    told.push((Severity::Error, deaf.to_string()));
+                }
                 Some(_) | None => {}
             }
         }
         for (index, link) in self.links.iter_mut().enumerate() {
-            if link.open.is_some() && reopened.get(link.medium.device()) == Some(&false) {
-                continue;
+            let opened = link.update(view, &self.shared);
+            if opened.is_err() {
+                self.changes.extend(link.now_works(index, false));
             }
-            link.open = None;
-            match outlet(&link.medium, view) {
-                Ok(outlet) => link.open = Some(outlet),
-                Err(error) => {
-                    if let Some(change) = link.now_works(index, false) {
-                        self.changes.push(change);
-                        let (name, device) = (link.medium.name(), link.medium.device());
-                        problems.push(format!("{name} {device}: {error}"));
-                    }
-                }
-            }
+            told.extend(link.tell(opened));
         }
-        let silent =
-            |link: &Link| link.open.is_none() && view.link_named(link.medium.device()).is_some();
+        let silent = |link: &Link| {
+            let there = way::interface(link.medium.device(), link.known, view).is_some();
+            link.open.is_none() && there
+        };
         self.unfinished =
             self.links.iter().any(silent) || self.receivers.iter().any(|r| r.deaf().is_some());
-        problems
+        told
+    }
+
+    /// Interfaces of media, and whether heartbeats can leave by them, as far as this node can tell.
+    pub fn interfaces(&self, view: &View) -> BTreeMap<String, bool> {
+        let mut interfaces = BTreeMap::new();
+        for link in &self.links {
+            let device = link.medium.device();
+            let found = way::interface(device, link.known, view);
+            let carrier = found.is_some_and(|found| found.up && found.carrier);
+            let ways = interfaces.entry(device.to_owned()).or_insert(false);
+            *ways |= carrier && link.open.is_some();
+        }
+        interfaces
     }
 
     /// Is something closed that another `update` may open, without any change of interfaces?
@@ -156,6 +157,7 @@ impl Media {
                     socket,
                     destination,
                     flags,
+                    way: _,
                 } = outlet;
                 let sent = socket.send_to_with_flags(packet, destination, *flags);
                 sent.is_ok_and(|bytes| bytes == packet.len())
@@ -219,6 +221,62 @@ impl Media {
 }
 
 impl Link {
+    fn new(medium: MediumSpec) -> Self {
+        Self {
+            medium,
+            open: None,
+            known: None,
+            working: true,
+            told: None,
+        }
+    }
+
+    /// Opens the outlet anew if its way is another one than before. The error says why it has none.
+    fn update(&mut self, view: &View, shared: &BTreeSet<IpAddr>) -> Result<(), String> {
+        let found = way::find(&self.medium, self.known, view, shared);
+        let way = match found {
+            Ok(way) => way,
+            Err(obstacle) => {
+                self.open = None;
+                return match obstacle {
+                    // Nobody misses anything.
+                    Obstacle::Ourselves => Ok(()),
+                    Obstacle::NoInterface | Obstacle::NoBroadcast | Obstacle::NoSource => {
+                        Err(obstacle.to_string())
+                    }
+                };
+            }
+        };
+        self.known = Some(way.index);
+        if self.open.as_ref().is_some_and(|outlet| outlet.way == way) {
+            return Ok(());
+        }
+        self.open = None;
+        let outlet = outlet(&self.medium, way).map_err(|error| error.to_string())?;
+        self.open = Some(outlet);
+        Ok(())
+    }
+
+    /// The line that is due, if any: each state of a medium is told once.
+    fn tell(&mut self, opened: Result<(), String>) -> Option<Told> {
+        if self.open.is_none() && opened.is_ok() {
+            return None;
+        }
+        if self.told.as_ref() == Some(&opened) {
+            return None;
+        }
+        let line = match &opened {
+            Ok(()) => (Severity::Info, started(&self.medium)),
+            Err(why) => {
+                let (name, device) = (self.medium.name(), self.medium.device());
+                let text = format!("{name} {device}: {why}: heartbeats use it when it is there");
+                (Severity::Warning, text)
+            }
+        };
+        self.told = Some(opened);
+        Some(line)
+    }
+
     fn now_works(&mut self, index: usize, working: bool) -> Option<Input> {
         (self.working != working).then(|| {
             self.working = working;
@@ -232,38 +290,20 @@ fn link_id(index: usize) -> LinkId {
     LinkId(u16::try_from(index).expect("the configuration bounds the media"))
 }
 
-fn outlet(medium: &MediumSpec, view: &View) -> io::Result<Outlet> {
-    let Some(device) = Device::find(view, medium.device()) else {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "no such interface"));
+/// Opens the sending socket, bound to the source: the kernel chooses none itself.
+fn outlet(medium: &MediumSpec, way: Way) -> io::Result<Outlet> {
+    let (socket, flags) = match medium {
+        MediumSpec::Bcast { .. } => (bcast::sender(&way.device)?, libc::MSG_DONTROUTE),
+        MediumSpec::Ucast { peer, .. } => (ucast::sender(&way.device, *peer)?, 0),
     };
-    match medium {
-        MediumSpec::Bcast { interface, port } => {
-            let address = device.broadcast.ok_or_else(|| {
-                io::Error::new(io::ErrorKind::AddrNotAvailable, "no IPv4 broadcast address")
-            })?;
-            Ok(Outlet {
-                socket: bcast::sender(interface)?,
-                destination: SocketAddrV4::new(address, *port).into(),
-                flags: libc::MSG_DONTROUTE,
-            })
-        }
-        MediumSpec::Ucast { interface, peer } => Ok(Outlet {
-            socket: ucast::sender(interface, *peer)?,
-            destination: scoped(*peer, device.index).into(),
-            flags: 0,
-        }),
-    }
-}
-
-/// A link-local IPv6 address is complete only with its interface.
-fn scoped(peer: SocketAddr, index: u32) -> SocketAddr {
-    match peer {
-        SocketAddr::V6(mut peer) if peer.ip().is_unicast_link_local() => {
-            peer.set_scope_id(index);
-            SocketAddr::V6(peer)
-        }
-        SocketAddr::V4(_) | SocketAddr::V6(_) => peer,
-    }
+    let source = way::scoped(SocketAddr::new(way.source, 0), way.index);
+    socket.bind(&source.into())?;
+    Ok(Outlet {
+        socket,
+        destination: way.destination.into(),
+        flags,
+        way,
+    })
 }
 
 /// The media without `ucast` lines that lead to this machine: they allow the same ha.cf everywhere,

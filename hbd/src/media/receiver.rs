@@ -3,7 +3,8 @@
 //! Reads the socket itself and not only the runtime's idea of its readiness: after a stall the
 //! queue is heard first, whatever the runtime has noticed so far.
 
-use super::{Device, Heard, RECEIVE_BUFFER_BYTES, bcast, ucast};
+use super::{Heard, RECEIVE_BUFFER_BYTES, bcast, ucast, way};
+use crate::resources::view::View;
 use hbd_core::config::{LinkId, Received};
 use hbd_core::input::Input;
 use hbd_core::wire::{self, Keys, frame::MAX_PACKET};
@@ -61,8 +62,9 @@ pub(super) struct Receiver {
     place: Place,
     /// The media it serves, in file order, with the peers of unicast ones; never empty.
     links: Vec<(LinkId, Option<IpAddr>)>,
-    /// The socket, and the interface as it was when it was opened.
-    open: Option<(UdpSocket, Device)>,
+    open: Option<UdpSocket>,
+    /// The interface's index when it was last there; the socket belongs to it.
+    known: Option<u32>,
     /// Why it is closed although the interface is there.
     trouble: Option<String>,
     buffer: Box<[u8]>,
@@ -74,31 +76,33 @@ impl Receiver {
             place,
             links,
             open: None,
+            known: None,
             trouble: None,
             // One byte more than a packet may have tells a longer one.
             buffer: vec![0; MAX_PACKET + 1].into(),
         }
     }
 
-    pub(super) fn device(&self) -> &str {
-        &self.place.device
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
     }
 
-    /// Opens the socket anew if the interface is another one than before. True if it is.
-    pub(super) fn update(&mut self, device: Option<Device>) -> bool {
-        if self.open.as_ref().map(|(_, opened)| *opened) == device {
-            self.trouble = None;
-            return false;
+    /// Opens the socket anew if the interface is another one than before.
+    pub(super) fn update(&mut self, view: &View) {
+        self.trouble = None;
+        let Some(link) = way::interface(&self.place.device, self.known, view) else {
+            self.open = None;
+            return;
+        };
+        if self.open.is_some() && self.known == Some(link.index) {
+            return;
         }
         self.open = None;
-        self.trouble = None;
-        if let Some(device) = device {
-            match self.socket() {
-                Ok(socket) => self.open = Some((socket, device)),
-                Err(error) => self.trouble = Some(error.to_string()),
-            }
+        self.known = Some(link.index);
+        match self.socket(&link.name) {
+            Ok(socket) => self.open = Some(socket),
+            Err(error) => self.trouble = Some(error.to_string()),
         }
-        true
     }
 
     /// Why nothing is heard on an interface that is there.
@@ -109,12 +113,8 @@ impl Receiver {
         Some(Deaf { device, port, why })
     }
 
-    fn socket(&self) -> io::Result<UdpSocket> {
-        let Place {
-            unicast,
-            device,
-            local,
-        } = &self.place;
+    fn socket(&self, device: &str) -> io::Result<UdpSocket> {
+        let Place { unicast, local, .. } = &self.place;
         let socket = if *unicast {
             ucast::receiver(device, *local)?
         } else {
@@ -127,7 +127,7 @@ impl Receiver {
 
     /// Ready when a datagram can be taken.
     pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        let Some((socket, _)) = &self.open else {
+        let Some(socket) = &self.open else {
             return Poll::Pending;
         };
         let peek = || {
@@ -152,7 +152,7 @@ impl Receiver {
 
     /// Takes at most so many datagrams and appends what they say.
     pub(super) fn receive(&mut self, limit: usize, keys: &Keys, heard: &mut Vec<Heard>) {
-        let Some((socket, _)) = &self.open else {
+        let Some(socket) = &self.open else {
             return;
         };
         for _ in 0..limit {

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::resources::address::{AddressRow, LinkRow};
+use crate::resources::view::{AddressRow, LinkRow};
 
 #[test]
 fn log_lines_of_started_media_are_the_old_ones() {
@@ -34,13 +34,10 @@ fn one_socket_hears_every_peer_of_an_interface_and_broadcasts_come_first() {
     let media = Media {
         links: [ucast("10.0.0.1:694"), ucast("10.0.0.2:694"), bcast]
             .into_iter()
-            .map(|medium| Link {
-                medium,
-                open: None,
-                working: true,
-            })
+            .map(Link::new)
             .collect(),
         receivers: Vec::new(),
+        shared: BTreeSet::new(),
         changes: Vec::new(),
         unfinished: false,
     };
@@ -67,6 +64,8 @@ fn lines_that_lead_to_ourselves_are_left_out() {
         index: 2,
         name: "eth0".to_owned(),
         loopback: false,
+        up: true,
+        carrier: true,
         mac: None,
     };
     let address = AddressRow {
@@ -75,24 +74,86 @@ fn lines_that_lead_to_ourselves_are_left_out() {
         prefix: 24,
         label: None,
         broadcast: None,
+        secondary: false,
     };
-    let view = View::new(vec![link], vec![address], Vec::new());
+    let view = View::new(vec![link], vec![address]);
     let (own, other) = (ucast("10.0.0.1:694"), ucast("10.0.0.2:694"));
     let media = without_ourselves(&[own.clone(), other.clone()], &view);
     assert_eq!(media, [other]);
     assert_eq!(without_ourselves(std::slice::from_ref(&own), &view), [own]);
 }
 
-#[test]
-fn missing_interface_is_told_once_and_sending_goes_on() {
-    let medium = MediumSpec::Bcast {
+fn nonesuch() -> MediumSpec {
+    MediumSpec::Bcast {
         interface: "nonesuch0".to_owned(),
         port: 694,
+    }
+}
+
+#[test]
+fn missing_interface_is_told_once_and_sending_goes_on() {
+    let nobody = View::default();
+    let (mut media, told) = Media::open(vec![nonesuch()], BTreeSet::new(), &nobody).unwrap();
+    let [(Severity::Warning, text)] = told.as_slice() else {
+        panic!("{told:?}");
     };
-    let (mut media, problems) = Media::open(vec![medium], &View::default()).unwrap();
-    assert_eq!(problems, ["bcast nonesuch0: no such interface"]);
+    assert!(
+        text.starts_with("bcast nonesuch0: no such interface"),
+        "{text}"
+    );
     assert_eq!(media.changes().len(), 1);
     media.send(b"packet");
     assert!(media.changes().is_empty());
     assert!(!media.works());
+    assert_eq!(media.update(&nobody), []);
+    assert_eq!(
+        media.interfaces(&nobody),
+        BTreeMap::from([("nonesuch0".to_owned(), false)])
+    );
+}
+
+#[tokio::test]
+async fn medium_whose_interface_comes_late_is_opened_then_and_sends_from_its_own_address() {
+    // The loopback stands for an interface that comes, goes and comes again.
+    let medium = MediumSpec::Ucast {
+        interface: "lo".to_owned(),
+        peer: "127.0.0.9:0".parse().unwrap(),
+    };
+    let there = |ips: &[&str]| {
+        let lo = LinkRow {
+            index: 1,
+            name: "lo".to_owned(),
+            loopback: true,
+            up: true,
+            carrier: true,
+            mac: None,
+        };
+        let row = |ip: &&str| AddressRow {
+            link: 1,
+            ip: ip.parse().unwrap(),
+            prefix: 8,
+            label: None,
+            broadcast: None,
+            secondary: false,
+        };
+        View::new(vec![lo], ips.iter().map(row).collect())
+    };
+    let shared = BTreeSet::from(["127.0.0.100".parse().unwrap()]);
+    let (mut media, _) = Media::open(vec![medium], shared, &View::default()).unwrap();
+    let source = |media: &Media| {
+        let outlet = media.links[0].open.as_ref()?;
+        let bound = outlet.socket.local_addr().unwrap().as_socket().unwrap();
+        Some(bound.ip().to_string())
+    };
+    assert_eq!(source(&media), None);
+    let told = media.update(&there(&["127.0.0.100", "127.0.0.1"]));
+    assert!(matches!(told.as_slice(), [(Severity::Info, _)]), "{told:?}");
+    assert_eq!(source(&media).as_deref(), Some("127.0.0.1"));
+    assert!(media.receivers[0].is_open());
+    media.update(&there(&["127.0.0.100"]));
+    assert_eq!(source(&media), None, "a virtual address speaks for nobody");
+    media.update(&there(&["127.0.0.100", "127.0.0.2"]));
+    assert_eq!(source(&media).as_deref(), Some("127.0.0.2"));
+    media.update(&View::default());
+    assert!(!media.receivers[0].is_open());
 }

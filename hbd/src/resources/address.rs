@@ -4,7 +4,9 @@
 //! Pure: words and a view of the kernel's tables in, a placement out. The tables themselves are
 //! read and changed by `kernel.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use super::view::{AddressRow, LabelNumbers, View, width};
+use hbd_core::config::GroupConfig;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use thiserror::Error;
 
@@ -135,166 +137,16 @@ fn parse_device(word: &str) -> Result<(String, Option<String>), AddressError> {
     }
 }
 
-/// Bits of an address of this family.
-fn width(ip: IpAddr) -> u8 {
-    match ip {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
-    }
-}
-
-/// The kernel's tables at one moment, as far as they matter here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct View {
-    links: Vec<LinkRow>,
-    addresses: Vec<AddressRow>,
-    routes: Vec<RouteRow>,
-    labels: LabelNumbers,
-}
-
-/// The `N` of labels `eth0:N`, by interface.
-pub type LabelNumbers = BTreeMap<String, BTreeSet<u32>>;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkRow {
-    pub index: u32,
-    pub name: String,
-    pub loopback: bool,
-    /// The hardware address if it is one that ARP can announce (Ethernet, ARP not switched off).
-    pub mac: Option<[u8; 6]>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AddressRow {
-    pub link: u32,
-    pub ip: IpAddr,
-    pub prefix: u8,
-    pub label: Option<String>,
-    pub broadcast: Option<Ipv4Addr>,
-}
-
-impl AddressRow {
-    /// Are both of one network?
-    pub fn is_neighbour(&self, other: &Self) -> bool {
-        self.prefix == other.prefix && contains(self.ip, self.prefix, other.ip)
-    }
-
-    pub fn of(placement: &Placement) -> Self {
-        Self {
-            link: placement.link,
-            ip: placement.ip,
-            prefix: placement.prefix,
-            label: placement.label.clone(),
-            broadcast: placement.broadcast,
-        }
-    }
-}
-
-/// A connected route: its network is reached without a gateway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RouteRow {
-    pub link: u32,
-    pub network: IpAddr,
-    pub prefix: u8,
-}
-
-impl View {
-    pub fn new(links: Vec<LinkRow>, addresses: Vec<AddressRow>, routes: Vec<RouteRow>) -> Self {
-        let mut labels = LabelNumbers::new();
-        for row in &addresses {
-            if let Some((device, number)) = row.label.as_deref().and_then(numbered) {
-                labels.entry(device.to_owned()).or_default().insert(number);
-            }
-        }
-        Self {
-            links,
-            addresses,
-            routes,
-            labels,
-        }
-    }
-
-    /// In the kernel's order: of each network on an interface the primary address first.
-    pub fn addresses(&self) -> &[AddressRow] {
-        &self.addresses
-    }
-
-    pub fn link_named(&self, name: &str) -> Option<&LinkRow> {
-        self.links.iter().find(|link| link.name == name)
-    }
-
-    pub fn link(&self, index: u32) -> Option<&LinkRow> {
-        self.links.iter().find(|link| link.index == index)
-    }
-
-    /// The broadcast address of the interface: of its first address without a label of its own, as
-    /// `ifconfig eth0` shows it, else of the first that has one.
-    pub fn broadcast(&self, link: u32) -> Option<Ipv4Addr> {
-        let rows = || {
-            let here = |row: &&AddressRow| row.link == link && row.broadcast.is_some();
-            self.addresses.iter().filter(here)
-        };
-        let plain = |row: &&AddressRow| row.label.as_deref().is_none_or(|l| !l.contains(':'));
-        rows().find(plain).or_else(|| rows().next())?.broadcast
-    }
-
-    /// The same without some addresses.
-    pub fn without(&self, unwanted: impl Fn(&AddressRow) -> bool) -> Self {
-        let mut view = self.clone();
-        view.addresses.retain(|row| !unwanted(row));
-        view
-    }
-
-    /// Does the interface have another address in the network of this one?
-    pub fn shares_network(&self, one: &AddressRow) -> bool {
-        self.addresses
-            .iter()
-            .any(|row| row.link == one.link && row.ip != one.ip && row.is_neighbour(one))
-    }
-
-    /// Does the address stand on this interface?
-    pub fn has(&self, link: u32, ip: IpAddr) -> bool {
-        self.addresses
-            .iter()
-            .any(|row| row.link == link && row.ip == ip)
-    }
-
-    /// Where the address stands now: on the named interface, or on any that it can be meant for. A
-    /// real server's copy of a virtual address, on the loopback or a tunnel, is not the resource.
-    pub fn present<'a>(&'a self, spec: &'a AddressSpec) -> impl Iterator<Item = &'a AddressRow> {
-        let routed = self.connected(spec.ip).map(|route| route.link);
-        let meant = move |link: &LinkRow| match &spec.device {
-            Some(device) => link.name == *device,
-            None => link.mac.is_some() || routed == Some(link.index),
-        };
-        self.addresses
-            .iter()
-            .filter(|row| row.ip == spec.ip)
-            .filter(move |row| self.link(row.link).is_some_and(&meant))
-    }
-
-    /// The longest connected route to the address, as the old `findif` chooses.
-    fn connected(&self, ip: IpAddr) -> Option<&RouteRow> {
-        self.routes
-            .iter()
-            .filter(|route| contains(route.network, route.prefix, ip))
-            .filter(|route| self.link(route.link).is_some_and(|link| !link.loopback))
-            .max_by_key(|route| route.prefix)
-    }
-}
-
-/// Is the address in this network?
-fn contains(network: IpAddr, prefix: u8, ip: IpAddr) -> bool {
-    let differing = match (network, ip) {
-        (IpAddr::V4(network), IpAddr::V4(ip)) => {
-            (u32::from(network) ^ u32::from(ip)).leading_zeros()
-        }
-        (IpAddr::V6(network), IpAddr::V6(ip)) => {
-            (u128::from(network) ^ u128::from(ip)).leading_zeros()
-        }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return false,
-    };
-    differing >= u32::from(prefix)
+/// Every address that some group of the cluster moves between nodes, whoever puts it. None of them
+/// is a node's own.
+pub fn virtual_addresses(groups: &[GroupConfig]) -> BTreeSet<IpAddr> {
+    const SCRIPTS: [&str; 3] = ["IPaddr", "IPaddr2", "IPv6addr"];
+    let resources = groups.iter().flat_map(|group| &group.resources);
+    resources
+        .filter(|resource| SCRIPTS.contains(&resource.script.as_str()))
+        .filter_map(|resource| AddressSpec::parse(&resource.args).ok())
+        .map(|spec| spec.ip)
+        .collect()
 }
 
 /// An address as it is put on an interface.
@@ -306,6 +158,20 @@ pub struct Placement {
     pub device: String,
     pub label: Option<String>,
     pub broadcast: Option<Ipv4Addr>,
+}
+
+impl Placement {
+    /// As the kernel shows it.
+    pub fn row(&self) -> AddressRow {
+        AddressRow {
+            link: self.link,
+            ip: self.ip,
+            prefix: self.prefix,
+            label: self.label.clone(),
+            broadcast: self.broadcast,
+            secondary: false,
+        }
+    }
 }
 
 /// Whether an address without a written label gets the next free `eth0:N`.
@@ -334,7 +200,8 @@ pub fn place(
             .and_then(|route| view.link(route.link))
             .ok_or(AddressError::NoRoute(spec.ip))?,
     };
-    if let Some(row) = view.present(spec).find(|row| row.link == link.index) {
+    let mut present = view.present(spec.ip, spec.device.as_deref());
+    if let Some(row) = present.find(|row| row.link == link.index) {
         return Ok(Placement {
             ip: row.ip,
             prefix: row.prefix,
@@ -366,15 +233,9 @@ pub fn place(
     })
 }
 
-/// `eth0:3` as `("eth0", 3)`.
-pub fn numbered(label: &str) -> Option<(&str, u32)> {
-    let (device, number) = label.split_once(':')?;
-    Some((device, number.parse().ok()?))
-}
-
 /// The first of `eth0:0`, `eth0:1`, … that nobody has; none if it would be too long.
 fn free_label(device: &str, view: &View, promised: &mut LabelNumbers) -> Option<String> {
-    let taken = view.labels.get(device);
+    let taken = view.labels(device);
     let promised = promised.entry(device.to_owned()).or_default();
     let number = (0..LABELS_MAX).find(|number| {
         !promised.contains(number) && taken.is_none_or(|taken| !taken.contains(number))

@@ -4,10 +4,10 @@
 //! The shipped scripts of the same names call this very code (`hbd resource IPaddr …`), so both
 //! ways give the same result.
 
-use super::address::{
-    AddressError, AddressRow, AddressSpec, LabelNumbers, Labels, Placement, View, numbered, place,
-};
+use super::address::{AddressError, AddressSpec, Labels, Placement, place};
 use super::kernel::{Kernel, KernelError};
+use super::promotion;
+use super::view::{AddressRow, LabelNumbers, View, numbered};
 use crate::announce::Announcer;
 use thiserror::Error;
 
@@ -97,11 +97,10 @@ impl Addresses {
     /// kernel's primary address of its network, and deleting that before the others makes it
     /// build the routes of every other one anew.
     pub async fn stop<'a>(&self, resources: &'a [AddressResource]) -> Result<(), Failed<'a>> {
-        for spec in resources
-            .iter()
-            .filter_map(|resource| resource.spec.as_ref().ok())
-        {
-            self.kernel.release(spec.ip, spec.device.as_deref());
+        // Where they were held: an interface may have another name by now.
+        let mut held = Vec::new();
+        for spec in specs(resources) {
+            held.extend(self.kernel.release(spec.ip, spec.device.as_deref()));
         }
         let view = self.view(resources).await?;
         let mut owners = Vec::with_capacity(resources.len());
@@ -109,7 +108,20 @@ impl Addresses {
         for resource in resources.iter().rev() {
             // What cannot be read cannot have been put.
             let Ok(spec) = &resource.spec else { continue };
-            for row in view.present(spec) {
+            let here = |row: &&AddressRow| {
+                let mut held = held.iter();
+                held.any(|placement| (placement.link, placement.ip) == (row.link, row.ip))
+            };
+            let mut found: Vec<&AddressRow> =
+                view.present(spec.ip, spec.device.as_deref()).collect();
+            let all = view.addresses().iter();
+            let left = all.filter(|row| row.ip == spec.ip).filter(here);
+            for row in left {
+                if !found.contains(&row) {
+                    found.push(row);
+                }
+            }
+            for row in found {
                 owners.push(resource);
                 rows.push(row.clone());
             }
@@ -118,7 +130,11 @@ impl Addresses {
             .iter()
             .filter(|row| row.ip.is_ipv4() && view.shares_network(row))
         {
-            spare_others(row, &view);
+            if let Some(link) = view.link(row.link)
+                && let Err(error) = promotion::ensure(&link.name)
+            {
+                tracing::debug!("promote_secondaries of {}: {error}", link.name);
+            }
         }
         let results = self.kernel.delete(&rows).await;
         for (resource, result) in owners.into_iter().zip(results) {
@@ -132,9 +148,12 @@ impl Addresses {
 
     /// For each of them: is it there?
     pub async fn status(&self, resources: &[AddressResource]) -> Result<Vec<bool>, KernelError> {
-        let view = self.kernel.view().await?;
+        let view = self.routed_view(resources).await?;
         let there = |resource: &AddressResource| match &resource.spec {
-            Ok(spec) => view.present(spec).next().is_some(),
+            Ok(spec) => {
+                let mut present = view.present(spec.ip, spec.device.as_deref());
+                present.next().is_some()
+            }
             Err(_) => false,
         };
         Ok(resources.iter().map(there).collect())
@@ -169,10 +188,22 @@ impl Addresses {
         let resource = resources
             .first()
             .expect("a run of addresses is never empty");
-        self.kernel.view().await.map_err(|why| Failed {
+        let view = self.routed_view(resources).await;
+        view.map_err(|why| Failed {
             resource,
             why: why.into(),
         })
+    }
+
+    /// The tables, with a route for each resource that names no interface and is in the network of
+    /// no address.
+    async fn routed_view(
+        &self,
+        resources: &[AddressResource],
+    ) -> Result<std::sync::Arc<View>, KernelError> {
+        let unnamed = specs(resources).filter(|spec| spec.device.is_none());
+        let ips = unnamed.map(|spec| spec.ip);
+        self.kernel.view_towards(ips).await
     }
 
     /// Labels of held addresses: some of them may not be visible in the view yet.
@@ -190,21 +221,9 @@ impl Addresses {
     }
 }
 
-/// When the first address of a network goes, Linux takes the others of that network along, the
-/// node's own among them, unless `promote_secondaries` is set. systemd sets it everywhere; here it
-/// is set where it matters.
-fn spare_others(row: &AddressRow, view: &View) {
-    let Some(link) = view.link(row.link) else {
-        return;
-    };
-    let setting = format!("/proc/sys/net/ipv4/conf/{}/promote_secondaries", link.name);
-    let set = || -> std::io::Result<()> {
-        if std::fs::read_to_string(&setting)?.trim() == "0" {
-            std::fs::write(&setting, "1")?;
-        }
-        Ok(())
-    };
-    if let Err(error) = set() {
-        tracing::debug!("{setting}: {error}");
-    }
+/// Those whose words can be read.
+fn specs(resources: &[AddressResource]) -> impl Iterator<Item = &AddressSpec> {
+    resources
+        .iter()
+        .filter_map(|resource| resource.spec.as_ref().ok())
 }

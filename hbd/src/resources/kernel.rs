@@ -1,30 +1,34 @@
-//! The kernel's tables of links, addresses and routes, through rtnetlink: read, add, delete, and
-//! the guard that puts back what others remove.
+//! The kernel's tables of links and addresses, through rtnetlink: read, add, delete, and carry out
+//! what the guard decides when others remove something.
 //!
-//! The only file that knows rtnetlink. One connection carries every request, in the order in which
-//! they were made; whoever asks for a view while one is being read shares the next one, so that a
-//! thousand groups starting at once cost two dumps. Decides nothing about where an address goes.
+//! The only file that knows rtnetlink, together with `kernel/rows.rs`. One connection carries every
+//! request, in the order in which they were made; whoever asks for a view while one is being read
+//! shares the next one, so that a thousand groups starting at once cost two dumps. Routes are asked
+//! for one by one and never listed: there may be a million. Decides nothing about where an address
+//! goes.
 
-use super::address::{AddressRow, LinkRow, Placement, RouteRow, View};
+mod rows;
+
+use super::Report;
+use super::address::Placement;
+use super::guard::{Guard, Held, Key, Look, News};
+use super::promotion;
+use super::view::{AddressRow, RouteRow, View};
 use futures_util::{Stream, StreamExt, future::join_all};
+use ha_status::Severity;
+use rows::{address_row, deletion, link_row, local_address, message, route_request, route_row};
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope,
-};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
-use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteType,
-};
+use rtnetlink::packet_route::address::AddressMessage;
 use rtnetlink::{Handle, MulticastGroup};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thiserror::Error;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::time::{sleep, sleep_until, timeout};
 
 /// The kernel answers at once; longer means that it never will.
 const NETLINK_LIMIT: Duration = Duration::from_secs(5);
@@ -33,15 +37,26 @@ const NETLINK_LIMIT: Duration = Duration::from_secs(5);
 const IN_FLIGHT_MAX: usize = 64;
 /// Requests for a view that may queue, one for each group; more wait in their senders.
 const VIEW_QUEUE: usize = hbd_core::config::MAX_GROUPS;
-/// Pause after a repair that failed, before the next attempt.
-const REPAIR_PAUSE: Duration = Duration::from_millis(200);
-/// Pause after a repair, so that a quarrel with another tool does not take the processor.
-const REPAIR_SPACING: Duration = Duration::from_millis(10);
+/// Pause after the tables could not be read, before the next attempt.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// The tables are looked at no more often, so that a quarrel with another tool does not take the
+/// processor.
+const LOOK_SPACING: Duration = Duration::from_millis(10);
+/// After an address is held for the first time it is looked at so soon: it may stand where it must
+/// not. A thousand of them are looked at together.
+const HELD_SPACING: Duration = Duration::from_millis(100);
 
 /// `EEXIST`: the address is there already.
 const EEXIST: i32 = libc::EEXIST;
 /// `EADDRNOTAVAIL`, `ENODEV`: the address or its interface is gone already.
 const GONE: [i32; 2] = [libc::EADDRNOTAVAIL, libc::ENODEV];
+/// No route leads there.
+const UNROUTED: [i32; 4] = [
+    libc::ENETUNREACH,
+    libc::EHOSTUNREACH,
+    libc::ESRCH,
+    libc::EINVAL,
+];
 
 #[derive(Debug, Clone, Error)]
 pub enum KernelError {
@@ -64,12 +79,11 @@ pub struct Kernel {
     handle: Handle,
     views: mpsc::Sender<oneshot::Sender<Result<Arc<View>, KernelError>>>,
     held: Arc<Mutex<Held>>,
+    /// Rung when something is held that was not.
+    bell: Arc<Notify>,
     /// Fair: requests leave in the order in which they were made.
     in_flight: Arc<Semaphore>,
 }
-
-/// What this node holds and must not lose, by interface and address.
-type Held = BTreeMap<(String, IpAddr), Placement>;
 
 impl Kernel {
     /// Opens the connection; its tasks end with the runtime.
@@ -82,6 +96,7 @@ impl Kernel {
             handle,
             views,
             held: Arc::default(),
+            bell: Arc::default(),
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
         })
     }
@@ -94,6 +109,22 @@ impl Kernel {
             return Err(KernelError::Silent(WHAT));
         }
         view.await.unwrap_or(Err(KernelError::Silent(WHAT)))
+    }
+
+    /// The same with what the routing tables say of addresses that are in the network of none.
+    pub async fn view_towards(
+        &self,
+        ips: impl Iterator<Item = IpAddr>,
+    ) -> Result<Arc<View>, KernelError> {
+        let mut view = self.view().await?;
+        for ip in ips {
+            if !view.is_connected(ip)
+                && let Some(route) = self.route_to(ip).await?
+            {
+                Arc::make_mut(&mut view).add_route(route);
+            }
+        }
+        Ok(view)
     }
 
     /// Puts addresses on their interfaces, all at once. There already is success.
@@ -126,23 +157,36 @@ impl Kernel {
         join_all(requests).await
     }
 
-    /// From now on the address is put back when it vanishes.
-    pub fn hold(&self, placement: Placement) {
-        let key = (placement.device.clone(), placement.ip);
-        self.held().insert(key, placement);
+    /// The connected network that the kernel would use to reach the address, if it has one.
+    async fn route_to(&self, ip: IpAddr) -> Result<Option<RouteRow>, KernelError> {
+        let found = self.handle.route().get(route_request(ip)).execute();
+        match dump("asking for a route", found, |message| route_row(&message)).await {
+            Ok(routes) => Ok(routes.into_iter().next()),
+            Err(KernelError::Refused { errno, .. }) if UNROUTED.contains(&errno) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// From now on it may vanish. Call it before the address is deleted.
-    pub fn release(&self, ip: IpAddr, device: Option<&str>) {
-        self.held().retain(|(held_device, held_ip), _| {
-            *held_ip != ip || device.is_some_and(|device| device != held_device)
-        });
+    /// From now on the address is put back when it vanishes.
+    pub fn hold(&self, placement: Placement) {
+        self.held().insert(key(&placement), placement);
+        self.bell.notify_one();
+    }
+
+    /// From now on it may vanish. Call it before the address is deleted. Gives what was held.
+    pub fn release(&self, ip: IpAddr, device: Option<&str>) -> Vec<Placement> {
+        let is_it = |(held_device, held_ip): &Key| {
+            *held_ip == ip && device.is_none_or(|device| device == held_device)
+        };
+        let mut held = self.held();
+        let keys: Vec<Key> = held.keys().filter(|key| is_it(key)).cloned().collect();
+        let released = keys.iter().filter_map(|key| held.remove(key));
+        released.collect()
     }
 
     /// Does this node hold it?
     pub fn holds(&self, placement: &Placement) -> bool {
-        self.held()
-            .contains_key(&(placement.device.clone(), placement.ip))
+        self.held().contains_key(&key(placement))
     }
 
     /// Every held address, for labels that are promised but not visible yet.
@@ -150,13 +194,13 @@ impl Kernel {
         self.held.lock().expect("no holder of this lock can panic")
     }
 
-    /// Watches links and addresses as long as the kernel tells: puts back held addresses that
-    /// vanish, reports each with `restored` or, once, what keeps it away with `trouble`, and passes
-    /// on what else changed through `changed`. The error says why it ended.
+    /// Watches links and addresses as long as the kernel tells: carries out what the guard decides
+    /// about held addresses, reports what others must hear, and passes on what else changed through
+    /// `changed`. The error says why it ended.
     pub async fn watch(
         self,
-        restored: impl Fn(&Placement, &View),
-        trouble: impl Fn(String),
+        announce: impl Fn(&[Placement], &View),
+        reports: mpsc::Sender<Report>,
         changed: watch::Sender<Arc<View>>,
     ) -> KernelError {
         let groups = [
@@ -169,41 +213,106 @@ impl Kernel {
             Err(error) => return socket_error(error),
         };
         tokio::spawn(connection);
-        let mut told = BTreeSet::new();
-        while let Some((note, _)) = notes.next().await {
-            let mut concern = self.concern(&note.payload);
-            loop {
-                // A link that goes takes a thousand addresses along: one repair for all of them.
-                while let Ok((note, _)) = notes.try_recv() {
-                    concern = concern.max(self.concern(&note.payload));
-                }
-                if concern == Concern::Nobody {
-                    break;
-                }
-                let (missing, pause) = match self.repair(concern, &restored, &changed).await {
-                    Ok(missing) => {
-                        // One whose interface is gone waits for the news of its return.
-                        let refused = missing.iter().any(|missing| missing.refused);
-                        concern = if refused { concern } else { Concern::Nobody };
-                        (
-                            missing,
-                            if refused {
-                                REPAIR_PAUSE
-                            } else {
-                                REPAIR_SPACING
-                            },
-                        )
+        let mut guard = Guard::default();
+        let mut again: Option<Instant> = None;
+        let mut concern = Concern::Nobody;
+        loop {
+            tokio::select! {
+                note = notes.next() => match note {
+                    Some((note, _)) => concern = concern.max(self.concern(&note.payload)),
+                    None => return KernelError::Silent("watching addresses"),
+                },
+                () = self.bell.notified() => again = Some(sooner(again, HELD_SPACING)),
+                () = until(again) => concern = concern.max(Concern::Held),
+            }
+            // A link that goes takes a thousand addresses along: one look for all of them.
+            while let Ok((note, _)) = notes.try_recv() {
+                concern = concern.max(self.concern(&note.payload));
+            }
+            if concern == Concern::Nobody {
+                continue;
+            }
+            match self.view().await {
+                Ok(view) => {
+                    if concern == Concern::Everybody {
+                        changed.send_replace(Arc::clone(&view));
                     }
-                    Err(_) => (BTreeSet::new(), REPAIR_PAUSE),
-                };
-                missing
-                    .difference(&told)
-                    .for_each(|new| trouble(new.text.clone()));
-                told = missing;
-                tokio::time::sleep(pause).await;
+                    concern = Concern::Nobody;
+                    let look = guard.look(&view, &self.held(), Instant::now());
+                    again = look.again;
+                    self.carry_out(look, &view, &mut guard, &announce, &reports)
+                        .await;
+                }
+                Err(_) => again = Some(sooner(again, RETRY_PAUSE)),
+            }
+            sleep(LOOK_SPACING).await;
+        }
+    }
+
+    /// Does what the guard has decided, and tells.
+    async fn carry_out(
+        &self,
+        look: Look,
+        view: &View,
+        guard: &mut Guard,
+        announce: &impl Fn(&[Placement], &View),
+        reports: &mpsc::Sender<Report>,
+    ) {
+        let mut news = look.news;
+        // An address must not answer on two interfaces at once.
+        self.delete(&look.leave).await;
+        for (placement, result) in look.put.iter().zip(self.add(&look.put).await) {
+            if result.is_ok() && !self.holds(placement) {
+                // Released while it was being put back.
+                self.delete(&[placement.row()]).await;
+                continue;
+            }
+            if result.is_ok() {
+                self.held().insert(key(placement), placement.clone());
+                announce(std::slice::from_ref(placement), view);
+            }
+            let result = result.map_err(|error| error.to_string());
+            news.extend(guard.put(&key(placement), result, Instant::now()));
+        }
+        if let Err(error) = self.reseat(&look.reseat, view).await {
+            let text = format!("a virtual address stays the first of its network: {error}");
+            news.push(News::Trouble(text));
+        }
+        if !look.announce.is_empty() {
+            announce(&look.announce, view);
+        }
+        for news in news {
+            // The loop is gone only when the daemon ends.
+            let _ = reports.send(report(news)).await;
+        }
+    }
+
+    /// Takes addresses off and puts them again, behind those that stay.
+    async fn reseat(&self, placements: &[Placement], view: &View) -> Result<(), KernelError> {
+        let links: BTreeSet<u32> = placements.iter().map(|p| p.link).collect();
+        for link in links.iter().filter_map(|link| view.link(*link)) {
+            // Else the node's own address would go with them.
+            promotion::ensure(&link.name).map_err(socket_error)?;
+        }
+        let is_one = |row: &&AddressRow| {
+            let mut all = placements.iter();
+            all.any(|placement| (placement.link, placement.ip) == (row.link, row.ip))
+        };
+        let rows = || view.addresses().iter().filter(is_one);
+        // Whoever stands first goes last, when only the node's own can follow it.
+        let behind = rows().filter(|row| row.secondary);
+        let first = rows().filter(|row| !row.secondary);
+        let rows: Vec<AddressRow> = behind.chain(first).cloned().collect();
+        for result in self.delete(&rows).await {
+            result?;
+        }
+        for (placement, result) in placements.iter().zip(self.add(placements).await) {
+            result?;
+            if !self.holds(placement) {
+                self.delete(&[placement.row()]).await;
             }
         }
-        KernelError::Silent("watching addresses")
+        Ok(())
     }
 
     /// Whom does this notification concern?
@@ -228,73 +337,6 @@ impl Kernel {
             _ => Concern::Nobody,
         }
     }
-
-    /// Puts back what is held and missing, as far as that is possible; what remains missing.
-    async fn repair(
-        &self,
-        concern: Concern,
-        restored: &impl Fn(&Placement, &View),
-        changed: &watch::Sender<Arc<View>>,
-    ) -> Result<BTreeSet<Missing>, KernelError> {
-        let view = self.view().await?;
-        if concern == Concern::Everybody {
-            // Our own media must not settle on an address that may go with its group.
-            let held: BTreeSet<IpAddr> = self.held().keys().map(|(_, ip)| *ip).collect();
-            changed.send_replace(Arc::new(view.without(|row| held.contains(&row.ip))));
-        }
-        let mut still_missing = BTreeSet::new();
-        let mut missing = Vec::new();
-        for placement in self.held().values() {
-            let Some(link) = view.link_named(&placement.device) else {
-                still_missing.insert(Missing::interface(placement));
-                continue;
-            };
-            let link = link.index;
-            if !view.has(link, placement.ip) {
-                let placement = placement.clone();
-                missing.push(Placement { link, ..placement });
-            }
-        }
-        for (placement, result) in missing.iter().zip(self.add(&missing).await) {
-            if let Err(error) = result {
-                still_missing.insert(Missing::refused(placement, &error));
-            } else if self.holds(placement) {
-                self.hold(placement.clone());
-                restored(placement, &view);
-            } else {
-                // Released while it was being put back.
-                let row = AddressRow::of(placement);
-                self.delete(&[row]).await;
-            }
-        }
-        Ok(still_missing)
-    }
-}
-
-/// A held address that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Missing {
-    text: String,
-    /// By the kernel: trying again may help. Else the interface is gone.
-    refused: bool,
-}
-
-impl Missing {
-    fn interface(placement: &Placement) -> Self {
-        let Placement { ip, device, .. } = placement;
-        Self {
-            text: format!("interface {device} is gone, and {ip} with it, until it returns"),
-            refused: false,
-        }
-    }
-
-    fn refused(placement: &Placement, error: &KernelError) -> Self {
-        let Placement { ip, device, .. } = placement;
-        Self {
-            text: format!("{ip} has vanished from {device} and cannot be put back: {error}"),
-            refused: true,
-        }
-    }
 }
 
 /// Whom a change of the kernel's tables concerns.
@@ -305,6 +347,44 @@ enum Concern {
     Held,
     /// The media as well.
     Everybody,
+}
+
+fn key(placement: &Placement) -> Key {
+    (placement.device.clone(), placement.ip)
+}
+
+/// After this pause, or at the moment that was planned if that comes first.
+fn sooner(planned: Option<Instant>, pause: Duration) -> Instant {
+    let moment = Instant::now() + pause;
+    planned.map_or(moment, |planned| planned.min(moment))
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the guard has to say, for the loop.
+fn report(news: News) -> Report {
+    match news {
+        News::Restored { key, told } => Report::Restored {
+            device: key.0,
+            ip: key.1,
+            told,
+        },
+        News::Trouble(text) => Report::Tell(Severity::Error, text),
+        News::Lost { key, why } => Report::Lost {
+            device: key.0,
+            ip: key.1,
+            why,
+        },
+        News::Renamed { from, to } => {
+            let text = format!("interface {from} is called {to} now: its addresses stay on it");
+            Report::Tell(Severity::Warning, text)
+        }
+    }
 }
 
 fn socket_error(error: io::Error) -> KernelError {
@@ -335,15 +415,7 @@ async fn read_view(handle: &Handle) -> Result<View, KernelError> {
         address_row(&message)
     })
     .await?;
-    let mut routes = Vec::new();
-    for family in [
-        rtnetlink::RouteMessageBuilder::<Ipv4Addr>::new().build(),
-        rtnetlink::RouteMessageBuilder::<Ipv6Addr>::new().build(),
-    ] {
-        let found = handle.route().get(family).execute();
-        routes.extend(dump("reading routes", found, |message| route_row(&message)).await?);
-    }
-    Ok(View::new(links, addresses, routes))
+    Ok(View::new(links, addresses))
 }
 
 async fn dump<M, R>(
@@ -381,130 +453,5 @@ async fn limited<T>(
             reason: other.to_string(),
             errno: 0,
         },
-    })
-}
-
-fn message(placement: &Placement) -> AddressMessage {
-    let mut message = AddressMessage::default();
-    message.header.family = family(placement.ip);
-    message.header.prefix_len = placement.prefix;
-    message.header.index = placement.link;
-    message.header.scope = if placement.ip.is_loopback() {
-        AddressScope::Host
-    } else {
-        AddressScope::Universe
-    };
-    // Duplicate detection would hold the address back for a second; whoever had it is known dead
-    // or has let go.
-    if placement.ip.is_ipv6() {
-        message.header.flags = AddressHeaderFlags::Nodad;
-    }
-    let attributes = &mut message.attributes;
-    attributes.push(AddressAttribute::Local(placement.ip));
-    attributes.push(AddressAttribute::Address(placement.ip));
-    attributes.extend(placement.broadcast.map(AddressAttribute::Broadcast));
-    attributes.extend(placement.label.clone().map(AddressAttribute::Label));
-    message
-}
-
-fn deletion(row: &AddressRow) -> AddressMessage {
-    let mut message = AddressMessage::default();
-    message.header.family = family(row.ip);
-    message.header.prefix_len = row.prefix;
-    message.header.index = row.link;
-    message.attributes.push(AddressAttribute::Local(row.ip));
-    message
-}
-
-fn family(ip: IpAddr) -> rtnetlink::packet_route::AddressFamily {
-    match ip {
-        IpAddr::V4(_) => rtnetlink::packet_route::AddressFamily::Inet,
-        IpAddr::V6(_) => rtnetlink::packet_route::AddressFamily::Inet6,
-    }
-}
-
-fn link_row(message: &LinkMessage) -> Option<LinkRow> {
-    let name = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            LinkAttribute::IfName(name) => Some(name.clone()),
-            _ => None,
-        })?;
-    let hardware = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            LinkAttribute::Address(bytes) => <[u8; 6]>::try_from(bytes.as_slice()).ok(),
-            _ => None,
-        });
-    let flags = message.header.flags;
-    let announces =
-        message.header.link_layer_type == LinkLayerType::Ether && !flags.contains(LinkFlags::Noarp);
-    Some(LinkRow {
-        index: message.header.index,
-        name,
-        loopback: flags.contains(LinkFlags::Loopback),
-        mac: hardware.filter(|_| announces),
-    })
-}
-
-/// The interface's own address: `IFA_LOCAL`, or `IFA_ADDRESS` for IPv6, which has no local one.
-fn local_address(message: &AddressMessage) -> Option<IpAddr> {
-    let find =
-        |want: fn(&AddressAttribute) -> Option<IpAddr>| message.attributes.iter().find_map(want);
-    find(|attribute| match attribute {
-        AddressAttribute::Local(ip) => Some(*ip),
-        _ => None,
-    })
-    .or_else(|| {
-        find(|attribute| match attribute {
-            AddressAttribute::Address(ip) => Some(*ip),
-            _ => None,
-        })
-    })
-}
-
-fn address_row(message: &AddressMessage) -> Option<AddressRow> {
-    let mut row = AddressRow {
-        link: message.header.index,
-        ip: local_address(message)?,
-        prefix: message.header.prefix_len,
-        label: None,
-        broadcast: None,
-    };
-    for attribute in &message.attributes {
-        match attribute {
-            AddressAttribute::Label(label) => row.label = Some(label.clone()),
-            AddressAttribute::Broadcast(broadcast) => row.broadcast = Some(*broadcast),
-            _ => {}
-        }
-    }
-    Some(row)
-}
-
-/// A unicast route of the main table without a gateway.
-fn route_row(message: &RouteMessage) -> Option<RouteRow> {
-    let header = &message.header;
-    if header.kind != RouteType::Unicast || header.table != RouteHeader::RT_TABLE_MAIN {
-        return None;
-    }
-    let mut network = None;
-    let mut link = None;
-    for attribute in &message.attributes {
-        match attribute {
-            RouteAttribute::Gateway(_) | RouteAttribute::Via(_) | RouteAttribute::MultiPath(_) => {
-                return None;
-            }
-            RouteAttribute::Destination(RouteAddress::Inet(ip)) => network = Some(IpAddr::V4(*ip)),
-            RouteAttribute::Destination(RouteAddress::Inet6(ip)) => network = Some(IpAddr::V6(*ip)),
-            RouteAttribute::Oif(index) => link = Some(*index),
-            _ => {}
-        }
-    }
-    Some(RouteRow {
-        link: link?,
-        network: network?,
-        prefix: header.destination_prefix_length,
     })
 }

@@ -7,10 +7,13 @@
 pub mod address;
 pub mod builtin;
 pub mod environment;
+pub mod guard;
 pub mod kernel;
 mod mailbox;
+mod promotion;
 mod runner;
 pub mod script;
+pub mod view;
 
 use crate::config::ScriptLimits;
 use ha_status::Severity;
@@ -32,6 +35,14 @@ pub enum Report {
     Restored {
         ip: IpAddr,
         device: String,
+        /// How often since this was last told; `None` if it is only to be counted.
+        told: Option<u64>,
+    },
+    /// An address that this node holds has been nowhere for too long.
+    Lost {
+        ip: IpAddr,
+        device: String,
+        why: String,
     },
 }
 

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::resources::address::{LinkRow, RouteRow};
+use crate::resources::view::LinkRow;
 
 fn row(link: u32, ip: &str, prefix: u8, label: Option<&str>) -> AddressRow {
     AddressRow {
@@ -10,6 +10,7 @@ fn row(link: u32, ip: &str, prefix: u8, label: Option<&str>) -> AddressRow {
         prefix,
         label: label.map(str::to_owned),
         broadcast: None,
+        secondary: false,
     }
 }
 
@@ -19,12 +20,9 @@ fn machine() -> View {
         index,
         name: name.to_owned(),
         loopback: name == "lo",
+        up: true,
+        carrier: true,
         mac: (name != "lo").then_some([2, 0, 0, 0, 0, 1]),
-    };
-    let route = RouteRow {
-        link: 2,
-        network: "10.0.0.0".parse().unwrap(),
-        prefix: 24,
     };
     View::new(
         vec![link(1, "lo"), link(2, "eth0")],
@@ -36,7 +34,6 @@ fn machine() -> View {
             row(2, "10.0.0.101", 24, Some("eth0:0")),
             row(2, "10.0.1.1", 32, Some("eth0")),
         ],
-        vec![route],
     )
 }
 

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::resources::view::{LinkRow, RouteRow};
 use proptest::prelude::*;
 
 fn parse(word: &str) -> Result<AddressSpec, AddressError> {
@@ -75,11 +76,17 @@ fn wrong_arguments_are_named() {
     }
 }
 
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
 fn view() -> View {
     let link = |index, name: &str, loopback| LinkRow {
         index,
         name: name.to_owned(),
         loopback,
+        up: true,
+        carrier: true,
         mac: (!loopback).then_some([2, 0, 0, 0, 0, 1]),
     };
     let address = |link, ip: &str, prefix, label: &str| AddressRow {
@@ -88,11 +95,7 @@ fn view() -> View {
         prefix,
         label: Some(label.to_owned()),
         broadcast: None,
-    };
-    let route = |link, network: &str, prefix| RouteRow {
-        link,
-        network: network.parse().unwrap(),
-        prefix,
+        secondary: false,
     };
     View::new(
         vec![
@@ -104,11 +107,8 @@ fn view() -> View {
             address(1, "10.0.0.9", 32, "lo:0"),
             address(2, "10.0.0.1", 24, "eth0"),
             address(2, "10.0.0.5", 24, "eth0:0"),
-        ],
-        vec![
-            route(2, "10.0.0.0", 24),
-            route(3, "10.0.0.128", 25),
-            route(3, "10.0.0.0", 16),
+            address(3, "10.0.0.129", 25, "eth1"),
+            address(3, "10.0.9.1", 16, "eth1"),
         ],
     )
 }
@@ -123,7 +123,7 @@ fn placed(word: &str) -> Result<Placement, AddressError> {
 }
 
 #[test]
-fn longest_connected_route_gives_interface_and_prefix() {
+fn longest_connected_network_gives_interface_and_prefix() {
     let low = placed("10.0.0.7").unwrap();
     assert_eq!((low.device.as_str(), low.prefix), ("eth0", 24));
     assert_eq!(low.broadcast, Some(Ipv4Addr::new(10, 0, 0, 255)));
@@ -161,8 +161,8 @@ fn present_address_is_adopted_as_it_is() {
 #[test]
 fn real_servers_copy_on_the_loopback_is_not_the_resource() {
     let view = view();
-    assert_eq!(view.present(&parse("10.0.0.9").unwrap()).count(), 0);
-    assert_eq!(view.present(&parse("10.0.0.9/32/lo").unwrap()).count(), 1);
+    assert_eq!(view.present(ip("10.0.0.9"), None).count(), 0);
+    assert_eq!(view.present(ip("10.0.0.9"), Some("lo")).count(), 1);
     assert_eq!(placed("10.0.0.9").unwrap().device, "eth0");
 }
 
@@ -172,6 +172,8 @@ fn real_servers_copy_on_a_tunnel_is_not_the_resource() {
         index: 4,
         name: "tunl0".to_owned(),
         loopback: false,
+        up: true,
+        carrier: true,
         mac: None,
     };
     let copy = AddressRow {
@@ -180,34 +182,11 @@ fn real_servers_copy_on_a_tunnel_is_not_the_resource() {
         prefix: 32,
         label: None,
         broadcast: None,
+        secondary: false,
     };
-    let view = View::new(vec![tunnel], vec![copy], Vec::new());
-    assert_eq!(view.present(&parse("10.0.0.50").unwrap()).count(), 0);
-    assert_eq!(
-        view.present(&parse("10.0.0.50/32/tunl0").unwrap()).count(),
-        1
-    );
-}
-
-#[test]
-fn media_use_the_broadcast_address_of_the_interfaces_own_network() {
-    let row = |ip: &str, broadcast: &str, label: &str| AddressRow {
-        link: 2,
-        ip: ip.parse().unwrap(),
-        prefix: 24,
-        label: Some(label.to_owned()),
-        broadcast: broadcast.parse().ok(),
-    };
-    let addresses = vec![
-        row("10.1.0.9", "10.1.0.255", "eth0:0"),
-        row("10.2.0.9", "10.2.0.255", "eth0"),
-        row("10.0.0.1", "10.0.0.255", "eth0"),
-    ];
-    let view = View::new(Vec::new(), addresses, Vec::new());
-    assert_eq!(view.broadcast(2), "10.2.0.255".parse().ok());
-    let own = view.without(|row| row.ip == Ipv4Addr::new(10, 2, 0, 9));
-    assert_eq!(own.broadcast(2), "10.0.0.255".parse().ok());
-    assert_eq!(own.broadcast(3), None);
+    let view = View::new(vec![tunnel], vec![copy]);
+    assert_eq!(view.present(ip("10.0.0.50"), None).count(), 0);
+    assert_eq!(view.present(ip("10.0.0.50"), Some("tunl0")).count(), 1);
 }
 
 #[test]
@@ -215,10 +194,64 @@ fn addresses_of_one_network_stand_and_fall_together() {
     let view = view();
     let row = |ip: &str| {
         let ip: IpAddr = ip.parse().unwrap();
-        view.addresses.iter().find(|row| row.ip == ip).unwrap()
+        view.addresses().iter().find(|row| row.ip == ip).unwrap()
     };
     assert!(view.shares_network(row("10.0.0.1")));
     assert!(!view.shares_network(row("10.0.0.9")));
+}
+
+#[test]
+fn a_route_without_a_gateway_connects_a_network_that_no_address_is_in() {
+    let mut view = view();
+    view.add_route(RouteRow {
+        link: 3,
+        network: ip("192.0.2.0"),
+        prefix: 24,
+    });
+    let spec = parse("192.0.2.1").unwrap();
+    let placed = place(&spec, Labels::Written, &view, &mut LabelNumbers::new()).unwrap();
+    assert_eq!((placed.device.as_str(), placed.prefix), ("eth1", 24));
+}
+
+#[test]
+fn networks_of_an_interface_that_is_switched_off_are_not_connected() {
+    let link = LinkRow {
+        index: 2,
+        name: "eth0".to_owned(),
+        loopback: false,
+        up: false,
+        carrier: false,
+        mac: None,
+    };
+    let own = AddressRow {
+        link: 2,
+        ip: ip("10.0.0.1"),
+        prefix: 24,
+        label: None,
+        broadcast: None,
+        secondary: false,
+    };
+    let view = View::new(vec![link], vec![own]);
+    assert!(view.connected(ip("10.0.0.7")).is_none());
+}
+
+#[test]
+fn addresses_of_every_group_are_virtual_whoever_puts_them() {
+    let resource = |script: &str, arg: &str| hbd_core::config::ResourceConfig {
+        script: script.to_owned(),
+        args: vec![arg.to_owned()],
+    };
+    let group = GroupConfig {
+        name: "group".to_owned(),
+        preferred: hbd_core::config::NodeName::new("lb2").unwrap(),
+        resources: vec![
+            resource("IPaddr", "10.0.0.5/24/eth0"),
+            resource("IPv6addr", "2001:db8::5/64"),
+            resource("Filesystem", "10.0.0.6"),
+        ],
+    };
+    let all = virtual_addresses(&[group]);
+    assert_eq!(all, BTreeSet::from([ip("10.0.0.5"), ip("2001:db8::5")]));
 }
 
 proptest! {

@@ -1,0 +1,133 @@
+//! What the machine around the daemon means for its decisions: which interfaces have a carrier, and
+//! which groups cannot run here because an interface or a network of theirs is not there. Pure: a
+//! view of the kernel's tables in, inputs of the core out, each change once.
+
+use crate::resources::address::AddressSpec;
+use crate::resources::view::View;
+use hbd_core::config::{GroupConfig, GroupId};
+use hbd_core::input::Input;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// Scripts whose first argument is an address that they put.
+const ADDRESS_SCRIPTS: [&str; 2] = ["IPaddr", "IPaddr2"];
+
+pub struct Surroundings {
+    /// By `GroupId`.
+    groups: Vec<Vec<Need>>,
+    /// Groups that failed here while something that they need was not there.
+    hindered: BTreeSet<GroupId>,
+    /// As the core knows it.
+    carriers: BTreeMap<String, bool>,
+}
+
+/// An address of a group.
+#[derive(Debug)]
+struct Need {
+    word: String,
+    spec: AddressSpec,
+}
+
+impl Surroundings {
+    pub fn new(groups: &[GroupConfig]) -> Self {
+        Self {
+            groups: groups.iter().map(needs).collect(),
+            hindered: BTreeSet::new(),
+            carriers: BTreeMap::new(),
+        }
+    }
+
+    /// A held address has been missing for too long: what that means for the groups that hold it.
+    pub fn lost(&mut self, ip: IpAddr, device: &str, why: &str, view: &View) -> Vec<Input> {
+        let is_it = |need: &Need| {
+            let named = need.spec.device.as_deref();
+            need.spec.ip == ip && named.is_none_or(|named| named == device)
+        };
+        let found = self.groups.iter().enumerate().filter_map(|(index, needs)| {
+            let need = needs.iter().find(|need| is_it(need))?;
+            Some((group_id(index), need.word.clone()))
+        });
+        let found: Vec<(GroupId, String)> = found.collect();
+        let inputs = found.into_iter().map(|(group, resource)| {
+            self.failed(group, view);
+            let reason = why.to_owned();
+            Input::Lost {
+                group,
+                resource,
+                reason,
+            }
+        });
+        inputs.collect()
+    }
+
+    /// The group has failed here: is something missing that may return?
+    pub fn failed(&mut self, group: GroupId, view: &View) {
+        if !self.can_run(group, view) {
+            self.hindered.insert(group);
+        }
+    }
+
+    /// What differs from the last time. `media` are the interfaces by which heartbeats travel, and
+    /// whether they can.
+    pub fn look(&mut self, view: &View, media: &BTreeMap<String, bool>) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for (interface, carrier) in self.interfaces(view, media) {
+            if self.carriers.insert(interface.clone(), carrier) != Some(carrier) {
+                inputs.push(Input::Carrier { interface, carrier });
+            }
+        }
+        let groups = std::mem::take(&mut self.hindered);
+        let (mended, hindered) = groups
+            .into_iter()
+            .partition::<BTreeSet<GroupId>, _>(|group| self.can_run(*group, view));
+        self.hindered = hindered;
+        inputs.extend(mended.into_iter().map(|group| Input::Mended { group }));
+        inputs
+    }
+
+    /// Every interface that connects this node with anybody. A loopback connects with nobody.
+    fn interfaces(&self, view: &View, media: &BTreeMap<String, bool>) -> BTreeMap<String, bool> {
+        let named = self.groups.iter().flatten();
+        let named = named.filter_map(|need| need.spec.device.as_ref());
+        let mut all: BTreeMap<String, bool> = named
+            .map(|device| {
+                let link = view.link_named(device);
+                let carrier = link.is_some_and(|link| link.up && link.carrier);
+                (device.clone(), carrier)
+            })
+            .collect();
+        // Whether a medium can be used says more than its cable.
+        all.extend(media.iter().map(|(device, works)| (device.clone(), *works)));
+        all.retain(|device, _| view.link_named(device).is_none_or(|link| !link.loopback));
+        all
+    }
+
+    /// Is everything there that the group's addresses need?
+    fn can_run(&self, group: GroupId, view: &View) -> bool {
+        let needs = self.groups.get(usize::from(group.0));
+        let mut needs = needs.into_iter().flatten();
+        needs.all(|need| match &need.spec.device {
+            Some(device) => view.link_named(device).is_some_and(|link| link.up),
+            None => view.is_connected(need.spec.ip),
+        })
+    }
+}
+
+fn needs(group: &GroupConfig) -> Vec<Need> {
+    let resources = group.resources.iter();
+    let addresses = resources.filter(|r| ADDRESS_SCRIPTS.contains(&r.script.as_str()));
+    addresses
+        .filter_map(|resource| {
+            let spec = AddressSpec::parse(&resource.args).ok()?;
+            let word = format!("{}::{}", resource.script, resource.args.join("::"));
+            Some(Need { word, spec })
+        })
+        .collect()
+}
+
+fn group_id(index: usize) -> GroupId {
+    GroupId(u16::try_from(index).expect("the configuration bounds the groups"))
+}
+
+#[cfg(test)]
+mod tests;
