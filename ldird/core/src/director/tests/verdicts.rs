@@ -1,0 +1,165 @@
+//! What answers of checks come to, and what they must not come to.
+
+use super::bed::{Bed, SERVICE, checked, config, found, real, row};
+use crate::config::{Check, ProbeId};
+use crate::health::MESSAGE_MAX;
+use crate::input::{Finding, Input, Verdict};
+use crate::output::{Notice, Output};
+use crate::punctual::{LATE, PULSE};
+use std::time::Duration;
+
+#[test]
+fn failurecount_counts_for_who_carries_traffic_at_start() {
+    let mut config = config(checked(1));
+    config.services[0].failurecount = 3;
+    let mut bed = Bed::adopting(config, &[1]);
+    assert_eq!(
+        bed.feed(found(1, Finding::Down)),
+        [],
+        "nothing is known yet"
+    );
+    let notices = bed.serve(Vec::new());
+    let soft = |notice: &Notice| matches!(notice, Notice::SoftFailure { failures: 1, .. });
+    assert!(notices.iter().any(soft), "{notices:?}");
+    assert_eq!(bed.rows(), [(row(1), 1)]);
+    bed.verdict(1, false);
+    assert_eq!(bed.rows(), [(row(1), 1)], "the second one");
+    bed.verdict(1, false);
+    assert_eq!(bed.rows(), [], "the third one");
+}
+
+#[test]
+fn failurecount_counts_for_who_carries_traffic_at_a_reload() {
+    let mut bed = Bed::settled(config(vec![real(1, Check::On)]), 0);
+    let spec = bed.table[&SERVICE].destinations[&row(1)].clone();
+    let service = bed.table.get_mut(&SERVICE).unwrap();
+    service.destinations.insert(row(2), spec);
+    let probe = Check::Probe(ProbeId(2));
+    let mut next = config(vec![real(1, Check::On), real(2, probe)]);
+    next.services[0].failurecount = 2;
+    let outputs = bed.feed(Input::Reload(next));
+    bed.feed(found(2, Finding::Down));
+    bed.serve(outputs);
+    assert_eq!(bed.rows(), [(row(1), 1), (row(2), 1)]);
+    bed.verdict(2, false);
+    assert_eq!(bed.rows(), [(row(1), 1)]);
+}
+
+#[test]
+fn a_good_verdict_from_before_the_first_table_is_not_lost() {
+    let mut bed = Bed::new(config(checked(1)));
+    bed.drain();
+    bed.feed(found(1, Finding::Up));
+    bed.serve(Vec::new());
+    assert_eq!(bed.rows(), [(row(1), 1)]);
+}
+
+#[test]
+fn a_want_of_our_own_means_takes_nobody_out_and_is_told_once() {
+    let mut bed = Bed::settled(config(checked(2)), 2);
+    let before = bed.rows();
+    let mut told = Vec::new();
+    for probe in [1, 2, 1, 2, 1, 2] {
+        told.extend(bed.find(probe, Finding::CouldNotAsk));
+    }
+    let first = Notice::CouldNotAsk {
+        service: SERVICE,
+        real: row(1),
+        message: "CouldNotAsk".to_owned(),
+    };
+    assert_eq!(told, [first]);
+    assert_eq!(bed.rows(), before);
+    let rows = bed.director.services(bed.now, 0);
+    let shown = rows[0].reals[1].could_not_ask.as_deref();
+    assert_eq!(shown, Some("CouldNotAsk"));
+    bed.verdict(1, true);
+    assert_eq!(bed.verdict(2, true), [Notice::AskedAgain]);
+}
+
+#[test]
+fn who_stood_still_believes_no_failure_and_asks_again() {
+    let mut bed = Bed::settled(config(checked(1)), 1);
+    // Until the next check runs.
+    while !bed.director.fleet.is_asking() {
+        bed.now = bed.director.deadline().unwrap().max(bed.now);
+        let outputs = bed.feed(Input::Tick);
+        bed.serve(outputs);
+    }
+    bed.now += PULSE + LATE + Duration::from_millis(1);
+    let outputs = bed.feed(found(1, Finding::Down));
+    assert!(outputs.contains(&Output::Probe(ProbeId(1))), "{outputs:?}");
+    bed.serve(outputs);
+    assert_eq!(bed.rows(), [(row(1), 1)], "nobody was taken out");
+    // The answer to the question that was put after that.
+    let outputs = bed.feed(found(1, Finding::Down));
+    bed.serve(outputs);
+    assert_eq!(bed.rows(), []);
+}
+
+#[test]
+fn who_is_woken_in_time_believes_a_failure() {
+    let mut bed = Bed::settled(config(checked(1)), 1);
+    bed.verdict(1, false);
+    assert_eq!(bed.rows(), []);
+}
+
+#[test]
+fn a_check_does_not_write_over_maintenance() {
+    let mut bed = Bed::settled(config(checked(2)), 2);
+    let (service, real, active) = (SERVICE, row(1), true);
+    let outputs = bed.feed(Input::Maintenance {
+        service,
+        real,
+        active,
+    });
+    bed.serve(outputs);
+    for up in [false, true] {
+        assert_eq!(bed.verdict(1, up), [], "nothing to tell of it");
+        let rows = bed.director.services(bed.now, 0);
+        assert_eq!(rows[0].reals[0].message, "Server in maintenance");
+    }
+    assert_eq!(bed.rows(), [(row(2), 1)]);
+    let outputs = bed.feed(Input::Maintenance {
+        service,
+        real,
+        active: false,
+    });
+    bed.serve(outputs);
+    assert_eq!(bed.rows(), [(row(2), 1)], "a check must pass first");
+    bed.verdict(1, true);
+    assert_eq!(bed.rows(), [(row(1), 1), (row(2), 1)]);
+}
+
+#[test]
+fn a_long_message_is_kept_in_part() {
+    let mut bed = Bed::settled(config(checked(1)), 1);
+    bed.pass(Duration::from_secs(10));
+    let verdict = Verdict {
+        finding: Finding::Down,
+        message: "ä".repeat(100_000),
+        took: Duration::ZERO,
+    };
+    let probe = ProbeId(1);
+    let outputs = bed.feed(Input::Probed { probe, verdict });
+    let told = outputs.iter().find_map(|output| match output {
+        Output::Notice(Notice::Down { message, .. }) => Some(message.chars().count()),
+        _ => None,
+    });
+    assert_eq!(told, Some(MESSAGE_MAX));
+    let shown = bed.director.services(bed.now, 0).remove(0).reals.remove(0);
+    assert_eq!(shown.message.chars().count(), MESSAGE_MAX);
+}
+
+#[test]
+fn a_shared_probe_counts_in_each_service_by_its_own_limit() {
+    let mut config = super::bed::many(2);
+    config.services[0].failurecount = 1;
+    config.services[1].failurecount = 2;
+    let mut bed = Bed::settled(config, 1);
+    let serving = |bed: &Bed| bed.rows().len();
+    assert_eq!(serving(&bed), 2);
+    bed.verdict(1, false);
+    assert_eq!(serving(&bed), 1);
+    bed.verdict(1, false);
+    assert_eq!(serving(&bed), 0);
+}
