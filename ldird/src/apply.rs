@@ -128,7 +128,7 @@ async fn carry_out(client: &mut Client, order: Order) -> Outcome {
             Ok(dump) => Ok(counters(&dump)),
             Err(error) => Err(error.to_string()),
         }),
-        Order::Apply(edits) => Outcome::Applied(apply(client, edits, APPLY_LIMIT).await),
+        Order::Apply(edits) => Outcome::Applied(within(APPLY_LIMIT, edits, client).await),
     }
 }
 
@@ -145,18 +145,29 @@ async fn services(
     Ok(rows)
 }
 
+/// Who makes edits: the kernel, or a test.
+trait Editor {
+    fn edit(&mut self, edit: &Edit) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+impl Editor for Client {
+    async fn edit(&mut self, edit: &Edit) -> Result<(), String> {
+        let result = carry_through(self, edit).await;
+        result.map_err(|error| in_words(edit, &error))
+    }
+}
+
 /// Makes edits until the time is up; those that are left count as refused and are tried again.
-async fn apply(
-    client: &mut Client,
-    edits: Vec<Edit>,
+async fn within(
     limit: Duration,
+    edits: Vec<Edit>,
+    kernel: &mut impl Editor,
 ) -> Vec<(Edit, Result<(), String>)> {
     let end = Instant::now() + limit;
     let mut results = Vec::with_capacity(edits.len());
     for edit in edits {
         let result = if Instant::now() < end {
-            let result = carry_through(client, &edit).await;
-            result.map_err(|error| in_words(&edit, &error))
+            kernel.edit(&edit).await
         } else {
             Err(format!(
                 "not tried: the changes before it took {} s",

@@ -51,7 +51,7 @@ pub struct RealServer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Check {
     /// A probe the shell knows under this number. Real servers with the same number ask the same
-    /// question and share one probe.
+    /// question as often, and share one probe; each counts failures by its own `failurecount`.
     Probe(ProbeId),
     /// `checktype=on`: always up.
     On,

@@ -1,13 +1,15 @@
 //! What the core wants comes back from the kernel as the same values.
 
 use super::{
-    Instead, destination, destination_key, destination_spec, id, key, overtaken, service, spec,
+    Editor, Instead, destination, destination_key, destination_spec, id, key, overtaken, service,
+    spec, within,
 };
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, ServiceKey, ServiceSpec,
 };
 use ldird_ipvs::Cause;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 fn keys() -> Vec<ServiceKey> {
     let v4 = IpAddr::from(Ipv4Addr::new(10, 0, 0, 100));
@@ -94,4 +96,30 @@ fn an_edit_that_somebody_else_overtook_comes_to_the_same() {
     assert_eq!(overtaken(&gone, Cause::NoSuchService), nothing);
     assert_eq!(overtaken(&edit, Cause::ServiceNotDefined), None);
     assert_eq!(overtaken(&add, Cause::Refused), None);
+}
+
+/// Takes the whole time for each edit.
+struct Slow {
+    limit: Duration,
+    tried: usize,
+}
+
+impl Editor for Slow {
+    async fn edit(&mut self, _: &Edit) -> Result<(), String> {
+        self.tried += 1;
+        tokio::time::sleep(self.limit).await;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_kernel_that_answers_slowly_keeps_a_batch_no_longer_than_its_limit() {
+    let edits: Vec<Edit> = keys().into_iter().map(Edit::DeleteService).collect();
+    let limit = Duration::from_millis(20);
+    let mut kernel = Slow { limit, tried: 0 };
+    let results = within(limit, edits.clone(), &mut kernel).await;
+    assert_eq!(kernel.tried, 1);
+    let answered = results.iter().map(|(edit, _)| edit.clone());
+    assert_eq!(answered.collect::<Vec<_>>(), edits, "each has an answer");
+    assert!(results[0].1.is_ok() && results[1..].iter().all(|(_, result)| result.is_err()));
 }

@@ -175,18 +175,18 @@ impl<'a> Expansion<'a, '_, '_> {
         let spec = attributes::spec(section, key, udp, self.faults);
         let title = title(key);
         let recipe = Recipe::new(section, self.global, service, udp, &title, self.faults);
-        let reals = self.reals(section, key, &recipe);
+        let interval = number(
+            given.checkinterval.as_ref(),
+            self.global.checkinterval.as_ref(),
+        );
+        let interval = Duration::from_secs(interval.unwrap_or(DEFAULT_INTERVAL_SECONDS).into());
+        let reals = self.reals(section, key, &recipe, interval);
         let fallback = self.fallback_of(section, key, &reals);
         if port == 0 && port_counts(key) && spec.persistent.is_none() {
             let message = format!("virtual {title}: the kernel refuses port 0 without persistent");
             self.faults.warning(section.span, message);
         }
         self.check_monitorfile(given.monitorfile.as_ref());
-        let interval = number(
-            given.checkinterval.as_ref(),
-            self.global.checkinterval.as_ref(),
-        );
-        let interval = interval.unwrap_or(DEFAULT_INTERVAL_SECONDS);
         let failures = number(
             given.failurecount.as_ref(),
             self.global.failurecount.as_ref(),
@@ -206,7 +206,7 @@ impl<'a> Expansion<'a, '_, '_> {
                 self.global.cleanstop.as_ref(),
                 true,
             ),
-            interval: Duration::from_secs(interval.into()),
+            interval,
             failurecount: failures.unwrap_or(1),
             name: given
                 .servicename
@@ -306,11 +306,17 @@ impl<'a> Expansion<'a, '_, '_> {
 
     /// Every real server of a section, ranges expanded. Of two with the same place in the table
     /// the last one counts.
-    fn reals(&mut self, section: &Section, key: ServiceKey, recipe: &Recipe) -> Vec<RealServer> {
+    fn reals(
+        &mut self,
+        section: &Section,
+        key: ServiceKey,
+        recipe: &Recipe,
+        interval: Duration,
+    ) -> Vec<RealServer> {
         let mut reals: Vec<RealServer> = Vec::new();
         let mut places: BTreeMap<DestinationKey, (usize, u32)> = BTreeMap::new();
         for line in &section.given.reals {
-            for real in self.servers_of(line, key, recipe) {
+            for real in self.servers_of(line, key, recipe, interval) {
                 match places.entry(real.key) {
                     Entry::Vacant(place) => {
                         place.insert((reals.len(), line.span.line));
@@ -332,7 +338,13 @@ impl<'a> Expansion<'a, '_, '_> {
         reals
     }
 
-    fn servers_of(&mut self, line: &RealLine, key: ServiceKey, recipe: &Recipe) -> Vec<RealServer> {
+    fn servers_of(
+        &mut self,
+        line: &RealLine,
+        key: ServiceKey,
+        recipe: &Recipe,
+        interval: Duration,
+    ) -> Vec<RealServer> {
         let (Some(addresses), Some(port)) = (self.addresses(line), self.real_port(line)) else {
             return Vec::new();
         };
@@ -346,7 +358,7 @@ impl<'a> Expansion<'a, '_, '_> {
                 Question::On => Check::On,
                 Question::Off => Check::Off,
                 Question::Probe(probe) => {
-                    let (id, probe) = self.catalogue.number(probe);
+                    let (id, probe) = self.catalogue.number(probe, interval);
                     self.probes.insert(id, probe);
                     Check::Probe(id)
                 }

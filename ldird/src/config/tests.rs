@@ -562,3 +562,19 @@ proptest! {
         let _ = read(&source, &mut Catalogue::default());
     }
 }
+
+/// The pace belongs to what is shared, `failurecount` to who counts.
+#[test]
+fn services_that_check_at_another_pace_do_not_share_a_probe() {
+    let service = |address: u8, lines: &str| {
+        format!("virtual=10.0.0.{address}:80\n\treal=10.0.0.1:80 gate\n\tservice=http\n{lines}")
+    };
+    let text = service(100, "")
+        + &service(101, "\tfailurecount=3\n\treal=10.0.0.2:80 gate 7\n")
+        + &service(102, "\tcheckinterval=2\n");
+    let found = good(&text).core.services;
+    let [first, second, third] = [0, 1, 2].map(|at: usize| found[at].reals[0].check);
+    assert_eq!(first, second);
+    assert_ne!(first, third);
+    assert_ne!(first, found[1].reals[1].check);
+}

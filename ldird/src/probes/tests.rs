@@ -98,8 +98,8 @@ async fn a_combined_check_negotiates_first_and_after_failures() {
 async fn every_probe_answers_under_its_number() {
     let (_listener, address) = open_port().await;
     let mut catalogue = Catalogue::default();
-    let good = catalogue.number(connect(address));
-    let bad = catalogue.number(connect(closed_port().await));
+    let good = catalogue.number(connect(address), Duration::from_secs(1));
+    let bad = catalogue.number(connect(closed_port().await), Duration::from_secs(1));
     let (good_id, bad_id) = (good.0, bad.0);
     let (mut prober, mut answers) = Prober::new(BTreeMap::from([good, bad]));
     prober.start(good_id);
