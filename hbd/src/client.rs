@@ -134,7 +134,7 @@ async fn execute(socket: &Path, command: &ClientCommand) -> Result<(), Failure> 
             daemon.act(Action::Takeover { set }).await
         }
         ClientCommand::Stop => daemon.stop().await,
-        ClientCommand::Reload => daemon.act(Action::Reload).await,
+        ClientCommand::Reload => daemon.act(Action::Reload { force: false }).await,
     }
 }
 

@@ -101,7 +101,7 @@ impl Control {
             Action::Standby { set } => Command::Standby(set),
             Action::Takeover { set } => Command::Takeover(set),
             Action::Stop => Command::Shutdown,
-            Action::Reload => return Some(Ask::Reload(reply)),
+            Action::Reload { .. } => return Some(Ask::Reload(reply)),
         };
         let id = self.command_id();
         self.pending.insert(id, reply);

@@ -170,7 +170,7 @@ async fn actions_ask_for_the_right_thing_and_print_the_outcome() {
             },
         ),
         (&["stop"], Action::Stop),
-        (&["reload"], Action::Reload),
+        (&["reload"], Action::Reload { force: false }),
     ];
     for (words, expected) in table {
         let (code, text, error) = converse("hbd", words, |request| {

@@ -451,7 +451,7 @@ fn describe(action: &Action) -> String {
         Action::Standby { set } => format!("standby {}", set_word(*set)),
         Action::Takeover { set } => format!("takeover {}", set_word(*set)),
         Action::Stop => "stop".to_owned(),
-        Action::Reload => "reload".to_owned(),
+        Action::Reload { .. } => "reload".to_owned(),
     }
 }
 

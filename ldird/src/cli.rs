@@ -17,6 +17,9 @@ struct Arguments {
     /// Stay in the foreground, log to standard error, in detail; no pid file
     #[arg(short, long)]
     debug: bool,
+    /// reload: also if it takes out more than half of what serves
+    #[arg(long)]
+    force: bool,
     /// Print the version
     #[arg(short, long)]
     version: bool,
@@ -34,10 +37,12 @@ struct Arguments {
 const COMMANDS: &str = "\
 Commands:
   start         start in the background; returns when the table is set up
-  stop          stop; waits until it has stopped
-  restart       stop, then start
+  stop          stop; waits until it has stopped; works without CONFIG, too
+  restart       hand the table over to a new director: nobody notices; a broken CONFIG
+                changes nothing
   try-restart   restart if it is running
-  reload        read CONFIG again; a broken one changes nothing (also force-reload)
+  reload        read CONFIG again; a broken one changes nothing (also force-reload), and one
+                that takes out more than half of what serves needs --force
   status        is it running? exit 0 yes, 3 no, 1 stale pid file
   run           stay in the foreground, for a service manager
   check         all faults of CONFIG, with file, line and caret; exit 2 if there are errors
@@ -49,6 +54,11 @@ Commands:
 CONFIG is a name in /etc/ha.d or a path; by default ldirectord.cf.
 Exit: 0 done, 1 failed, 2 configuration error, 3 not running (status), 255 usage.
 ";
+
+/// The configuration that is meant where none is named, and what the instance is called then: the
+/// old daemon's rule is that a name that was not given is shorter than one that was.
+pub(crate) const DEFAULT_FILE: &str = "ldirectord.cf";
+pub(crate) const DEFAULT_NAME: &str = "ldirectord";
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,12 +79,18 @@ pub(crate) enum Command {
     Stop,
     Restart,
     TryRestart,
-    Reload,
+    /// `force`: also if that takes out more than half of what serves.
+    Reload {
+        force: bool,
+    },
     Status,
     Run,
     Check,
     Plan,
-    Show { json: bool, follow: bool },
+    Show {
+        json: bool,
+        follow: bool,
+    },
     Ipvs(Ipvs),
 }
 
@@ -116,17 +132,19 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
     if arguments.version {
         return Request::Tell(version());
     }
-    let Some((config, command)) = command(&arguments.operands) else {
+    let Some((config, mut command)) = command(&arguments.operands) else {
         return usage(&complaint(&arguments.operands));
     };
-    // The old daemon's rule: a name that was not given is shorter than one that was.
     let (config, name) = match config {
-        None => ("ldirectord.cf".to_owned(), "ldirectord".to_owned()),
+        None => (DEFAULT_FILE.to_owned(), DEFAULT_NAME.to_owned()),
         Some(config) => {
             let name = config.rsplit('/').next().unwrap_or(config);
             (config.to_owned(), name.to_owned())
         }
     };
+    if let Command::Reload { force } = &mut command {
+        *force |= arguments.force;
+    }
     Request::Run(Invocation {
         debug: arguments.debug,
         etc: arguments.etc,
@@ -143,12 +161,12 @@ fn command(operands: &[String]) -> Option<(Option<&str>, Command)> {
     let words: Vec<&str> = operands.iter().map(String::as_str).collect();
     let (first, rest) = words.split_first()?;
     if let Some((second, after)) = rest.split_first()
-        && let Some(command) = old_command(second).or_else(|| new_command(second, after))
+        && let Some(command) = old_command(second, after).or_else(|| new_command(second, after))
     {
         return Some((Some(first), command));
     }
-    let alone = if rest.is_empty() {
-        old_command(first)
+    let alone = if matches!(rest, [] | [FORCE]) {
+        old_command(first, rest)
     } else {
         None
     };
@@ -157,7 +175,7 @@ fn command(operands: &[String]) -> Option<(Option<&str>, Command)> {
     }
     let (config, after) = rest.split_first()?;
     let old = if after.is_empty() {
-        old_command(first)
+        old_command(first, after)
     } else {
         None
     };
@@ -165,13 +183,19 @@ fn command(operands: &[String]) -> Option<(Option<&str>, Command)> {
     (!config.starts_with('-')).then_some((Some(*config), command))
 }
 
-fn old_command(word: &str) -> Option<Command> {
+/// What may stand behind `reload`, too.
+const FORCE: &str = "--force";
+
+/// The words after an old command are ignored, as they always were.
+fn old_command(word: &str, after: &[&str]) -> Option<Command> {
     match word {
         "start" => Some(Command::Start),
         "stop" => Some(Command::Stop),
         "restart" => Some(Command::Restart),
         "try-restart" => Some(Command::TryRestart),
-        "reload" | "force-reload" => Some(Command::Reload),
+        "reload" | "force-reload" => Some(Command::Reload {
+            force: after.contains(&FORCE),
+        }),
         "status" => Some(Command::Status),
         _ => None,
     }

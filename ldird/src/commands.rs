@@ -2,26 +2,28 @@
 //! Each gives an exit code and says on standard output or error what scripts expect there.
 
 use crate::cli::{Command, Invocation};
-use crate::config::{self, Configuration};
+use crate::config::Configuration;
+use crate::console::{CONFIGURATION, FAILED, NOT_RUNNING, OK, load};
 use crate::daemon::{self, Mode};
-use crate::instance::{self, Instance, STOP_LIMIT, State};
+use crate::instance::{self, Instance, NotFound, STOP_LIMIT, State};
 use crate::launch::{self, Started};
 use crate::probes::Catalogue;
-use crate::{ipvs, plan, show};
-use std::io::{IsTerminal as _, Write as _};
+use crate::{ipvs, plan, show, siblings};
+use ha_status::socket::Client;
+use ha_status::{Action, Reply, Request};
+use rustix::process::Pid;
+use std::time::Duration;
+use tokio::time::timeout;
 
-pub(crate) const OK: u8 = 0;
-/// Could not start, or nothing to reload.
-pub(crate) const FAILED: u8 = 1;
-pub(crate) const CONFIGURATION: u8 = 2;
-const NOT_RUNNING: u8 = 3;
+/// A reload is in force or refused by then, unless the kernel or a name server hangs.
+const RELOAD_LIMIT: Duration = Duration::from_secs(60);
 
 /// Carries out one command and gives its exit code.
 pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
     if let Command::Ipvs(what) = invocation.command {
         return ipvs::run(what).await;
     }
-    let instance = match Instance::locate(invocation) {
+    let instance = match located(invocation) {
         Ok(instance) => instance,
         Err(error) => {
             eprintln!("{error}");
@@ -31,28 +33,21 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
     match invocation.command {
         Command::Start => start(invocation, instance).await,
         Command::Stop => stop(&instance).await,
-        Command::Restart => {
-            let code = stop(&instance).await?;
-            if code == OK {
-                start(invocation, instance).await
-            } else {
-                Ok(code)
-            }
-        }
+        Command::Restart => restart(invocation, instance).await,
         Command::TryRestart => match instance.state() {
-            State::Running(_) => {
-                let code = stop(&instance).await?;
-                if code == OK {
-                    start(invocation, instance).await
-                } else {
-                    Ok(code)
-                }
-            }
+            State::Running(_) => restart(invocation, instance).await,
+            // The one in the background took over from it.
+            _ if launch::is_background() => restart(invocation, instance).await,
             State::Stale(_) | State::Stopped => Ok(OK),
         },
-        Command::Reload => reload(&instance),
+        Command::Reload { force } => reload(&instance, force).await,
         Command::Status => Ok(status(&instance)),
-        Command::Run => run_in(Mode::Service, instance).await,
+        Command::Run => match load(&instance) {
+            (Some(loaded), catalogue) => {
+                daemon::run(Mode::Service, instance, loaded, catalogue).await
+            }
+            (None, _) => Ok(CONFIGURATION),
+        },
         Command::Check => Ok(check(&instance)),
         Command::Plan => plan::run(&instance).await,
         Command::Show { json, follow } => show::run(&instance, json, follow).await,
@@ -60,22 +55,64 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
     }
 }
 
+/// What runs is stopped and looked at without its file, too.
+fn located(invocation: &Invocation) -> Result<Instance, NotFound> {
+    let located = Instance::locate(invocation);
+    match invocation.command {
+        Command::Stop | Command::Status | Command::Show { .. } if located.is_err() => {
+            Instance::orphan(invocation).map_or(located, Ok)
+        }
+        _ => located,
+    }
+}
+
 async fn start(invocation: &Invocation, instance: Instance) -> anyhow::Result<u8> {
     if launch::is_background() {
-        return run_in(Mode::Background, instance).await;
+        return run_in_background(instance).await;
     }
-    let (configuration, _) = load(&instance);
+    let (configuration, catalogue) = load(&instance);
     let Some(configuration) = configuration else {
         return Ok(CONFIGURATION);
     };
     if let State::Running(_) = instance.state() {
         return Ok(OK);
     }
+    launch(invocation, instance, configuration, catalogue).await
+}
+
+/// A hand-over: the table stays as it is while one director ends and the next begins. Nothing is
+/// ended for a configuration that the next could not run.
+async fn restart(invocation: &Invocation, instance: Instance) -> anyhow::Result<u8> {
+    if launch::is_background() {
+        return run_in_background(instance).await;
+    }
+    let (configuration, catalogue) = load(&instance);
+    let Some(configuration) = configuration else {
+        if let State::Running(_) = instance.state() {
+            eprintln!("nothing is changed: the running director goes on");
+        }
+        return Ok(CONFIGURATION);
+    };
+    if let State::Running(pid) = instance.state()
+        && !instance::hand_over(pid).await?
+    {
+        return Ok(still_there(&instance, pid));
+    }
+    launch(invocation, instance, configuration, catalogue).await
+}
+
+/// Starts a director for a configuration that is in order.
+async fn launch(
+    invocation: &Invocation,
+    instance: Instance,
+    configuration: Configuration,
+    catalogue: Catalogue,
+) -> anyhow::Result<u8> {
     if invocation.debug {
-        return run_in(Mode::Debug, instance).await;
+        return daemon::run(Mode::Debug, instance, configuration, catalogue).await;
     }
     if configuration.supervised {
-        return run_in(Mode::Supervised, instance).await;
+        return daemon::run(Mode::Supervised, instance, configuration, catalogue).await;
     }
     match launch::launch().await? {
         Started::Ready => Ok(OK),
@@ -90,18 +127,11 @@ async fn start(invocation: &Invocation, instance: Instance) -> anyhow::Result<u8
     }
 }
 
-async fn run_in(mode: Mode, instance: Instance) -> anyhow::Result<u8> {
-    // Warnings have been told by the process that launched us.
+/// Warnings have been told by the process that launched us.
+async fn run_in_background(instance: Instance) -> anyhow::Result<u8> {
     let mut catalogue = Catalogue::default();
-    let configuration = if mode == Mode::Background {
-        config::load(&instance.path, &mut catalogue).0
-    } else {
-        let (configuration, loaded) = load(&instance);
-        catalogue = loaded;
-        configuration
-    };
-    match configuration {
-        Some(configuration) => daemon::run(mode, instance, configuration, catalogue).await,
+    match crate::config::load(&instance.path, &mut catalogue).0 {
+        Some(loaded) => daemon::run(Mode::Background, instance, loaded, catalogue).await,
         None => Ok(CONFIGURATION),
     }
 }
@@ -113,16 +143,20 @@ async fn stop(instance: &Instance) -> anyhow::Result<u8> {
     if instance::stop(pid).await? {
         return Ok(OK);
     }
+    Ok(still_there(instance, pid))
+}
+
+fn still_there(instance: &Instance, pid: Pid) -> u8 {
     eprintln!(
         "ldirectord for {} (pid {}) has not stopped within {} s",
         instance.path.display(),
         pid.as_raw_nonzero(),
         STOP_LIMIT.as_secs()
     );
-    Ok(FAILED)
+    FAILED
 }
 
-fn reload(instance: &Instance) -> anyhow::Result<u8> {
+async fn reload(instance: &Instance, force: bool) -> anyhow::Result<u8> {
     let State::Running(pid) = instance.state() else {
         eprintln!("ldirectord is stopped for {}", instance.path.display());
         return Ok(FAILED);
@@ -131,8 +165,37 @@ fn reload(instance: &Instance) -> anyhow::Result<u8> {
         eprintln!("nothing is changed: the running director keeps its configuration");
         return Ok(CONFIGURATION);
     }
+    if let Some(client) = siblings::reach(instance, pid).await {
+        return reload_through(client, force).await;
+    }
+    if force {
+        eprintln!(
+            "the director with pid {} does not answer on its socket: --force cannot be told",
+            pid.as_raw_nonzero()
+        );
+        return Ok(FAILED);
+    }
     instance::hang_up(pid)?;
     Ok(OK)
+}
+
+/// Asks for a reload and waits for what becomes of it.
+async fn reload_through(mut client: Client, force: bool) -> anyhow::Result<u8> {
+    let action = Action::Reload { force };
+    client.request(&Request::Act { action }).await?;
+    let answer = timeout(RELOAD_LIMIT, client.next()).await;
+    let complaint = match answer {
+        Ok(Ok(Some(Reply::Done { .. }))) => return Ok(OK),
+        Ok(Ok(Some(Reply::Error { text }))) => text,
+        Ok(Ok(_)) => "the director ended before the reload did".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!(
+            "the reload is not in force after {} s and goes on",
+            RELOAD_LIMIT.as_secs()
+        ),
+    };
+    eprintln!("{complaint}");
+    Ok(FAILED)
 }
 
 /// The line goes to both channels: cluster managers read one, the old daemon wrote the other.
@@ -177,26 +240,4 @@ fn check(instance: &Instance) -> u8 {
         configuration.probes.len()
     );
     OK
-}
-
-/// Writes to standard output. A reader that has seen enough, such as `head`, ends the program.
-pub(crate) fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    if out
-        .write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .is_err()
-    {
-        std::process::exit(i32::from(FAILED));
-    }
-}
-
-/// Reads the configuration and tells its faults on standard error.
-pub(crate) fn load(instance: &Instance) -> (Option<Configuration>, Catalogue) {
-    let mut catalogue = Catalogue::default();
-    let (configuration, diagnostics) = config::load(&instance.path, &mut catalogue);
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let colour = !plain && std::io::stderr().is_terminal();
-    eprint!("{}", config::report(&diagnostics, colour));
-    (configuration, catalogue)
 }

@@ -2,11 +2,12 @@
 //! they come and go.
 
 use crate::apply::Kernel;
-use crate::commands::{CONFIGURATION, FAILED, OK};
+use crate::claim::{self, Claim};
 use crate::config::{Configuration, LogTarget};
+use crate::console::{CONFIGURATION, FAILED, OK};
 use crate::control;
 use crate::driver::{Driver, End, Parts};
-use crate::instance::Instance;
+use crate::instance::{Instance, State};
 use crate::launch;
 use crate::probes::Catalogue;
 use crate::siblings;
@@ -67,13 +68,30 @@ async fn serve(
     catalogue: Catalogue,
 ) -> anyhow::Result<u8> {
     info(invocation());
-    let _pidfile = match hold_pidfile(mode, &instance) {
+    if let State::Stale(pid) = instance.state() {
+        let (pid, path) = (pid.as_raw_nonzero(), instance.path.display());
+        let text = format!("ldirectord stale pid file {pid} for {path}");
+        Line::new(Severity::Warning, text).log();
+    }
+    let _claim = match hold_file(&instance) {
         Ok(held) => held,
         // As always for who says start; a service manager must not take it for a start.
+        Err(_) if mode == Mode::Background => return Ok(OK),
+        Err(pid) => {
+            let path = instance.path.display();
+            return Ok(refuse(&format!("already running [pid {pid}] ({path})")));
+        }
+    };
+    let _pidfile = match hold_pidfile(mode, &instance) {
+        Ok(held) => held,
         Err(LockError::Running { .. }) if mode == Mode::Background => return Ok(OK),
         Err(error @ LockError::Running { .. }) => return Ok(refuse(&error.to_string())),
         Err(error) => return Ok(refuse(&format!("Can not open PIDFILE: {error}"))),
     };
+    let siblings = siblings::living(&instance).await;
+    if let Some(conflict) = siblings::conflict(&siblings, siblings::keys(&configuration.core)) {
+        return Ok(refuse(&conflict));
+    }
     raise_descriptor_limit();
     let signals = Signals::new()?;
     let quit = signal(SignalKind::quit())?;
@@ -96,10 +114,6 @@ async fn serve(
             format!("Starting {BANNER} with pid: {}", std::process::id())
         }
     });
-    if let Some(warning) = siblings::warning(&instance).await {
-        eprintln!("{warning}");
-        Line::new(Severity::Warning, warning).log();
-    }
     let parts = Parts {
         instance,
         configuration,
@@ -108,6 +122,7 @@ async fn serve(
         signals,
         quit,
         requests,
+        siblings,
     };
     let driver = Driver::new(parts, |configuration: &Configuration| {
         ready(mode, configuration);
@@ -121,6 +136,13 @@ async fn serve(
             info(format!(
                 "Linux Director Daemon terminated on signal: {signal}"
             ));
+            OK
+        }
+        End::Unclean(signal) => refuse(&format!(
+            "stopped on signal {signal}, and the table is not clean"
+        )),
+        End::HandedOver => {
+            info("Handed over: the table stays as it is for the next director");
             OK
         }
         End::NeverStarted(error) => refuse(&error),
@@ -158,6 +180,23 @@ fn invocation() -> String {
         text.push(' ');
     }
     text
+}
+
+/// The claim on the configuration file, or who holds it.
+fn hold_file(instance: &Instance) -> Result<Option<Claim>, i32> {
+    let error = match Claim::acquire(&instance.path) {
+        Ok(claim) => return Ok(Some(claim)),
+        Err(error) => error,
+    };
+    if error.kind() == std::io::ErrorKind::AddrInUse
+        && let Some(pid) = claim::holder(&instance.path)
+    {
+        return Err(pid.as_raw_nonzero().get());
+    }
+    // Somebody else took the name, or there is no such thing here: one safeguard less.
+    let text = format!("A second director of this file would not be noticed: {error}");
+    Line::new(Severity::Warning, text).log();
+    Ok(None)
 }
 
 fn hold_pidfile(mode: Mode, instance: &Instance) -> Result<Option<Lockfile>, LockError> {

@@ -10,29 +10,33 @@
 //! Nothing slow happens here: configurations are read on a thread of their own and come back as an
 //! event, too.
 
+mod reload;
+
 use crate::apply::{Kernel, Order, Outcome};
-use crate::config::{self, Configuration, Names};
+use crate::config::{Configuration, Names};
 use crate::control::View;
+use crate::disk::{Disk, Found, finished};
 use crate::instance::Instance;
+use crate::ledger::{Ledger, Services};
+use crate::maintenance::{Change, Maintenance};
 use crate::probes::{Catalogue, Probed, Prober};
-use crate::watch::{FileWatch, Maintenance, MaintenanceChange, Seen};
+use crate::siblings::{self, Sibling};
+use crate::watch::Seen;
 use crate::wording::{self, Line};
-use ha_plumbing::Diagnostics;
 use ha_plumbing::service;
 use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::{ClientRequest, Responder};
 use ha_status::{Action, Reply, Request, Severity};
 use ldird_core::Director;
-use ldird_core::config::Config;
 use ldird_core::input::{Finding, Input};
 use ldird_core::output::{Notice, Output};
-use std::path::Path;
+use reload::{Loaded, Naming, Reloads, Wish};
 use std::time::{Duration, Instant};
 use tokio::select;
 use tokio::signal::unix::Signal as Listener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
 /// How often disk and counters are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -42,6 +46,8 @@ const COUNT_EVERY_LOOKS: u32 = 10;
 const PUBLISH_AFTER: Duration = Duration::from_millis(10);
 /// A stop takes no longer, however the kernel answers.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// Before the first verdict we wait so long for the hosts that maintenance files name.
+const HOSTS_LIMIT: Duration = Duration::from_secs(3);
 
 /// Everything that the loop waits for.
 #[derive(Debug)]
@@ -55,27 +61,12 @@ enum Event {
     Quit,
     Request(ClientRequest),
     Loaded(Box<Loaded>),
-    /// A name that had no address has one.
+    /// Names that had no address have one.
     Named(Names),
     Look,
-}
-
-/// A configuration that was read, or its faults.
-#[derive(Debug)]
-struct Loaded {
-    configuration: Option<Configuration>,
-    diagnostics: Diagnostics,
-    catalogue: Catalogue,
-    why: Why,
-}
-
-/// Why a configuration was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// Somebody asked, or the file changed.
-    Reload,
-    /// Names have addresses that had none; nothing else is new.
-    Names,
+    Found(Found),
+    /// Who else lives, asked before the table is cleaned; `None` if that failed.
+    Siblings(Option<Vec<Sibling>>),
 }
 
 /// How the loop ended.
@@ -83,6 +74,10 @@ enum Why {
 pub(crate) enum End {
     /// In order, on this signal's name.
     Stopped(&'static str),
+    /// On this signal's name, and the table is not as it should be.
+    Unclean(&'static str),
+    /// The table stays as it is, for the next director of this configuration.
+    HandedOver,
     /// The table could not be set up at all.
     NeverStarted(String),
 }
@@ -97,6 +92,8 @@ pub(crate) struct Parts {
     pub(crate) signals: Signals,
     pub(crate) quit: Listener,
     pub(crate) requests: mpsc::Receiver<ClientRequest>,
+    /// Other directors that lived when this one started.
+    pub(crate) siblings: Vec<Sibling>,
 }
 
 pub(crate) struct Driver<R> {
@@ -111,17 +108,21 @@ pub(crate) struct Driver<R> {
     quit: Listener,
     requests: mpsc::Receiver<ClientRequest>,
     view: View,
-    file: FileWatch,
+    disk: Disk,
     maintenance: Maintenance,
+    /// What we have in the table, or are about to: kept on disk.
+    ledger: Ledger,
+    services: Services,
+    /// What an earlier life left, until it is told to the core.
+    left: Services,
+    siblings: Vec<Sibling>,
     looks: Interval,
     looks_since_count: u32,
     counting: bool,
-    loading: Option<JoinHandle<Loaded>>,
-    /// Asking again for names that have no address.
-    naming: Option<JoinHandle<Names>>,
-    /// Another reload was asked for while one was under way.
-    reload_again: bool,
-    reloaders: Vec<Responder>,
+    reloads: Reloads,
+    naming: Naming,
+    /// Who else lives is being asked, before the table is cleaned.
+    asking: Option<JoinHandle<Vec<Sibling>>>,
     stoppers: Vec<Responder>,
     /// The revision that followers know, and when they hear of a newer one.
     published: u64,
@@ -139,10 +140,17 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let (prober, answers) = Prober::new(parts.configuration.probes.clone());
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let core = &parts.configuration.core;
+        let wanted: Services = siblings::keys(core).copied().collect();
+        let (ledger, left) = Ledger::open(&parts.instance, &wanted);
         Self {
-            director: Director::new(parts.configuration.core.clone(), now),
+            director: Director::new(core.clone(), now),
             view: View::new(parts.instance.clone(), now),
-            file: FileWatch::new(&parts.instance.path),
+            disk: Disk::new(&parts.instance.path),
+            services: wanted.union(&left).copied().collect(),
+            ledger,
+            left,
+            siblings: parts.siblings,
             instance: parts.instance,
             configuration: parts.configuration,
             catalogue: parts.catalogue,
@@ -156,10 +164,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             looks,
             looks_since_count: 0,
             counting: false,
-            loading: None,
-            naming: None,
-            reload_again: false,
-            reloaders: Vec::new(),
+            reloads: Reloads::default(),
+            naming: Naming::default(),
+            asking: None,
             stoppers: Vec::new(),
             published: 0,
             publish_at: None,
@@ -172,21 +179,42 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     /// Runs until the director has stopped.
     pub(crate) async fn run(mut self) -> End {
-        self.drain();
-        // Before the first verdict, so that nobody in maintenance gets traffic for a moment.
-        self.maintain(Maintenance::look);
-        self.ask_for_names();
-        loop {
+        self.begin().await;
+        let end = loop {
             if let Some(end) = self.end.take() {
-                for stopper in self.stoppers.drain(..) {
-                    let text = "stopped".to_owned();
-                    stopper.send(Reply::Done { text });
-                }
-                return end;
+                break end;
             }
             let event = self.next().await;
             self.handle(event);
+        };
+        match end {
+            End::Stopped(_) => self.ledger.remove().await,
+            End::Unclean(_) | End::HandedOver | End::NeverStarted(_) => self.ledger.settle().await,
         }
+        for stopper in self.stoppers {
+            let text = "stopped".to_owned();
+            stopper.send(Reply::Done { text });
+        }
+        end
+    }
+
+    /// What the core must know before the first verdict: whose services these were, whom they are
+    /// not to be taken from, and who is in maintenance, so that nobody there gets traffic for a moment.
+    async fn begin(&mut self) {
+        self.drain();
+        let left = std::mem::take(&mut self.left);
+        self.feed(Input::LeftBehind(left));
+        let siblings = std::mem::take(&mut self.siblings);
+        self.spare(&siblings);
+        self.disk.look(self.configuration.maintenancedir.clone());
+        let found = self.disk.next().await;
+        self.found(found);
+        if self.disk.is_resolving()
+            && let Ok(found) = timeout(HOSTS_LIMIT, self.disk.next()).await
+        {
+            self.found(found);
+        }
+        self.ask_for_names();
     }
 
     async fn next(&mut self) -> Event {
@@ -197,12 +225,14 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             signal = self.signals.next() => Event::Signal(signal),
             outcome = self.kernel.outcome() => Event::Kernel(outcome),
             _ = self.quit.recv() => Event::Quit,
-            loaded = finished(&mut self.loading) => Event::Loaded(Box::new(loaded)),
-            names = found(&mut self.naming) => Event::Named(names),
+            loaded = self.reloads.loaded() => Event::Loaded(Box::new(loaded)),
+            names = self.naming.found() => Event::Named(names),
+            siblings = finished(&mut self.asking) => Event::Siblings(siblings),
             () = until(due) => Event::Due,
             // Once a second, and the sign of life for the service manager: before what may come in
             // masses.
             _ = self.looks.tick() => Event::Look,
+            found = self.disk.next() => Event::Found(found),
             Some(probed) = self.answers.recv() => Event::Probed(probed),
             Some(request) = self.requests.recv() => Event::Request(request),
         }
@@ -227,6 +257,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Event::Loaded(loaded) => self.loaded(*loaded),
             Event::Named(names) => self.named(names),
             Event::Look => self.look(),
+            Event::Found(found) => self.found(found),
+            Event::Siblings(siblings) => {
+                self.spare(&siblings.unwrap_or_default());
+                self.feed(Input::Shutdown);
+            }
         }
     }
 
@@ -267,7 +302,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 STOP_LIMIT.as_secs()
             );
             self.tell(&Line::new(Severity::Error, text));
-            self.end = Some(End::Stopped(self.signal));
+            self.end = Some(End::Unclean(self.signal));
         }
         self.feed(Input::Tick);
     }
@@ -307,7 +342,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 if let Some(ready) = self.ready.take() {
                     ready(&self.configuration);
                 }
+                self.in_force();
             }
+            Notice::Reloaded => self.in_force(),
             Notice::TableUnreadable(error) if self.ready.is_some() => {
                 self.end = Some(End::NeverStarted(error.clone()));
             }
@@ -328,9 +365,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Signal::Hangup => {
                 let text = "Reloading Linux Director Daemon config on signal";
                 self.tell(&Line::new(Severity::Notice, text));
-                self.reload();
+                self.reload(Wish::default());
             }
-            Signal::User1 | Signal::User2 => {}
+            Signal::User1 => self.hand_over(),
+            Signal::User2 => {}
         }
     }
 
@@ -342,7 +380,24 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.signal = signal;
         self.stop_by = Some(Instant::now() + STOP_LIMIT);
         service::stopping("cleaning the table");
-        self.feed(Input::Shutdown);
+        let instance = self.instance.clone();
+        self.asking = Some(tokio::spawn(
+            async move { siblings::living(&instance).await },
+        ));
+    }
+
+    /// What these want is not for us to delete.
+    fn spare(&mut self, siblings: &[Sibling]) {
+        let others = siblings::wanted(siblings, &self.services);
+        self.feed(Input::Others(others));
+    }
+
+    /// Ends without cleaning: a successor finds the table as it is, and what is ours in the ledger.
+    fn hand_over(&mut self) {
+        if self.stop_by.is_none() {
+            service::stopping("handing over");
+            self.end = Some(End::HandedOver);
+        }
     }
 
     fn requested(&mut self, request: ClientRequest) {
@@ -359,10 +414,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 self.stop("TERM");
             }
             Request::Act {
-                action: Action::Reload,
+                action: Action::Reload { force },
             } => {
-                self.reloaders.push(reply);
-                self.reload();
+                let reloaders = vec![reply];
+                self.reload(Wish { force, reloaders });
             }
             Request::Act {
                 action: Action::Standby { .. } | Action::Takeover { .. },
@@ -373,148 +428,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }
     }
 
-    /// Reads the configuration on a thread of its own, because names may have to be looked up.
-    fn reload(&mut self) {
-        if self.stop_by.is_some() {
-            return;
-        }
-        if self.loading.is_some() {
-            self.reload_again = true;
-            return;
-        }
-        service::reloading();
-        // What is read now is no change any more.
-        self.file.accept();
-        let (path, mut catalogue) = (self.instance.path.clone(), self.catalogue.clone());
-        let names = self.configuration.names.clone();
-        self.loading = Some(tokio::task::spawn_blocking(move || {
-            let (configuration, diagnostics) = config::reload(&path, names, &mut catalogue);
-            Loaded {
-                configuration,
-                diagnostics,
-                catalogue,
-                why: Why::Reload,
-            }
-        }));
-    }
-
-    /// Keeps asking for the names that have no address, as long as there are any.
-    fn ask_for_names(&mut self) {
-        if let Some(asking) = self.naming.take() {
-            asking.abort();
-        }
-        let names = &self.configuration.names;
-        if !names.is_complete() {
-            self.naming = Some(tokio::spawn(names.clone().found_late()));
-        }
-    }
-
-    /// Reads what is in force once more, with these addresses. A reload that is under way asks for
-    /// itself.
-    fn named(&mut self, names: Names) {
-        if self.stop_by.is_some() || self.loading.is_some() {
-            return;
-        }
-        let (held, mut catalogue) = (self.configuration.clone(), self.catalogue.clone());
-        self.loading = Some(tokio::task::spawn_blocking(move || {
-            let (configuration, diagnostics) = held.with_names(names, &mut catalogue);
-            Loaded {
-                configuration,
-                diagnostics,
-                catalogue,
-                why: Why::Names,
-            }
-        }));
-    }
-
-    fn loaded(&mut self, loaded: Loaded) {
-        match loaded.why {
-            Why::Reload => self.reloaded(loaded),
-            Why::Names => {
-                // Its faults have been told.
-                if let Some(configuration) = loaded.configuration {
-                    let text = "Names resolve that did not before: their servers join";
-                    self.tell(&Line::new(Severity::Notice, text));
-                    self.adopt(configuration, loaded.catalogue);
-                }
-            }
-        }
-        self.ask_for_names();
-        if std::mem::take(&mut self.reload_again) {
-            self.reload();
-        }
-    }
-
-    fn reloaded(&mut self, loaded: Loaded) {
-        for one in &loaded.diagnostics {
-            let severity = match one.severity {
-                ha_plumbing::Severity::Error => Severity::Error,
-                ha_plumbing::Severity::Warning => Severity::Warning,
-            };
-            self.tell(&Line::new(severity, config::prefix(one)));
-        }
-        let reply = if let Some(configuration) = loaded.configuration {
-            self.adopt(configuration, loaded.catalogue);
-            let text = "reloaded".to_owned();
-            Reply::Done { text }
-        } else {
-            let text = format!("nothing is changed: {}", loaded.diagnostics.summary());
-            self.tell(&Line::new(
-                Severity::Error,
-                format!("Reload refused, {text}"),
-            ));
-            let text = format!("{text}\n{}", config::report(&loaded.diagnostics, false));
-            Reply::Error { text }
-        };
-        for reloader in self.reloaders.drain(..) {
-            reloader.send(reply.clone());
-        }
-        service::ready("running");
-    }
-
-    fn adopt(&mut self, configuration: Configuration, mut catalogue: Catalogue) {
-        catalogue.retain(&configuration.probes);
-        self.catalogue = catalogue;
-        self.prober.replace(configuration.probes.clone());
-        if configuration.log != self.configuration.log {
-            let text = "The log target changes with the next start";
-            self.tell(&Line::new(Severity::Warning, text));
-        }
-        self.configuration = configuration;
-        self.feed(Input::Reload(self.configuration.core.clone()));
-        // The answer to the reading that this asked for cannot have come yet.
-        self.maintain(Maintenance::look_afresh);
-    }
-
-    /// Tells the core what such a look at the maintenance directory finds.
-    fn maintain(
-        &mut self,
-        look: fn(&mut Maintenance, Option<&Path>, &Config) -> Vec<MaintenanceChange>,
-    ) {
-        let directory = self.configuration.maintenancedir.as_deref();
-        for change in look(&mut self.maintenance, directory, &self.configuration.core) {
-            self.feed(Input::Maintenance {
-                service: change.service,
-                real: change.real,
-                active: change.active,
-            });
-        }
-    }
-
     /// Once a second: disk, counters, and a sign of life for the service manager.
     fn look(&mut self) {
         service::watchdog();
-        let path = self.instance.path.display().to_string();
-        match self.file.look() {
-            Seen::Same => {}
-            Seen::Vanished => {
-                let pid = std::process::id();
-                let text = format!("Warning [{pid}]: can not open file {path} for checking");
-                self.tell(&Line::new(Severity::Warning, text));
-            }
-            Seen::Changed => self.file_changed(&path),
-        }
-        self.maintain(Maintenance::look);
+        self.disk.look(self.configuration.maintenancedir.clone());
         self.looks_since_count += 1;
         let due = self.looks_since_count >= COUNT_EVERY_LOOKS || self.view.is_followed();
         if due && !self.counting && self.end.is_none() {
@@ -524,46 +441,60 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }
     }
 
-    fn file_changed(&mut self, path: &str) {
-        let text = format!("Configuration file '{path}' has changed on disk");
-        self.tell(&Line::new(Severity::Notice, text));
-        if self.configuration.autoreload {
-            self.tell(&Line::new(Severity::Notice, " - reread new configuration"));
-            self.reload();
-        } else {
-            self.tell(&Line::new(Severity::Notice, " - ignore new configuration"));
+    fn found(&mut self, found: Found) {
+        let core = &self.configuration.core;
+        let changes = match found {
+            Found::Hosts(hosts) => self.maintenance.resolved(hosts, core),
+            Found::Look { file, listing } => {
+                let changes = self.maintenance.look(listing, core);
+                self.file_seen(file);
+                changes
+            }
+        };
+        self.maintain(changes);
+        if !self.disk.is_resolving() {
+            let questions = self.maintenance.questions(Instant::now());
+            self.disk.resolve(questions);
         }
     }
-}
 
-/// The end of a thread that may not be running.
-async fn finished(loading: &mut Option<JoinHandle<Loaded>>) -> Loaded {
-    let Some(handle) = loading else {
-        return std::future::pending().await;
-    };
-    let result = handle.await;
-    *loading = None;
-    result.unwrap_or_else(|error| {
-        let message = format!("the configuration could not be read: {error}");
-        Loaded {
-            configuration: None,
-            diagnostics: ha_plumbing::Diagnostic::error(message).into(),
-            catalogue: Catalogue::default(),
-            why: Why::Reload,
+    fn maintain(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            self.tell(&wording::maintenance(&change));
+            self.feed(Input::Maintenance {
+                service: change.service,
+                real: change.real,
+                active: change.active,
+            });
         }
-    })
-}
+        for file in self.maintenance.strangers() {
+            self.tell(&wording::stranger(&file));
+        }
+    }
 
-/// Names that have been found, if any are asked for.
-async fn found(naming: &mut Option<JoinHandle<Names>>) -> Names {
-    loop {
-        let Some(handle) = naming else {
-            return std::future::pending().await;
-        };
-        let result = handle.await;
-        *naming = None;
-        if let Ok(names) = result {
-            return names;
+    fn file_seen(&mut self, seen: Seen) {
+        let path = self.instance.path.display();
+        match seen {
+            Seen::Same => {}
+            Seen::Vanished => {
+                let pid = std::process::id();
+                let text = format!("Warning [{pid}]: can not open file {path} for checking");
+                self.tell(&Line::new(Severity::Warning, text));
+            }
+            Seen::Changed => {
+                let text = format!("Configuration file '{path}' has changed on disk");
+                self.tell(&Line::new(Severity::Notice, text));
+                let autoreload = self.configuration.autoreload;
+                let text = if autoreload {
+                    " - reread new configuration"
+                } else {
+                    " - ignore new configuration"
+                };
+                self.tell(&Line::new(Severity::Notice, text));
+                if autoreload {
+                    self.reload(Wish::default());
+                }
+            }
         }
     }
 }

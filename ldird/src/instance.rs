@@ -1,8 +1,9 @@
 //! One configuration's director on this machine: where its files are, whether it runs, and how to
 //! signal it (specification 1.1, 3.9). Never parses the configuration, so stopping and asking work
-//! with a broken one.
+//! with a broken one, or with none.
 
-use crate::cli::Invocation;
+use crate::claim;
+use crate::cli::{DEFAULT_FILE, DEFAULT_NAME, Invocation};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,9 @@ const PROGRAMS: [&str; 2] = ["ldirectord", "ldird"];
 const WORDS_MAX: usize = 4;
 /// How long a stop is waited for; cluster managers allow as much.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(15);
+/// For one that hands over: it has nothing to clean. An old release that knows no handing over is
+/// stopped then.
+const HAND_OVER_LIMIT: Duration = Duration::from_secs(5);
 /// How often a stopping director is looked at.
 const STOP_LOOK: Duration = Duration::from_millis(20);
 
@@ -44,43 +48,92 @@ pub(crate) struct NotFound(String);
 impl Instance {
     /// Finds the configuration: in the folder, in its `conf`, or as a path.
     pub(crate) fn locate(invocation: &Invocation) -> Result<Self, NotFound> {
-        let given = Path::new(&invocation.config);
-        let etc = &invocation.etc;
-        let places = [
-            etc.join(given),
-            etc.join("conf").join(given),
-            given.to_owned(),
-        ];
-        let found = places.into_iter().find(|place| place.is_file());
+        let found = places(invocation).into_iter().find(|place| place.is_file());
         let found = found.ok_or_else(|| NotFound(invocation.config.clone()))?;
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let run = absolute(&invocation.run);
-        let name = invocation.name.clone();
-        Ok(Self {
-            path: absolute(&found),
-            pidfile: run.join(format!("ldirectord.{name}.pid")),
-            socket: run.join(format!("ldird.{name}.sock")),
-            name,
-        })
+        Ok(Self::of(invocation, &found))
     }
 
-    pub(crate) fn state(&self) -> State {
-        let Ok(text) = std::fs::read_to_string(&self.pidfile) else {
-            return State::Stopped;
-        };
-        let number = text
-            .lines()
-            .next()
-            .and_then(|line| line.trim().parse().ok());
-        // Empty for a moment during a start, and after a full disk.
-        let Some(pid) = number.and_then(Pid::from_raw) else {
-            return State::Stopped;
-        };
-        if is_director(pid) {
-            State::Running(pid)
-        } else {
-            State::Stale(pid)
+    /// A director that runs although its configuration is in none of the places any more.
+    pub(crate) fn orphan(invocation: &Invocation) -> Option<Self> {
+        let places = places(invocation);
+        let mut instances = places.iter().map(|place| Self::of(invocation, place));
+        instances.find(|one| matches!(one.state(), State::Running(_)))
+    }
+
+    fn of(invocation: &Invocation, path: &Path) -> Self {
+        let run = absolute(&invocation.run);
+        let name = invocation.name.clone();
+        Self {
+            path: absolute(path),
+            pidfile: pidfile(&run, &name),
+            socket: run.join(format!("ldird.{name}.sock")),
+            name,
         }
+    }
+
+    /// Needs a runtime. The pid file says it first, then the claim on the configuration file, which
+    /// outlives the pid file and knows no names, then an old daemon's pid file of the other name.
+    pub(crate) fn state(&self) -> State {
+        let by_name = state_of(&self.pidfile);
+        if matches!(by_name, State::Running(_)) {
+            return by_name;
+        }
+        if let Some(pid) = claim::holder(&self.path) {
+            return State::Running(pid);
+        }
+        match self.other_pidfile().map(|path| state_of(&path)) {
+            // One of ours under that name would hold the claim if it ran this file.
+            Some(State::Running(pid)) if !is_ours(pid) => State::Running(pid),
+            _ => by_name,
+        }
+    }
+
+    /// `start` and `ldirectord.cf start` read one file and keep two pid files (weakness W25).
+    fn other_pidfile(&self) -> Option<PathBuf> {
+        let file = self.path.file_name()?.to_str()?;
+        let other = match (file, self.name.as_str()) {
+            (DEFAULT_FILE, DEFAULT_NAME) => DEFAULT_FILE,
+            (DEFAULT_FILE, DEFAULT_FILE) => DEFAULT_NAME,
+            _ => return None,
+        };
+        Some(pidfile(self.pidfile.parent()?, other))
+    }
+}
+
+fn places(invocation: &Invocation) -> [PathBuf; 3] {
+    let given = Path::new(&invocation.config);
+    let etc = &invocation.etc;
+    [
+        etc.join(given),
+        etc.join("conf").join(given),
+        given.to_owned(),
+    ]
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn pidfile(run: &Path, name: &str) -> PathBuf {
+    run.join(format!("ldirectord.{name}.pid"))
+}
+
+fn state_of(pidfile: &Path) -> State {
+    let Ok(text) = std::fs::read_to_string(pidfile) else {
+        return State::Stopped;
+    };
+    let number = text
+        .lines()
+        .next()
+        .and_then(|line| line.trim().parse().ok());
+    // Empty for a moment during a start, and after a full disk.
+    let Some(pid) = number.and_then(Pid::from_raw) else {
+        return State::Stopped;
+    };
+    if is_director(pid) {
+        State::Running(pid)
+    } else {
+        State::Stale(pid)
     }
 }
 
@@ -91,9 +144,27 @@ pub(crate) fn hang_up(pid: Pid) -> io::Result<()> {
 
 /// Asks a director to stop and waits; false if it is still there after [`STOP_LIMIT`].
 pub(crate) async fn stop(pid: Pid) -> io::Result<bool> {
-    kill_process(pid, Signal::TERM)?;
+    end(pid, Signal::TERM, STOP_LIMIT).await
+}
+
+/// Has a director end and leave its table to the next one; an old one, which cannot, stops. False
+/// if it is still there after that.
+pub(crate) async fn hand_over(pid: Pid) -> io::Result<bool> {
+    if is_ours(pid) && end(pid, Signal::USR1, HAND_OVER_LIMIT).await? {
+        return Ok(true);
+    }
+    stop(pid).await
+}
+
+async fn end(pid: Pid, signal: Signal, limit: Duration) -> io::Result<bool> {
+    match kill_process(pid, signal) {
+        Ok(()) => {}
+        // It was faster than we.
+        Err(rustix::io::Errno::SRCH) => return Ok(true),
+        Err(error) => return Err(error.into()),
+    }
     let start = Instant::now();
-    while start.elapsed() < STOP_LIMIT {
+    while start.elapsed() < limit {
         if is_gone(pid) {
             return Ok(true);
         }
@@ -114,9 +185,23 @@ fn is_director(pid: Pid) -> bool {
         let name = word.rsplit(|byte| *byte == b'/').next();
         PROGRAMS.iter().any(|one| name == Some(one.as_bytes()))
     });
-    // A copy of ours under another name.
-    let own = || std::fs::read_link("/proc/self/exe").ok();
-    named || own().is_some_and(|own| std::fs::read_link(format!("{process}/exe")).ok() == Some(own))
+    named || is_our_copy(pid)
+}
+
+/// Does it run our program, be it of another release? A replaced binary has ` (deleted)` behind its
+/// name.
+fn is_ours(pid: Pid) -> bool {
+    let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));
+    let name = exe.as_deref().ok().and_then(Path::file_name);
+    let name = name.and_then(|name| name.to_str()).unwrap_or_default();
+    name.strip_suffix(" (deleted)").unwrap_or(name) == "ldird" || is_our_copy(pid)
+}
+
+/// The very program that we are, whatever it is called.
+fn is_our_copy(pid: Pid) -> bool {
+    let exe = |process: &str| std::fs::read_link(format!("/proc/{process}/exe")).ok();
+    let own = exe("self");
+    own.is_some() && exe(&pid.as_raw_nonzero().to_string()) == own
 }
 
 /// A zombie that nobody has collected yet is gone, too.

@@ -1,7 +1,7 @@
 //! `ldird ipvs`: the kernel's table in the formats of ipvsadm, for directors that have no ipvsadm.
 
 use crate::cli::Ipvs;
-use crate::commands::{FAILED, OK, say};
+use crate::console::{FAILED, OK, say};
 use anyhow::Context as _;
 use ldird_ipvs::{Client, text};
 use std::io::Read as _;

@@ -1,8 +1,8 @@
 //! Into the background and no sooner back than the director is ready.
 //!
 //! `start` runs this program again with the same arguments (process lists and cluster managers look
-//! for them) and a mark in the environment; the new process leaves the session and says on a pipe
-//! when its table is set up. Errors until then go to the caller's standard error.
+//! for them) and a mark in the environment, which means nothing to anybody further down; the new
+//! process leaves the session and says on a pipe when its table is set up. Errors until then go to the caller's standard error.
 
 use rustix::process::setsid;
 use std::io::{self, Write as _};
@@ -12,7 +12,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// Marks the process that is to become the daemon.
+/// Marks the process that is to become the daemon with the pid of the one that waits for it. What a
+/// daemon starts inherits the mark, but is nobody's child but the daemon's.
 const MARK: &str = "LDIRD_BACKGROUND";
 /// What it says when it is ready.
 const READY: &str = "ready";
@@ -31,7 +32,8 @@ pub(crate) enum Started {
 
 /// Are we the process that is to become the daemon?
 pub(crate) fn is_background() -> bool {
-    std::env::var_os(MARK).is_some()
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().to_string());
+    parent.is_some() && parent == std::env::var(MARK).ok()
 }
 
 /// Starts the daemon with our own arguments and waits for it.
@@ -44,7 +46,7 @@ pub(crate) async fn launch() -> io::Result<Started> {
     command.arg0(arguments.next().unwrap_or_else(|| "ldird".into()));
     let mut child = command
         .args(arguments)
-        .env(MARK, "1")
+        .env(MARK, std::process::id().to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;

@@ -4,15 +4,21 @@
 //! Reads the command line and hands over; decisions are made in ldird-core.
 
 mod apply;
+mod claim;
 mod cli;
 mod commands;
 mod config;
+mod console;
 mod control;
 mod daemon;
+mod disk;
 mod driver;
 mod instance;
 mod ipvs;
 mod launch;
+mod ledger;
+mod loss;
+mod maintenance;
 mod plan;
 mod probes;
 mod show;
@@ -23,9 +29,6 @@ mod wording;
 use cli::Request;
 use std::process::ExitCode;
 
-/// The old daemon's exit code for a wrong command line.
-const USAGE: u8 = 255;
-
 fn main() -> ExitCode {
     match cli::read(std::env::args_os()) {
         Request::Tell(text) => {
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
         }
         Request::Usage(text) => {
             println!("{text}");
-            ExitCode::from(USAGE)
+            ExitCode::from(console::USAGE)
         }
         Request::Run(invocation) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -47,7 +50,7 @@ fn main() -> ExitCode {
                 Ok(code) => ExitCode::from(code),
                 Err(error) => {
                     eprintln!("ldird: {error:#}");
-                    ExitCode::from(commands::FAILED)
+                    ExitCode::from(console::FAILED)
                 }
             }
         }

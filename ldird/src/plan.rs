@@ -4,11 +4,13 @@
 //! taken as made, and what they come to is printed. Nothing is changed.
 
 use crate::apply;
-use crate::commands::{CONFIGURATION, OK, load, say};
+use crate::config::Configuration;
+use crate::console::{CONFIGURATION, OK, load, say};
 use crate::instance::Instance;
+use crate::maintenance::{self, Change, Maintenance};
 use crate::probes::{Probed, Prober};
 use crate::show;
-use crate::watch::{Maintenance, MaintenanceChange};
+use crate::wording;
 use ldird_core::Director;
 use ldird_core::config::ProbeId;
 use ldird_core::diff;
@@ -30,8 +32,7 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
     let before = apply::table(&Client::connect().await?.dump().await?);
     let (prober, mut answers) = Prober::new(configuration.probes.clone());
     let waiting: BTreeSet<ProbeId> = configuration.probes.keys().copied().collect();
-    let directory = configuration.maintenancedir.as_deref();
-    let maintained = Maintenance::default().look(directory, &configuration.core);
+    let maintained = maintained(&configuration);
     let mut plan = Plan {
         director: Director::new(configuration.core, Instant::now()),
         prober,
@@ -39,10 +40,11 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
         waiting,
     };
     plan.drain();
-    for MaintenanceChange {
+    for Change {
         service,
         real,
         active,
+        file: _,
     } in maintained
     {
         plan.feed(Input::Maintenance {
@@ -67,7 +69,7 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
     }
     for service in plan.director.services(Instant::now(), 0) {
         for real in service.reals {
-            let (health, check) = (show::health(real.health), &real.check);
+            let (health, check) = (wording::health(real.health), &real.check);
             let message = match show::said(&real).as_str() {
                 "" => String::new(),
                 message => format!(", {message}"),
@@ -86,6 +88,16 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
         say("the table is as it should be\n");
     }
     Ok(OK)
+}
+
+/// Who is in maintenance now.
+fn maintained(configuration: &Configuration) -> Vec<Change> {
+    let mut maintenance = Maintenance::default();
+    let listing = maintenance::list(configuration.maintenancedir.as_deref());
+    let mut changes = maintenance.look(listing, &configuration.core);
+    let hosts = maintenance::resolve(maintenance.questions(Instant::now()));
+    changes.extend(maintenance.resolved(hosts, &configuration.core));
+    changes
 }
 
 struct Plan {

@@ -1,13 +1,15 @@
 //! `ldird show`: what the running director says of itself, as text or JSON, once or for good.
 
-use crate::commands::{FAILED, OK, say};
+use crate::console::{FAILED, OK, say};
 use crate::instance::{Instance, State};
-use ha_status::socket::Client;
-use ha_status::{DirectorSnapshot, Health, RealServer, Reply, Request, Snapshot};
+use crate::siblings;
+use crate::wording::health;
+use ha_status::socket::{Client, ClientError};
+use ha_status::{DirectorSnapshot, RealServer, Reply, Request, Snapshot};
 use std::fmt::Write as _;
 
 pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow::Result<u8> {
-    let mut client = match Client::connect(&instance.socket).await {
+    let mut client = match connect(instance).await {
         Ok(client) => client,
         Err(error) => {
             eprintln!(
@@ -62,6 +64,19 @@ pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow
     Ok(OK)
 }
 
+/// Under its own name, or under whatever name the director of this file runs.
+async fn connect(instance: &Instance) -> Result<Client, ClientError> {
+    if let Ok(client) = Client::connect(&instance.socket).await {
+        return Ok(client);
+    }
+    if let State::Running(pid) = instance.state()
+        && let Some(client) = siblings::reach(instance, pid).await
+    {
+        return Ok(client);
+    }
+    Client::connect(&instance.socket).await
+}
+
 /// One line per virtual service and real server.
 fn table(snapshot: &DirectorSnapshot) -> String {
     let mut text = String::new();
@@ -114,15 +129,5 @@ pub(crate) fn said(real: &RealServer) -> String {
     match &real.could_not_ask {
         Some(want) => format!("could not be asked: {want}"),
         None => real.message.clone(),
-    }
-}
-
-pub(crate) fn health(health: Health) -> &'static str {
-    match health {
-        Health::Unknown => "unknown",
-        Health::Up => "up",
-        Health::Down => "down",
-        Health::Maintenance => "maintenance",
-        Health::Off => "off",
     }
 }

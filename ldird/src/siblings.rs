@@ -1,10 +1,14 @@
-//! Other directors of the same configuration under another name (weakness W25): `start` and
-//! `ldirectord.cf start` read one file and keep two pid files, and the first to stop cleans the
-//! table of both. Only looks; what to do about it is the operator's business.
+//! Other living directors in this run folder: which of them has a process's ear, and which virtual
+//! services they want. Two that want the same service would each undo the other's work, and the first
+//! to stop would take it from both. Only asks; who asks decides.
 
 use crate::instance::Instance;
 use ha_status::socket::Client;
 use ha_status::{Reply, Request, Snapshot};
+use ldird_core::config::Config;
+use ldird_core::table::ServiceKey;
+use rustix::process::Pid;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -14,40 +18,80 @@ const ASK_LIMIT: Duration = Duration::from_secs(1);
 /// Sockets asked at most.
 const SOCKETS_MAX: usize = 64;
 
-/// A warning if such a director runs.
-pub(crate) async fn warning(instance: &Instance) -> Option<String> {
-    let found = timeout(ASK_LIMIT, find(instance)).await.ok()??;
-    Some(format!(
-        "{} is already run by the director \"{}\" with pid {}: stop one of them, the first to stop \
-         cleans the table of both",
-        instance.path.display(),
-        found.name,
-        found.pid
-    ))
+/// A living director and what it wants in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sibling {
+    pub(crate) name: String,
+    pub(crate) pid: u32,
+    /// As [`ServiceKey`] prints them.
+    services: BTreeSet<String>,
 }
 
-#[derive(Debug)]
-struct Sibling {
-    name: String,
-    pid: u32,
-}
-
-async fn find(instance: &Instance) -> Option<Sibling> {
-    let own = real(&instance.path);
-    for socket in sockets(instance) {
-        let Some((sibling, path)) = ask(&socket).await else {
-            continue;
-        };
-        if real(Path::new(&path)) == own {
-            return Some(sibling);
+/// All that answer, ourselves not among them.
+pub(crate) async fn living(instance: &Instance) -> Vec<Sibling> {
+    let mut siblings = Vec::new();
+    let asking = async {
+        for socket in sockets(instance) {
+            if socket != instance.socket {
+                siblings.extend(ask(&socket).await);
+            }
         }
-    }
-    None
+    };
+    let _ = timeout(ASK_LIMIT, asking).await;
+    siblings
 }
 
-/// Links lead to one file.
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+/// Says who runs one of these services already.
+pub(crate) fn conflict<'a>(
+    siblings: &[Sibling],
+    services: impl IntoIterator<Item = &'a ServiceKey>,
+) -> Option<String> {
+    let ids: BTreeMap<String, &Sibling> = siblings
+        .iter()
+        .flat_map(|sibling| sibling.services.iter().map(move |id| (id.clone(), sibling)))
+        .collect();
+    services.into_iter().find_map(|service| {
+        let id = service.to_string();
+        let Sibling { name, pid, .. } = ids.get(&id)?;
+        Some(format!(
+            "{id} is already run by the director \"{name}\" with pid {pid}: one virtual service \
+             can be in the hands of one director only"
+        ))
+    })
+}
+
+/// Those of the services that a sibling wants.
+pub(crate) fn wanted<'a>(
+    siblings: &[Sibling],
+    services: impl IntoIterator<Item = &'a ServiceKey>,
+) -> BTreeSet<ServiceKey> {
+    let wants = |service: &&ServiceKey| {
+        let id = service.to_string();
+        siblings.iter().any(|one| one.services.contains(&id))
+    };
+    services.into_iter().filter(wants).copied().collect()
+}
+
+pub(crate) fn keys(config: &Config) -> impl Iterator<Item = &ServiceKey> {
+    config.services.iter().map(|service| &service.key)
+}
+
+/// A connection to the director with this pid, under whatever name it listens.
+pub(crate) async fn reach(instance: &Instance, pid: Pid) -> Option<Client> {
+    let wanted = u32::try_from(pid.as_raw_nonzero().get()).ok()?;
+    let mut paths = sockets(instance);
+    // Its own name first: that is the one in nearly every case.
+    paths.sort_by_key(|path| *path != instance.socket);
+    let asking = async {
+        for path in paths {
+            match Client::connect(&path).await {
+                Ok(client) if client.hello().pid == wanted => return Some(client),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        None
+    };
+    timeout(ASK_LIMIT, asking).await.ok()?
 }
 
 fn sockets(instance: &Instance) -> Vec<PathBuf> {
@@ -56,26 +100,31 @@ fn sockets(instance: &Instance) -> Vec<PathBuf> {
         return Vec::new();
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let is_sibling = |path: &PathBuf| {
+    let is_socket = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.and_then(|name| name.strip_prefix("ldird."));
-        let ours = name.is_some_and(|name| name.strip_suffix(".sock").is_some());
-        ours && *path != instance.socket
+        name.is_some_and(|name| name.strip_suffix(".sock").is_some())
     };
-    paths.filter(is_sibling).take(SOCKETS_MAX).collect()
+    paths.filter(is_socket).take(SOCKETS_MAX).collect()
 }
 
-/// Who answers there, and the configuration it runs.
-async fn ask(socket: &Path) -> Option<(Sibling, String)> {
+async fn ask(socket: &Path) -> Option<Sibling> {
     let mut client = Client::connect(socket).await.ok()?;
-    let hello = client.hello();
-    let (name, pid) = (hello.name.clone(), hello.pid);
+    let (name, pid) = (client.hello().name.clone(), client.hello().pid);
     client.request(&Request::Snapshot).await.ok()?;
     match client.next().await.ok()?? {
         Reply::Snapshot {
             snapshot: Snapshot::Director(snapshot),
             ..
-        } => Some((Sibling { name, pid }, snapshot.path)),
+        } => {
+            let services = snapshot.services.into_iter().map(|service| service.id);
+            let services = services.collect();
+            Some(Sibling {
+                name,
+                pid,
+                services,
+            })
+        }
         _ => None,
     }
 }

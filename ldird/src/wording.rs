@@ -1,8 +1,9 @@
 //! What the director says: its facts in the words of the old daemon's log (specification, appendix
 //! B), which operators' scripts look for.
 
+use crate::maintenance::Change;
 use ha_plumbing::log::{self, Level};
-use ha_status::Severity;
+use ha_status::{Health, Severity};
 use ldird_core::output::{Drift, Notice, When};
 use ldird_core::table::ServiceKey;
 
@@ -197,6 +198,34 @@ fn drift(what: &Drift) -> String {
             format!("{more} more rows of the IPVS table were changed or deleted by somebody else")
         }
     }
+}
+
+/// The verdict on a real server.
+pub(crate) fn health(health: Health) -> &'static str {
+    match health {
+        Health::Unknown => "unknown",
+        Health::Up => "up",
+        Health::Down => "down",
+        Health::Maintenance => "maintenance",
+        Health::Off => "off",
+    }
+}
+
+/// A file of the maintenance directory took a real server out, or let it back.
+pub(crate) fn maintenance(change: &Change) -> Line {
+    let (service, real, file) = (title(&change.service), change.real, &change.file);
+    if change.active {
+        let text = format!("Server in maintenance: {real} ({service}), by the file {file}");
+        return Line::new(Severity::Notice, text);
+    }
+    let text = format!("Maintenance of {real} ({service}) has ended: the file {file} is gone");
+    Line::new(Severity::Notice, text)
+}
+
+/// A file of the maintenance directory that does nothing.
+pub(crate) fn stranger(file: &str) -> Line {
+    let text = format!("The maintenance file {file} names no real server: nothing is done");
+    Line::new(Severity::Warning, text)
 }
 
 /// V of the catalogue: `ADDR:PORT` or the mark.

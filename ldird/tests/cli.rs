@@ -337,3 +337,71 @@ fn an_empty_pid_file_is_a_stopped_director() {
     fs::write(bed.pidfile("ldirectord"), "").unwrap();
     assert_eq!(bed.run(&["status"]).code, 3);
 }
+
+#[test]
+fn a_restart_with_a_broken_configuration_ends_nobody() {
+    let bed = Bed::with("x.cf", BROKEN);
+    let mut pretender = Pretender::start(&bed, "x.cf");
+    for command in ["restart", "try-restart"] {
+        let said = bed.run(&["x.cf", command]);
+        assert_eq!(said.code, 2, "{command}: {}", said.err);
+        assert!(
+            said.err.contains("Unknown command nosuch=1"),
+            "{}",
+            said.err
+        );
+        assert!(
+            said.err.contains("the running director goes on"),
+            "{}",
+            said.err
+        );
+        let ended = pretender.child.try_wait().unwrap();
+        assert_eq!(ended, None, "{command} ended it");
+    }
+}
+
+#[test]
+fn a_file_without_any_virtual_service_is_an_error() {
+    let bed = Bed::with("x.cf", "checkinterval=5\n# virtual=10.0.0.100:80\n");
+    for command in ["check", "start", "reload"] {
+        let mut pretender = Pretender::start(&bed, "x.cf");
+        let said = bed.run(&["x.cf", command]);
+        assert_eq!(said.code, 2, "{command}");
+        let why = "there is no virtual service";
+        assert!(said.err.contains(why), "{command}: {}", said.err);
+        assert_eq!(pretender.child.try_wait().unwrap(), None, "{command}");
+    }
+}
+
+#[test]
+fn a_director_is_stopped_although_its_configuration_was_deleted() {
+    let bed = Bed::new();
+    let mut pretender = Pretender::start(&bed, "x.cf");
+    let said = bed.run(&["x.cf", "status"]);
+    assert_eq!(
+        (said.code, said.out.contains("is running")),
+        (0, true),
+        "{}",
+        said.err
+    );
+    for command in ["start", "restart", "reload", "check"] {
+        assert_eq!(bed.run(&["x.cf", command]).code, 1, "{command} needs it");
+    }
+    assert_eq!(bed.run(&["x.cf", "stop"]).code, 0);
+    assert!(
+        !pretender.child.wait().unwrap().success(),
+        "ended by the signal"
+    );
+}
+
+/// An old daemon that a cluster manager started as `ldirectord.cf`, looked for without a name.
+#[test]
+fn an_old_daemon_is_found_under_the_other_name_of_its_file() {
+    let bed = Bed::with("ldirectord.cf", GOOD);
+    let mut pretender = Pretender::start(&bed, "ldirectord.cf");
+    assert_eq!(bed.run(&["status"]).code, 0);
+    assert_eq!(bed.run(&["start"]).code, 0, "nothing to start");
+    assert_eq!(pretender.child.try_wait().unwrap(), None);
+    assert_eq!(bed.run(&["stop"]).code, 0);
+    assert!(!pretender.child.wait().unwrap().success());
+}

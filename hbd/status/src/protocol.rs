@@ -44,8 +44,12 @@ pub enum Action {
     Takeover { set: HoldSet },
     /// Both: end in order, releasing resources (hbd) or the table (ldird, `cleanstop`).
     Stop,
-    /// Both: read the configuration again; a broken one changes nothing.
-    Reload,
+    /// Both: read the configuration again; a broken one changes nothing, and neither does one that
+    /// takes out more than half of what serves (ldird), unless it is forced.
+    Reload {
+        #[serde(default)]
+        force: bool,
+    },
 }
 
 /// One line from a server.

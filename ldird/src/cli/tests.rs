@@ -39,7 +39,7 @@ fn one_operand_is_a_command_and_two_are_configuration_and_command() {
             &["force-reload"],
             "ldirectord.cf",
             "ldirectord",
-            Command::Reload,
+            Command::Reload { force: false },
         ),
         (
             &["--", "try-restart"],

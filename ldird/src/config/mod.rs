@@ -128,6 +128,12 @@ fn read_asking(
         .into_sorted()
         .into_iter()
         .for_each(|one| all.push(one));
+    if file.sections.is_empty() && !all.has_errors() {
+        // The old daemon takes it, and on a reload purges everything: half a file, or none, is what
+        // an editor or a full disk leaves for a moment.
+        let fault = Diagnostic::error("there is no virtual service in it").in_file(source.path());
+        all.push(fault.hint("a director without any is stopped with: ldird [CONFIG] stop"));
+    }
     let usable = (!all.has_errors()).then_some(configuration);
     (usable, all)
 }

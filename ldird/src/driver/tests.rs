@@ -1,17 +1,17 @@
 //! The loop with a kernel in memory, real checks and a real status socket.
 #![allow(clippy::unwrap_used)]
 
-use super::{Driver, End, Parts};
+use super::{Driver, End, Event, Parts};
 use crate::apply::{Kernel, Order, Outcome};
 use crate::config::{self, Configuration, Names};
 use crate::control;
 use crate::instance::Instance;
 use crate::probes::Catalogue;
 use crate::siblings;
-use ha_plumbing::signals::Signals;
-use ha_status::socket::Client;
+use ha_plumbing::signals::{Signal, Signals};
+use ha_status::socket::{Client, Serving};
 use ha_status::{Action, DirectorPhase, DirectorSnapshot, Health, Reply, Request, Snapshot};
-use ldird_core::table::{Edit, Service, Table};
+use ldird_core::table::{Edit, Protocol, Service, ServiceKey, ServiceSpec, Table};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -111,12 +111,25 @@ impl Bed {
 
     /// The same, with somebody else to ask for names.
     async fn direct_with(&self, names: Names, talk: impl AsyncFnOnce(Client)) -> End {
+        let socket = self.instance().socket;
+        let (parts, serving) = self.parts(names).await;
+        let driver = Driver::new(parts, |_: &Configuration| {});
+        let talk = async { talk(Client::connect(&socket).await.unwrap()).await };
+        let both = async { tokio::join!(driver.run(), talk).0 };
+        let end = timeout(LIMIT, both).await.unwrap();
+        serving.close().await;
+        end
+    }
+}
+
+impl Bed {
+    async fn parts(&self, names: Names) -> (Parts, Serving) {
         let instance = self.instance();
         let mut catalogue = Catalogue::default();
         let (configuration, _) = config::reload(&instance.path, names, &mut catalogue);
         let (serving, requests) = control::listen(&instance).await.unwrap();
-        let socket = instance.socket.clone();
         let parts = Parts {
+            siblings: siblings::living(&instance).await,
             instance,
             configuration: configuration.unwrap(),
             catalogue,
@@ -125,12 +138,7 @@ impl Bed {
             quit: signal(SignalKind::quit()).unwrap(),
             requests,
         };
-        let driver = Driver::new(parts, |_: &Configuration| {});
-        let talk = async { talk(Client::connect(&socket).await.unwrap()).await };
-        let both = async { tokio::join!(driver.run(), talk).0 };
-        let end = timeout(LIMIT, both).await.unwrap();
-        serving.close().await;
-        end
+        (parts, serving)
     }
 }
 
@@ -226,10 +234,10 @@ async fn a_broken_reload_changes_nothing_and_says_why() {
     let (_real, address) = listener().await;
     bed.write(&connect_config(&[address]));
     bed.direct(async |mut client: Client| {
-        wait_for(&mut client, |now| health(now) == [Health::Up]).await;
+        all_serve(&mut client, 1).await;
         let before = bed.table.lock().unwrap().clone();
         bed.write("virtual=10.0.0.100:80\n\tnosuch=1\n");
-        let Reply::Error { text } = act(&mut client, Action::Reload).await else {
+        let Reply::Error { text } = act(&mut client, Action::Reload { force: false }).await else {
             panic!("an error expected");
         };
         assert!(text.contains("Unknown command \"nosuch=1\""), "{text}");
@@ -237,7 +245,7 @@ async fn a_broken_reload_changes_nothing_and_says_why() {
         let snapshot = wait_for(&mut client, |_| true).await;
         assert_eq!(health(&snapshot), [Health::Up]);
         bed.write(&connect_config(&[address]).replace("masq", "masq 7"));
-        let Reply::Done { .. } = act(&mut client, Action::Reload).await else {
+        let Reply::Done { .. } = act(&mut client, Action::Reload { force: false }).await else {
             panic!("the corrected file is good");
         };
         wait_for(&mut client, |now| {
@@ -312,7 +320,7 @@ async fn a_file_in_the_maintenance_directory_holds_across_a_reload_that_changes_
     bed.direct(async |mut client: Client| {
         wait_for(&mut client, |now| now.totals.checks > 0).await;
         bed.write(&format!("checktimeout=2\n{text}"));
-        act(&mut client, Action::Reload).await;
+        act(&mut client, Action::Reload { force: false }).await;
         let checks = wait_for(&mut client, |_| true).await.totals.checks;
         let now = wait_for(&mut client, |now| now.totals.checks > checks).await;
         assert_eq!(health(&now), [Health::Maintenance]);
@@ -326,23 +334,149 @@ async fn a_file_in_the_maintenance_directory_holds_across_a_reload_that_changes_
 
 /// W25.
 #[tokio::test]
-async fn a_second_director_of_one_configuration_is_warned() {
+async fn one_virtual_service_is_in_the_hands_of_one_director() {
     let bed = Bed::new();
-    bed.write("");
+    bed.write("virtual=10.0.0.100:80\n\tchecktype=on\n\treal=10.0.0.1:80 gate\n");
     bed.direct(async |mut client: Client| {
         let mut second = bed.instance();
+        assert_eq!(siblings::living(&second).await, [], "not oneself");
         second.socket = bed.folder.path().join("ldird.second.sock");
-        assert_eq!(siblings::warning(&bed.instance()).await, None, "itself");
-        let link = bed.folder.path().join("link.cf");
-        std::os::unix::fs::symlink(&second.path, &link).unwrap();
-        second.path = link;
-        let warning = siblings::warning(&second).await.unwrap();
-        assert!(warning.contains("director \"x.cf\""), "{warning}");
-        second.path = bed.folder.path().join("other.cf");
-        assert_eq!(siblings::warning(&second).await, None, "another file");
+        let living = siblings::living(&second).await;
+        let conflict = siblings::conflict(&living, &[web(100)]).unwrap();
+        assert!(conflict.contains("director \"x.cf\""), "{conflict}");
+        assert_eq!(
+            siblings::conflict(&living, &[web(101)]),
+            None,
+            "another service"
+        );
+        assert_eq!(
+            siblings::wanted(&living, &[web(100), web(101)]),
+            [web(100)].into()
+        );
         act(&mut client, Action::Stop).await;
     })
     .await;
+}
+
+fn web(last: u8) -> ServiceKey {
+    ServiceKey::Address {
+        protocol: Protocol::Tcp,
+        address: ([10, 0, 0, last], 80).into(),
+    }
+}
+
+fn on(last: u8) -> String {
+    format!("virtual=10.0.0.{last}:80\n\tchecktype=on\n\treal=10.0.0.1:80 gate\n\n")
+}
+
+async fn all_serve(client: &mut Client, services: usize) {
+    wait_for(client, |now| {
+        let mut reals = now.services.iter().flat_map(|service| &service.reals);
+        now.services.len() == services && reals.all(|real| real.table_weight == Some(1))
+    })
+    .await;
+}
+
+fn keys(bed: &Bed) -> Vec<ServiceKey> {
+    bed.table.lock().unwrap().keys().copied().collect()
+}
+
+#[tokio::test]
+async fn a_reload_that_takes_out_more_than_half_needs_force() {
+    let bed = Bed::new();
+    bed.write(&(on(1) + &on(2) + &on(3)));
+    bed.direct(async |mut client: Client| {
+        all_serve(&mut client, 3).await;
+        for text in ["", "# nothing\n", &on(1)] {
+            bed.write(text);
+            let Reply::Error { text } = act(&mut client, Action::Reload { force: false }).await
+            else {
+                panic!("refused");
+            };
+            assert!(text.starts_with("nothing is changed: "), "{text}");
+            assert_eq!(keys(&bed).len(), 3);
+        }
+        let Reply::Done { .. } = act(&mut client, Action::Reload { force: true }).await else {
+            panic!("the operator means it");
+        };
+        assert_eq!(keys(&bed), [web(1)], "done is done");
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stop_on_the_heels_of_a_reload_leaves_nothing_behind() {
+    let bed = Bed::new();
+    bed.write(&(on(1) + &on(2)));
+    bed.direct(async |mut client: Client| {
+        all_serve(&mut client, 2).await;
+        bed.write(&on(1));
+        let mut second = Client::connect(&bed.instance().socket).await.unwrap();
+        let action = Action::Reload { force: false };
+        second.request(&Request::Act { action }).await.unwrap();
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+    assert_eq!(keys(&bed), []);
+}
+
+#[tokio::test]
+async fn a_director_that_hands_over_leaves_the_table_to_the_next_which_cleans_up_after_it() {
+    let bed = Bed::new();
+    bed.write(&(on(1) + &on(2)));
+    let (parts, serving) = bed.parts(Names::new()).await;
+    let mut driver = Driver::new(parts, |_: &Configuration| {});
+    let life = async {
+        driver.begin().await;
+        while keys(&bed).len() < 2 || driver.ready.is_some() {
+            let event = driver.next().await;
+            driver.handle(event);
+        }
+    };
+    timeout(LIMIT, life).await.unwrap();
+    // Not as a signal, which every director of these tests would hear.
+    driver.handle(Event::Signal(Signal::User1));
+    assert_eq!(driver.end, Some(End::HandedOver));
+    driver.ledger.settle().await;
+    serving.close().await;
+    assert_eq!(keys(&bed), [web(1), web(2)], "nobody notices");
+    bed.write(&(on(1) + &on(3)));
+    bed.direct(async |mut client: Client| {
+        all_serve(&mut client, 2).await;
+        assert_eq!(
+            keys(&bed),
+            [web(1), web(3)],
+            "the old file's service is gone"
+        );
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+    assert_eq!(keys(&bed), []);
+    bed.write(&on(1));
+    bed.direct(async |mut client: Client| {
+        bed.table.lock().unwrap().insert(web(2), somebody_elses());
+        all_serve(&mut client, 1).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+    assert_eq!(
+        keys(&bed),
+        [web(2)],
+        "after an orderly stop nothing is ours"
+    );
+}
+
+fn somebody_elses() -> Service {
+    let spec = ServiceSpec {
+        scheduler: "rr".to_owned(),
+        persistent: None,
+        netmask: 32,
+        one_packet: false,
+        scheduler_flags: [false; 3],
+    };
+    let destinations = BTreeMap::new();
+    Service { spec, destinations }
 }
 
 #[tokio::test]
@@ -366,7 +500,7 @@ async fn a_dead_name_costs_one_server_until_it_resolves() {
         wait_for(&mut client, |snapshot| reals(snapshot) == 2).await;
         // What was found stays known: a reload while nobody answers loses nothing.
         awake.store(false, Ordering::Relaxed);
-        act(&mut client, Action::Reload).await;
+        act(&mut client, Action::Reload { force: false }).await;
         let snapshot = wait_for(&mut client, running).await;
         assert_eq!(reals(&snapshot), 2);
         act(&mut client, Action::Stop).await;

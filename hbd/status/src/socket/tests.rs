@@ -107,7 +107,7 @@ async fn requests_arrive_with_credentials_and_answers_return() {
     let mut daemon = Daemon::start().await;
     let mut client = Client::connect(&daemon.path).await.unwrap();
     assert_eq!(*client.hello(), hello());
-    let action = Action::Reload;
+    let action = Action::Reload { force: false };
     client.request(&Request::Act { action }).await.unwrap();
     let request = daemon.request().await;
     let credentials = request.credentials.unwrap();

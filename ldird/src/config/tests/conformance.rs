@@ -9,8 +9,13 @@ const YES_NO: &str = "quiescent must be 'yes' or 'no'";
 #[test]
 fn conformance_8_1_global_directives() {
     let rows: Vec<(&str, String, Expect)> = vec![
-        ("P1", String::new(), Good),
-        ("P2", "# x\n\n   \n \t # y\n".to_owned(), Good),
+        // P1 and P2 on purpose: the old daemon takes such a file, and a reload with it purges all.
+        ("P1", String::new(), Bad("there is no virtual service")),
+        (
+            "P2",
+            "# x\n\n   \n \t # y\n".to_owned(),
+            Bad("there is no virtual service"),
+        ),
         ("P4", before_b0("quiescent = yes"), Good),
         // P5 to P7 are better than the old daemon, which refuses them.
         (

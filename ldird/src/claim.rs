@@ -1,0 +1,105 @@
+//! A director's claim on its configuration file: one director for each file in each network
+//! namespace, which is where the kernel keeps its table.
+//!
+//! The claim is an abstract socket named after the file, so it ends with the process and with nothing
+//! else: neither a wiped `/run` nor another name for the same file nor a deleted file hides a director
+//! from `stop`. Whoever connects learns from the kernel who listens; nothing is ever said.
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::process::{Pid, geteuid};
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener as StdListener, UnixStream as StdStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+
+/// What the names of all claims begin with; `ss -lx` shows them.
+const PREFIX: &str = "ldird:";
+/// The kernel takes 107 bytes; a longer path is shortened from the left, behind its digest.
+const NAME_MAX: usize = 100;
+/// Pause after a failed accept, so that it does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// A held claim. Dropping it lets go.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    accepting: JoinHandle<()>,
+}
+
+impl Claim {
+    /// Needs a runtime. An error of kind `AddrInUse` means that somebody holds it: see [`holder`].
+    pub(crate) fn acquire(path: &Path) -> io::Result<Self> {
+        let address = SocketAddr::from_abstract_name(name(path))?;
+        let listener = StdListener::bind_addr(&address)?;
+        listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(listener)?;
+        let accepting = tokio::spawn(async move {
+            loop {
+                // Who asks has learnt everything by now.
+                if listener.accept().await.is_err() {
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        });
+        Ok(Self { accepting })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// The director that runs this file, frozen or not. Needs a runtime. Another user's socket of that
+/// name is no director: only root and we ourselves can run one that concerns us.
+pub(crate) fn holder(path: &Path) -> Option<Pid> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
+    let address = SocketAddrUnix::new_abstract_name(name(path).as_bytes()).ok()?;
+    connect(&socket, &address).ok()?;
+    let stream = UnixStream::from_std(StdStream::from(socket)).ok()?;
+    let peer = stream.peer_cred().ok()?;
+    let trusted = peer.uid() == 0 || peer.uid() == geteuid().as_raw();
+    Pid::from_raw(peer.pid().filter(|_| trusted)?)
+}
+
+/// One path for all names of a file: links lead to it, and it need not exist (any more).
+pub(crate) fn identity(path: &Path) -> PathBuf {
+    let whole = path.canonicalize();
+    whole.unwrap_or_else(|_| {
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        match (folder, path.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => path.to_owned(),
+        }
+    })
+}
+
+fn name(path: &Path) -> String {
+    let text = identity(path).to_string_lossy().into_owned();
+    if text.len() + PREFIX.len() <= NAME_MAX {
+        return format!("{PREFIX}{text}");
+    }
+    let digest = fnv(text.as_bytes());
+    let mut from = text.len() + PREFIX.len() + 17 - NAME_MAX;
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    format!(
+        "{PREFIX}{digest:016x}:{}",
+        text.get(from..).unwrap_or_default()
+    )
+}
+
+/// FNV-1a: the same in every release, unlike the standard library's.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
+        (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests;

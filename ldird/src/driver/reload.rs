@@ -1,0 +1,285 @@
+//! Reloading: read on a thread, held against what serves and against what other directors run, and
+//! only then in force. A refused one changes nothing.
+
+use super::Driver;
+use crate::config::{self, Configuration, Names};
+use crate::disk::finished;
+use crate::instance::Instance;
+use crate::loss::loss;
+use crate::maintenance::{self, Listing};
+use crate::probes::Catalogue;
+use crate::siblings::{self, Sibling};
+use crate::wording::Line;
+use ha_plumbing::{Diagnostic, Diagnostics, service};
+use ha_status::socket::Responder;
+use ha_status::{Reply, Severity};
+use ldird_core::input::Input;
+use std::time::Instant;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// A reload that was asked for, and by whom.
+#[derive(Debug, Default)]
+pub(super) struct Wish {
+    /// Also if it takes out more than half of what serves.
+    pub(super) force: bool,
+    pub(super) reloaders: Vec<Responder>,
+}
+
+/// Where reloads stand: one is being read at a time, what comes meanwhile is one more.
+#[derive(Debug, Default)]
+pub(super) struct Reloads {
+    loading: Option<JoinHandle<Loaded>>,
+    /// For the one that is being read.
+    now: Wish,
+    next: Option<Wish>,
+    /// Taken over by the core and not in the table yet.
+    adopted: Vec<Responder>,
+}
+
+/// A configuration that was read, or its faults, and the world at that moment.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    configuration: Option<Configuration>,
+    diagnostics: Diagnostics,
+    catalogue: Catalogue,
+    listing: Listing,
+    siblings: Vec<Sibling>,
+    why: Why,
+}
+
+/// Why a configuration was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// Somebody asked, or the file changed.
+    Reload,
+    /// Names have addresses that had none; nothing else is new.
+    Names,
+}
+
+/// Asking again for names that have no address.
+#[derive(Debug, Default)]
+pub(super) struct Naming(Option<JoinHandle<Names>>);
+
+impl Naming {
+    /// Names that have been found; waits for ever while none are asked for.
+    pub(super) async fn found(&mut self) -> Names {
+        loop {
+            if let Some(names) = finished(&mut self.0).await {
+                return names;
+            }
+        }
+    }
+}
+
+impl Reloads {
+    /// What was read; waits for ever while nothing is being read.
+    pub(super) async fn loaded(&mut self) -> Loaded {
+        let loaded = finished(&mut self.loading).await;
+        loaded.unwrap_or_else(|| Loaded {
+            configuration: None,
+            diagnostics: Diagnostic::error("the configuration could not be read").into(),
+            catalogue: Catalogue::default(),
+            listing: Listing::new(),
+            siblings: Vec::new(),
+            why: Why::Reload,
+        })
+    }
+}
+
+impl<R: FnOnce(&Configuration)> Driver<R> {
+    pub(super) fn reload(&mut self, wish: Wish) {
+        if self.stop_by.is_some() {
+            return;
+        }
+        if self.reloads.loading.is_some() {
+            let next = self.reloads.next.get_or_insert_default();
+            next.force |= wish.force;
+            next.reloaders.extend(wish.reloaders);
+            return;
+        }
+        service::reloading();
+        self.reloads.now = wish;
+        let watch = self.disk.watch();
+        let (instance, mut catalogue) = (self.instance.clone(), self.catalogue.clone());
+        let names = self.configuration.names.clone();
+        self.reloads.loading = Some(tokio::spawn(async move {
+            let path = instance.path.clone();
+            let read = spawn_blocking(move || {
+                // What is read now is no change any more.
+                watch.accept();
+                let (configuration, diagnostics) = config::reload(&path, names, &mut catalogue);
+                let listing = listing(configuration.as_ref());
+                (configuration, diagnostics, catalogue, listing)
+            });
+            let read = read.await;
+            let (configuration, diagnostics, catalogue, listing) =
+                read.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+            let siblings = living(configuration.is_some(), &instance).await;
+            Loaded {
+                configuration,
+                diagnostics,
+                catalogue,
+                listing,
+                siblings,
+                why: Why::Reload,
+            }
+        }));
+    }
+
+    /// Keeps asking for the names that have no address, as long as there are any.
+    pub(super) fn ask_for_names(&mut self) {
+        if let Some(asking) = self.naming.0.take() {
+            asking.abort();
+        }
+        let names = &self.configuration.names;
+        if !names.is_complete() {
+            self.naming.0 = Some(tokio::spawn(names.clone().found_late()));
+        }
+    }
+
+    /// Reads what is in force once more, with these addresses. A reload that is under way asks for
+    /// itself.
+    pub(super) fn named(&mut self, names: Names) {
+        if self.stop_by.is_some() || self.reloads.loading.is_some() {
+            return;
+        }
+        let (held, mut catalogue) = (self.configuration.clone(), self.catalogue.clone());
+        self.reloads.loading = Some(spawn_blocking(move || {
+            let (configuration, diagnostics) = held.with_names(names, &mut catalogue);
+            let listing = listing(configuration.as_ref());
+            Loaded {
+                configuration,
+                diagnostics,
+                catalogue,
+                listing,
+                siblings: Vec::new(),
+                why: Why::Names,
+            }
+        }));
+    }
+
+    pub(super) fn loaded(&mut self, loaded: Loaded) {
+        let wish = std::mem::take(&mut self.reloads.now);
+        if self.stop_by.is_some() {
+            // What waits for an answer gets it when it is dropped: we are ending.
+            return;
+        }
+        match loaded.why {
+            Why::Reload => self.reloaded(loaded, wish),
+            Why::Names if loaded.configuration.is_some() => {
+                let text = "Names resolve that did not before: their servers join";
+                self.tell(&Line::new(Severity::Notice, text));
+                self.adopt(loaded, wish);
+            }
+            // Its faults have been told.
+            Why::Names => {}
+        }
+        self.ask_for_names();
+        if let Some(next) = self.reloads.next.take() {
+            self.reload(next);
+        }
+    }
+
+    fn reloaded(&mut self, loaded: Loaded, wish: Wish) {
+        for one in &loaded.diagnostics {
+            let severity = match one.severity {
+                ha_plumbing::Severity::Error => Severity::Error,
+                ha_plumbing::Severity::Warning => Severity::Warning,
+            };
+            self.tell(&Line::new(severity, config::prefix(one)));
+        }
+        match self.acceptable(&loaded, wish.force) {
+            Ok(()) => self.adopt(loaded, wish),
+            Err((summary, detail)) => self.refuse(wish, &summary, &detail),
+        }
+    }
+
+    /// Why a configuration is refused: in a line, and what is to be read below it.
+    fn acceptable(&self, loaded: &Loaded, force: bool) -> Result<(), (String, String)> {
+        let Some(configuration) = &loaded.configuration else {
+            let detail = format!("\n{}", config::report(&loaded.diagnostics, false));
+            return Err((loaded.diagnostics.summary(), detail));
+        };
+        let new = siblings::keys(&configuration.core).filter(|key| !self.services.contains(key));
+        if let Some(conflict) = siblings::conflict(&loaded.siblings, new) {
+            return Err((conflict, String::new()));
+        }
+        let now = self.director.services(Instant::now(), 0);
+        match loss(&now, &configuration.core).filter(|_| !force) {
+            Some(loss) => {
+                let hint = "; ldird [CONFIG] reload --force does it all the same".to_owned();
+                Err((format!("{loss}{hint}"), String::new()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, wish: Wish, summary: &str, detail: &str) {
+        let text = format!("nothing is changed: {summary}");
+        self.tell(&Line::new(
+            Severity::Error,
+            format!("Reload refused, {text}"),
+        ));
+        for reloader in wish.reloaders {
+            let text = format!("{text}{detail}");
+            reloader.send(Reply::Error { text });
+        }
+        // A start that is under way is no sooner at its end for that.
+        if self.ready.is_none() {
+            service::ready("running");
+        }
+    }
+
+    fn adopt(&mut self, loaded: Loaded, wish: Wish) {
+        let Some(configuration) = loaded.configuration else {
+            return;
+        };
+        let mut catalogue = loaded.catalogue;
+        catalogue.retain(&configuration.probes);
+        self.catalogue = catalogue;
+        self.prober.replace(configuration.probes.clone());
+        if configuration.log != self.configuration.log {
+            let text = "The log target changes with the next start";
+            self.tell(&Line::new(Severity::Warning, text));
+        }
+        self.configuration = configuration;
+        self.services
+            .extend(siblings::keys(&self.configuration.core));
+        self.ledger.note(self.services.clone());
+        if loaded.why == Why::Reload {
+            self.spare(&loaded.siblings);
+        }
+        self.feed(Input::Reload(self.configuration.core.clone()));
+        self.reloads.adopted.extend(wish.reloaders);
+        // The answer to the reading that this asked for cannot have come yet.
+        let changes = self
+            .maintenance
+            .look_afresh(loaded.listing, &self.configuration.core);
+        self.maintain(changes);
+    }
+
+    /// The table is as the configuration wants it.
+    pub(super) fn in_force(&mut self) {
+        self.services = siblings::keys(&self.configuration.core).copied().collect();
+        self.ledger.note(self.services.clone());
+        if self.stop_by.is_none() {
+            service::ready("running");
+        }
+        for reloader in self.reloads.adopted.drain(..) {
+            let text = "reloaded".to_owned();
+            reloader.send(Reply::Done { text });
+        }
+    }
+}
+
+fn listing(configuration: Option<&Configuration>) -> Listing {
+    maintenance::list(configuration.and_then(|all| all.maintenancedir.as_deref()))
+}
+
+async fn living(usable: bool, instance: &Instance) -> Vec<Sibling> {
+    if usable {
+        siblings::living(instance).await
+    } else {
+        Vec::new()
+    }
+}

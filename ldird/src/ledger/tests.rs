@@ -1,0 +1,70 @@
+//! What one life leaves for the next.
+#![allow(clippy::unwrap_used)]
+
+use super::{Ledger, Services, parse};
+use crate::instance::Instance;
+use std::path::Path;
+
+fn instance(folder: &Path, name: &str, file: &str) -> Instance {
+    Instance {
+        name: name.to_owned(),
+        path: folder.join(file),
+        pidfile: folder.join("pid"),
+        socket: folder.join(format!("ldird.{name}.sock")),
+    }
+}
+
+fn services(ids: &[&str]) -> Services {
+    ids.iter().map(|id| parse(id).unwrap()).collect()
+}
+
+#[test]
+fn services_are_read_as_they_are_written() {
+    for id in [
+        "tcp:10.0.0.1:80",
+        "udp:[2001:db8::1]:53",
+        "sctp:10.0.0.1:0",
+        "fwm:5",
+        "fwm6:5",
+    ] {
+        assert_eq!(parse(id).unwrap().to_string(), id);
+    }
+    for id in [
+        "",
+        "tcp",
+        "tcp:",
+        "tcp:10.0.0.1",
+        "fwm:0",
+        "icmp:10.0.0.1:1",
+        "fwm:x",
+    ] {
+        assert_eq!(parse(id), None, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_director_leaves_its_services_to_the_next_of_its_file_under_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = instance(folder.path(), "ldirectord", "x.cf");
+    let (ledger, left) = Ledger::open(&first, &services(&["fwm:1"]));
+    assert_eq!(left, Services::new());
+    ledger.note(services(&["fwm:1", "fwm:2"]));
+    ledger.settle().await;
+    let other = instance(folder.path(), "y.cf", "y.cf");
+    let (other, left) = Ledger::open(&other, &services(&["fwm:9"]));
+    assert_eq!(left, Services::new(), "another file's are not ours");
+    let second = instance(folder.path(), "x.cf", "x.cf");
+    let (ledger, left) = Ledger::open(&second, &services(&["fwm:3"]));
+    assert_eq!(left, services(&["fwm:1", "fwm:2"]));
+    ledger.settle().await;
+    let (ledger, left) = Ledger::open(&second, &services(&["fwm:3"]));
+    assert_eq!(
+        left,
+        services(&["fwm:1", "fwm:2", "fwm:3"]),
+        "until they are cleaned"
+    );
+    ledger.remove().await;
+    let (_, left) = Ledger::open(&second, &Services::new());
+    assert_eq!(left, Services::new());
+    other.settle().await;
+}

@@ -1,0 +1,239 @@
+//! The maintenance directory (specification 3.7): a file named after a real server takes it out.
+//!
+//! Names are addresses, or host names as whoever made the file would type them, each with or without
+//! the port. Matching is done here, in memory; reading the directory and asking for host names is for
+//! a thread.
+
+use ldird_core::config::{Config, RealServer};
+use ldird_core::table::{DestinationKey, ServiceKey};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Names read from a maintenance directory at most; more is not somebody's hand.
+const NAMES_MAX: usize = 100_000;
+/// Host names looked up at most.
+const HOSTS_MAX: usize = 256;
+/// A host name's addresses are asked for again after this time.
+const HOSTS_EVERY: Duration = Duration::from_secs(60);
+
+/// The names in the directory.
+pub(crate) type Listing = BTreeSet<String>;
+/// What host names stand for; an empty list if nobody knows.
+pub(crate) type Hosts = BTreeMap<String, Vec<IpAddr>>;
+
+/// Real servers that a file takes out.
+#[derive(Debug, Default)]
+pub(crate) struct Maintenance {
+    listing: Listing,
+    /// As last heard; a name that is not answered any more keeps its addresses.
+    hosts: Hosts,
+    ask_at: Option<Instant>,
+    active: BTreeMap<Place, String>,
+    /// Files that name no real server, and of which that was said.
+    strangers: BTreeSet<String>,
+}
+
+type Place = (ServiceKey, DestinationKey);
+
+/// One change of them; `real` as the configuration has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) service: ServiceKey,
+    pub(crate) real: DestinationKey,
+    pub(crate) active: bool,
+    /// The file that did it.
+    pub(crate) file: String,
+}
+
+/// Reads the directory; one that cannot be read counts as empty. Hidden files are an editor's.
+pub(crate) fn list(directory: Option<&Path>) -> Listing {
+    let Some(Ok(entries)) = directory.map(std::fs::read_dir) else {
+        return Listing::new();
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names = names.filter(|name| !name.starts_with('.'));
+    names.take(NAMES_MAX).collect()
+}
+
+/// Asks for the addresses of host names; takes as long as that takes.
+pub(crate) fn resolve(names: BTreeSet<String>) -> Hosts {
+    let addresses = |name: &str| {
+        let found = (name, 0).to_socket_addrs();
+        let found = found.map(|all| all.map(|address| address.ip()).collect());
+        found.unwrap_or_default()
+    };
+    let asked = names.into_iter().map(|name| {
+        let found: Vec<IpAddr> = addresses(&name);
+        (name, found)
+    });
+    asked.collect()
+}
+
+impl Maintenance {
+    /// What came and went since the last look.
+    pub(crate) fn look(&mut self, listing: Listing, config: &Config) -> Vec<Change> {
+        if listing == self.listing {
+            return Vec::new();
+        }
+        if names_of_hosts(&listing) != names_of_hosts(&self.listing) {
+            self.ask_at = None;
+        }
+        self.listing = listing;
+        self.differences(config)
+    }
+
+    /// Host names have been answered.
+    pub(crate) fn resolved(&mut self, answers: Hosts, config: &Config) -> Vec<Change> {
+        for (name, addresses) in answers {
+            let known = self.hosts.entry(name).or_default();
+            if !addresses.is_empty() {
+                *known = addresses;
+            }
+        }
+        self.differences(config)
+    }
+
+    /// Looks for a configuration that has just come into force, whose real servers may know nothing
+    /// of files that were there before.
+    pub(crate) fn look_afresh(&mut self, listing: Listing, config: &Config) -> Vec<Change> {
+        let mut changes = self.look(listing, config);
+        changes.extend(self.differences(config));
+        changes.retain(|change| !change.active);
+        let all = self.active.iter();
+        changes.extend(all.map(|(place, file)| change(*place, file, true)));
+        changes
+    }
+
+    /// The host names that are to be asked for now.
+    pub(crate) fn questions(&mut self, now: Instant) -> BTreeSet<String> {
+        if self.ask_at.is_some_and(|at| now < at) {
+            return BTreeSet::new();
+        }
+        self.ask_at = Some(now + HOSTS_EVERY);
+        let names = names_of_hosts(&self.listing);
+        self.hosts.retain(|name, _| names.contains(name));
+        names.into_iter().take(HOSTS_MAX).collect()
+    }
+
+    /// Files that name no real server of the configuration; each is given once.
+    pub(crate) fn strangers(&mut self) -> Vec<String> {
+        let matched: BTreeSet<&String> = self.active.values().collect();
+        let answered = |name: &&String| match target(name) {
+            Target::Host(host, _) => self.hosts.contains_key(host),
+            Target::Address(..) | Target::Nobody => true,
+        };
+        let strange = self.listing.iter().filter(|name| !matched.contains(name));
+        let strange: BTreeSet<String> = strange.filter(answered).cloned().collect();
+        let fresh = strange.difference(&self.strangers).cloned().collect();
+        self.strangers = strange;
+        fresh
+    }
+
+    fn differences(&mut self, config: &Config) -> Vec<Change> {
+        let now = self.active_now(config);
+        let before = std::mem::replace(&mut self.active, now);
+        let gone = before.iter();
+        let gone = gone.filter(|(place, _)| !self.active.contains_key(place));
+        let gone = gone.map(|(place, file)| change(*place, file, false));
+        let came = self.active.iter();
+        let came = came.filter(|(place, _)| !before.contains_key(place));
+        let came = came.map(|(place, file)| change(*place, file, true));
+        gone.chain(came).collect()
+    }
+
+    /// Who is named in the directory now, and by which file.
+    fn active_now(&self, config: &Config) -> BTreeMap<Place, String> {
+        let mut files: BTreeMap<(IpAddr, Option<u16>), &String> = BTreeMap::new();
+        for name in &self.listing {
+            match target(name) {
+                Target::Address(address, port) => {
+                    files.entry((address, port)).or_insert(name);
+                }
+                Target::Host(host, port) => {
+                    for address in self.hosts.get(host).into_iter().flatten() {
+                        files.entry((*address, port)).or_insert(name);
+                    }
+                }
+                Target::Nobody => {}
+            }
+        }
+        let mut active = BTreeMap::new();
+        if files.is_empty() {
+            return active;
+        }
+        for service in &config.services {
+            for real in &service.reals {
+                if let Some(file) = file_of(&files, real) {
+                    active.insert((service.key, real.configured), file.clone());
+                }
+            }
+        }
+        active
+    }
+}
+
+/// The port is the configuration's or, where the kernel takes the virtual's instead, that one, which
+/// is what a listing shows.
+fn file_of<'a>(
+    files: &BTreeMap<(IpAddr, Option<u16>), &'a String>,
+    real: &RealServer,
+) -> Option<&'a String> {
+    let ports = [Some(real.configured.port), Some(real.key.port), None];
+    let mut names = ports.into_iter();
+    names.find_map(|port| files.get(&(real.configured.address, port)).copied())
+}
+
+fn change((service, real): Place, file: &str, active: bool) -> Change {
+    Change {
+        service,
+        real,
+        active,
+        file: file.to_owned(),
+    }
+}
+
+/// What a file's name means.
+enum Target<'a> {
+    Address(IpAddr, Option<u16>),
+    Host(&'a str, Option<u16>),
+    /// Neither an address nor a host can have that name.
+    Nobody,
+}
+
+/// `IP`, `IP:PORT`, `HOST`, `HOST:PORT`; IPv6 in brackets.
+fn target(name: &str) -> Target<'_> {
+    if let Ok(address) = name.parse::<SocketAddr>() {
+        return Target::Address(address.ip(), Some(address.port()));
+    }
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if let Ok(address) = bare.unwrap_or(name).parse::<IpAddr>() {
+        return Target::Address(address, None);
+    }
+    let (host, port) = match name.rsplit_once(':') {
+        None => (name, None),
+        Some((host, port)) => match port.parse() {
+            Ok(port) => (host, Some(port)),
+            Err(_) => return Target::Nobody,
+        },
+    };
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if host.is_empty() || !host.chars().all(allowed) {
+        return Target::Nobody;
+    }
+    Target::Host(host, port)
+}
+
+fn names_of_hosts(listing: &Listing) -> BTreeSet<String> {
+    let hosts = listing.iter().filter_map(|name| match target(name) {
+        Target::Host(host, _) => Some(host.to_owned()),
+        Target::Address(..) | Target::Nobody => None,
+    });
+    hosts.collect()
+}
+
+#[cfg(test)]
+mod tests;
