@@ -191,6 +191,7 @@ impl Driver {
             Output::Probe(group) => self.resources.probe(group),
             Output::Start(group) => self.resources.start(group),
             Output::Stop(group) => self.resources.stop(group),
+            Output::LetGo(group) => self.resources.let_go(group),
             Output::Announce(group) => self.resources.announce(group),
             Output::Notice(notice) => self.notice(&notice),
             Output::CommandDone { id, result } => self.control.done(id, result),

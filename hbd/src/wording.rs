@@ -278,6 +278,7 @@ fn reason_words(reason: YieldReason) -> &'static str {
         YieldReason::Standby => "standby",
         YieldReason::Takeover => "it asked to take over",
         YieldReason::Shutdown => "this node ends",
+        YieldReason::Deaf => "it runs it and does not hear this node",
         YieldReason::StartFailed => "it could not be started here",
     }
 }

@@ -17,7 +17,8 @@ mod speaking;
 
 use crate::carriers::Carriers;
 use crate::config::{Config, GroupId};
-use crate::extension::{Codec, Life};
+use crate::deafness::Deafness;
+use crate::extension::{Codec, Life, Relay};
 use crate::input::{Command, Failure, Input};
 use crate::links::Links;
 use crate::membership::{Death, Membership};
@@ -36,6 +37,9 @@ use shutdown::Shutdown;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+/// A peer that says in so many heartbeats that it does not hear us is deaf.
+const DEAF_AFTER: u32 = 3;
+
 /// One node of a cluster. Feed it with [`Cluster::handle`], drain [`Cluster::poll`] to `None`,
 /// then wait for the next input or [`Cluster::deadline`], whichever comes first.
 #[derive(Debug)]
@@ -49,6 +53,11 @@ pub struct Cluster {
     voice: Voice,
     pace: Pace,
     carriers: Carriers,
+    deafness: Deafness,
+    /// Nodes that nobody here hears.
+    absent: BTreeSet<NodeId>,
+    /// What this node passes on of others.
+    relay: Relay,
     /// By [`GroupId`].
     groups: Vec<Group>,
     commands: Vec<Pending>,
@@ -93,6 +102,12 @@ impl Cluster {
             voice: Voice::new(&config, &roster),
             pace: Pace::new(config.keepalive, now),
             carriers: Carriers::new(config.initdead),
+            deafness: Deafness::new(
+                roster.len(),
+                config.deadtime.min(config.keepalive * DEAF_AFTER),
+            ),
+            absent: BTreeSet::new(),
+            relay: Relay::default(),
             groups: Group::all(&config, &roster),
             commands: Vec::new(),
             shutdown: None,
@@ -221,6 +236,9 @@ impl Cluster {
         } else {
             Notice::Reconnected
         });
+        if cut_off {
+            self.shake();
+        }
         self.changed();
         self.touch_all();
     }
@@ -247,6 +265,7 @@ impl Cluster {
         self.membership.stalled(late, now);
         self.links.stalled(late);
         self.notice(Notice::LocalStall { late });
+        self.shake();
         self.news();
         self.touch_all();
     }
@@ -257,10 +276,12 @@ impl Cluster {
             let name = self.roster.name(node).clone();
             self.voice.forget(name.as_str());
             self.greeted.remove(&node);
+            self.deafness.forget(node);
             self.notice(Notice::NodeDead { node: name, silent });
             self.news();
             self.touch_all();
         }
+        self.note_absence();
         let membership = &self.membership;
         for (node, link) in self.links.expire(|node| membership.dead_after(node), now) {
             let node = self.roster.name(node).clone();
@@ -271,14 +292,14 @@ impl Cluster {
 
     /// What failed before and may be tried again.
     fn retry(&mut self, now: Instant) {
-        if self.carriers.settle(now) {
+        if self.carriers.settle(now) || self.deafness.due(now) {
             self.touch_all();
         }
         for group in self.group_ids() {
             if self.group(group).runner.due(now) {
                 self.run_event(group, Event::Due, now);
             }
-            if self.overdue(group, now) {
+            if self.overdue(group, now) || self.rests_at(group).is_some_and(|at| at <= now) {
                 self.group_mut(group).dirty = true;
             }
         }
@@ -289,6 +310,7 @@ impl Cluster {
         self.join(now);
         self.greet_old_peers(now);
         self.evaluate(now);
+        self.pass_on_reports();
         self.finish_commands(now);
         self.finish_shutdown(now);
     }
@@ -314,6 +336,7 @@ impl Cluster {
         let membership = &self.membership;
         let groups = self.groups.iter().filter_map(|g| g.runner.deadline());
         let patience = self.group_ids().filter_map(|id| self.patience_ends(id));
+        let resting = self.group_ids().filter_map(|id| self.rests_at(id));
         let commands = self.commands.iter().map(|pending| pending.until);
         let deadlines = [
             Some(self.pace.deadline()),
@@ -321,6 +344,8 @@ impl Cluster {
             self.links.deadline(|node| membership.dead_after(node)),
             groups.min(),
             patience.min(),
+            resting.min(),
+            self.deafness.deadline(),
             commands.min(),
             self.shutdown.as_ref().map(Shutdown::deadline),
             self.carriers.deadline(),

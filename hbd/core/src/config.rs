@@ -88,6 +88,9 @@ pub struct Config {
     pub retry_failed: Duration,
     /// After a failed stop it is tried again after this time.
     pub retry_stop: Duration,
+    /// A group that comes and goes returns to its preferred node only once that has been there for
+    /// so long; the time doubles with every return.
+    pub hold_down: Duration,
     /// Wall clock: at this instant it was so many milliseconds since 1970.
     pub wall: (Instant, u64),
 }

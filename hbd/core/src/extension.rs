@@ -9,26 +9,33 @@
 //! | `hbd` | digest of haresources |
 //! | `hbn` | its nodes, blank-separated: `GENERATION.WAKES/NAME` if it hears one, else `-/NAME` |
 //! | `hbg` | its groups, blank-separated: `TAG,STATE CAUSE,EPOCH,OWNER` without the blank |
+//! | `hbo` | of nodes that it hears and a third does not, see below; mostly empty |
 //!
-//! Numbers are in hex; an owner is a place in `hbn`, or `-`.
+//! Numbers are in hex; an owner is a place in `hbn`, or `-`. `hbo` passes on what such a node has
+//! said: its place in `hbn` alone, and `PLACE,GROUP,STATE` for each group (a place in `hbg`) that
+//! it may hold or about which it has not agreed with the sender.
 //!
 //! `hbn` makes a report an *answer*: it counts for us only if it was written after its sender had
 //! heard this life of ours, for a node that restarted or stalled may have forgotten promises that
 //! an older report relies on.
 
 use crate::config::{Config, GroupId, MAX_GROUPS, MAX_NODES};
-use crate::ownership::{Cause, Claim, MAX_EPOCH};
+use crate::ownership::{Cause, Claim};
 use crate::roster::{NodeId, Roster};
 use crate::wire::Message;
 use ha_status::RunState;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The number of this extension; a peer with another one above 0 still counts as extended.
 pub(crate) const NUMBER: &str = "1";
 
+/// The most objections that a report passes on. Of a node that has more nothing is passed on, and
+/// whoever cannot hear it waits.
+pub(crate) const MAX_OBJECTIONS: usize = MAX_GROUPS;
+
 /// Every field of the extension but its number, in the order of sending.
-pub(crate) const FIELDS: [&str; 5] = ["hbw", "hbl", "hbd", "hbn", "hbg"];
+pub(crate) const FIELDS: [&str; 6] = ["hbw", "hbl", "hbd", "hbn", "hbg", "hbo"];
 
 /// One uninterrupted life of a node: what it promised in an earlier one does not bind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +55,22 @@ pub(crate) struct Report {
     pub(crate) heard: Vec<Option<Life>>,
     /// By [`GroupId`]; `None` if its haresources lacks the group.
     pub(crate) groups: Vec<Option<GroupReport>>,
+    pub(crate) relay: Relay,
+}
+
+/// What a node passes on of others, for those that cannot hear them themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Relay {
+    /// Of whom.
+    pub(crate) nodes: BTreeSet<NodeId>,
+    /// What they may hold, or have not agreed about.
+    pub(crate) objections: BTreeMap<(NodeId, GroupId), RunState>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GroupReport {
     pub(crate) run: RunState,
-    /// `None` if the epoch is nonsense.
-    pub(crate) claim: Option<Claim>,
+    pub(crate) claim: Claim,
 }
 
 /// Translates reports from and to the wire.
@@ -85,6 +101,7 @@ impl Codec {
         message.push_text("hbd", report.digest.as_str());
         message.push_text("hbn", write_nodes(report, roster));
         message.push_text("hbg", self.write_groups(report, roster));
+        message.push_text("hbo", write_relay(report, roster));
     }
 
     fn write_groups(&self, report: &Report, roster: &Roster) -> String {
@@ -97,7 +114,6 @@ impl Codec {
             let Some(GroupReport { run, claim }) = group else {
                 continue;
             };
-            let claim = claim.unwrap_or_default();
             let blank = if text.is_empty() { "" } else { " " };
             let (run, cause) = (run_letter(*run), cause_letter(claim.cause));
             let written = match claim.owner {
@@ -131,13 +147,16 @@ impl Codec {
             }
         }
         let mut groups = vec![None; self.tags.len()];
+        let mut places = Vec::new();
         let entries = message.text("hbg")?.split(' ');
         for (place, entry) in entries.filter(|entry| !entry.is_empty()).enumerate() {
             if place == MAX_GROUPS {
                 break;
             }
             let (tag, report) = read_group(entry, &table)?;
-            if let Some(id) = self.find(tag, place) {
+            let id = self.find(tag, place);
+            places.push(id);
+            if let Some(id) = id {
                 groups[usize::from(id.0)] = Some(report);
             }
         }
@@ -147,6 +166,7 @@ impl Codec {
             digest: message.text("hbd").unwrap_or_default().to_owned(),
             heard,
             groups,
+            relay: read_relay(message.text("hbo").unwrap_or_default(), &table, &places)?,
         })
     }
 
@@ -175,6 +195,51 @@ fn write_nodes(report: &Report, roster: &Roster) -> String {
     text
 }
 
+fn write_relay(report: &Report, roster: &Roster) -> String {
+    let place = |node: NodeId| {
+        roster
+            .order()
+            .iter()
+            .position(|id| *id == node)
+            .unwrap_or(0)
+    };
+    // A group's place in `hbg`: those that this node lacks are not listed there.
+    let listed = |group: GroupId| {
+        let before = report.groups.iter().take(usize::from(group.0));
+        before.filter(|told| told.is_some()).count()
+    };
+    let nodes = report
+        .relay
+        .nodes
+        .iter()
+        .map(|node| format!("{:x}", place(*node)));
+    let objections = report.relay.objections.iter().map(|((node, group), run)| {
+        let (node, group) = (place(*node), listed(*group));
+        format!("{node:x},{group:x},{}", run_letter(*run))
+    });
+    nodes.chain(objections).collect::<Vec<_>>().join(" ")
+}
+
+fn read_relay(text: &str, nodes: &[Option<NodeId>], groups: &[Option<GroupId>]) -> Option<Relay> {
+    let mut relay = Relay::default();
+    let entries = text.split(' ').filter(|entry| !entry.is_empty());
+    for entry in entries.take(MAX_NODES + MAX_OBJECTIONS) {
+        let mut parts = entry.split(',');
+        let place = usize::try_from(hex(parts.next()?)?).ok()?;
+        let node = *nodes.get(place)?;
+        let Some(group) = parts.next() else {
+            relay.nodes.extend(node);
+            continue;
+        };
+        let group = *groups.get(usize::try_from(hex(group)?).ok()?)?;
+        let run = read_run(parts.next()?.chars().next()?)?;
+        if let (Some(node), Some(group)) = (node, group) {
+            relay.objections.insert((node, group), run);
+        }
+    }
+    Some(relay)
+}
+
 fn read_life(text: &str) -> Option<Life> {
     let (generation, wakes) = text.split_once('.')?;
     Some(Life {
@@ -194,11 +259,11 @@ fn read_group(entry: &str, table: &[Option<NodeId>]) -> Option<(u64, GroupReport
         "-" => None,
         place => *table.get(usize::try_from(hex(place)?).ok()?)?,
     };
-    let claim = (epoch <= MAX_EPOCH).then_some(Claim {
+    let claim = Claim {
         epoch,
         owner,
         cause,
-    });
+    };
     Some((tag, GroupReport { run, claim }))
 }
 

@@ -7,7 +7,9 @@
 mod carriers;
 pub mod cluster;
 pub mod config;
+mod deafness;
 mod extension;
+mod holddown;
 pub mod input;
 mod links;
 mod membership;

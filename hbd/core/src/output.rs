@@ -18,6 +18,9 @@ pub enum Output {
     /// Stop its resources right to left. Answer: `Input::Stopped`. May follow a `Start` that has
     /// not answered yet: the shell then ends that start first, answers it, and stops.
     Stop(GroupId),
+    /// Like `Stop`, but another node runs the group at this very moment: its addresses go first,
+    /// whatever the order.
+    LetGo(GroupId),
     /// Tell the neighbours again who has the addresses of this running group.
     Announce(GroupId),
     /// Something an operator may want to read.
@@ -161,4 +164,6 @@ pub enum YieldReason {
     Takeover,
     Shutdown,
     StartFailed,
+    /// The other node runs it and does not hear this one.
+    Deaf,
 }

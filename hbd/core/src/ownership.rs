@@ -11,9 +11,9 @@ use crate::roster::NodeId;
 use ha_status::RunState;
 use std::cmp::{Ordering, Reverse};
 
-/// The highest epoch that is believed. One takeover adds one, so an honest cluster needs ages to
-/// get here; a peer that announces more is talking nonsense and must not wedge the others.
-pub const MAX_EPOCH: u64 = 1 << 40;
+/// One takeover adds one to the epoch: a claim that is so far ahead of ours is nonsense, and must
+/// neither be believed nor wedge the group.
+pub const MAX_LEAP: u64 = 1 << 32;
 
 /// Who owns a group, by whose decision. The default is "nobody yet".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,7 +41,7 @@ impl Claim {
     /// The claim that replaces this one.
     pub fn succeed(self, owner: NodeId, cause: Cause) -> Self {
         Self {
-            epoch: self.epoch.saturating_add(1).min(MAX_EPOCH),
+            epoch: self.epoch.saturating_add(1),
             owner: Some(owner),
             cause,
         }
@@ -69,6 +69,16 @@ fn rank(claim: Claim) -> (u64, bool, bool, Reverse<Option<NodeId>>, bool) {
     )
 }
 
+/// Is a claim that we hear worth more than a broken counter? A node that knows of no claim yet
+/// believes what the others agreed on while it was away, short of the end of all numbers.
+pub fn believable(heard: Claim, mine: Claim) -> bool {
+    let most = match mine.epoch {
+        0 => u64::MAX - MAX_LEAP,
+        epoch => epoch.saturating_add(MAX_LEAP),
+    };
+    heard.epoch <= most
+}
+
 /// Where this node stands in its own life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -84,7 +94,8 @@ pub enum Phase {
 pub enum Presence {
     /// Dead, or it said goodbye.
     Absent,
-    /// Dead to us, but a live peer still hears it: a partition between the two of us only.
+    /// Dead to us, but a live peer still hears it: a partition between the two of us only. What it
+    /// runs is what that peer passes on of it; `current` says whether it has done so.
     Hearsay,
     /// Never heard and not declared dead yet.
     Unheard,
@@ -102,6 +113,11 @@ pub struct Standing {
     /// Was its report written after it heard this life of ours? An older one may describe a world
     /// in which we had promised something that we have forgotten since.
     pub current: bool,
+    /// We hear it, and for a while it has been saying that it does not hear us.
+    pub deaf: bool,
+    /// Contact to it was lost while this node was running the group, and it has not agreed to our
+    /// claim since.
+    pub apart: bool,
     /// Does its haresources list the group?
     pub knows: bool,
     pub run: RunState,
@@ -125,6 +141,10 @@ pub struct Situation<'a> {
     pub held: bool,
     /// Why this node must take nothing at the moment, whatever else speaks for it.
     pub barred: Option<Bar>,
+    /// This node itself was cut off or stood still since the others last agreed to its claim.
+    pub shaken: bool,
+    /// The preferred node has been there for long enough to get the group back.
+    pub rested: bool,
     /// The claim is newer than this node's last failure to start the group.
     pub forgiven: bool,
     /// `auto_failback`.
@@ -140,10 +160,16 @@ pub enum Decision {
     Nothing,
     Start,
     Stop,
+    /// Stop it, addresses first: another node runs it too.
+    LetGo,
     /// Forget the failed start: somebody named this node again.
     Forgive,
     /// Write this claim, then decide again.
     Claim(Claim, Why),
+    /// Take over this better claim of another node, then decide again.
+    Adopt(Claim),
+    /// It goes back to this node once that has been steady for long enough.
+    HoldDown(NodeId),
     /// This node should start it, but must not yet.
     Wait(Blocker),
     /// It has no owner, and this active node is the one to take it.
@@ -167,6 +193,10 @@ pub enum Why {
     PreferredGone,
     Standby,
     Takeover,
+    /// Another node took it while neither could hear the other; this one ran it all along.
+    Kept,
+    /// The new owner runs it and does not hear us: nobody can make it let go.
+    Deaf,
 }
 
 /// Why a node takes nothing.
@@ -223,6 +253,10 @@ fn leave(s: &Situation<'_>, owner: Option<NodeId>) -> Decision {
 
 /// The group is ours.
 fn own(s: &Situation<'_>) -> Decision {
+    if let Some(decision) = contest(s) {
+        return decision;
+    }
+    let mut holding = None;
     if let Some(preferred) = s.preferred.filter(|node| *node != s.me) {
         let gone = s.of(preferred).presence == Presence::Absent;
         match s.claim.cause {
@@ -230,6 +264,9 @@ fn own(s: &Situation<'_>) -> Decision {
                 let cause = Cause::Failover;
                 let claim = Claim { cause, ..s.claim };
                 return Decision::Claim(claim, Why::PreferredGone);
+            }
+            Cause::Failover if s.returns && s.ready(preferred) && !s.rested => {
+                holding = Some(preferred);
             }
             Cause::Failover if s.returns && s.ready(preferred) => {
                 let claim = s.claim.succeed(preferred, Cause::Home);
@@ -239,9 +276,10 @@ fn own(s: &Situation<'_>) -> Decision {
         }
     }
     match s.of(s.me).run {
-        RunState::Starting | RunState::Running | RunState::Stopping | RunState::Stuck => {
-            Decision::Nothing
+        RunState::Starting | RunState::Running => {
+            holding.map_or(Decision::Nothing, Decision::HoldDown)
         }
+        RunState::Stopping | RunState::Stuck => Decision::Nothing,
         RunState::Failed if s.forgiven => Decision::Forgive,
         RunState::Failed => match s.successor() {
             Some(_) => Decision::Nothing,
@@ -254,6 +292,47 @@ fn own(s: &Situation<'_>) -> Decision {
             (None, None) => Decision::Start,
         },
     }
+}
+
+/// Another node disputes a group of ours. The one rule for who keeps it:
+///
+/// 1. A node that does not hear us and runs it: nobody can make it let go, so we do.
+/// 2. While we cannot hear whether the other has heard of us, nothing is decided.
+/// 3. The node that ran it all along and was never cut off itself: clients are with it.
+/// 4. The preferred node, if the group would return to it anyhow.
+/// 5. The better claim.
+fn contest(s: &Situation<'_>) -> Option<Decision> {
+    if let Some(deaf) = s.peers().find(|node| s.of(*node).deaf && s.runs_on(*node)) {
+        let claim = s.best_claim().unwrap_or(s.claim);
+        return Some(if claim.owner == Some(deaf) {
+            Decision::Adopt(claim)
+        } else {
+            let cause = s.cause_for(deaf, Cause::Failover);
+            Decision::Claim(claim.succeed(deaf, cause), Why::Deaf)
+        });
+    }
+    let claim = s.best_claim()?;
+    let said_by = |node: &NodeId| s.of(*node).claim == Some(claim);
+    if s.of(s.me).run != RunState::Running || !claim.owner.is_some_and(|node| s.of(node).apart) {
+        return Some(Decision::Adopt(claim));
+    }
+    if !s.peers().filter(said_by).any(|node| s.of(node).current) {
+        let deaf = s.peers().filter(said_by).any(|node| s.of(node).deaf);
+        return Some(if deaf {
+            Decision::Adopt(claim)
+        } else {
+            Decision::Nothing
+        });
+    }
+    let home = s.preferred == Some(s.me) && s.returns && s.rested;
+    Some(if !s.shaken || home {
+        Decision::Claim(
+            claim.succeed(s.me, s.cause_for(s.me, s.claim.cause)),
+            Why::Kept,
+        )
+    } else {
+        Decision::Adopt(claim)
+    })
 }
 
 /// The group has no owner that could run it.
@@ -296,11 +375,10 @@ pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
     s.peers().find_map(|node| {
         let peer = s.of(node);
         match peer.presence {
-            // We cannot hear what it holds, and it may never hear us: waiting would not help.
-            Presence::Absent | Presence::Hearsay => None,
+            Presence::Absent => None,
             Presence::Unheard => Some(Blocker::Unheard(node)),
             Presence::Old => (peer.run != RunState::Stopped).then_some(Blocker::OldPeer(node)),
-            Presence::Joining | Presence::Active | Presence::Leaving => {
+            Presence::Hearsay | Presence::Joining | Presence::Active | Presence::Leaving => {
                 if !peer.current {
                     return Some(Blocker::NotCurrent(node));
                 }
@@ -360,11 +438,24 @@ impl Situation<'_> {
         })
     }
 
+    fn runs_on(&self, node: NodeId) -> bool {
+        matches!(self.of(node).run, RunState::Starting | RunState::Running)
+    }
+
+    /// The best claim of a live peer that is better than ours.
+    fn best_claim(&self) -> Option<Claim> {
+        let told = self.peers().filter(|node| self.lives(*node));
+        let best = told
+            .filter_map(|node| self.of(node).claim)
+            .fold(self.claim, better_claim);
+        (best != self.claim).then_some(best)
+    }
+
     fn release(&self) -> Decision {
-        if self.held {
-            Decision::Stop
-        } else {
-            Decision::Nothing
+        match (self.held, self.claim.owner) {
+            (false, _) => Decision::Nothing,
+            (true, Some(owner)) if owner != self.me && self.runs_on(owner) => Decision::LetGo,
+            (true, _) => Decision::Stop,
         }
     }
 

@@ -8,7 +8,7 @@ use ha_status::{ClusterPhase, HoldSet, LinkState, NodeStatus, RunState};
 use hbd_core::config::{Failback, GroupId, LinkId};
 use hbd_core::input::{Command, Input};
 use hbd_core::output::{Notice, Output, YieldReason};
-use pair::{DEADTIME, INITDEAD, KEEPALIVE, Pair, name};
+use pair::{DEADTIME, HOLD_DOWN, INITDEAD, KEEPALIVE, Pair, name};
 use std::time::Duration;
 
 const GROUP: GroupId = GroupId(0);
@@ -19,6 +19,10 @@ fn ms(count: u64) -> Duration {
 
 fn is_start(output: &Output) -> bool {
     matches!(output, Output::Start(_))
+}
+
+fn is_stop(output: &Output) -> bool {
+    matches!(output, Output::Stop(_) | Output::LetGo(_))
 }
 
 #[test]
@@ -213,18 +217,25 @@ fn a_healed_partition_costs_no_outage() {
     assert_eq!(pair.runners(0), [0, 1], "they cannot know of each other");
     pair.cut = false;
     pair.outputs.clear();
-    let took = pair.run_until(ms(1000), |pair| pair.runners(0) == [1]);
+    let took = pair.run_until(ms(1000), |pair| pair.runners(0) == [0]);
     assert!(took <= KEEPALIVE + ms(5), "{took:?}");
     pair.run_for(ms(3000));
-    assert_eq!(pair.runners(0), [1]);
-    let stopped = pair.when(|node, output| node == 1 && matches!(output, Output::Stop(_)));
+    assert_eq!(pair.runners(0), [0], "clients were with it all along");
+    let stopped = pair.when(|node, output| node == 0 && is_stop(output));
     assert_eq!(stopped, None, "the winner never stops");
+    let let_go = pair.when(|node, output| node == 1 && matches!(output, Output::LetGo(_)));
+    assert!(let_go.is_some(), "addresses go first in a conflict");
     let lost = Notice::GroupConflictLost {
         group: GROUP,
-        to: name(1),
+        to: name(0),
     };
-    assert!(pair.notices(0).contains(&lost));
-    let announced = pair.when(|node, output| node == 1 && matches!(output, Output::Announce(_)));
+    assert!(pair.notices(1).contains(&lost));
+    let won = Notice::GroupConflictWon {
+        group: GROUP,
+        against: name(1),
+    };
+    assert!(pair.notices(0).contains(&won));
+    let announced = pair.when(|node, output| node == 0 && matches!(output, Output::Announce(_)));
     assert!(announced.is_some());
 }
 
@@ -501,4 +512,160 @@ fn a_node_whose_cable_is_back_takes_over_when_it_hears_nobody_for_initdead() {
     pair.input(1, carrier(true));
     let took = pair.run_until(INITDEAD * 2, |pair| pair.runners(0) == [1]);
     assert!(took >= INITDEAD && took < INITDEAD + ms(50), "{took:?}");
+}
+
+#[test]
+fn at_a_heal_the_side_that_clients_could_reach_keeps_the_group() {
+    let mut pair = Pair::running(2, &[0], Failback::Off);
+    pair.cut = true;
+    pair.input(0, carrier(false));
+    pair.run_for(DEADTIME * 3);
+    assert_eq!(pair.runners(0), [0, 1], "they cannot know of each other");
+    pair.cut = false;
+    pair.input(0, carrier(true));
+    pair.outputs.clear();
+    let took = pair.run_until(ms(1000), |pair| pair.runners(0) == [1]);
+    assert!(took <= KEEPALIVE + ms(5), "{took:?}");
+    pair.run_for(DEADTIME * 3);
+    assert_eq!(pair.runners(0), [1]);
+    let stopped = pair.when(|node, output| node == 1 && is_stop(output));
+    assert_eq!(stopped, None, "the winner never stops");
+}
+
+#[test]
+fn a_healed_partition_with_failback_costs_the_preferred_node_nothing() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.cut = true;
+    pair.input(0, carrier(false));
+    pair.run_for(DEADTIME * 3);
+    pair.cut = false;
+    pair.input(0, carrier(true));
+    pair.outputs.clear();
+    pair.run_for(DEADTIME * 3);
+    assert_eq!(pair.runners(0), [0]);
+    let stopped = pair.when(|node, output| node == 0 && is_stop(output));
+    assert_eq!(stopped, None, "it would get the group back anyhow");
+}
+
+#[test]
+fn a_handover_right_after_a_partition_is_obeyed() {
+    let mut pair = Pair::running(2, &[0], Failback::Off);
+    pair.cut = true;
+    pair.run_for(DEADTIME * 3);
+    pair.cut = false;
+    pair.run_for(ms(500));
+    assert_eq!(pair.runners(0), [0]);
+    let id = pair.command(1, Command::Takeover(HoldSet::All));
+    pair.run_for(ms(100));
+    assert!(pair.answer(id).unwrap().is_ok());
+    assert_eq!(pair.runners(0), [1]);
+}
+
+#[test]
+fn the_node_that_hears_yields_to_one_that_does_not() {
+    for owner in [0, 1] {
+        let other = 1 - owner;
+        let mut pair = Pair::running(2, &[owner], Failback::Off);
+        pair.cut = true;
+        pair.run_for(DEADTIME * 3);
+        assert_eq!(pair.runners(0), [0, 1]);
+        // Only the owner is heard again.
+        pair.cut = false;
+        pair.mute = Some((other, owner));
+        let took = pair.run_until(DEADTIME * 2, |pair| pair.runners(0) == [owner]);
+        assert!(took <= DEADTIME, "{took:?}");
+        pair.run_for(DEADTIME * 10);
+        assert_eq!(pair.runners(0), [owner]);
+        let told = pair.view(other).groups[0].owner.clone();
+        assert_eq!(told.as_deref(), Some(name(owner).as_str()));
+        pair.mute = None;
+        pair.run_for(DEADTIME * 3);
+        assert_eq!(pair.runners(0), [owner], "and nothing moves in the end");
+        assert_eq!(pair.view(0).groups[0].owner, pair.view(1).groups[0].owner);
+    }
+}
+
+#[test]
+fn nobody_starts_beside_a_holder_that_only_a_third_node_hears() {
+    let mut pair = Pair::running(3, &[0], Failback::Off);
+    pair.strangers = Some((0, 2));
+    pair.run_for(DEADTIME * 3);
+    assert_eq!(pair.view(2).nodes[0].status, NodeStatus::Dead);
+    pair.stubborn = Some(0);
+    pair.command(2, Command::Takeover(HoldSet::All));
+    pair.run_for(DEADTIME * 5 + ms(300));
+    assert_eq!(pair.runners(0), [0], "it could not be stopped there");
+    let reason = pair.view(2).groups[0].reason.clone();
+    assert!(reason.contains("lb1 could not stop it"), "{reason}");
+    pair.stubborn = None;
+    pair.run_for(DEADTIME * 3);
+    assert_eq!(pair.runners(0), [2]);
+}
+
+#[test]
+fn an_absurd_epoch_wedges_no_group_for_good() {
+    let absurd = |pair: &mut Pair| {
+        let mut status = pair.said(1, "status").pop().unwrap();
+        let seq = status.hex("seq").unwrap();
+        let groups = status.text("hbg").unwrap().to_owned();
+        let mut parts: Vec<&str> = groups.split(',').collect();
+        parts[2] = "10000000000";
+        status.set_text("hbg", parts.join(","));
+        status.set_hex("seq", seq + 1);
+        pair.inject(0, status);
+    };
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.run_for(KEEPALIVE * 2);
+    absurd(&mut pair);
+    pair.power_off(1);
+    pair.run_for(DEADTIME * 2);
+    assert_eq!(
+        (pair.runners(0), pair.view(0).groups[0].epoch),
+        (vec![0], 1)
+    );
+    // A node that has just come up believes it, and still nothing is wedged.
+    pair.start(1);
+    pair.run_for(DEADTIME);
+    pair.power_off(0);
+    pair.run_for(DEADTIME * 2);
+    pair.start(0);
+    absurd(&mut pair);
+    pair.run_for(DEADTIME * 2);
+    assert_eq!(pair.runners(0).len(), 1);
+    let id = pair.command(1, Command::Takeover(HoldSet::All));
+    pair.run_for(DEADTIME * 2);
+    assert!(pair.answer(id).unwrap().is_ok());
+    pair.power_off(1);
+    pair.run_for(DEADTIME * 2);
+    assert_eq!(pair.runners(0), [0]);
+}
+
+#[test]
+fn a_group_returns_at_once_the_first_time_and_then_ever_later() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    let mut returns = 0;
+    for _ in 0..20 {
+        pair.power_off(0);
+        pair.run_for(DEADTIME + ms(300));
+        pair.start(0);
+        pair.run_for(ms(700));
+        returns += u32::from(pair.runners(0) == [0]);
+    }
+    assert_eq!(returns, 1, "a hold-down ends the to and fro");
+    let reason = pair.view(1).groups[0].reason.clone();
+    assert!(reason.contains("must be steady for 2 s"), "{reason}");
+    pair.run_for(HOLD_DOWN + ms(100));
+    assert_eq!(pair.runners(0), [0]);
+}
+
+#[test]
+fn what_nobody_can_run_has_no_owner() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.power_off(1);
+    pair.run_for(DEADTIME * 2);
+    pair.input(0, lost());
+    pair.run_for(ms(100));
+    let homeless = Notice::GroupHomeless { group: GROUP };
+    assert!(pair.notices(0).contains(&homeless));
+    assert_eq!(pair.view(0).groups[0].owner, None);
 }

@@ -5,8 +5,8 @@ use Blocker::{Busy, Disagrees, Joining, NotCurrent, OldPeer, Unheard};
 use ha_status::RunState;
 use hbd_core::input::Activity;
 use hbd_core::ownership::{
-    Bar, Blocker, Cause, Claim, Decision, MAX_EPOCH, Phase, Presence, Situation, Standing, Why,
-    better_claim, decide,
+    Bar, Blocker, Cause, Claim, Decision, MAX_LEAP, Phase, Presence, Situation, Standing, Why,
+    believable, better_claim, decide,
 };
 use hbd_core::roster::NodeId;
 use hbd_core::takeover::{Event, Request, Run, step};
@@ -94,7 +94,7 @@ fn what_may_be_active_is_never_told_to_be_stopped() {
 fn claims() -> Vec<Claim> {
     let owners = [None, Some(NodeId(0)), Some(NodeId(1)), Some(NodeId(2))];
     let mut all = Vec::new();
-    for epoch in [0, 1, 2, MAX_EPOCH] {
+    for epoch in [0, 1, 2, u64::MAX] {
         for owner in owners {
             for cause in [Cause::Home, Cause::Failover, Cause::Stay] {
                 all.push(Claim {
@@ -158,7 +158,22 @@ fn epochs_end_without_wrapping() {
         epoch: u64::MAX,
         ..Claim::default()
     };
-    assert_eq!(last.succeed(NodeId(0), Cause::Home).epoch, MAX_EPOCH);
+    assert_eq!(last.succeed(NodeId(0), Cause::Home).epoch, u64::MAX);
+}
+
+#[test]
+fn an_absurd_epoch_is_not_believed_unless_the_others_have_agreed_on_it() {
+    let claim = |epoch| Claim {
+        epoch,
+        ..Claim::default()
+    };
+    for mine in [1, 7, 1 << 40] {
+        assert!(believable(claim(mine + MAX_LEAP), claim(mine)));
+        assert!(!believable(claim(mine + MAX_LEAP + 1), claim(mine)));
+    }
+    // A node that comes back to a cluster that has got far.
+    assert!(believable(claim(1 << 60), claim(0)));
+    assert!(!believable(claim(u64::MAX), claim(0)));
 }
 
 const ME: NodeId = NodeId(0);
@@ -173,6 +188,8 @@ struct Case {
     run: RunState,
     held: bool,
     barred: Option<Bar>,
+    shaken: bool,
+    rested: bool,
     forgiven: bool,
     returns: bool,
     overdue: bool,
@@ -192,6 +209,8 @@ fn case() -> Case {
         run: RunState::Stopped,
         held: false,
         barred: None,
+        shaken: false,
+        rested: true,
         forgiven: true,
         returns: true,
         overdue: false,
@@ -199,6 +218,8 @@ fn case() -> Case {
         peer: Standing {
             presence: Presence::Active,
             current: true,
+            deaf: false,
+            apart: false,
             knows: true,
             run: RunState::Stopped,
             claim: Some(claim),
@@ -211,6 +232,8 @@ impl Case {
         let own = Standing {
             presence: Presence::Active,
             current: true,
+            deaf: false,
+            apart: false,
             knows: true,
             run: self.run,
             claim: Some(self.claim),
@@ -224,6 +247,8 @@ impl Case {
             claim: self.claim,
             held: self.held,
             barred: self.barred,
+            shaken: self.shaken,
+            rested: self.rested,
             forgiven: self.forgiven,
             returns: self.returns,
             overdue: self.overdue,
@@ -324,13 +349,110 @@ fn the_dead_the_gone_and_those_without_the_group_keep_nobody_waiting() {
         .presence(Presence::Absent)
         .peer_runs(RunState::Running);
     assert_eq!(absent.decide(), Decision::Start);
-    for presence in [Presence::Leaving, Presence::Hearsay] {
-        assert_eq!(case().presence(presence).decide(), Decision::Start);
-    }
+    assert_eq!(case().presence(Presence::Leaving).decide(), Decision::Start);
     let mut ignorant = case();
     ignorant.peer.knows = false;
     ignorant.peer.claim = None;
     assert_eq!(ignorant.decide(), Decision::Start);
+}
+
+#[test]
+fn a_node_that_only_a_third_one_hears_must_be_idle_too() {
+    let hearsay = || case().presence(Presence::Hearsay);
+    assert_eq!(hearsay().decide(), Decision::Start);
+    let mut silent = hearsay();
+    silent.peer.current = false;
+    assert_eq!(silent.decide(), Decision::Wait(NotCurrent(PEER)));
+    for run in [RunState::Running, RunState::Stuck, RunState::Unknown] {
+        let busy = hearsay().peer_runs(run);
+        assert_eq!(busy.decide(), Decision::Wait(Busy(PEER, run)));
+    }
+}
+
+/// This node runs a group under epoch 5; the peer took it under epoch 6 meanwhile.
+fn disputed() -> Case {
+    let mut case = case().runs().peer_runs(RunState::Running);
+    case.peer.apart = true;
+    case.peer.claim = Some(taken());
+    case.preferred = PEER;
+    case.claim.cause = Cause::Failover;
+    case.returns = false;
+    case
+}
+
+fn taken() -> Claim {
+    Claim {
+        epoch: 6,
+        owner: Some(PEER),
+        cause: Cause::Home,
+    }
+}
+
+#[test]
+fn who_ran_it_all_along_and_was_never_cut_off_keeps_it() {
+    let kept = |cause| {
+        let claim = Claim {
+            epoch: 7,
+            owner: Some(ME),
+            cause,
+        };
+        Decision::Claim(claim, Why::Kept)
+    };
+    assert_eq!(disputed().decide(), kept(Cause::Failover));
+    let shaken = Case {
+        shaken: true,
+        ..disputed()
+    };
+    assert_eq!(shaken.decide(), Decision::Adopt(taken()));
+    let home = |shaken, rested| Case {
+        shaken,
+        rested,
+        preferred: ME,
+        returns: true,
+        ..disputed()
+    };
+    assert_eq!(home(true, true).decide(), kept(Cause::Home));
+    assert_eq!(home(true, false).decide(), Decision::Adopt(taken()));
+    let mut handed_over = disputed();
+    handed_over.peer.apart = false;
+    assert_eq!(handed_over.decide(), Decision::Adopt(taken()));
+}
+
+#[test]
+fn nothing_is_disputed_with_a_node_that_has_not_heard_of_us_yet() {
+    let mut unheard = disputed();
+    unheard.peer.current = false;
+    assert_eq!(unheard.decide(), Decision::Nothing);
+}
+
+#[test]
+fn a_node_that_is_heard_and_does_not_hear_keeps_what_it_runs() {
+    let mut deaf = disputed();
+    (deaf.peer.current, deaf.peer.deaf) = (false, true);
+    assert_eq!(deaf.decide(), Decision::Adopt(taken()));
+    deaf.peer.claim = Some(Claim::default());
+    assert_eq!(deaf.decide(), claimed(PEER, Cause::Home, Why::Deaf));
+    let idle = deaf.peer_runs(RunState::Stopped);
+    assert_eq!(idle.decide(), Decision::Nothing);
+}
+
+#[test]
+fn what_another_runs_already_is_let_go_addresses_first() {
+    let lost = || case().claim(Some(PEER), Cause::Failover).runs();
+    for run in [RunState::Starting, RunState::Running] {
+        assert_eq!(lost().peer_runs(run).decide(), Decision::LetGo);
+    }
+    assert_eq!(lost().peer_runs(RunState::Stopped).decide(), Decision::Stop);
+}
+
+#[test]
+fn a_group_that_comes_and_goes_is_held_down() {
+    let away = Case {
+        preferred: PEER,
+        rested: false,
+        ..case().claim(Some(ME), Cause::Failover).runs()
+    };
+    assert_eq!(away.decide(), Decision::HoldDown(PEER));
 }
 
 #[test]

@@ -33,6 +33,9 @@ use std::time::{Duration, Instant};
 
 /// After a failed start a group is tried again here after this time.
 pub const RETRY_FAILED: Duration = Duration::from_secs(60);
+/// A group that has just returned to its preferred node returns again only after that node has been
+/// steady for so long; the time doubles with every return.
+pub const HOLD_DOWN: Duration = Duration::from_secs(10);
 /// After a failed stop it is tried again after this time.
 pub const RETRY_STOP: Duration = Duration::from_secs(10);
 
@@ -136,6 +139,7 @@ impl Loaded {
             max_rexmit_delay: self.timing.max_rexmit_delay,
             retry_failed: RETRY_FAILED,
             retry_stop: RETRY_STOP,
+            hold_down: HOLD_DOWN,
             wall: life.wall,
         }
     }

@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 pub(super) enum Job {
     Probe,
     Start,
+    /// A stop that takes the addresses away first.
+    LetGo,
     Stop,
     Announce,
 }
@@ -62,7 +64,8 @@ impl Jobs {
 
     /// Is a stop pending?
     pub(super) fn stops(&self) -> bool {
-        lock(&self.pending).contains(&Job::Stop)
+        let pending = lock(&self.pending);
+        pending.contains(&Job::Stop) || pending.contains(&Job::LetGo)
     }
 
     /// Waits until a stop is pending, for ever if nobody can ask any more. Cancel-safe.

@@ -93,6 +93,11 @@ impl Resources {
         self.ask(group, Job::Stop);
     }
 
+    /// A stop that takes the addresses away first: another node has them, too.
+    pub fn let_go(&self, group: GroupId) {
+        self.ask(group, Job::LetGo);
+    }
+
     pub fn announce(&self, group: GroupId) {
         self.ask(group, Job::Announce);
     }

@@ -111,6 +111,13 @@ impl Worker {
                 group,
                 result: self.stop().await,
             },
+            Job::LetGo => {
+                self.take_addresses_away().await;
+                Input::Stopped {
+                    group,
+                    result: self.stop().await,
+                }
+            }
             Job::Announce => return self.announce().await,
         };
         self.report(Report::Input(input)).await;
@@ -216,6 +223,16 @@ impl Worker {
                     Ok(ran) => Err(failure(word, Operation::Start, &ran.describe())),
                     Err(why) => Err(failure(word, Operation::Start, &why)),
                 }
+            }
+        }
+    }
+
+    /// While another node has them, too, no client knows whom it talks to: they go before anything
+    /// that may take its time. What fails here is told by the stop that follows.
+    async fn take_addresses_away(&self) {
+        for resource in self.resources.iter().rev() {
+            if let Resource::Addresses(addresses) = resource {
+                let _ = self.means.addresses.stop(addresses).await;
             }
         }
     }

@@ -50,13 +50,13 @@ impl Cluster {
         let groups: Vec<GroupId> = self.set_of(set).into_iter().filter(owned).collect();
         let mut moves = Vec::new();
         for group in groups {
-            let Some(to) = self.with_situation(group, taker) else {
+            let Some(to) = self.with_situation(group, now, taker) else {
                 let name = &self.config.groups[usize::from(group.0)].name;
                 let text = format!("no other node can take {name}: {}", self.why_nobody());
                 self.done(id, Err(text));
                 return;
             };
-            moves.push(self.plan(group, to));
+            moves.push(self.plan(group, to, now));
         }
         let node = self.roster.name(me).clone();
         self.notice(Notice::Standby { node, set });
@@ -72,7 +72,7 @@ impl Cluster {
         let me = self.roster.local();
         let elsewhere = |group: &GroupId| self.group(*group).claim.owner != Some(me);
         let groups = self.set_of(set).into_iter().filter(elsewhere);
-        let moves = groups.map(|group| self.plan(group, me)).collect();
+        let moves = groups.map(|group| self.plan(group, me, now)).collect();
         self.begin(id, moves, Why::Takeover, now);
     }
 
@@ -122,8 +122,8 @@ impl Cluster {
         self.group_ids().filter(meant).collect()
     }
 
-    fn plan(&self, group: GroupId, to: NodeId) -> Move {
-        let cause = self.with_situation(group, |s| s.cause_for(to, Cause::Stay));
+    fn plan(&self, group: GroupId, to: NodeId, now: Instant) -> Move {
+        let cause = self.with_situation(group, now, |s| s.cause_for(to, Cause::Stay));
         Move {
             group,
             claim: self.group(group).claim.succeed(to, cause),
@@ -168,7 +168,7 @@ impl Cluster {
         let mut failures = Vec::new();
         let mut under_way = 0;
         for step in &pending.moves {
-            match self.progress(step) {
+            match self.progress(step, now) {
                 Progress::Running => {}
                 Progress::UnderWay => under_way += 1,
                 Progress::Failed(text) => failures.push(text),
@@ -191,11 +191,11 @@ impl Cluster {
         })
     }
 
-    fn progress(&self, step: &Move) -> Progress {
+    fn progress(&self, step: &Move, now: Instant) -> Progress {
         let name = &self.config.groups[usize::from(step.group.0)].name;
         let claim = self.group(step.group).claim;
         let to = self.roster.name(step.to);
-        let standing = self.standing(step.to, step.group);
+        let standing = self.standing(step.to, step.group, now);
         if claim.owner != Some(step.to) {
             let now_at = claim.owner.map(|owner| self.roster.name(owner));
             let now_at = now_at.map_or("nobody", |name| name.as_str());

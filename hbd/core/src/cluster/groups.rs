@@ -3,11 +3,12 @@
 
 use super::Cluster;
 use crate::config::{Config, GroupId};
-use crate::extension::{GroupReport, Report};
+use crate::extension::{GroupReport, MAX_OBJECTIONS, Relay, Report};
+use crate::holddown::Returns;
 use crate::input::Failure;
 use crate::output::{Notice, Output, YieldReason};
 use crate::ownership::{
-    Blocker, Claim, Decision, Presence, Situation, Standing, Why, better_claim, decide,
+    Blocker, Claim, Decision, Presence, Situation, Standing, Why, believable, better_claim, decide,
 };
 use crate::roster::{NodeId, Roster};
 use crate::takeover::{Event, Request, Retries, Run, Runner};
@@ -25,15 +26,28 @@ pub(super) struct Group {
     pub(super) claim: Claim,
     pub(super) runner: Runner,
     pub(super) reason: Reason,
-    /// Who keeps this node from starting it.
-    pub(super) waiting: Option<Blocker>,
+    pub(super) waiting: Option<Waiting>,
     pub(super) homeless: bool,
     /// Since when another node has been expected to take it.
     expecting: Option<Instant>,
     /// Nodes that were seen running it while this one does, and keeps it.
     rivals: BTreeSet<NodeId>,
+    /// Nodes to which contact was lost while this one ran it, and that have not agreed since.
+    apart: BTreeSet<NodeId>,
+    /// This node was cut off or stood still since the others last agreed to its claim.
+    shaken: bool,
+    pub(super) returns: Returns,
     /// To be decided about again.
     pub(super) dirty: bool,
+}
+
+/// What is being waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// Somebody keeps this node from starting it.
+    Blocked(Blocker),
+    /// The preferred node must have been there for longer.
+    HoldDown(NodeId),
 }
 
 /// How the present claim came about.
@@ -68,6 +82,9 @@ impl Group {
             homeless: false,
             expecting: None,
             rivals: BTreeSet::new(),
+            apart: BTreeSet::new(),
+            shaken: false,
+            returns: Returns::default(),
             dirty: true,
         });
         groups.collect()
@@ -81,6 +98,8 @@ impl Cluster {
         let Some(report) = report else { return };
         let same_footing = before
             .is_some_and(|before| before.heard == report.heard && before.leaving == report.leaving);
+        let hears_us = report.heard[self.roster.local().index()].is_some();
+        self.deafness.told(node, hears_us, before.is_none(), now);
         let told = |id: &GroupId| report.groups[usize::from(id.0)];
         let news: Vec<(GroupId, Option<GroupReport>)> = self
             .group_ids()
@@ -88,21 +107,84 @@ impl Cluster {
             .filter(|(id, now)| before.is_none_or(|old| old.groups[usize::from(id.0)] != *now))
             .collect();
         if !same_footing {
+            self.note_absence();
             self.touch_all();
         }
         for (id, told) in news {
             self.group_mut(id).dirty = true;
-            if let Some(GroupReport { run, claim }) = told {
-                self.adopt(id, claim.unwrap_or_default(), now);
+            let Some(GroupReport { run, claim }) = told else {
+                continue;
+            };
+            if !self.disputes(id, claim) {
+                self.adopt(id, claim, now);
                 self.watch_rival(id, node, run);
             }
+        }
+        self.note_agreement(node);
+    }
+
+    /// Does the claim come from a node that took a group of ours while neither could hear the
+    /// other? Then it is not adopted unseen.
+    fn disputes(&self, id: GroupId, heard: Claim) -> bool {
+        let group = self.group(id);
+        let apart = heard.owner.is_some_and(|node| group.apart.contains(&node));
+        let ours = group.claim.owner == Some(self.roster.local());
+        apart && ours && better_claim(group.claim, heard) != group.claim
+    }
+
+    /// Where a node that hears us reports our own claim, nothing is in dispute any more.
+    fn note_agreement(&mut self, node: NodeId) {
+        let cut_off = self.carriers.cut_off();
+        for id in self.group_ids() {
+            let group = self.group(id);
+            if group.apart.is_empty() && !group.shaken {
+                continue;
+            }
+            let peer = self.membership.peer(node).and_then(|p| p.report.as_ref());
+            let told = peer.and_then(|report| report.groups[usize::from(id.0)]);
+            let current = peer.is_some_and(|report| self.answers_us(report));
+            if current && told.is_some_and(|told| told.claim == group.claim) {
+                let group = self.group_mut(id);
+                group.apart.remove(&node);
+                group.shaken &= cut_off;
+            }
+        }
+    }
+
+    /// Was the report written after its sender had heard this life of ours?
+    fn answers_us(&self, report: &Report) -> bool {
+        report.heard[self.roster.local().index()] == Some(self.life())
+    }
+
+    /// Nobody here hears these nodes any more: they may take what we run, and we cannot know. One
+    /// that a third node hears knows of our claims through that.
+    pub(super) fn note_absence(&mut self) {
+        let dead = self.membership.peers();
+        let dead = dead.filter(|(_, peer)| peer.status == NodeStatus::Dead);
+        let absent = dead.filter(|(node, _)| !self.membership.hearsay(*node));
+        let absent: BTreeSet<NodeId> = absent.map(|(node, _)| node).collect();
+        // Those who were away before it ran here have taken nothing from us.
+        let newly: Vec<NodeId> = absent.difference(&self.absent).copied().collect();
+        self.absent = absent;
+        let me = Some(self.roster.local());
+        for group in &mut self.groups {
+            if group.claim.owner == me && group.runner.run() == Run::Running {
+                group.apart.extend(&newly);
+            }
+        }
+    }
+
+    /// This node was cut off or stood still: whatever it runs, clients may be elsewhere by now.
+    pub(super) fn shake(&mut self) {
+        for group in &mut self.groups {
+            group.shaken |= group.runner.run() == Run::Running;
         }
     }
 
     /// Keeps the better of our claim and one we heard of.
     fn adopt(&mut self, id: GroupId, heard: Claim, now: Instant) {
         let old = self.group(id).claim;
-        if better_claim(old, heard) == old {
+        if !believable(heard, old) || better_claim(old, heard) == old {
             return;
         }
         let me = Some(self.roster.local());
@@ -121,7 +203,7 @@ impl Cluster {
         let to = self.roster.name(owner).clone();
         let group = id;
         let runs_there = matches!(
-            self.standing(owner, id).run,
+            self.standing(owner, id, now).run,
             RunState::Running | RunState::Starting
         );
         if run == Run::Failed {
@@ -180,16 +262,7 @@ impl Cluster {
             }
             for id in dirty {
                 self.group_mut(id).dirty = false;
-                let overdue = self.overdue(id, now);
-                let barred = self.bar(now);
-                let decision = self.with_situation(id, |s| {
-                    let s = Situation {
-                        barred,
-                        overdue,
-                        ..*s
-                    };
-                    decide(&s)
-                });
+                let decision = self.with_situation(id, now, decide);
                 self.carry_out(id, decision, now);
             }
         }
@@ -204,9 +277,35 @@ impl Cluster {
         self.patience_ends(id).is_some_and(|end| end <= now)
     }
 
+    /// How long the preferred node must have been there to get the group back.
+    pub(super) fn hold_down(&self, id: GroupId, now: Instant) -> std::time::Duration {
+        self.group(id).returns.wait(self.config.hold_down, now)
+    }
+
+    /// Has the preferred node been there for long enough? If that is this node: need nobody wait?
+    fn rested(&self, id: GroupId, now: Instant) -> bool {
+        let wait = self.hold_down(id, now);
+        let preferred = self.group(id).preferred;
+        let peer = preferred.and_then(|node| self.membership.peer(node));
+        match peer {
+            None => wait.is_zero(),
+            Some(peer) => now.saturating_duration_since(peer.since) >= wait,
+        }
+    }
+
+    /// When a group that is held down has been for long enough.
+    pub(super) fn rests_at(&self, id: GroupId) -> Option<Instant> {
+        let Some(Waiting::HoldDown(node)) = self.group(id).waiting else {
+            return None;
+        };
+        let since = self.membership.peer(node)?.since;
+        since.checked_add(self.hold_down(id, since))
+    }
+
     fn carry_out(&mut self, id: GroupId, decision: Decision, now: Instant) {
         let waiting = match decision {
-            Decision::Wait(blocker) => Some(blocker),
+            Decision::Wait(blocker) => Some(Waiting::Blocked(blocker)),
+            Decision::HoldDown(node) => Some(Waiting::HoldDown(node)),
             _ => None,
         };
         if std::mem::replace(&mut self.group_mut(id).waiting, waiting) != waiting {
@@ -227,18 +326,30 @@ impl Cluster {
         };
         self.group_mut(id).expecting = expecting;
         match decision {
-            Decision::Nothing | Decision::Wait(_) | Decision::Expect(_) | Decision::Homeless => {}
+            Decision::Nothing
+            | Decision::Wait(_)
+            | Decision::HoldDown(_)
+            | Decision::Expect(_)
+            | Decision::Homeless => {}
             Decision::Start => self.run_event(id, Event::Start, now),
             Decision::Stop => self.run_event(id, Event::Stop, now),
+            Decision::LetGo => self.let_go(id, now),
+            Decision::Adopt(claim) => self.adopt(id, claim, now),
             Decision::Forgive => self.run_event(id, Event::Forgive, now),
             Decision::Claim(claim, why) => self.write_claim(id, claim, why, now),
         }
+    }
+
+    /// Stops what another node runs, addresses first.
+    fn let_go(&mut self, id: GroupId, now: Instant) {
+        self.run(id, Event::Stop, Output::LetGo, now);
     }
 
     /// Writes a claim of our own and says so.
     pub(super) fn write_claim(&mut self, id: GroupId, claim: Claim, why: Why, now: Instant) {
         let old = self.group(id).claim;
         self.set_claim(id, claim, Some(why), now);
+        self.count_return(id, why, now);
         let Some(owner) = claim.owner.filter(|owner| old.owner != Some(*owner)) else {
             return;
         };
@@ -252,10 +363,42 @@ impl Cluster {
             Why::Standby => YieldReason::Standby,
             Why::Takeover => YieldReason::Takeover,
             Why::OwnerFailed => YieldReason::StartFailed,
-            Why::First | Why::OwnerGone | Why::PreferredGone => return,
+            Why::Deaf => YieldReason::Deaf,
+            Why::First | Why::OwnerGone | Why::PreferredGone | Why::Kept => return,
         };
         let (group, to) = (id, self.roster.name(owner).clone());
         self.notice(Notice::GroupYield { group, to, reason });
+    }
+
+    /// A group that returned to its preferred node, or was kept there although others had served
+    /// it meanwhile: the next time that takes longer.
+    fn count_return(&mut self, id: GroupId, why: Why, now: Instant) {
+        let base = self.config.hold_down;
+        let shaken = self.group(id).shaken;
+        match why {
+            Why::Failback => self.group_mut(id).returns.count(base, now),
+            Why::Kept if shaken => self.group_mut(id).returns.count(base, now),
+            Why::Kept
+            | Why::First
+            | Why::OwnerGone
+            | Why::OwnerFailed
+            | Why::Shutdown
+            | Why::PreferredGone
+            | Why::Standby
+            | Why::Takeover
+            | Why::Deaf => {}
+        }
+        if why == Why::Kept {
+            // Said once to those who hear it, so that two cannot outbid each other for ever.
+            self.note_absence();
+            let apart = self.group(id).apart.intersection(&self.absent).copied();
+            self.group_mut(id).apart = apart.collect();
+            let peers: Vec<NodeId> = self.roster.peers().collect();
+            for node in peers {
+                let run = self.standing(node, id, now).run;
+                self.watch_rival(id, node, run);
+            }
+        }
     }
 
     fn notice_takeover(&mut self, id: GroupId, from: Option<NodeId>) {
@@ -266,10 +409,10 @@ impl Cluster {
         });
     }
 
-    fn set_claim(&mut self, id: GroupId, claim: Claim, why: Option<Why>, _now: Instant) {
+    fn set_claim(&mut self, id: GroupId, claim: Claim, why: Option<Why>, now: Instant) {
         let from = self.group(id).claim.owner;
         if from != claim.owner || why.is_some() {
-            let fate = from.map_or(Fate::Alive, |owner| self.fate(owner, id));
+            let fate = from.map_or(Fate::Alive, |owner| self.fate(owner, id, now));
             self.group_mut(id).reason = Reason { why, from, fate };
         }
         let group = self.group_mut(id);
@@ -278,8 +421,8 @@ impl Cluster {
         self.news();
     }
 
-    fn fate(&self, owner: NodeId, id: GroupId) -> Fate {
-        let run = self.standing(owner, id).run;
+    fn fate(&self, owner: NodeId, id: GroupId, now: Instant) -> Fate {
+        let run = self.standing(owner, id, now).run;
         if matches!(run, RunState::Failed | RunState::Stuck) {
             return Fate::Failed;
         }
@@ -355,6 +498,10 @@ impl Cluster {
 
     /// Feeds the group's run machine.
     pub(super) fn run_event(&mut self, id: GroupId, event: Event, now: Instant) {
+        self.run(id, event, Output::Stop, now);
+    }
+
+    fn run(&mut self, id: GroupId, event: Event, stop: fn(GroupId) -> Output, now: Instant) {
         if !self.is_group(id) {
             return;
         }
@@ -368,7 +515,7 @@ impl Cluster {
         let after = group.runner.run();
         match request {
             Some(Request::Start) => self.queue.push_back(Output::Start(id)),
-            Some(Request::Stop) => self.queue.push_back(Output::Stop(id)),
+            Some(Request::Stop) => self.queue.push_back(stop(id)),
             None => {}
         }
         if before == after {
@@ -392,7 +539,10 @@ impl Cluster {
             | Run::Broken => {}
         }
         if after != Run::Running {
-            self.group_mut(id).rivals.clear();
+            let group = self.group_mut(id);
+            group.rivals.clear();
+            group.apart.clear();
+            group.shaken = false;
         }
     }
 
@@ -400,10 +550,11 @@ impl Cluster {
     pub(super) fn with_situation<T>(
         &self,
         id: GroupId,
+        now: Instant,
         judge: impl FnOnce(&Situation<'_>) -> T,
     ) -> T {
         let nodes = (0..).map(NodeId).take(self.roster.len());
-        let standings: Vec<Standing> = nodes.map(|node| self.standing(node, id)).collect();
+        let standings: Vec<Standing> = nodes.map(|node| self.standing(node, id, now)).collect();
         let group = self.group(id);
         judge(&Situation {
             me: self.roster.local(),
@@ -413,20 +564,24 @@ impl Cluster {
             standings: &standings,
             claim: group.claim,
             held: group.runner.run().held(),
-            barred: None,
+            barred: self.bar(now),
+            shaken: group.shaken,
+            rested: self.rested(id, now),
             forgiven: group.runner.forgiven(group.claim.epoch),
             returns: self.config.failback.returns(),
-            overdue: false,
+            overdue: self.overdue(id, now),
         })
     }
 
     /// One node's position towards a group.
-    pub(super) fn standing(&self, node: NodeId, id: GroupId) -> Standing {
+    pub(super) fn standing(&self, node: NodeId, id: GroupId, now: Instant) -> Standing {
+        let group = self.group(id);
         let Some(peer) = self.membership.peer(node) else {
-            let group = self.group(id);
             return Standing {
                 presence: Presence::Active,
                 current: true,
+                deaf: false,
+                apart: false,
                 knows: true,
                 run: group.runner.run().state(),
                 claim: Some(group.claim),
@@ -440,27 +595,100 @@ impl Cluster {
             NodeStatus::Up => Presence::Joining,
             NodeStatus::Active => Presence::Active,
         };
-        let Some(report) = peer.report.as_ref() else {
-            let at_home = self.group(id).preferred == Some(node);
+        let unknown = Standing {
+            presence,
+            current: false,
+            deaf: false,
+            apart: group.apart.contains(&node),
+            knows: true,
+            run: RunState::Unknown,
+            claim: None,
+        };
+        if presence == Presence::Hearsay {
+            let relayed = self.relayed(node, id);
             return Standing {
-                presence,
-                current: false,
-                knows: true,
-                run: peer.old.run(at_home),
-                claim: None,
+                current: relayed.is_some(),
+                run: relayed.unwrap_or(RunState::Unknown),
+                ..unknown
             };
+        }
+        let Some(report) = peer.report.as_ref() else {
+            let run = peer.old.run(group.preferred == Some(node));
+            return Standing { run, ..unknown };
         };
         let told = report.groups[usize::from(id.0)];
+        let claim = told.map(|told| told.claim);
         Standing {
             presence: if report.leaving && presence != Presence::Absent {
                 Presence::Leaving
             } else {
                 presence
             },
-            current: report.heard[self.roster.local().index()] == Some(self.life()),
+            current: self.answers_us(report),
+            deaf: presence != Presence::Absent && self.deafness.is_deaf(node, now),
             knows: told.is_some(),
             run: told.map_or(RunState::Stopped, |told| told.run),
-            claim: told.and_then(|told| told.claim),
+            claim: claim.filter(|claim| believable(*claim, group.claim)),
+            ..unknown
         }
+    }
+
+    /// What live peers pass on of a node that this one cannot hear; `None` until one of them does.
+    fn relayed(&self, node: NodeId, id: GroupId) -> Option<RunState> {
+        let mut found = None;
+        for (_, peer) in self.membership.peers() {
+            let report = peer.report.as_ref().filter(|_| peer.lives());
+            let Some(report) = report.filter(|report| report.relay.nodes.contains(&node)) else {
+                continue;
+            };
+            if report.groups[usize::from(id.0)].is_none() {
+                continue;
+            }
+            let objection = report.relay.objections.get(&(node, id)).copied();
+            found = objection.or(found).or(Some(RunState::Stopped));
+        }
+        found
+    }
+
+    /// Passes on what was heard of nodes that a third one misses.
+    pub(super) fn pass_on_reports(&mut self) {
+        let relay = self.find_relay();
+        if relay != self.relay {
+            self.relay = relay;
+            self.news();
+        }
+    }
+
+    fn find_relay(&self) -> Relay {
+        let mut relay = Relay::default();
+        let peers = self.membership.peers().filter(|(_, peer)| peer.lives());
+        let reports: Vec<(NodeId, &Report)> = peers
+            .filter_map(|(node, peer)| Some((node, peer.report.as_ref()?)))
+            .collect();
+        for (node, report) in &reports {
+            let missed =
+                |(other, by): &(NodeId, &Report)| other != node && by.heard[node.index()].is_none();
+            if !reports.iter().any(missed) {
+                continue;
+            }
+            let objections = self.objections(*node, report);
+            if relay.objections.len() + objections.len() <= MAX_OBJECTIONS {
+                relay.nodes.insert(*node);
+                relay.objections.extend(objections);
+            }
+        }
+        relay
+    }
+
+    /// The groups that the node may hold, or about which it has not agreed with us.
+    fn objections(&self, node: NodeId, report: &Report) -> Vec<((NodeId, GroupId), RunState)> {
+        let groups = self.group_ids().zip(&self.groups);
+        let objection = |(id, group): (GroupId, &Group)| {
+            let told = report.groups[usize::from(id.0)]?;
+            let idle = matches!(told.run, RunState::Stopped | RunState::Failed);
+            let run = if idle { RunState::Unknown } else { told.run };
+            (!idle || told.claim != group.claim).then_some(((node, id), run))
+        };
+        groups.filter_map(objection).collect()
     }
 }

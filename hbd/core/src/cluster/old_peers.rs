@@ -75,7 +75,7 @@ impl Cluster {
             .filter(|id| self.group(*id).claim.owner != Some(me))
             .collect();
         for id in given {
-            let cause = self.with_situation(id, |s| s.cause_for(me, Cause::Stay));
+            let cause = self.with_situation(id, now, |s| s.cause_for(me, Cause::Stay));
             let why = match cause {
                 Cause::Home => Why::Failback,
                 Cause::Failover | Cause::Stay => Why::Standby,

@@ -1,13 +1,14 @@
 //! The whole visible state as plain data, with the reasons in words.
 
 use super::Cluster;
-use super::groups::{Fate, Group};
+use super::groups::{Fate, Group, Waiting};
 use crate::config::{GroupConfig, GroupId};
 use crate::ownership::{Bar, Blocker, Cause, Why};
 use crate::roster::NodeId;
 use ha_status::{
     ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, Resource, RunState,
 };
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 impl Cluster {
@@ -31,7 +32,7 @@ impl Cluster {
             deadtime_ms: milliseconds(self.config.deadtime),
             nodes: self.node_rows(now),
             links: self.link_rows(now),
-            groups: self.group_rows(),
+            groups: self.group_rows(now),
             counters: self.counters.clone(),
             recent: Vec::new(),
         }
@@ -94,37 +95,45 @@ impl Cluster {
         self.links.rows().iter().filter_map(row).collect()
     }
 
-    fn group_rows(&self) -> Vec<ha_status::Group> {
+    fn group_rows(&self, now: Instant) -> Vec<ha_status::Group> {
         let rows = self.group_ids().zip(&self.groups).zip(&self.config.groups);
-        rows.map(|((id, group), config)| self.group_row(id, group, config))
+        rows.map(|((id, group), config)| self.group_row(id, group, config, now))
             .collect()
     }
 
-    fn group_row(&self, id: GroupId, group: &Group, config: &GroupConfig) -> ha_status::Group {
+    fn group_row(
+        &self,
+        id: GroupId,
+        group: &Group,
+        config: &GroupConfig,
+        now: Instant,
+    ) -> ha_status::Group {
         let resource = |resource: &crate::config::ResourceConfig| Resource {
             script: resource.script.clone(),
             args: resource.args.clone(),
         };
+        // One that nobody can run has no owner, whoever claimed it last.
+        let owner = group.claim.owner.filter(|_| !group.homeless);
         ha_status::Group {
             name: config.name.clone(),
             preferred: config.preferred.to_string(),
-            owner: group.claim.owner.map(|owner| self.name(owner)),
+            owner: owner.map(|owner| self.name(owner)),
             epoch: group.claim.epoch,
             state: group.runner.run().state(),
-            runs: self.runs(id),
+            runs: self.runs(id, now),
             resources: config.resources.iter().map(resource).collect(),
-            reason: self.explain(group),
+            reason: self.explain(id, group, now),
         }
     }
 
     /// What each live node says, this one included.
-    fn runs(&self, id: GroupId) -> Vec<GroupRun> {
+    fn runs(&self, id: GroupId, now: Instant) -> Vec<GroupRun> {
         let run = |node: &NodeId| {
             let told = match self.membership.peer(*node) {
                 None => true,
                 Some(peer) => peer.lives() && peer.report.is_some(),
             };
-            let standing = self.standing(*node, id);
+            let standing = self.standing(*node, id, now);
             (told && standing.knows).then(|| GroupRun {
                 node: self.name(*node),
                 state: standing.run,
@@ -138,7 +147,7 @@ impl Cluster {
     }
 
     /// Why the group is where it is, and what it is waiting for.
-    fn explain(&self, group: &Group) -> String {
+    fn explain(&self, id: GroupId, group: &Group, now: Instant) -> String {
         let mut text = match group.claim.owner {
             None => "nobody has claimed it yet".to_owned(),
             Some(owner) => self.origin(group, &self.name(owner)),
@@ -146,9 +155,22 @@ impl Cluster {
         if group.homeless {
             text.push_str("; no node can run it now");
         }
-        if let Some(blocker) = group.waiting {
-            text.push_str("; ");
-            text.push_str(&self.obstacle(blocker));
+        match group.waiting {
+            Some(Waiting::Blocked(blocker)) => {
+                text.push_str("; ");
+                text.push_str(&self.obstacle(blocker));
+            }
+            Some(Waiting::HoldDown(node)) => {
+                let times = group.returns.lately(self.config.hold_down, now);
+                let wait = self.hold_down(id, now).as_secs_f32();
+                let node = self.name(node);
+                let _ = write!(
+                    text,
+                    "; it went back to {node} {times} times lately, so {node} must be steady for \
+                     {wait} s before it goes there again"
+                );
+            }
+            None => {}
         }
         text
     }
@@ -174,6 +196,10 @@ impl Cluster {
                 format!("{owner} has it until its preferred node returns")
             }
             (Some(Why::OwnerFailed), _) => next("could not start it"),
+            (Some(Why::Kept), _) => {
+                format!("{owner} ran it all along while the nodes could not hear each other")
+            }
+            (Some(Why::Deaf), _) => format!("{owner} runs it and does not hear this node"),
             (Some(Why::OwnerGone | Why::First) | None, cause) => match (reason.fate, cause) {
                 (Fate::Died, _) => next("died"),
                 (Fate::Left, _) => next("left"),

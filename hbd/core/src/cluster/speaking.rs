@@ -75,7 +75,7 @@ impl Cluster {
         }
         let group = |group: &super::Group| GroupReport {
             run: group.runner.run().state(),
-            claim: Some(group.claim),
+            claim: group.claim,
         };
         Report {
             wakes: self.wakes,
@@ -83,6 +83,7 @@ impl Cluster {
             digest: self.config.haresources_digest.clone(),
             heard,
             groups: self.groups.iter().map(|g| Some(group(g))).collect(),
+            relay: self.relay.clone(),
         }
     }
 }

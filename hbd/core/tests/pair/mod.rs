@@ -17,6 +17,7 @@ pub(crate) const NAMES: [&str; 3] = ["lb1", "lb2", "lb3"];
 pub(crate) const KEEPALIVE: Duration = Duration::from_millis(100);
 pub(crate) const DEADTIME: Duration = Duration::from_secs(1);
 pub(crate) const WARNTIME: Duration = Duration::from_millis(300);
+pub(crate) const HOLD_DOWN: Duration = Duration::from_secs(2);
 pub(crate) const INITDEAD: Duration = Duration::from_secs(3);
 
 const TRAVEL: Duration = Duration::from_micros(100);
@@ -42,6 +43,8 @@ pub(crate) struct Pair {
     pub(crate) active: Vec<Vec<bool>>,
     /// Packets between nodes are lost.
     pub(crate) cut: bool,
+    /// So are those from one of these to the other.
+    pub(crate) mute: Option<(usize, usize)>,
     /// So are those between these two, both ways.
     pub(crate) strangers: Option<(usize, usize)>,
     /// This node does not run at all.
@@ -68,6 +71,7 @@ impl Pair {
             outputs: Vec::new(),
             active: vec![vec![false; preferred.len()]; nodes],
             cut: false,
+            mute: None,
             strangers: None,
             frozen: None,
             broken: None,
@@ -209,7 +213,7 @@ impl Pair {
                     let result = self.try_start(node, group);
                     self.later(node, SCRIPT, Input::Started { group, result });
                 }
-                Output::Stop(group) => {
+                Output::Stop(group) | Output::LetGo(group) => {
                     let result = if self.stubborn == Some(node) {
                         Err(failure("stop: exit status 1", true))
                     } else {
@@ -236,7 +240,8 @@ impl Pair {
             return;
         }
         for to in (0..self.nodes.len()).filter(|to| *to != from) {
-            if self.strangers == Some((from.min(to), from.max(to))) {
+            if self.strangers == Some((from.min(to), from.max(to))) || self.mute == Some((from, to))
+            {
                 continue;
             }
             let (link, message) = (LinkId(0), message.clone());
@@ -347,6 +352,7 @@ fn config(
         max_rexmit_delay: Duration::from_millis(250),
         retry_failed: Duration::from_secs(2),
         retry_stop: Duration::from_secs(1),
+        hold_down: HOLD_DOWN,
         wall: (base, 1_700_000_000_000),
     }
 }

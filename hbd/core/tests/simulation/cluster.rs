@@ -458,7 +458,7 @@ impl World {
             Output::Send(message) => self.send(node, message),
             Output::Probe(group) => self.begin(node, group, Operation::Probe),
             Output::Start(group) => self.begin(node, group, Operation::Start),
-            Output::Stop(group) => self.begin(node, group, Operation::Stop),
+            Output::Stop(group) | Output::LetGo(group) => self.begin(node, group, Operation::Stop),
             Output::CommandDone { id, .. } => {
                 if !self.nodes[node].unanswered.remove(&id.0) {
                     return Err(Violation(format!("node {node}: {id:?} answered twice")));

@@ -9,6 +9,10 @@ pub(crate) type Micros = u64;
 pub(crate) const MILLI: Micros = 1000;
 pub(crate) const SECOND: Micros = 1_000_000;
 
+/// A group returns to its preferred node for the second time after so long; then this doubles, up
+/// to 32 times.
+pub(crate) const HOLD_DOWN: Micros = 30 * MILLI;
+
 /// When the first fault may strike.
 const QUIET_START: Micros = SECOND;
 
@@ -300,7 +304,7 @@ impl Plan {
     /// When faults have stopped for so long, every group runs exactly once: the longest wait for a
     /// node that never comes back, the longest wait after failed starts, and some scripts.
     pub(crate) fn settling_bound(&self) -> Micros {
-        let retries = self.retry_failed * 32 + self.retry_stop * 2;
+        let retries = self.retry_failed * 32 + self.retry_stop * 2 + HOLD_DOWN * 32;
         self.initdead + self.deadtime * 3 + retries + self.script_limit() * 6 + SECOND
     }
 }

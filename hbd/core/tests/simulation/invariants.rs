@@ -97,6 +97,7 @@ impl Monitor {
             }
             Output::Probe(_)
             | Output::Stop(_)
+            | Output::LetGo(_)
             | Output::Announce(_)
             | Output::Notice(_)
             | Output::CommandDone { .. }

@@ -1,6 +1,6 @@
 //! What the files of the simulated nodes say.
 
-use crate::faults::Plan;
+use crate::faults::{HOLD_DOWN, Plan};
 use hbd_core::config::{Config, Failback, GroupConfig, LinkConfig, NodeName, ResourceConfig};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,7 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
         max_rexmit_delay: Duration::from_millis(250),
         retry_failed: Duration::from_micros(plan.retry_failed),
         retry_stop: Duration::from_micros(plan.retry_stop),
+        hold_down: Duration::from_micros(HOLD_DOWN),
         wall: (now, 1_700_000_000_000),
     }
 }
