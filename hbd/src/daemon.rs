@@ -10,6 +10,7 @@ use crate::driver::{Driver, State};
 use crate::identity;
 use crate::journal::{Journal, level, wall_ms};
 use crate::media::{self, Media};
+use crate::presence::Presence;
 use crate::reload::Reload;
 use crate::resources::address::{Placement, virtual_addresses};
 use crate::resources::builtin::Addresses;
@@ -21,13 +22,12 @@ use crate::resources::{Means, Report, Resources};
 use crate::surroundings::Surroundings;
 use crate::wording::Wording;
 use anyhow::Context;
-use ha_plumbing::lockfile::{Layout, LockError, Lockfile};
+use ha_plumbing::lockfile::LockError;
 use ha_plumbing::log::{self, Level, Log};
 use ha_plumbing::signals::Signals;
 use ha_plumbing::{inherited, realtime, service};
 use hbd_core::Cluster;
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -40,8 +40,6 @@ const BLOCKING_THREADS_MAX: usize = 2;
 const BLOCKING_STACK_BYTES: usize = 512 * 1024;
 /// Where scripts are looked for after the configuration's own directory.
 const INIT_SCRIPTS: &str = "/etc/init.d";
-/// Programs that must not run beside us: the old daemon.
-const RIVALS: [&str; 1] = ["heartbeat"];
 /// The log line of a panic gets so long to be written.
 const PANIC_PATIENCE: Duration = Duration::from_millis(100);
 /// Last log lines get so long to be written.
@@ -130,10 +128,11 @@ fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<()> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     // Refused by kernels before 5.11 only: then scripts inherit what we did, as of old.
     let _ = inherited::keep_to_ourselves();
-    std::fs::create_dir_all(&common.run)
-        .with_context(|| format!("run directory {}", common.run.display()))?;
     // Held until the end. Before the identity, which a second instance must not use up.
-    let _lock = Lockfile::acquire(&pid_file(&common.run), Layout::Padded, &RIVALS)?;
+    let (presence, trouble) = Presence::claim(common)?;
+    if let Some(trouble) = trouble {
+        log::emit(Level::Warning, &trouble);
+    }
     let identity = identity::load(
         &common.state,
         loaded.local.as_str(),
@@ -171,7 +170,7 @@ fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<()> {
         .build()
         .context("runtime")?
         .block_on(async {
-            let driver = driver(common, loaded, life, log.clone()).await?;
+            let driver = driver(common, loaded, life, log.clone(), presence).await?;
             service::ready("running");
             driver.run().await;
             Ok(())
@@ -179,7 +178,13 @@ fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<()> {
 }
 
 /// Opens everything that needs the runtime.
-async fn driver(common: &Common, loaded: Loaded, life: Life, log: Log) -> anyhow::Result<Driver> {
+async fn driver(
+    common: &Common,
+    loaded: Loaded,
+    life: Life,
+    log: Log,
+    presence: Presence,
+) -> anyhow::Result<Driver> {
     let signals = Signals::new().context("signals")?;
     let (report, reports) = mpsc::channel(REPORTS_MAX);
     let kernel = Kernel::connect()?;
@@ -203,7 +208,7 @@ async fn driver(common: &Common, loaded: Loaded, life: Life, log: Log) -> anyhow
         site: Arc::new(site(common, &loaded)),
         addresses: Addresses { kernel, announcer },
         builtin: loaded.builtin,
-        reports: report,
+        reports: report.clone(),
     };
     let control = Control::open(&common.socket(), loaded.local.as_str()).await?;
     let config = used.core_config(life);
@@ -221,11 +226,13 @@ async fn driver(common: &Common, loaded: Loaded, life: Life, log: Log) -> anyhow
         media,
         control,
         reports,
+        reporting: report,
         interfaces,
         signals,
         second,
         loaded,
         log,
+        presence,
     })
 }
 
@@ -264,25 +271,5 @@ fn site(common: &Common, loaded: &Loaded) -> Site {
             &loaded.environment,
             program.as_deref(),
         ),
-    }
-}
-
-/// `/run/heartbeat.pid` for `/run/heartbeat` and for `/run/heartbeat/`, where the old daemon has it.
-fn pid_file(run: &Path) -> PathBuf {
-    // Components know no slash at the end.
-    let mut path = OsString::from(run.components().as_path());
-    path.push(".pid");
-    PathBuf::from(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pid_file_stands_beside_the_run_directory_with_or_without_a_slash() {
-        for run in ["/run/heartbeat", "/run/heartbeat/", "/run/heartbeat//"] {
-            assert_eq!(pid_file(Path::new(run)), Path::new("/run/heartbeat.pid"));
-        }
     }
 }

@@ -16,7 +16,9 @@ use crate::config::Loaded;
 use crate::control::{self, Ask, Control};
 use crate::doubts::Doubts;
 use crate::journal::{Journal, wall_ms};
+use crate::media::names::{self, Names};
 use crate::media::{Heard, Media};
+use crate::presence::Presence;
 use crate::reload::{self, Reload, Reread};
 use crate::resources::view::View;
 use crate::resources::{Report, Resources};
@@ -51,6 +53,8 @@ pub struct Driver {
     pub resources: Resources,
     pub control: Control,
     pub reports: mpsc::Receiver<Report>,
+    /// For work that the loop itself gives away.
+    pub reporting: mpsc::Sender<Report>,
     pub interfaces: watch::Receiver<Arc<View>>,
     pub surroundings: Surroundings,
     pub signals: Signals,
@@ -58,6 +62,7 @@ pub struct Driver {
     pub second: tokio::time::Interval,
     pub loaded: Loaded,
     pub log: Log,
+    pub presence: Presence,
     pub wording: Wording,
     pub journal: Journal,
     pub doubts: Doubts,
@@ -75,6 +80,7 @@ pub struct State {
     wall: (Instant, u64),
     addresses_restored: u64,
     links_worked: bool,
+    names: Names,
     watchdog: Option<(Duration, Instant)>,
     over: bool,
 }
@@ -88,6 +94,7 @@ impl State {
             wall,
             addresses_restored: 0,
             links_worked: true,
+            names: Names::default(),
             watchdog: service::watchdog_interval().map(|interval| (interval, wall.0)),
             over: false,
         }
@@ -276,6 +283,11 @@ impl Driver {
                     self.tell(Severity::Warning, &text);
                 }
             }
+            Report::Resolved(known) => {
+                self.state.names.answered();
+                self.media.resolve(&known);
+                self.interfaces_changed();
+            }
             Report::Lost { ip, device, why } => {
                 let view = Arc::clone(&self.interfaces.borrow());
                 for input in self.surroundings.lost(ip, &device, &why, &view) {
@@ -365,6 +377,13 @@ impl Driver {
         }
         if self.media.is_unfinished() {
             self.interfaces_changed();
+        }
+        if let Some(text) = self.presence.retry(now) {
+            self.tell(Severity::Info, &text);
+        }
+        let unresolved = self.media.unresolved();
+        if !unresolved.is_empty() && self.state.names.due(now) {
+            names::ask(unresolved, self.reporting.clone());
         }
         // A loop that gets here is healthy.
         if let Some((interval, due)) = &mut self.state.watchdog

@@ -18,6 +18,7 @@ mod genkey;
 mod identity;
 mod journal;
 mod media;
+mod presence;
 mod reload;
 mod resources;
 mod surroundings;

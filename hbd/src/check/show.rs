@@ -31,7 +31,10 @@ pub(super) fn meaning(loaded: &Loaded) -> String {
         line(match medium {
             MediumSpec::Bcast { interface, port } => format!("bcast {interface} port {port}"),
             MediumSpec::Ucast { interface, peer } => {
-                format!("ucast {interface} {} port {}", peer.ip(), peer.port())
+                let to = peer
+                    .ip
+                    .map_or_else(|| peer.name.clone(), |ip| ip.to_string());
+                format!("ucast {interface} {to} port {}", peer.port)
             }
         });
     }

@@ -2,7 +2,7 @@
 //! ha.cf, in its order and, where it had any, in its words (Heartbeat specification 1.5).
 
 use super::ha_cf::{Draft, Given};
-use super::media::MediumSpec;
+use super::medium::MediumSpec;
 use super::{Logging, ScriptLimits, Timing};
 use crate::identity::{GenerationFrom, UuidFrom};
 use ha_plumbing::log::Facility;

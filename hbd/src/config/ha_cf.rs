@@ -5,7 +5,7 @@
 
 use super::directives::{self, Argument, Directive, Field, Support};
 use super::host::Host;
-use super::media::MediumSpec;
+use super::medium::MediumSpec;
 use super::odd;
 use super::value;
 use ha_plumbing::conf::is_blank;

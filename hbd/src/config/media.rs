@@ -2,9 +2,10 @@
 //! whose arguments are checked all the same (Heartbeat specification 1.4.2).
 
 use super::ha_cf::{Given, Parser};
+use super::medium::{MediumSpec, Peer};
 use ha_plumbing::{Diagnostic, Word};
-use hbd_core::config::{LinkConfig, MAX_LINKS};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use hbd_core::config::MAX_LINKS;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The port if neither ha.cf nor the services database names one.
 pub const DEFAULT_PORT: u16 = 694;
@@ -14,48 +15,6 @@ const SERVICE: &str = "ha-cluster";
 
 /// An interface that leads nowhere.
 const LOOPBACK: &str = "lo";
-
-/// A way for heartbeats to travel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MediumSpec {
-    /// UDP broadcast on an interface.
-    Bcast { interface: String, port: u16 },
-    /// UDP to one peer; the local port is that of `peer`, too.
-    Ucast { interface: String, peer: SocketAddr },
-}
-
-impl MediumSpec {
-    /// The directive that makes it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Bcast { .. } => "bcast",
-            Self::Ucast { .. } => "ucast",
-        }
-    }
-
-    /// The interface it uses.
-    pub fn device(&self) -> &str {
-        match self {
-            Self::Bcast { interface, .. } | Self::Ucast { interface, .. } => interface,
-        }
-    }
-
-    /// The one node that it reaches, if that is known here.
-    pub fn peer(&self) -> Option<IpAddr> {
-        match self {
-            Self::Bcast { .. } => None,
-            Self::Ucast { peer, .. } => Some(peer.ip()).filter(|ip| !ip.is_unspecified()),
-        }
-    }
-
-    /// As the core knows it.
-    pub fn link(&self) -> LinkConfig {
-        LinkConfig {
-            medium: self.name().to_owned(),
-            device: self.device().to_owned(),
-        }
-    }
-}
 
 /// The port of media that come now.
 pub(super) fn port(parser: &Parser<'_>) -> u16 {
@@ -89,12 +48,14 @@ pub(super) fn udpport(parser: &mut Parser<'_>, word: Word<'_>) {
 
 /// One interface.
 pub(super) fn bcast(parser: &mut Parser<'_>, word: Word<'_>) {
+    // It may come later, as the address of an interface that is there may.
     if let Err(fault) = parser.host.broadcast(word.text) {
         let message = format!("bcast {}: {fault}", word.text);
-        let fault = Diagnostic::error(message)
-            .hint("`ip -4 address` shows interfaces and their broadcast addresses (brd)");
-        parser.push(fault, word.span);
-        return;
+        let fault = Diagnostic::warning(message).hint(
+            "no heartbeat travels here until it is there; `ip -4 address` shows interfaces and \
+             their broadcast addresses (brd)",
+        );
+        parser.push(fault.ownership(), word.span);
     }
     if word.text == LOOPBACK {
         let message = "bcast lo: no heartbeat leaves this machine";
@@ -114,25 +75,49 @@ pub(super) fn ucast(parser: &mut Parser<'_>, words: &[Word<'_>]) {
     superfluous(parser, rest);
     if !parser.host.has_interface(interface.text) {
         let message = format!("ucast {}: no such interface", interface.text);
-        parser.error(interface.span, message);
-        return;
+        let hint = "no heartbeat travels here until it is there; `ip link` shows the interfaces";
+        let fault = Diagnostic::warning(message).hint(hint).ownership();
+        parser.push(fault, interface.span);
     }
-    let Some(ip) = parser.host.resolve(peer.text) else {
-        let message = format!("ucast: {} has no IPv4 address", peer.text);
-        let hint = "name the peer's address on that interface, so that no resolver is needed";
-        parser.push(Diagnostic::error(message).hint(hint), peer.span);
-        return;
-    };
-    if !is_host(ip) && (peer.text.parse() == Ok(ip) || !parser.host.is_elsewhere()) {
-        let message = format!("ucast: {} is not the address of a peer", peer.text);
-        let fault = Diagnostic::warning(message).hint("no heartbeat of this line reaches a node");
-        parser.push(fault.ownership(), peer.span);
+    let ip = parser.host.resolve(peer.text);
+    match ip {
+        None if !could_be_a_name(peer.text) => {
+            let message = format!("ucast: {} is neither an IPv4 address nor a name", peer.text);
+            parser.error(peer.span, message);
+            return;
+        }
+        None => {
+            let message = format!("ucast: {} has no IPv4 address", peer.text);
+            let hint = "it is asked for again; name the peer's address on that interface, so that \
+                        no resolver is needed";
+            let fault = Diagnostic::warning(message).hint(hint).ownership();
+            parser.push(fault, peer.span);
+        }
+        Some(ip)
+            if !is_host(ip) && (peer.text.parse() == Ok(ip) || !parser.host.is_elsewhere()) =>
+        {
+            let message = format!("ucast: {} is not the address of a peer", peer.text);
+            let fault =
+                Diagnostic::warning(message).hint("no heartbeat of this line reaches a node");
+            parser.push(fault.ownership(), peer.span);
+        }
+        Some(_) => {}
     }
     let medium = MediumSpec::Ucast {
         interface: interface.text.to_owned(),
-        peer: (ip, port(parser)).into(),
+        peer: Peer {
+            name: peer.text.to_owned(),
+            ip: ip.map(IpAddr::V4),
+            port: port(parser),
+        },
     };
     add(parser, medium, *interface);
+}
+
+/// A name that does not resolve may do so later; a mistyped address never will.
+fn could_be_a_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    text.chars().all(fits) && text.contains(|c: char| c.is_ascii_alphabetic())
 }
 
 /// Could a peer have this address?

@@ -16,11 +16,12 @@ mod checks;
 mod grammar;
 mod handlers;
 mod media;
+pub mod medium;
 mod odd;
 
 pub use host::{Host, ThisHost};
 pub use load::{Options, load};
-pub use media::MediumSpec;
+pub use medium::MediumSpec;
 
 use crate::identity::{GenerationFrom, UuidFrom};
 use ha_plumbing::log::{Console, Facility, Layout, Settings as LogSettings};

@@ -7,6 +7,7 @@
 //! for what they are opened.
 
 mod bcast;
+pub mod names;
 mod receiver;
 mod ucast;
 mod way;
@@ -24,7 +25,7 @@ pub use receiver::Deaf;
 use socket2::{SockAddr, Socket};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Datagrams that are taken from one socket in one turn of the loop. More than its buffer holds:
 /// after a stall the whole queue is heard before any deadline is judged. Less than for ever: a
@@ -144,6 +145,29 @@ impl Media {
         interfaces
     }
 
+    /// Names of peers that do not resolve yet.
+    pub fn unresolved(&self) -> Vec<String> {
+        let names = self
+            .links
+            .iter()
+            .filter_map(|link| link.medium.unresolved());
+        let names: BTreeSet<&str> = names.collect();
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Names of peers are known now. An `update` must follow.
+    pub fn resolve(&mut self, known: &[(String, IpAddr)]) {
+        for (name, ip) in known {
+            for (index, link) in self.links.iter_mut().enumerate() {
+                link.medium.resolve(name, *ip);
+                let peer = link.medium.peer();
+                for receiver in &mut self.receivers {
+                    receiver.resolve(link_id(index), peer);
+                }
+            }
+        }
+    }
+
     /// Is something closed that another `update` may open, without any change of interfaces?
     pub fn is_unfinished(&self) -> bool {
         self.unfinished
@@ -206,7 +230,11 @@ impl Media {
             let device = link.medium.device().to_owned();
             let (place, peer) = match &link.medium {
                 MediumSpec::Bcast { port, .. } => (Place::bcast(device, *port), None),
-                MediumSpec::Ucast { peer, .. } => (Place::ucast(device, *peer), Some(peer.ip())),
+                MediumSpec::Ucast { peer, .. } => {
+                    // Names are asked for IPv4 addresses only.
+                    let family = peer.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+                    (Place::ucast(device, family, peer.port), peer.ip)
+                }
             };
             places
                 .entry(place)
@@ -241,9 +269,10 @@ impl Link {
                 return match obstacle {
                     // Nobody misses anything.
                     Obstacle::Ourselves => Ok(()),
-                    Obstacle::NoInterface | Obstacle::NoBroadcast | Obstacle::NoSource => {
-                        Err(obstacle.to_string())
-                    }
+                    Obstacle::NoInterface
+                    | Obstacle::NoBroadcast
+                    | Obstacle::NoPeer
+                    | Obstacle::NoSource => Err(obstacle.to_string()),
                 };
             }
         };
@@ -294,7 +323,7 @@ fn link_id(index: usize) -> LinkId {
 fn outlet(medium: &MediumSpec, way: Way) -> io::Result<Outlet> {
     let (socket, flags) = match medium {
         MediumSpec::Bcast { .. } => (bcast::sender(&way.device)?, libc::MSG_DONTROUTE),
-        MediumSpec::Ucast { peer, .. } => (ucast::sender(&way.device, *peer)?, 0),
+        MediumSpec::Ucast { .. } => (ucast::sender(&way.device, way.destination)?, 0),
     };
     let source = way::scoped(SocketAddr::new(way.source, 0), way.index);
     socket.bind(&source.into())?;
@@ -311,9 +340,10 @@ fn outlet(medium: &MediumSpec, way: Way) -> io::Result<Outlet> {
 pub fn without_ourselves(media: &[MediumSpec], view: &View) -> Vec<MediumSpec> {
     let ours = |medium: &&MediumSpec| match medium {
         MediumSpec::Bcast { .. } => false,
-        MediumSpec::Ucast { interface, peer } => view
-            .link_named(interface)
-            .is_some_and(|link| view.has(link.index, peer.ip())),
+        MediumSpec::Ucast { interface, peer } => peer.ip.is_some_and(|ip| {
+            let link = view.link_named(interface);
+            link.is_some_and(|link| view.has(link.index, ip))
+        }),
     };
     let others: Vec<MediumSpec> = media.iter().filter(|m| !ours(m)).cloned().collect();
     if others.is_empty() {
@@ -330,7 +360,10 @@ pub fn started(medium: &MediumSpec) -> String {
             format!("UDP Broadcast heartbeat started on port {port} ({port}) interface {interface}")
         }
         MediumSpec::Ucast { interface, peer } => {
-            let (port, ip) = (peer.port(), peer.ip());
+            let port = peer.port;
+            let ip = peer
+                .ip
+                .map_or_else(|| peer.name.clone(), |ip| ip.to_string());
             format!("ucast: started on port {port} interface {interface} to {ip}")
         }
     }

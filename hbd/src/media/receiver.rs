@@ -36,15 +36,15 @@ impl Place {
     }
 
     /// The local port is that of the peer.
-    pub(super) fn ucast(device: String, peer: SocketAddr) -> Self {
+    pub(super) fn ucast(device: String, peer: IpAddr, port: u16) -> Self {
         let anybody: IpAddr = match peer {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         Self {
             unicast: true,
             device,
-            local: (anybody, peer.port()).into(),
+            local: (anybody, port).into(),
         }
     }
 }
@@ -85,6 +85,15 @@ impl Receiver {
 
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// The peer of a medium is known now.
+    pub(super) fn resolve(&mut self, medium: LinkId, ip: Option<IpAddr>) {
+        for (link, peer) in &mut self.links {
+            if *link == medium {
+                *peer = ip;
+            }
+        }
     }
 
     /// Opens the socket anew if the interface is another one than before.

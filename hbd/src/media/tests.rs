@@ -13,7 +13,7 @@ fn log_lines_of_started_media_are_the_old_ones() {
     assert_eq!(started(&bcast), line);
     let ucast = MediumSpec::Ucast {
         interface: "eth1".to_owned(),
-        peer: "10.0.0.2:694".parse().unwrap(),
+        peer: "10.0.0.2:694".parse::<SocketAddr>().unwrap().into(),
     };
     assert_eq!(
         started(&ucast),
@@ -25,7 +25,7 @@ fn log_lines_of_started_media_are_the_old_ones() {
 fn one_socket_hears_every_peer_of_an_interface_and_broadcasts_come_first() {
     let ucast = |peer: &str| MediumSpec::Ucast {
         interface: "eth0".to_owned(),
-        peer: peer.parse().unwrap(),
+        peer: peer.parse::<SocketAddr>().unwrap().into(),
     };
     let bcast = MediumSpec::Bcast {
         interface: "eth0".to_owned(),
@@ -58,7 +58,7 @@ fn one_socket_hears_every_peer_of_an_interface_and_broadcasts_come_first() {
 fn lines_that_lead_to_ourselves_are_left_out() {
     let ucast = |peer: &str| MediumSpec::Ucast {
         interface: "eth0".to_owned(),
-        peer: peer.parse().unwrap(),
+        peer: peer.parse::<SocketAddr>().unwrap().into(),
     };
     let link = LinkRow {
         index: 2,
@@ -117,7 +117,7 @@ async fn medium_whose_interface_comes_late_is_opened_then_and_sends_from_its_own
     // The loopback stands for an interface that comes, goes and comes again.
     let medium = MediumSpec::Ucast {
         interface: "lo".to_owned(),
-        peer: "127.0.0.9:0".parse().unwrap(),
+        peer: "127.0.0.9:0".parse::<SocketAddr>().unwrap().into(),
     };
     let there = |ips: &[&str]| {
         let lo = LinkRow {
@@ -156,4 +156,25 @@ async fn medium_whose_interface_comes_late_is_opened_then_and_sends_from_its_own
     assert_eq!(source(&media).as_deref(), Some("127.0.0.2"));
     media.update(&View::default());
     assert!(!media.receivers[0].is_open());
+}
+
+#[test]
+fn peer_whose_name_resolves_late_is_heard_as_its_own_medium_then() {
+    let named = |name: &str| MediumSpec::Ucast {
+        interface: "eth0".to_owned(),
+        peer: crate::config::medium::Peer {
+            name: name.to_owned(),
+            ip: None,
+            port: 694,
+        },
+    };
+    let view = View::default();
+    let (mut media, _) =
+        Media::open(vec![named("lb1"), named("lb2")], BTreeSet::new(), &view).unwrap();
+    assert_eq!(media.unresolved(), ["lb1", "lb2"]);
+    let from = "10.0.0.2:694".parse().ok();
+    assert_eq!(media.receivers[0].link_of(from), LinkId(0));
+    media.resolve(&[("lb2".to_owned(), "10.0.0.2".parse().unwrap())]);
+    assert_eq!(media.unresolved(), ["lb1"]);
+    assert_eq!(media.receivers[0].link_of(from), LinkId(1));
 }

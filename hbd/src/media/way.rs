@@ -30,6 +30,8 @@ pub(super) enum Obstacle {
     NoInterface,
     #[error("no IPv4 broadcast address")]
     NoBroadcast,
+    #[error("the name of the peer does not resolve")]
+    NoPeer,
     #[error("no address of this node's own to speak from")]
     NoSource,
     /// A `ucast` line for the other nodes: it allows the same ha.cf everywhere.
@@ -54,12 +56,13 @@ pub(super) fn find(
             (row.ip, (address, *port).into())
         }
         MediumSpec::Ucast { peer, .. } => {
+            let peer = peer.address().ok_or(Obstacle::NoPeer)?;
             if view.has(link.index, peer.ip()) {
                 return Err(Obstacle::Ourselves);
             }
             let source = own.source(link.index, peer.ip());
             let source = source.ok_or(Obstacle::NoSource)?;
-            (source, scoped(*peer, link.index))
+            (source, scoped(peer, link.index))
         }
     };
     Ok(Way {

@@ -38,6 +38,8 @@ pub enum Report {
         /// How often since this was last told; `None` if it is only to be counted.
         told: Option<u64>,
     },
+    /// Names of peers that have been asked for and are known.
+    Resolved(Vec<(String, IpAddr)>),
     /// An address that this node holds has been nowhere for too long.
     Lost {
         ip: IpAddr,

@@ -48,11 +48,32 @@ fn media_keep_the_port_that_held_when_they_were_named() {
         .iter()
         .map(|medium| match &medium.value {
             MediumSpec::Bcast { port, .. } => *port,
-            MediumSpec::Ucast { peer, .. } => peer.port(),
+            MediumSpec::Ucast { peer, .. } => peer.port,
         })
         .collect();
     assert_eq!(ports, [694, 700]);
     assert_eq!(found.warning_count(), 1);
+}
+
+#[test]
+fn what_may_come_later_is_a_medium_with_a_warning() {
+    let late = [
+        "bcast eth9\n",
+        "bcast tun0\n",
+        "ucast eth9 10.0.0.2\n",
+        "ucast eth0 lb9\n",
+    ];
+    for line in late {
+        let (draft, found) = read(line);
+        assert_eq!(draft.media.len(), 1, "{line}");
+        assert_eq!(
+            (found.error_count(), found.warning_count()),
+            (0, 1),
+            "{line}"
+        );
+    }
+    let (draft, found) = read("ucast eth0 10.0.0.300\n");
+    assert_eq!((draft.media.len(), found.error_count()), (0, 1));
 }
 
 #[test]

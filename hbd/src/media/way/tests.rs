@@ -41,7 +41,7 @@ fn bcast() -> MediumSpec {
 fn ucast(peer: &str) -> MediumSpec {
     MediumSpec::Ucast {
         interface: "eth0".to_owned(),
-        peer: peer.parse().unwrap(),
+        peer: peer.parse::<SocketAddr>().unwrap().into(),
     }
 }
 
