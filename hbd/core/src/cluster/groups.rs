@@ -96,8 +96,11 @@ impl Cluster {
     pub(super) fn learn(&mut self, node: NodeId, before: Option<&Report>, now: Instant) {
         let report = self.membership.peer(node).and_then(|p| p.report.as_ref());
         let Some(report) = report else { return };
-        let same_footing = before
-            .is_some_and(|before| before.heard == report.heard && before.leaving == report.leaving);
+        let same_footing = before.is_some_and(|before| {
+            before.heard == report.heard
+                && before.leaving == report.leaving
+                && before.relay == report.relay
+        });
         let hears_us = report.heard[self.roster.local().index()].is_some();
         self.deafness.told(node, hears_us, before.is_none(), now);
         let told = |id: &GroupId| report.groups[usize::from(id.0)];
