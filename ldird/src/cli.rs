@@ -1,6 +1,7 @@
 //! The command line: exactly the old daemon's `[options] [CONFIG] COMMAND` (specification 1.1), and
 //! the commands that are new.
 
+use crate::check::Manner;
 use clap::{CommandFactory as _, Parser, error::ErrorKind};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -45,7 +46,8 @@ Commands:
                 that takes out more than half of what serves needs --force
   status        is it running? exit 0 yes, 3 no, 1 stale pid file
   run           stay in the foreground, for a service manager
-  check         all faults of CONFIG, with file, line and caret; exit 2 if there are errors
+  check         all faults of CONFIG and of what it needs of this machine, with file, line and
+                caret; exit 2 if there are errors [--offline] [--json] [FILE…]
   plan          each check's verdict, and the changes of the table that would be made now
   show          the running director: virtual services, real servers [--json] [--follow]
   ipvs list|save|restore|clear
@@ -71,6 +73,8 @@ pub(crate) struct Invocation {
     /// The configuration's short name, part of the pid file's name.
     pub(crate) name: String,
     pub(crate) command: Command,
+    /// Further files of a check.
+    pub(crate) more: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +89,7 @@ pub(crate) enum Command {
     },
     Status,
     Run,
-    Check,
+    Check(Manner),
     Plan,
     Show {
         json: bool,
@@ -132,7 +136,8 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
     if arguments.version {
         return Request::Tell(version());
     }
-    let Some((config, mut command)) = command(&arguments.operands) else {
+    let (operands, more) = without_more(&arguments.operands);
+    let Some((config, mut command)) = command(&operands) else {
         return usage(&complaint(&arguments.operands));
     };
     let (config, name) = match config {
@@ -152,7 +157,33 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
         config,
         name,
         command,
+        more,
     })
+}
+
+/// Takes the files of a check apart, except for the first one.
+fn without_more(operands: &[String]) -> (Vec<String>, Vec<String>) {
+    let mut words = operands.to_vec();
+    let Some(check) = words.iter().take(2).position(|word| word == "check") else {
+        return (words, Vec::new());
+    };
+    let mut files = 0;
+    let more = words.extract_if(check + 1.., |word| {
+        let file = !word.starts_with('-');
+        files += usize::from(file);
+        file && files + check > 1
+    });
+    let more = more.collect();
+    // `check --offline FILE`: the file comes first.
+    let file = words
+        .iter()
+        .skip(check + 1)
+        .position(|word| !word.starts_with('-'));
+    if let Some(file) = file {
+        let file = words.remove(check + 1 + file);
+        words.insert(check + 1, file);
+    }
+    (words, more)
 }
 
 /// One word is a command; of two or more the first is CONFIG, as it always was, unless only the
@@ -204,7 +235,14 @@ fn old_command(word: &str, after: &[&str]) -> Option<Command> {
 fn new_command(word: &str, after: &[&str]) -> Option<Command> {
     match (word, after) {
         ("run", []) => Some(Command::Run),
-        ("check", []) => Some(Command::Check),
+        ("check", options) => {
+            let known = |option: &&str| matches!(*option, "--json" | "--offline");
+            let manner = Manner {
+                json: options.contains(&"--json"),
+                offline: options.contains(&"--offline"),
+            };
+            options.iter().all(known).then_some(Command::Check(manner))
+        }
         ("plan", []) => Some(Command::Plan),
         ("show", options) => {
             let known = |option: &&str| matches!(*option, "--json" | "--follow");

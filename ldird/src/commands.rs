@@ -1,6 +1,7 @@
 //! The commands that only look or ask: start, stop and their kin, status, check (specification 3.9).
 //! Each gives an exit code and says on standard output or error what scripts expect there.
 
+use crate::check;
 use crate::cli::{Command, Invocation};
 use crate::config::Configuration;
 use crate::console::{CONFIGURATION, FAILED, NOT_RUNNING, OK, load};
@@ -22,6 +23,9 @@ const RELOAD_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
     if let Command::Ipvs(what) = invocation.command {
         return ipvs::run(what).await;
+    }
+    if let Command::Check(manner) = invocation.command {
+        return Ok(check::run(invocation, manner).await);
     }
     let instance = match located(invocation) {
         Ok(instance) => instance,
@@ -48,7 +52,7 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
             }
             (None, _) => Ok(CONFIGURATION),
         },
-        Command::Check => Ok(check(&instance)),
+        Command::Check(manner) => Ok(check::run(invocation, manner).await),
         Command::Plan => plan::run(&instance).await,
         Command::Show { json, follow } => show::run(&instance, json, follow).await,
         Command::Ipvs(what) => ipvs::run(what).await,
@@ -220,24 +224,4 @@ fn status(instance: &Instance) -> u8 {
             NOT_RUNNING
         }
     }
-}
-
-fn check(instance: &Instance) -> u8 {
-    let (configuration, _) = load(instance);
-    let Some(configuration) = configuration else {
-        return CONFIGURATION;
-    };
-    let services = configuration.core.services.len();
-    let reals: usize = configuration
-        .core
-        .services
-        .iter()
-        .map(|one| one.reals.len())
-        .sum();
-    println!(
-        "{}: {services} virtual servers, {reals} real servers, {} different checks",
-        instance.path.display(),
-        configuration.probes.len()
-    );
-    OK
 }

@@ -4,6 +4,7 @@
 //! Reads the command line and hands over; decisions are made in ldird-core.
 
 mod apply;
+mod check;
 mod claim;
 mod cli;
 mod commands;

@@ -148,7 +148,7 @@ fn configurations_are_found_in_three_places() {
     fs::write(bed.etc().join("conf/b.cf"), GOOD).unwrap();
     let path = bed.etc().join("conf/b.cf");
     for config in ["a.cf", "b.cf", path.to_str().unwrap()] {
-        assert_eq!(bed.run(&[config, "check"]).code, 0, "{config}");
+        assert_eq!(bed.run(&[config, "check", "--offline"]).code, 0, "{config}");
     }
 }
 
@@ -267,6 +267,43 @@ fn restore_refuses_a_wrong_table_before_it_changes_anything() {
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
+#[test]
+fn a_kernel_without_ipvs_is_found_by_check_before_the_service_is_lost() {
+    let bed = Bed::with("x.cf", GOOD);
+    let said = bed.run(&["x.cf", "check"]);
+    let present = Path::new("/proc/net/ip_vs").exists();
+    let wanted = if present { 0 } else { 2 };
+    assert_eq!(said.code, wanted, "{}{}", said.out, said.err);
+    assert_eq!(said.err.contains("the kernel has no IPVS"), !present);
+    let verdict = if present {
+        ": usable: "
+    } else {
+        ": not usable: 1 error"
+    };
+    assert!(said.out.contains(verdict), "{}", said.out);
+    assert_eq!(bed.run(&["check", "--offline", "x.cf"]).code, 0);
+}
+
+#[test]
+fn check_says_as_json_what_it_reads() {
+    let bed = Bed::with("x.cf", GOOD);
+    fs::write(bed.etc().join("y.cf"), BROKEN).unwrap();
+    let said = bed.run(&["check", "--json", "--offline", "x.cf", "y.cf"]);
+    assert_eq!(said.code, 2, "the worst of them");
+    let lines: Vec<serde_json::Value> = said
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [good, broken] = lines.as_slice() else {
+        panic!("a line for each file: {}", said.out);
+    };
+    assert_eq!(good["virtuals"][0]["id"], "tcp:10.0.0.100:80");
+    assert_eq!(good["virtuals"][0]["reals"][0]["server"], "10.0.0.1");
+    assert_eq!(broken["usable"], false);
+    assert_eq!(broken["diagnostics"][0]["line"], 1);
+}
+
 /// Every file of the golden folder against what `check` says of it. `UPDATE_GOLDEN=1` writes anew.
 #[test]
 fn faults_look_as_they_should() {
@@ -280,7 +317,7 @@ fn faults_look_as_they_should() {
     for file in files {
         let name = file.file_name().unwrap().to_str().unwrap();
         let bed = Bed::with(name, &fs::read_to_string(&file).unwrap());
-        let said = bed.run(&[name, "check"]);
+        let said = bed.run(&[name, "check", "--offline"]);
         let found = format!(
             "{}{}exit {}\n",
             scrub(&bed, &said.err),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Command, Invocation, Ipvs, Request, read};
+use crate::check::Manner;
 use std::path::Path;
 
 fn run(words: &[&str]) -> Invocation {
@@ -9,6 +10,26 @@ fn run(words: &[&str]) -> Invocation {
     match read(arguments) {
         Request::Run(invocation) => invocation,
         other => panic!("{words:?}: {other:?}"),
+    }
+}
+
+fn check(offline: bool) -> Command {
+    Command::Check(Manner {
+        json: false,
+        offline,
+    })
+}
+
+#[test]
+fn a_check_takes_several_files() {
+    for words in [
+        &["check", "a.cf", "b.cf", "c.cf"][..],
+        &["check", "--json", "a.cf", "b.cf", "c.cf"],
+        &["a.cf", "check", "b.cf", "--json", "c.cf"],
+    ] {
+        let invocation = run(words);
+        assert_eq!(invocation.config, "a.cf", "{words:?}");
+        assert_eq!(invocation.more, ["b.cf", "c.cf"], "{words:?}");
     }
 }
 
@@ -71,8 +92,16 @@ fn one_operand_is_a_command_and_two_are_configuration_and_command() {
             "ldirectord",
             Command::Ipvs(Ipvs::Save),
         ),
-        (&["x.cf", "check"], "x.cf", "x.cf", Command::Check),
-        (&["check", "x.cf"], "x.cf", "x.cf", Command::Check),
+        (&["x.cf", "check"], "x.cf", "x.cf", check(false)),
+        (&["check", "x.cf"], "x.cf", "x.cf", check(false)),
+        (
+            &["check", "--offline"],
+            "ldirectord.cf",
+            "ldirectord",
+            check(true),
+        ),
+        (&["check", "--offline", "x.cf"], "x.cf", "x.cf", check(true)),
+        (&["x.cf", "check", "--offline"], "x.cf", "x.cf", check(true)),
         (&["status", "x.cf"], "x.cf", "x.cf", Command::Status),
     ];
     for (words, config, name, command) in rows {
@@ -106,6 +135,7 @@ fn everything_else_is_usage() {
         &["ipvs"],
         &["ipvs", "foo"],
         &["show", "--bogus"],
+        &["check", "--bogus"],
         &["force-stop"],
     ];
     for words in rows {

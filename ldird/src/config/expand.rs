@@ -27,12 +27,13 @@ use std::time::Duration;
 const DEFAULT_LOGFILE: &str = "/var/log/ldirectord.log";
 const DEFAULT_INTERVAL_SECONDS: u32 = 10;
 
+/// The configuration, and of each of its services the number of its section.
 pub(super) fn expand(
     file: &File,
     names: &Names,
     catalogue: &mut Catalogue,
     faults: &mut Faults<'_>,
-) -> Configuration {
+) -> (Configuration, Vec<usize>) {
     let mut expansion = Expansion {
         global: &file.global,
         names,
@@ -46,7 +47,8 @@ pub(super) fn expand(
     expansion.resolve_global_fallbacks();
     let mut services: BTreeMap<ServiceKey, Span> = BTreeMap::new();
     let mut found = Vec::new();
-    for section in &file.sections {
+    let mut numbers = Vec::new();
+    for (number, section) in file.sections.iter().enumerate() {
         let Some(service) = expansion.section(section) else {
             continue;
         };
@@ -60,11 +62,12 @@ pub(super) fn expand(
             Entry::Vacant(place) => {
                 place.insert(section.span);
                 found.push(service);
+                numbers.push(number);
             }
         }
     }
     let global = &file.global;
-    Configuration {
+    let configuration = Configuration {
         core: Config {
             services: found,
             readdquiescent: flag(global.readdquiescent.as_ref(), None, false),
@@ -77,7 +80,8 @@ pub(super) fn expand(
         probes: expansion.probes,
         source: expansion.faults.source.clone(),
         names: names.clone(),
-    }
+    };
+    (configuration, numbers)
 }
 
 /// Every name whose address has to be asked for.
@@ -138,8 +142,6 @@ enum Found {
     /// Neither an address nor a name.
     Wrong,
 }
-
-const ASKED_AGAIN: &str = "it is asked for again in the background";
 
 struct Expansion<'a, 'f, 's> {
     global: &'a Given,
@@ -291,7 +293,7 @@ impl<'a> Expansion<'a, '_, '_> {
                     "{INVALID}: {} does not resolve; the virtual service waits for it",
                     host.value
                 );
-                self.faults.warning_with(host.span, message, ASKED_AGAIN);
+                self.tell_missing(host, message);
                 return None;
             }
             Found::Wrong => {
@@ -422,7 +424,7 @@ impl<'a> Expansion<'a, '_, '_> {
             Found::Address(address) => return Some(address),
             Found::Nowhere => {
                 let message = format!("{message}; the others go on without it");
-                self.faults.warning_with(host.span, message, ASKED_AGAIN);
+                self.tell_missing(host, message);
             }
             Found::Wrong => self.faults.error(host.span, message),
         }
@@ -445,6 +447,16 @@ impl<'a> Expansion<'a, '_, '_> {
                 Found::Address(address)
             }
             Answer::Missing => Found::Nowhere,
+        }
+    }
+
+    fn tell_missing(&mut self, host: &At<String>, message: String) {
+        if self.names.is_offline() {
+            let message = format!("{} is not looked up", host.value);
+            self.faults.minor(host.span, message);
+        } else {
+            let hint = "it is asked for again in the background";
+            self.faults.warning_with(host.span, message, hint);
         }
     }
 
@@ -482,8 +494,7 @@ impl<'a> Expansion<'a, '_, '_> {
             Found::Address(address) => return Some((line, address)),
             Found::Nowhere => {
                 let message = format!("{message}; there is no fallback until it does");
-                self.faults
-                    .warning_with(line.host.span, message, ASKED_AGAIN);
+                self.tell_missing(&line.host, message);
             }
             Found::Wrong => self.faults.error(line.host.span, message),
         }

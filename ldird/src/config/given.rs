@@ -101,7 +101,11 @@ impl<'a> Faults<'a> {
     /// A warning about something that is taken here and that the old daemon refuses: the file does
     /// not work with both. `what` says what it is and how it is read.
     pub(crate) fn tolerated(&mut self, span: Span, what: impl std::fmt::Display) {
-        let message = format!("{what}; the old daemon refuses this line");
+        self.minor(span, format!("{what}; the old daemon refuses this line"));
+    }
+
+    /// A warning that takes one line and no excerpt.
+    pub(crate) fn minor(&mut self, span: Span, message: impl Into<String>) {
         self.push(Diagnostic::warning(message).at(self.source, span).minor());
     }
 

@@ -15,6 +15,7 @@ mod expand;
 mod given;
 mod lines;
 mod names;
+mod reading;
 mod real_server;
 mod report;
 mod resolve;
@@ -113,6 +114,17 @@ fn read_asking(
     asking: Asking,
     catalogue: &mut Catalogue,
 ) -> (Option<Configuration>, Diagnostics) {
+    let (_, configuration, _, all) = read_parts(source, asking, catalogue);
+    let usable = (!all.has_errors()).then_some(configuration);
+    (usable, all)
+}
+
+/// The file as it stands, what it comes to, and of each service the number of its section.
+fn read_parts(
+    source: &Source,
+    asking: Asking,
+    catalogue: &mut Catalogue,
+) -> (File, Configuration, Vec<usize>, Diagnostics) {
     let mut faults = Faults::new(source);
     let file = File::read(source, &mut faults);
     let names = match asking {
@@ -122,7 +134,7 @@ fn read_asking(
             names
         }
     };
-    let configuration = expand::expand(&file, &names, catalogue, &mut faults);
+    let (configuration, numbers) = expand::expand(&file, &names, catalogue, &mut faults);
     let mut all = Diagnostics::new();
     faults
         .into_sorted()
@@ -134,8 +146,31 @@ fn read_asking(
         let fault = Diagnostic::error("there is no virtual service in it").in_file(source.path());
         all.push(fault.hint("a director without any is stopped with: ldird [CONFIG] stop"));
     }
+    (file, configuration, numbers, all)
+}
+
+/// As [`reload`], and says as JSON what has been read.
+pub(crate) fn explain(
+    path: &Path,
+    names: Names,
+) -> (serde_json::Value, Option<Configuration>, Diagnostics) {
+    let mut catalogue = Catalogue::default();
+    let Ok(source) = Source::read(path) else {
+        let (configuration, all) = reload(path, names, &mut catalogue);
+        let reading = reading::file(path, &Given::default(), &[], &all);
+        return (reading, configuration, all);
+    };
+    let asking = Asking::Now(names);
+    let (file, configuration, numbers, all) = read_parts(&source, asking, &mut catalogue);
+    let services = configuration.core.services.iter();
+    let pairs: Vec<_> = numbers
+        .iter()
+        .zip(services)
+        .filter_map(|(number, service)| Some((file.sections.get(*number)?, service)))
+        .collect();
+    let reading = reading::file(path, &file.global, &pairs, &all);
     let usable = (!all.has_errors()).then_some(configuration);
-    (usable, all)
+    (reading, usable, all)
 }
 
 /// What the file says, unresolved.

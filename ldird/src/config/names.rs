@@ -12,7 +12,7 @@
 use super::given::Family;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::net::{IpAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -47,6 +47,7 @@ pub(crate) struct Names {
     /// Those of `known` that nobody confirmed the last time.
     kept: BTreeSet<Name>,
     missing: BTreeSet<Name>,
+    offline: bool,
 }
 
 /// What is known about a name.
@@ -73,7 +74,20 @@ impl Names {
             known: BTreeMap::new(),
             kept: BTreeSet::new(),
             missing: BTreeSet::new(),
+            offline: false,
         }
+    }
+
+    /// Asks nobody: only names that need no asking have an address.
+    pub(crate) fn offline() -> Self {
+        Self {
+            offline: true,
+            ..Self::asking(|name, family| by_rule(name, family).flatten())
+        }
+    }
+
+    pub(super) fn is_offline(&self) -> bool {
+        self.offline
     }
 
     /// Asks for all of these, and forgets all others.
@@ -193,15 +207,24 @@ impl Drop for Slot {
 
 /// The first address of that family.
 fn look_up(name: &str, family: Family) -> Option<IpAddr> {
-    // RFC 6761, section 6.4: such names never resolve, and nobody need be asked.
-    if name.ends_with(".invalid") {
-        return None;
+    if let Some(known) = by_rule(name, family) {
+        return known;
     }
     let mut found = (name, 0).to_socket_addrs().ok()?.map(|found| found.ip());
     found.find(|address| match family {
         Family::V4 => address.is_ipv4(),
         Family::V6 => address.is_ipv6(),
     })
+}
+
+/// Names for which nobody need be asked (RFC 6761, sections 6.3 and 6.4).
+#[expect(clippy::option_option, reason = "known to have none is not unknown")]
+fn by_rule(name: &str, family: Family) -> Option<Option<IpAddr>> {
+    match (name, family) {
+        ("localhost", Family::V4) => Some(Some(Ipv4Addr::LOCALHOST.into())),
+        ("localhost", Family::V6) => Some(Some(Ipv6Addr::LOCALHOST.into())),
+        (name, _) => name.ends_with(".invalid").then_some(None),
+    }
 }
 
 #[cfg(test)]

@@ -153,7 +153,7 @@ fn samples() -> Result<()> {
     let programs = Programs::find()?;
     let folder = etc.to_str().context("a folder that is not UTF-8")?;
     let hbd = ["check", "--offline", "--etc", folder];
-    let ldird = ["--etc", folder, "ldirectord.cf", "check"];
+    let ldird = ["--etc", folder, "ldirectord.cf", "check", "--offline"];
     for (name, arguments) in [("hbd", &hbd[..]), ("ldird", &ldird[..])] {
         let output = Command::new(programs.path(name))
             .args(arguments)

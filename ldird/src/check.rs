@@ -1,0 +1,87 @@
+//! `ldird check`: every fault of one or more configurations, alone and on this machine, and a verdict
+//! in one line each. With `--json` it says what it has read instead, for tools.
+//!
+//! Changes nothing, except that looking for IPVS loads the kernel's module, as a start would.
+
+mod machine;
+
+use crate::cli::Invocation;
+use crate::config::{self, Configuration, Names};
+use crate::console::{CONFIGURATION, FAILED, OK, say};
+use crate::instance::Instance;
+use ha_plumbing::Diagnostics;
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+/// How a check is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// One JSON value a file, on a line: what was read, and what was found.
+    pub(crate) json: bool,
+    /// For files that are meant for another machine: neither kernel nor name servers are asked.
+    pub(crate) offline: bool,
+}
+
+/// Checks CONFIG and every further file; the worst exit code counts.
+pub(crate) async fn run(invocation: &Invocation, manner: Manner) -> u8 {
+    let files = std::iter::once(&invocation.config).chain(&invocation.more);
+    let mut worst = OK;
+    for file in files {
+        let config = file.clone();
+        let named = Invocation {
+            config,
+            ..invocation.clone()
+        };
+        let code = match Instance::locate(&named) {
+            Ok(instance) => check(&instance.path, manner).await,
+            Err(error) => {
+                eprintln!("{error}");
+                FAILED
+            }
+        };
+        worst = worst.max(code);
+    }
+    worst
+}
+
+async fn check(path: &Path, manner: Manner) -> u8 {
+    let names = if manner.offline {
+        Names::offline()
+    } else {
+        Names::new()
+    };
+    let (configuration, mut diagnostics) = if manner.json {
+        let (reading, configuration, diagnostics) = config::explain(path, names);
+        say(&format!("{reading}\n"));
+        (configuration, diagnostics)
+    } else {
+        config::reload(path, names, &mut crate::probes::Catalogue::default())
+    };
+    if let (Some(configuration), false) = (&configuration, manner.offline) {
+        diagnostics.extend(machine::lacks(&configuration.core).await);
+    }
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = !plain && std::io::stderr().is_terminal();
+    eprint!("{}", config::report(&diagnostics, colour));
+    if !manner.json {
+        say(&verdict(path, configuration.as_ref(), &diagnostics));
+    }
+    if diagnostics.has_errors() {
+        CONFIGURATION
+    } else {
+        OK
+    }
+}
+
+fn verdict(path: &Path, configuration: Option<&Configuration>, found: &Diagnostics) -> String {
+    let content = configuration.map_or_else(String::new, |configuration| {
+        let services = &configuration.core.services;
+        let reals: usize = services.iter().map(|one| one.reals.len()).sum();
+        format!(
+            "{} virtual servers, {reals} real servers, {} different checks",
+            services.len(),
+            configuration.probes.len()
+        )
+    });
+    found.verdict(path.display(), &content)
+}

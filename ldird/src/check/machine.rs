@@ -1,0 +1,94 @@
+//! What a configuration will need of this machine, looked at before the service depends on it: IPVS
+//! in the kernel, its schedulers, and somebody who answers at a fallback that is this machine.
+
+use ha_plumbing::{Diagnostic, Diagnostics};
+use ldird_core::config::Config;
+use ldird_core::table::{Protocol, ServiceKey};
+use ldird_ipvs::Client;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How long a fallback on this machine may take to accept a connection.
+const FALLBACK_LIMIT: Duration = Duration::from_secs(1);
+
+/// What this machine lacks.
+pub(super) async fn lacks(config: &Config) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    if let Err(error) = Client::connect().await {
+        let fault = Diagnostic::error(error.to_string());
+        let hint = "no virtual service can be set up on this machine; --offline does not look";
+        found.push(fault.hint(hint));
+    } else {
+        let kernel = Kernel::running();
+        let names = config.services.iter();
+        let names: BTreeSet<&str> = names.map(|one| one.spec.scheduler.as_str()).collect();
+        for name in names.into_iter().filter(|name| kernel.lacks(name)) {
+            let message = format!("the kernel has no scheduler \"{name}\"");
+            let hint = format!("module ip_vs_{name} is neither loaded nor installed");
+            found.push(Diagnostic::error(message).hint(hint));
+        }
+    }
+    for address in fallbacks(config) {
+        let tried = timeout(FALLBACK_LIMIT, TcpStream::connect(address)).await;
+        let reason = match tried {
+            Ok(Ok(_)) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", FALLBACK_LIMIT.as_secs()),
+        };
+        let message = format!("nobody answers at the fallback {address}: {reason}");
+        let hint = "clients that come while no real server is up are refused";
+        found.push(Diagnostic::warning(message).hint(hint));
+    }
+    found
+}
+
+/// Fallbacks on this machine, over TCP. Others may well be out of this machine's reach and serve.
+fn fallbacks(config: &Config) -> BTreeSet<SocketAddr> {
+    let local = config.services.iter().filter_map(|service| {
+        let tcp = matches!(
+            service.key,
+            ServiceKey::Address {
+                protocol: Protocol::Tcp,
+                ..
+            }
+        );
+        let key = service.fallback.as_ref()?.key;
+        (tcp && key.address.is_loopback()).then(|| SocketAddr::new(key.address, key.port))
+    });
+    local.collect()
+}
+
+/// Where the running kernel's modules are.
+struct Kernel {
+    /// `/sys/module`: loaded and built in, as far as it has parameters.
+    loaded: PathBuf,
+    /// `modules.dep` and `modules.builtin`; empty if this machine has neither.
+    lists: String,
+}
+
+impl Kernel {
+    fn running() -> Self {
+        let release = rustix::system::uname();
+        let release = release.release().to_string_lossy().into_owned();
+        let folder = Path::new("/lib/modules").join(release);
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        Self {
+            loaded: PathBuf::from("/sys/module"),
+            lists: read("modules.dep") + &read("modules.builtin"),
+        }
+    }
+
+    /// Is this scheduler surely absent? Without lists of modules nobody can tell.
+    fn lacks(&self, scheduler: &str) -> bool {
+        let file = format!("/ip_vs_{scheduler}.ko");
+        let installed = self.lists.is_empty() || self.lists.contains(&file);
+        !installed && !self.loaded.join(format!("ip_vs_{scheduler}")).exists()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+#![allow(clippy::unwrap_used)]
+
+use super::{Kernel, lacks};
+use crate::config;
+use crate::probes::Catalogue;
+use ha_plumbing::Source;
+use std::net::TcpListener;
+
+fn kernel(lists: &str) -> (tempfile::TempDir, Kernel) {
+    let folder = tempfile::tempdir().unwrap();
+    let (loaded, lists) = (folder.path().to_owned(), lists.to_owned());
+    (folder, Kernel { loaded, lists })
+}
+
+#[test]
+fn a_scheduler_is_missed_before_the_service_is() {
+    let (folder, kernel) = kernel("kernel/net/netfilter/ipvs/ip_vs_wlc.ko.xz: x\n");
+    assert!(!kernel.lacks("wlc"), "installed");
+    assert!(kernel.lacks("lc"), "a name's end is no name");
+    assert!(kernel.lacks("twos"));
+    std::fs::create_dir(folder.path().join("ip_vs_twos")).unwrap();
+    assert!(!kernel.lacks("twos"), "loaded");
+}
+
+#[test]
+fn nothing_is_said_of_schedulers_where_nobody_can_tell() {
+    let (_folder, kernel) = kernel("");
+    assert!(!kernel.lacks("twos"));
+}
+
+#[tokio::test]
+async fn a_fallback_on_this_machine_must_answer() {
+    let answering = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = answering.local_addr().unwrap().port();
+    let text = format!("virtual=10.0.0.100:{port}\n\tfallback=127.0.0.1\n\tchecktype=on\n");
+    let source = Source::from_bytes("/x.cf", text.as_bytes());
+    let config = config::read(&source, &mut Catalogue::default()).0.unwrap();
+    let told = async || lacks(&config.core).await.to_string();
+    assert!(!told().await.contains("fallback"));
+    drop(answering);
+    let said = told().await;
+    let wanted = format!("nobody answers at the fallback 127.0.0.1:{port}: ");
+    assert!(said.contains(&wanted), "{said}");
+}
