@@ -3,6 +3,7 @@
 //! The library is the bed and the command line; scenarios use it, the binary only calls it.
 
 pub mod bed;
+pub mod bench;
 pub mod cli;
 pub mod demo;
 pub mod scenario;
