@@ -23,8 +23,8 @@ pub(crate) struct Fleet {
     services: BTreeMap<ServiceKey, Virtual>,
     /// File order.
     order: Vec<ServiceKey>,
-    /// Who waits for a probe's answer.
-    askers: BTreeMap<ProbeId, Vec<Place>>,
+    /// Who waits for a probe's answer, ordered by probe.
+    askers: Vec<Asker>,
     schedule: Schedule,
     asking: Asking,
     /// `readdquiescent`.
@@ -35,9 +35,10 @@ pub(crate) struct Fleet {
     pub(crate) revision: u64,
 }
 
-/// Where a real server stands.
-#[derive(Debug, Clone, Copy)]
-struct Place {
+/// A real server that a probe asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Asker {
+    probe: ProbeId,
     service: ServiceKey,
     real: DestinationKey,
 }
@@ -47,7 +48,7 @@ impl Fleet {
         let mut fleet = Self {
             services: BTreeMap::new(),
             order: Vec::new(),
-            askers: BTreeMap::new(),
+            askers: Vec::new(),
             schedule: Schedule::new(config.seed),
             asking: Asking::default(),
             readdquiescent: false,
@@ -63,40 +64,55 @@ impl Fleet {
     pub(crate) fn reload(&mut self, config: Config, now: Instant) -> Option<Notice> {
         self.set(config, now);
         let askers = &self.askers;
-        let all_asked = self.asking.retain(|probe| askers.contains_key(&probe));
+        let all_asked = self
+            .asking
+            .retain(|probe| !of_probe(askers, probe).is_empty());
         all_asked.then_some(Notice::AskedAgain)
     }
 
     fn set(&mut self, config: Config, now: Instant) {
-        let old = std::mem::take(&mut self.services);
+        let mut old = std::mem::take(&mut self.services);
         self.order = config.services.iter().map(|service| service.key).collect();
         self.readdquiescent = config.readdquiescent;
         for service in config.services {
             let key = service.key;
             let mut service = Virtual::new(service, now);
-            if let Some(old) = old.get(&key) {
+            if let Some(old) = old.remove(&key) {
                 service.inherit(old);
             }
             self.services.insert(key, service);
         }
-        let mut intervals: BTreeMap<ProbeId, Duration> = BTreeMap::new();
+        self.find_askers(now);
+        self.changed.clear();
+        self.revision += 1;
+    }
+
+    fn find_askers(&mut self, now: Instant) {
         self.askers.clear();
         for (key, service) in &self.services {
             for row in service.reals.values() {
-                let Check::Probe(probe) = row.config.check else {
-                    continue;
-                };
-                let interval = service.config.interval;
-                let shortest = intervals.entry(probe).or_insert(interval);
-                *shortest = interval.min(*shortest);
-                let (service, real) = (*key, row.config.key);
-                let askers = self.askers.entry(probe).or_default();
-                askers.push(Place { service, real });
+                if let Check::Probe(probe) = row.config.check {
+                    self.askers.push(Asker {
+                        probe,
+                        service: *key,
+                        real: row.config.key,
+                    });
+                }
             }
         }
-        self.schedule.set(&intervals, now);
-        self.changed.clear();
-        self.revision += 1;
+        self.askers.sort_unstable();
+        let mut wanted: Vec<(ProbeId, Duration)> = Vec::with_capacity(self.askers.len());
+        for asker in &self.askers {
+            let Some(service) = self.services.get(&asker.service) else {
+                continue;
+            };
+            let interval = service.config.interval;
+            match wanted.last_mut().filter(|(probe, _)| *probe == asker.probe) {
+                Some((_, shortest)) => *shortest = interval.min(*shortest),
+                None => wanted.push((asker.probe, interval)),
+            }
+        }
+        self.schedule.set(&wanted, now);
     }
 
     pub(crate) fn start_due(&mut self, now: Instant) -> Option<ProbeId> {
@@ -137,7 +153,7 @@ impl Fleet {
             | (Finish::Trusted, Finding::Up | Finding::Down | Finding::CouldNotAsk) => {}
         }
         let mut notices = Vec::new();
-        for place in self.askers.get(&probe).into_iter().flatten() {
+        for place in of_probe(&self.askers, probe) {
             let Some(service) = self.services.get_mut(&place.service) else {
                 continue;
             };
@@ -164,7 +180,7 @@ impl Fleet {
         match verdict.finding {
             Finding::Up | Finding::Down => self.asking.asked(probe).then_some(Notice::AskedAgain),
             Finding::CouldNotAsk => {
-                let place = *self.askers.get(&probe)?.first()?;
+                let place = *of_probe(&self.askers, probe).first()?;
                 let row = self.services.get(&place.service)?.reals.get(&place.real)?;
                 self.asking
                     .could_not(probe, now)
@@ -247,6 +263,13 @@ impl Fleet {
             empty && anybody.is_some() && !service.waits()
         })
     }
+}
+
+fn of_probe(askers: &[Asker], probe: ProbeId) -> &[Asker] {
+    let start = askers.partition_point(|asker| asker.probe < probe);
+    let rest = askers.get(start..).unwrap_or_default();
+    let end = rest.partition_point(|asker| asker.probe == probe);
+    rest.get(..end).unwrap_or_default()
 }
 
 /// Does it change the desired rows, or what is known of who could serve?

@@ -90,14 +90,6 @@ impl Health {
         self.state == State::Unknown && !self.maintenance
     }
 
-    /// Takes over what another check found. Failures are counted anew.
-    pub fn inherit(&mut self, old: &Self) {
-        *self = Self {
-            failures: 0,
-            ..old.clone()
-        };
-    }
-
     /// What is to be shown as the reason of its state.
     pub fn said(&self) -> &str {
         if self.maintenance {

@@ -71,37 +71,66 @@ impl Schedule {
         }
     }
 
-    /// Makes `wanted` the set of probes. New ones are due now; kept ones keep their place, but are
-    /// never further away than their new interval. Those that run and are not wanted any more give
-    /// their place in the lane back at once: their sockets are few and end with their time limit.
-    pub(crate) fn set(&mut self, wanted: &BTreeMap<ProbeId, Duration>, now: Instant) {
-        self.probes.retain(|probe, _| wanted.contains_key(probe));
-        for (probe, interval) in wanted {
-            let fresh = Entry {
-                interval: *interval,
-                next: now,
-                run: Run::Waiting,
-                slow: false,
-                first: true,
-            };
-            let entry = self.probes.entry(*probe).or_insert(fresh);
-            entry.interval = *interval;
-            entry.next = entry.next.min(now + *interval);
+    /// Makes `wanted`, ordered by probe, the set of probes. New ones are due now; kept ones keep
+    /// their place, but are never further away than their new interval. Those that run and are not
+    /// wanted any more give their place in the lane back at once: they end with their time limit.
+    pub(crate) fn set(&mut self, wanted: &[(ProbeId, Duration)], now: Instant) {
+        let is_wanted = |probe| wanted.binary_search_by_key(&probe, |(id, _)| *id).is_ok();
+        let known = self.probes.keys().copied();
+        let gone: Vec<ProbeId> = known.filter(|probe| !is_wanted(*probe)).collect();
+        for probe in gone {
+            self.remove(probe);
         }
-        let (mut prompt, mut slow) = (Lane::default(), Lane::default());
-        for (probe, entry) in &self.probes {
-            let (is_slow, runs) = match entry.run {
-                Run::Waiting => (entry.slow, false),
-                Run::Running { slow, .. } => (slow, true),
-            };
-            let lane = if is_slow { &mut slow } else { &mut prompt };
-            if runs {
-                lane.running += 1;
-            } else {
-                lane.waiting.insert((entry.next, *probe));
+        for (probe, interval) in wanted {
+            match self.probes.get(probe) {
+                Some(entry) if entry.interval == *interval => {}
+                Some(entry) => {
+                    let next = entry.next.min(now + *interval);
+                    self.move_to(*probe, next);
+                    if let Some(entry) = self.probes.get_mut(probe) {
+                        entry.interval = *interval;
+                    }
+                }
+                None => self.insert(*probe, *interval, now),
             }
         }
-        (self.prompt, self.slow) = (prompt, slow);
+    }
+
+    fn insert(&mut self, probe: ProbeId, interval: Duration, now: Instant) {
+        let entry = Entry {
+            interval,
+            next: now,
+            run: Run::Waiting,
+            slow: false,
+            first: true,
+        };
+        self.prompt.waiting.insert((entry.next, probe));
+        self.probes.insert(probe, entry);
+    }
+
+    fn remove(&mut self, probe: ProbeId) {
+        let Some(entry) = self.probes.remove(&probe) else {
+            return;
+        };
+        match entry.run {
+            Run::Running { slow, .. } => self.lane(slow).running -= 1,
+            Run::Waiting => {
+                self.lane(entry.slow).waiting.remove(&(entry.next, probe));
+            }
+        }
+    }
+
+    fn move_to(&mut self, probe: ProbeId, next: Instant) {
+        let Some(entry) = self.probes.get_mut(&probe) else {
+            return;
+        };
+        let before = std::mem::replace(&mut entry.next, next);
+        let (slow, waits) = (entry.slow, entry.run == Run::Waiting);
+        if waits {
+            let lane = self.lane(slow);
+            lane.waiting.remove(&(before, probe));
+            lane.waiting.insert((next, probe));
+        }
     }
 
     /// The next probe that is due, marked as running. Call until `None`.
@@ -151,16 +180,9 @@ impl Schedule {
 
     /// Ask as soon as possible.
     pub(crate) fn hurry(&mut self, probe: ProbeId, now: Instant) {
-        let Some(entry) = self.probes.get_mut(&probe) else {
-            return;
-        };
-        let before = entry.next;
-        entry.next = before.min(now);
-        let (next, slow) = (entry.next, entry.slow);
-        if entry.run == Run::Waiting {
-            let lane = self.lane(slow);
-            lane.waiting.remove(&(before, probe));
-            lane.waiting.insert((next, probe));
+        if let Some(entry) = self.probes.get(&probe) {
+            let next = entry.next.min(now);
+            self.move_to(probe, next);
         }
     }
 

@@ -54,15 +54,27 @@ impl Virtual {
 
     /// Takes over what is known of the real servers of an earlier configuration, also where another
     /// question is asked about them from now on: they go on serving, or not, until it is answered.
-    pub(crate) fn inherit(&mut self, old: &Self) {
-        let known: BTreeMap<DestinationKey, &Watched> = old
-            .reals
-            .values()
-            .map(|row| (row.config.configured, row))
-            .collect();
-        for row in self.reals.values_mut() {
-            if let Some(old) = known.get(&row.config.configured) {
-                row.inherit(old);
+    pub(crate) fn inherit(&mut self, mut old: Self) {
+        let mut elsewhere = Vec::new();
+        for (key, row) in &mut self.reals {
+            let configured = row.config.configured;
+            match old.reals.remove(key) {
+                Some(old) if old.config.configured == configured => row.inherit(old),
+                other => {
+                    elsewhere.push(*key);
+                    old.reals.extend(other.map(|other| (*key, other)));
+                }
+            }
+        }
+        // What stands at another place of the table than before, e.g. with another method.
+        for key in elsewhere {
+            let Some(row) = self.reals.get_mut(&key) else {
+                continue;
+            };
+            let configured = row.config.configured;
+            let mut others = old.reals.values();
+            if let Some(old) = others.find(|old| old.config.configured == configured) {
+                row.inherit(old.clone());
             }
         }
     }
@@ -123,15 +135,17 @@ impl Watched {
         }
     }
 
-    fn inherit(&mut self, old: &Self) {
+    fn inherit(&mut self, old: Self) {
         match (old.config.check, self.config.check) {
             (was, is) if was == is => {
-                self.health = old.health.clone();
+                self.health = old.health;
                 self.placed = old.placed;
-                self.early.clone_from(&old.early);
+                self.early = old.early;
             }
+            // Failures of another question are counted anew.
             (Check::Probe(_), Check::Probe(_)) => {
-                self.health.inherit(&old.health);
+                self.health = old.health;
+                self.health.failures = 0;
                 self.placed = old.placed;
             }
             // What nobody asked about is seen in the table.

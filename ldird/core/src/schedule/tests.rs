@@ -2,7 +2,7 @@
 
 use super::{Finish, LANE_MAX, Schedule};
 use crate::config::ProbeId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ fn start() -> Instant {
     Instant::now()
 }
 
-fn probes(count: u32) -> BTreeMap<ProbeId, Duration> {
+fn probes(count: u32) -> Vec<(ProbeId, Duration)> {
     (0..count).map(|number| (ProbeId(number), SECOND)).collect()
 }
 
