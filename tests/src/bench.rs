@@ -3,7 +3,7 @@
 //!
 //! Prints figures beside their budgets and judges nothing: a machine may be busy.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -78,7 +78,7 @@ struct Bench {
     director: Director,
     table: Table,
     now: Instant,
-    asked: BTreeMap<ProbeId, ()>,
+    asked: BTreeSet<ProbeId>,
     cost: Cost,
 }
 
@@ -90,7 +90,7 @@ impl Bench {
             director,
             table: Table::new(),
             now,
-            asked: BTreeMap::new(),
+            asked: BTreeSet::new(),
             cost: Cost::default(),
         };
         bench.drain();
@@ -123,7 +123,7 @@ impl Bench {
             while let Some(output) = self.director.poll() {
                 match output {
                     Output::Probe(probe) => {
-                        self.asked.insert(probe, ());
+                        self.asked.insert(probe);
                     }
                     Output::Read => answer = Some(Input::Table(self.table.clone())),
                     Output::ReadServices(keys) => {
@@ -155,13 +155,13 @@ impl Bench {
 
     /// Time passes until this probe runs; every other one passes meanwhile.
     fn wait_for(&mut self, probe: Option<ProbeId>) {
-        while probe.is_none_or(|probe| !self.asked.contains_key(&probe)) {
+        while probe.is_none_or(|probe| !self.asked.contains(&probe)) {
             let Some(due) = self.director.deadline() else {
                 return;
             };
             self.now = self.now.max(due);
             self.feed(Input::Tick);
-            let others: Vec<ProbeId> = self.asked.keys().copied().collect();
+            let others: Vec<ProbeId> = self.asked.iter().copied().collect();
             for other in others.into_iter().filter(|other| Some(*other) != probe) {
                 self.answer(other, Finding::Up);
             }
@@ -188,7 +188,7 @@ impl Bench {
         let mut left = all;
         self.take();
         while left > 0 {
-            let asked: Vec<ProbeId> = self.asked.keys().copied().collect();
+            let asked: Vec<ProbeId> = self.asked.iter().copied().collect();
             for probe in asked {
                 let known = std::mem::replace(&mut answered[probe.0 as usize], true);
                 left -= u32::from(!known);
