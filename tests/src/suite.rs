@@ -10,6 +10,7 @@ mod configuration;
 mod dashboard;
 mod failover;
 mod garbage;
+mod interfaces;
 mod model;
 mod netlink;
 mod ownership;
@@ -61,6 +62,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         failover::CASES,
         split::CASES,
         restart::CASES,
+        interfaces::CASES,
         garbage::CASES,
         dashboard::CASES,
         simulation::CASES,

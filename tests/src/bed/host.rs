@@ -25,6 +25,35 @@ pub(super) struct Nic {
     pub(super) addresses: Vec<String>,
 }
 
+impl Nic {
+    /// Lays the cable between switch and host.
+    fn cable(&self, space: &Space) -> Vec<String> {
+        let Self {
+            device,
+            port,
+            mac,
+            segment,
+            addresses: _,
+        } = self;
+        let init = space.init();
+        vec![
+            format!("link add {port} type veth peer name {device} address {mac} netns {init}"),
+            format!("link set {port} master {segment} up"),
+        ]
+    }
+
+    /// What the host does with the device.
+    fn setup(&self) -> Vec<String> {
+        let device = &self.device;
+        let addresses = self.addresses.iter();
+        let mut lines: Vec<String> = addresses
+            .map(|address| address_line(address, device))
+            .collect();
+        lines.push(format!("link set {device} up"));
+        lines
+    }
+}
+
 /// A host of the lab, on or off. Its disk (folder) survives a loss of power, its `/run` does not.
 pub struct Host {
     network: Arc<Network>,
@@ -175,6 +204,24 @@ impl Host {
             .ip(&[format!("link set {} up", nic.port)])
     }
 
+    /// A card fails or is taken out: the device is gone, and whatever hung on it.
+    pub fn remove_nic(&self, device: &str) -> Result<()> {
+        let port = &self.nic(device)?.port;
+        self.network.switch.ip(&[format!("link del {port}")])
+    }
+
+    /// The card is there again, as another device of the same name, with its addresses if the machine
+    /// sets them up at once.
+    pub fn insert_nic(&self, device: &str, addressed: bool) -> Result<()> {
+        let nic = self.nic(device)?;
+        self.with_space(|space| {
+            self.network.switch.ip(&nic.cable(space))?;
+            let lines = nic.setup().into_iter();
+            let lines = lines.filter(|line| addressed || !line.starts_with("address"));
+            space.ip(&lines.collect::<Vec<String>>())
+        })
+    }
+
     /// The host no longer hears this cable, but is heard.
     pub fn deafen(&self, device: &str) -> Result<()> {
         self.impair(device, "loss 100%")
@@ -294,27 +341,11 @@ impl Host {
     }
 
     fn plug_in(&self, space: &Space) -> Result<()> {
-        let init = space.init();
         let mut outside = Vec::new();
         let mut inside = Vec::new();
-        for Nic {
-            device,
-            port,
-            mac,
-            segment,
-            addresses,
-        } in &self.nics
-        {
-            outside.push(format!(
-                "link add {port} type veth peer name {device} address {mac} netns {init}"
-            ));
-            outside.push(format!("link set {port} master {segment} up"));
-            inside.extend(
-                addresses
-                    .iter()
-                    .map(|address| address_line(address, device)),
-            );
-            inside.push(format!("link set {device} up"));
+        for nic in &self.nics {
+            outside.extend(nic.cable(space));
+            inside.extend(nic.setup());
         }
         if let Some(gateway) = self.gateway {
             inside.push(format!("route add default via {gateway}"));

@@ -52,23 +52,26 @@ impl Pair {
         Self::start_with(programs, HA_CF)
     }
 
-    /// The same with an `ha.cf` of the caller's, for nodes lb1 and lb2 on eth0.
+    /// The same with an `ha.cf` of the caller's, for nodes lb1 and lb2. Clients are on eth0, a cable of
+    /// their own is on eth1.
     pub fn start_with(programs: &Programs, ha_cf: &str) -> Result<Self> {
         let network = Network::new()?;
         network.segment("lan")?;
+        network.segment("sync")?;
         let files = vec![
             ("ha.cf", ha_cf.to_owned()),
             ("haresources", format!("lb1 IPaddr::{VIP}/24/eth0\n")),
             ("authkeys", "auth 1\n1 sha1 a-key-of-the-lab\n".to_owned()),
         ];
         let configuration = Configuration::Files(files);
-        let director = |name: &str, address: &str| {
-            let host = network.host(name).nic("lan", &[address]).power_on()?;
+        let director = |name: &str, address: &str, second: &str| {
+            let host = network.host(name).nic("lan", &[address]);
+            let host = host.nic("sync", &[second]).power_on()?;
             Director::install(Arc::new(host), programs, &configuration, VIP)
         };
         let pair = Self {
-            one: director("lb1", "10.77.0.1/24")?,
-            two: director("lb2", "10.77.0.2/24")?,
+            one: director("lb1", "10.77.0.1/24", "10.88.0.1/24")?,
+            two: director("lb2", "10.77.0.2/24", "10.88.0.2/24")?,
             client: network
                 .host("client")
                 .nic("lan", &["10.77.0.50/24"])
