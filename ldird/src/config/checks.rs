@@ -281,7 +281,7 @@ fn without(fields: &[&str]) -> String {
 
 /// A pattern that is wrong is found here, not when the check runs.
 fn pattern(at: &At<String>, faults: &mut Faults<'_>) -> Option<Arc<Pattern>> {
-    match Pattern::new(&at.value) {
+    match Pattern::new(&faults.source.bytes_of(&at.value)) {
         Ok(pattern) => Some(Arc::new(pattern)),
         Err(error) => {
             let message = format!("invalid receive string \"{}\": {error}", at.value);

@@ -315,4 +315,6 @@ async fn finish(stream: &mut dyn Stream, reply: &mut Reply) {
 }
 
 #[cfg(test)]
+mod odd;
+#[cfg(test)]
 mod tests;

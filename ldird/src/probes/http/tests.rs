@@ -73,7 +73,7 @@ fn check(scheme: &str, address: SocketAddr, receive: Option<&str>) -> Http {
         page: Page::new(scheme == "https", b"/test.html", false).unwrap(),
         virtualhost: None,
         head: false,
-        receive: receive.map(|text| Arc::new(Pattern::new(text).unwrap())),
+        receive: receive.map(|text| Arc::new(Pattern::new(text.as_bytes()).unwrap())),
         timeout: Duration::from_secs(5),
     }
 }
@@ -158,7 +158,7 @@ async fn k6_head_has_no_body_to_match() {
     let mut http = check("http", server.address, None);
     http.head = true;
     assert_eq!(ask(&http).await, Answer::up("200 OK"));
-    http.receive = Some(Arc::new(Pattern::new("Test").unwrap()));
+    http.receive = Some(Arc::new(Pattern::new(b"Test").unwrap()));
     assert!(!ask(&http).await.is_up());
 }
 
@@ -333,7 +333,7 @@ async fn k12_k13_self_signed_certificates_pass_and_the_server_name_is_sent() {
         "K12, an address has no name"
     );
     http.virtualhost = Some(b"www.example.org".to_vec());
-    http.receive = Some(Arc::new(Pattern::new("^www.example.org$").unwrap()));
+    http.receive = Some(Arc::new(Pattern::new(b"^www.example.org$").unwrap()));
     assert_eq!(ask(&http).await, Answer::up("200 OK"), "K13");
     let heads: Vec<String> = server.heads.iter().take(2).collect();
     let last = heads.last().unwrap().to_ascii_lowercase();

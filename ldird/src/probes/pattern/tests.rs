@@ -1,91 +1,213 @@
-//! Perl's meaning, row by row (specification 2.2).
+//! Perl's meaning, row by row (specification 2.2); that it is Perl's is shown by the test beside
+//! this one.
 #![allow(clippy::unwrap_used)]
 
-use super::Pattern;
+use super::{Pattern, PatternError};
 use proptest::prelude::*;
 
 #[test]
 fn patterns_match_as_in_perl() {
-    let rows = [
-        ("Test Page", "<h1>Test Page</h1>", true),
-        ("^a", "b\na", false),
-        ("(?m)^a", "b\na", true),
-        ("a$", "a", true),
-        ("a$", "a\n", true),
-        ("a$", "a\nb", false),
-        ("(?m)a$", "a\nb", true),
-        ("a|b$", "xb\n", true),
-        ("OK$", "OK\r\n", false),
-        (r"a\Z", "a\n", true),
-        (r"a\z", "a\n", false),
-        ("a.*b", "a\nb", false),
-        ("(?s)a.*b", "a\nb", true),
-        ("(?i)ok", "OK", true),
-        (r"\hx", " x", true),
-        (r"[\h]x", "\tx", true),
-        (r"\hx", "ax", false),
-        (r"\Qa.b\E.", "a.bc", true),
-        (r"\Qa.b\E", "axb", false),
-        (r"\101", "A", true),
-        (r"(a)\1", "aa", true),
-        (r"\cA", "\u{1}", true),
-        (r"\x41\x{42}", "AB", true),
-        (r"a(?!b)", "ab", false),
-        (r"(?<=a)b", "ab", true),
-        (r"a++b", "aaab", true),
-        (r"[[:digit:]]+", "7", true),
-        (r"[a[b]", "[", true),
-        (r"[]a]", "]", true),
-        (r"[a&&b]", "&", true),
-        (r"[a\]b]", "]", true),
-        ("{\"status\":\"up\"}", "{\"status\":\"up\"}", true),
-        ("a{2}", "aa", true),
-        ("a{2,}b", "aaab", true),
-        ("a{,2}", "a{,2}", true),
-        (r"\$HOME", "$HOME", true),
-        (r"\d\.\d", "1.2", true),
-        ("é", "café", true),
+    let rows: [(&str, &[u8], bool); 60] = [
+        ("Test Page", b"<h1>Test Page</h1>", true),
+        ("^a", b"b\na", false),
+        ("(?m)^a", b"b\na", true),
+        ("(?m)\\n^", b"a\n", false),
+        ("a$", b"a", true),
+        ("a$", b"a\n", true),
+        ("a$", b"a\nb", false),
+        ("(?m)a$", b"a\nb", true),
+        ("a|b$", b"xb\n", true),
+        ("OK$", b"OK\r\n", false),
+        (r"a\Z", b"a\n", true),
+        (r"a\z", b"a\n", false),
+        ("a.*b", b"a\nb", false),
+        ("(?s)a.*b", b"a\nb", true),
+        ("(?i)ok", b"OK", true),
+        ("(?i)o(?-i)k", b"OK", false),
+        ("(?i:o)k", b"Ok", true),
+        ("a(?i)b|c", b"C", true),
+        (r"\hx", b" x", true),
+        (r"[\h]x", b"\tx", true),
+        (r"\hx", b"ax", false),
+        (r"\<b\>", b"<b>", true),
+        (r"\<b", b"b", false),
+        (r"[\w-.]", b"-", true),
+        (r"[a-c-e]", b"d", false),
+        (r"\Qa.b\E", b"Qa.bE", true),
+        (r"\101", b"A", true),
+        (r"(a)\1", b"aa", true),
+        (r"(?i)(a)\1", b"aA", true),
+        (r"(a)\10", b"a\x08", true),
+        (r"\cA", b"\x01", true),
+        (r"\x41\x{42}", b"AB", true),
+        (r"a(?!b)", b"ab", false),
+        (r"(?<=a)b", b"ab", true),
+        (r"a++b", b"aaab", true),
+        (r"a++ab", b"aaab", false),
+        (r"(?>a|ab)c", b"abc", false),
+        (r"[[:digit:]]+", b"7", true),
+        (r"[[:^digit:]]", b"7", false),
+        (r"[a[b]", b"[", true),
+        (r"[]a]", b"]", true),
+        (r"[a&&b]", b"&", true),
+        (r"[a\]b]", b"]", true),
+        ("{\"status\":\"up\"}", b"{\"status\":\"up\"}", true),
+        ("a{2}", b"aa", true),
+        ("a{2,}b", b"aaab", true),
+        ("^a{,2}$", b"aa", true),
+        ("a{,}", b"a{,}", true),
+        (r"\$HOME", b"$HOME", true),
+        (r"\d\.\d", b"1.2", true),
+        ("é", "café".as_bytes(), true),
+        ("caf.$", b"caf\xe9", true),
+        (r"caf\xe9", b"caf\xe9", true),
+        (r"\w", b"\xe9", false),
+        (r"\p{L}", b"\xe9", true),
+        (r"\w\p{L}?", b"\xe9", true),
+        (r"(?x) a b # comment", b"ab", true),
+        (r"(?<n>a)\k<n>", b"aa", true),
+        (r"\bOK\b", b"is OK.", true),
+        (r"a(?#comment)*b", b"aab", true),
     ];
     for (pattern, text, expected) in rows {
-        let compiled = Pattern::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
-        assert_eq!(
-            compiled.is_match(text.as_bytes()),
-            expected,
-            "{pattern} on {text:?}"
-        );
+        let compiled = Pattern::new(pattern.as_bytes());
+        let compiled = compiled.unwrap_or_else(|error| panic!("{pattern}: {error}"));
+        assert_eq!(compiled.is_match(text), expected, "{pattern} on {text:?}");
     }
+    let latin = Pattern::new(b"\xe9t\xe9").unwrap();
+    assert!(latin.is_match(b"un \xe9t\xe9"), "bytes of a Latin-1 file");
 }
 
 #[test]
 fn what_cannot_be_meant_is_refused() {
     for pattern in [
-        "(", "a)", "[", "*", "\\", "(?|a)", "(?R)", "(?1)", "(?(1)a)", "(?{1})", "\\U",
+        "(",
+        "a)",
+        "[",
+        "*",
+        "\\",
+        "(?<=a*)b",
+        "a**",
+        "[z-a]",
+        "\\8",
+        "[[:what:]]",
+        "(?q)",
+        "\\C",
     ] {
-        assert!(Pattern::new(pattern).is_err(), "{pattern}");
+        let refused = Pattern::new(pattern.as_bytes());
+        assert!(
+            matches!(refused, Err(PatternError::Invalid(_))),
+            "{pattern}"
+        );
     }
-    assert!(Pattern::new(&"a".repeat(10_000)).is_err());
+    for (pattern, name) in [
+        ("(?|a)", "branch reset"),
+        ("(?R)", "recursion"),
+        ("(?1)", "recursion"),
+        ("(?(1)a)", "condition"),
+        ("(?{1})", "code"),
+        ("(*ACCEPT)", "verb"),
+        ("\\b{wb}", "\\b{"),
+        ("\\p{Nonsense}", "\\p{Nonsense}"),
+    ] {
+        let told = Pattern::new(pattern.as_bytes()).unwrap_err();
+        assert!(matches!(told, PatternError::Unsupported(_)), "{pattern}");
+        assert!(told.to_string().contains(name), "{pattern}: {told}");
+    }
+    assert_eq!(Pattern::new(&[b'a'; 10_000]), Err(PatternError::Long));
+    for deep in [
+        "(".repeat(500) + &")".repeat(500),
+        "((a{999}){999}){999}".to_owned(),
+    ] {
+        assert_eq!(Pattern::new(deep.as_bytes()), Err(PatternError::Large));
+    }
 }
 
 #[test]
 fn a_runaway_pattern_is_no_match() {
-    let pattern = Pattern::new(r"(?=(a+)+$)b\1").unwrap();
-    assert!(!pattern.is_match("a".repeat(60).as_bytes()));
-    let pattern = Pattern::new(r"^(a|a)*\1b$").unwrap();
-    assert!(!pattern.is_match("a".repeat(60).as_bytes()));
+    let pattern = Pattern::new(br"(?=(a+)+$)b\1").unwrap();
+    assert!(!pattern.is_match(&[b'a'; 60]));
+    let pattern = Pattern::new(br"^(a|a)*\1b$").unwrap();
+    assert!(!pattern.is_match(&[b'a'; 60]));
+}
+
+/// A megabyte in front of what is looked for is no runaway.
+#[test]
+fn a_large_body_is_searched_to_its_end() {
+    let mut body = vec![b'x'; 1024 * 1024];
+    body.extend(b"<b>OK</b>\n");
+    for pattern in [
+        "OK",
+        r"\bOK\b",
+        "</b>$",
+        r"(?<!no)OK(?!!)",
+        r"(O)K(?=<)",
+        r"(<b>)OK</b>",
+    ] {
+        assert!(
+            Pattern::new(pattern.as_bytes()).unwrap().is_match(&body),
+            "{pattern}"
+        );
+    }
+}
+
+#[test]
+fn only_what_nothing_can_undo_matches_early() {
+    for pattern in [
+        "Test Page",
+        "a.*b|c",
+        "^a",
+        "(a)\\1",
+        "[ab]+?",
+        "(?<=a)b",
+        "(?<!a)b",
+    ] {
+        assert!(
+            Pattern::new(pattern.as_bytes()).unwrap().is_early(),
+            "{pattern}"
+        );
+    }
+    for pattern in [
+        "a$", r"a\z", r"a\b", "a(?!b)", "a(?=b)", "a++", "(?>a|b)", "(?m)^a", r"a\R",
+    ] {
+        assert!(
+            !Pattern::new(pattern.as_bytes()).unwrap().is_early(),
+            "{pattern}"
+        );
+    }
 }
 
 proptest! {
     #[test]
-    fn no_pattern_panics(pattern in ".{0,40}", text in ".{0,80}") {
+    fn no_pattern_panics(
+        pattern in proptest::collection::vec(any::<u8>(), 0..40),
+        text in proptest::collection::vec(any::<u8>(), 0..80),
+    ) {
         if let Ok(pattern) = Pattern::new(&pattern) {
-            pattern.is_match(text.as_bytes());
+            pattern.is_match(&text);
         }
     }
 
     #[test]
     fn no_mixture_of_operators_panics(pattern in r"[\\()\[\]{}?*+|^$a1:=!<>&~,-]{0,16}") {
-        if let Ok(pattern) = Pattern::new(&pattern) {
+        if let Ok(pattern) = Pattern::new(pattern.as_bytes()) {
             pattern.is_match(b"aa1\n");
+        }
+    }
+
+    /// What matches early matches with anything behind it.
+    #[test]
+    fn an_early_match_stays_one(
+        pattern in r"[ab.|()*?^\[\]\\1]{0,10}",
+        text in "[ab\n]{0,8}",
+        more in "[ab\n]{0,4}",
+    ) {
+        if let Ok(pattern) = Pattern::new(pattern.as_bytes())
+            && pattern.is_early()
+            && pattern.is_match(text.as_bytes())
+        {
+            let whole = text + &more;
+            prop_assert!(pattern.is_match(whole.as_bytes()));
         }
     }
 }

@@ -118,8 +118,8 @@ struct Choice {
 }
 
 impl Choice {
-    /// What of it the library lacks, in words; `None` if it lacks nothing.
-    fn foreign(self) -> Option<String> {
+    /// The choice in words, and whether the library speaks all of it.
+    fn told(self) -> (String, bool) {
         let row = SUITES.iter().find(|(number, _, _)| *number == self.suite);
         let suite = match row {
             Some((_, name, _)) => (*name).to_owned(),
@@ -133,37 +133,65 @@ impl Choice {
             TLS_1_3 => "TLS 1.3".to_owned(),
             other => format!("TLS version 0x{other:04x}"),
         };
+        let text = format!("{version} with {suite}");
         if !row.is_some_and(|(_, _, spoken)| *spoken) || self.version < TLS_1_2 {
-            return Some(format!("{version} with {suite}"));
+            return (text, false);
         }
-        let group = self.group?;
+        let Some(group) = self.group else {
+            return (text, true);
+        };
         match GROUPS.iter().find(|(number, _, _)| *number == group) {
-            Some((_, _, true)) => None,
-            Some((_, name, false)) => Some(format!("{version} with {suite} over {name}")),
-            None => Some(format!("{version} with {suite} over group {group}")),
+            Some((_, _, true)) => (text, true),
+            Some((_, name, false)) => (format!("{text} over {name}"), false),
+            None => (format!("{text} over group {group}"), false),
         }
     }
 }
 
-/// Greets the server; what it chose if we lack that. `None` if it refuses this greeting as well, or
-/// chose something that we speak.
+/// How much a greeting offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    All,
+    /// What the library offers.
+    Spoken,
+}
+
+/// Greets the server; what it chose if we lack that. `None` if it refuses everyone, or takes what
+/// we speak: then a failure has other reasons.
 pub(super) async fn foreign(
     dialler: &Dialler,
     target: SocketAddr,
     name: &ServerName<'_>,
 ) -> Option<String> {
+    let choice = choice(dialler, target, &greeting(name, random(), Offer::All)).await?;
+    let (text, spoken) = choice.told();
+    if !spoken {
+        return Some(text);
+    }
+    // Something that is not told in the open, such as the curve of the certificate.
+    let ours = greeting(name, random(), Offer::Spoken);
+    match self::choice(dialler, target, &ours).await {
+        Some(_) => None,
+        None => Some(format!(
+            "{text}, and a certificate or group of another kind"
+        )),
+    }
+}
+
+/// What the server answers to a greeting; `None` if it refuses.
+async fn choice(dialler: &Dialler, target: SocketAddr, greeting: &[u8]) -> Option<Choice> {
     let mut stream = dialler.connect(target).await.ok()?;
-    stream.write_all(&greeting(name, random())).await.ok()?;
+    stream.write_all(greeting).await.ok()?;
     let mut answer = Vec::new();
     loop {
         if let Some(choice) = read(&answer) {
-            return choice.foreign();
+            return Some(choice);
         }
         answer.reserve(READ_BYTES);
         let more = answer.len() < ANSWER_MAX_BYTES;
         match stream.read_buf(&mut answer).await {
             Ok(length) if length > 0 && more => {}
-            Ok(_) | Err(_) => return server_hello(&handshake(&answer))?.foreign(),
+            Ok(_) | Err(_) => return server_hello(&handshake(&answer)),
         }
     }
 }
@@ -178,16 +206,15 @@ fn random() -> [u8; 32] {
     bytes
 }
 
-fn greeting(name: &ServerName<'_>, random: [u8; 32]) -> Vec<u8> {
+fn greeting(name: &ServerName<'_>, random: [u8; 32], offer: Offer) -> Vec<u8> {
     let mut body = TLS_1_2.to_be_bytes().to_vec();
     body.extend(random);
     // No session.
     body.push(0);
-    let suites = SUITES.iter().map(|(number, _, _)| *number);
-    body.extend(prefixed(2, &numbers(suites)));
+    body.extend(prefixed(2, &numbers(offered(SUITES, offer))));
     // One method of compression: none.
     body.extend([1, 0]);
-    body.extend(prefixed(2, &extensions(name)));
+    body.extend(prefixed(2, &extensions(name, offer)));
     let mut message = vec![1];
     message.extend(prefixed(3, &body));
     let mut record = vec![22, 3, 1];
@@ -195,7 +222,7 @@ fn greeting(name: &ServerName<'_>, random: [u8; 32]) -> Vec<u8> {
     record
 }
 
-fn extensions(name: &ServerName<'_>) -> Vec<u8> {
+fn extensions(name: &ServerName<'_>, offer: Offer) -> Vec<u8> {
     let mut all = Vec::new();
     let mut add = |kind: u16, content: &[u8]| {
         all.extend(kind.to_be_bytes());
@@ -206,19 +233,29 @@ fn extensions(name: &ServerName<'_>) -> Vec<u8> {
         entry.extend(prefixed(2, name.as_ref().as_bytes()));
         add(0, &prefixed(2, &entry));
     }
-    let groups = GROUPS.iter().map(|(number, _, _)| *number);
-    add(10, &prefixed(2, &numbers(groups)));
+    add(10, &prefixed(2, &numbers(offered(GROUPS, offer))));
     // Points not compressed.
     add(11, &[1, 0]);
     add(13, &prefixed(2, &numbers(SIGNATURES.iter().copied())));
     // Extended master secret, secure renegotiation.
     add(23, &[]);
     add(0xff01, &[0]);
-    // Versions 1.3 down to 1.0. Without a key share a 1.3 server names the group that it wants.
-    add(43, &[8, 3, 4, 3, 3, 3, 2, 3, 1]);
+    // Versions 1.3 down to 1.0, or to 1.2. Without a key share a 1.3 server names the group that it
+    // wants.
+    match offer {
+        Offer::All => add(43, &[8, 3, 4, 3, 3, 3, 2, 3, 1]),
+        Offer::Spoken => add(43, &[4, 3, 4, 3, 3]),
+    }
     add(45, &[1, 1]);
     add(51, &[0, 0]);
     all
+}
+
+fn offered(rows: &'static [(u16, &str, bool)], offer: Offer) -> impl Iterator<Item = u16> + use<> {
+    let taken = move |spoken: bool| spoken || offer == Offer::All;
+    rows.iter()
+        .filter(move |(_, _, spoken)| taken(*spoken))
+        .map(|(number, _, _)| *number)
 }
 
 fn numbers(all: impl Iterator<Item = u16>) -> Vec<u8> {
@@ -237,7 +274,7 @@ fn prefixed(width: usize, content: &[u8]) -> Vec<u8> {
 fn read(answer: &[u8]) -> Option<Choice> {
     let messages = handshake(answer);
     let choice = server_hello(&messages)?;
-    if choice.group.is_some() || choice.foreign().is_some() {
+    if choice.group.is_some() || !choice.told().1 {
         return Some(choice);
     }
     let mut rest = Cursor(&messages);

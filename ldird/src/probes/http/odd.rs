@@ -1,0 +1,403 @@
+//! Odd servers, asked by us and by the old daemon's library as the old daemon asks it: the same
+//! verdict, or a reason for ours.
+#![allow(clippy::unwrap_used)]
+
+use super::{Http, Page};
+use crate::probes::{Dialler, Means, Pattern};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// Reads one question a line and answers each with `up` or `down`: the old daemon's own calls.
+const LIBRARY: &str = r#"
+use strict; use warnings; no warnings 'all'; use LWP::UserAgent; $| = 1;
+while (my $line = <STDIN>) {
+    chomp $line;
+    my ($url, $method, $seconds, $hex) = split /\t/, $line;
+    my $receive = pack 'H*', $hex // '';
+    my $agent = LWP::UserAgent->new(ssl_opts => { verify_hostname => 0, SSL_verify_mode => 0 });
+    my $host = HTTP::Headers->new(Host => '127.0.0.1');
+    my $answer;
+    eval {
+        local $SIG{ALRM} = sub { die "Timeout Alarm" };
+        alarm $seconds;
+        $answer = $agent->request(HTTP::Request->new($method, $url, $host));
+        alarm 0;
+    };
+    my $up = defined $answer && $answer->is_success
+        && (!($receive =~ /.+/) || $answer->content =~ /$receive/);
+    print $up ? "up\n" : "down\n";
+}
+"#;
+
+pub(super) struct Library {
+    child: Child,
+    ask: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Library {
+    /// `None`, with the reason on stdout, where the library is not installed.
+    pub(super) fn start() -> Option<Self> {
+        let test = Command::new("perl")
+            .args(["-MLWP::UserAgent", "-MLWP::Protocol::https", "-e", "1"])
+            .stderr(Stdio::null())
+            .status();
+        if !test.is_ok_and(|status| status.success()) {
+            println!("skipped: perl has no LWP::UserAgent (package libwww-perl)");
+            return None;
+        }
+        let mut child = Command::new("perl")
+            .args(["-e", LIBRARY])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let ask = child.stdin.take().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Some(Self {
+            child,
+            ask,
+            answers,
+        })
+    }
+
+    pub(super) fn is_up(&mut self, url: &str, head: bool, receive: &str) -> bool {
+        let method = if head { "HEAD" } else { "GET" };
+        write!(self.ask, "{url}\t{method}\t1\t").unwrap();
+        for byte in receive.bytes() {
+            write!(self.ask, "{byte:02x}").unwrap();
+        }
+        writeln!(self.ask).unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        assert!(matches!(line.trim(), "up" | "down"), "{line}");
+        line.trim() == "up"
+    }
+}
+
+impl Drop for Library {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a server does behind its answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Then {
+    Close,
+    /// Says nothing more and keeps the connection.
+    Hold,
+    Reset,
+    /// Answers at once and closes, whatever was asked.
+    Early,
+    /// Goes on for ever with one more byte now and then.
+    Dribble,
+}
+
+use Then::{Close, Dribble, Early, Hold, Reset};
+
+const OK: &str = "HTTP/1.1 200 OK\r\n";
+
+fn odd_servers() -> Vec<(String, Then)> {
+    let ok = |rest: &str| format!("{OK}{rest}");
+    let chunked = |rest: &str| format!("{OK}Transfer-Encoding: chunked\r\n\r\n{rest}");
+    let mut all = vec![
+        (ok("Content-Length: 9\r\n\r\nTest Page"), Close),
+        (ok("Content-Length: 9\r\n\r\nTest Page"), Early),
+        (ok("Content-Length: 9\r\n\r\nTest Page"), Reset),
+        (ok("Content-Length: 9\r\n\r\nTest Page"), Hold),
+        (ok("Content-Length: 100\r\n\r\nTest Page"), Close),
+        (ok("Content-Length: 100\r\n\r\nTest Page"), Hold),
+        (ok("Content-Length: 100\r\n\r\nTest Page"), Dribble),
+        (ok("Content-Length: 4\r\n\r\nTest Page"), Close),
+        (
+            ok("Content-Length: 9\r\nContent-Length: 20\r\n\r\nTest Page"),
+            Close,
+        ),
+        (
+            ok("Content-Length: 20\r\nContent-Length: 9\r\n\r\nTest Page"),
+            Close,
+        ),
+        (
+            ok("Content-Length: 20\r\nContent-Length: 4\r\n\r\nTest Page"),
+            Close,
+        ),
+        (ok("Content-Length: 9, 9\r\n\r\nTest Page"), Close),
+        (ok("Content-Length: -1\r\n\r\nTest Page"), Close),
+        (ok("Content-Length: x\r\n\r\nTest Page"), Close),
+        (ok("Content-Length : 9\r\n\r\nTest Page"), Close),
+        (ok("Content-Length:\r\n 4\r\n\r\nTest Page"), Close),
+        (ok("\r\nTest Page"), Close),
+        (ok("\r\nTest Page"), Hold),
+        (ok("\r\nTest Page"), Reset),
+        (ok("\r\nTest Page"), Dribble),
+        (ok("X: a\r\n folded\r\n\tagain\r\n\r\nTest Page"), Close),
+        (ok(" folded first\r\n\r\nTest Page"), Close),
+        (ok("no colon\r\n\r\nTest Page"), Close),
+        (ok(": no name\r\n\r\nTest Page"), Close),
+        (ok("X Y: blank in name\r\n\r\nTest Page"), Close),
+        (ok("X: \0\x01\r\n\r\nTest Page"), Close),
+        (ok("Foo: bar\r\n"), Close),
+        (ok("Foo: bar\r\n"), Hold),
+        (ok("Foo: bar"), Close),
+        (ok("Foo: bar\r\n"), Reset),
+        (ok("Set-Cookie: Test Page\r\n\r\n"), Close),
+        (ok("Content-Encoding: gzip\r\n\r\nTest Page"), Close),
+        (
+            ok("Content-Type: text/html; charset=utf-8\r\n\r\nTest Page"),
+            Close,
+        ),
+        (chunked("9\r\nTest Page\r\n0\r\n\r\n"), Close),
+        (chunked("9\r\nTest Page\r\n"), Close),
+        (chunked("9\r\nTest Page\r\n"), Hold),
+        (chunked("9\r\nTest Page\r\n"), Reset),
+        (chunked("9\r\nTest Page\r\n0\r\n"), Hold),
+        (chunked("9\r\nTest Page0\r\n\r\n"), Close),
+        (chunked("9  \r\nTest Page\r\n0\r\n\r\n"), Close),
+        (chunked("9;a=b\r\nTest Page\r\n0\r\n\r\n"), Close),
+        (chunked("00009\nTest Page\n0\n\n"), Close),
+        (chunked("5\r\nTest \r\n4\r\nPage\r\n0\r\n\r\n"), Close),
+        (chunked("zz\r\nTest Page\r\n0\r\n\r\n"), Close),
+        (chunked("ff\r\nTest Page\r\n"), Close),
+        (chunked("Test Page"), Close),
+        (
+            ok("TRANSFER-ENCODING: Chunked\r\n\r\n9\r\nTest Page\r\n0\r\n\r\n"),
+            Close,
+        ),
+        (
+            ok(
+                "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nTest Page\r\n0\r\n\r\n",
+            ),
+            Close,
+        ),
+        ("HTTP/1.0 200 OK\n\nTest Page".to_owned(), Close),
+        ("HTTP/1.1 200\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/1.1   200   OK\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/1.1\t200\tOK\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/2 200 OK\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/9.9 299 Odd\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/1.1 200 OK\r\rTest Page".to_owned(), Close),
+        ("HTTP/1.1 204 None\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/1.1 206 Part\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/1.1 304 Same\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/1.1 302 No place\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/1.1 404 No\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/1.1 500 No\r\n\r\nTest Page".to_owned(), Hold),
+        ("HTTP/1.1 600 No\r\n\r\nTest Page".to_owned(), Close),
+        ("HTTP/1.1 20 No\r\n\r\nTest Page".to_owned(), Close),
+        (
+            "HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 200 OK\r\n\r\nTest Page".to_owned(),
+            Close,
+        ),
+        ("ICY 200 OK\r\n\r\nTest Page".to_owned(), Close),
+        ("http/1.1 200 OK\r\n\r\nTest Page".to_owned(), Close),
+        ("\r\nHTTP/1.1 200 OK\r\n\r\nTest Page".to_owned(), Close),
+        (" HTTP/1.1 200 OK\r\n\r\nTest Page".to_owned(), Close),
+        ("Test Page\n".to_owned(), Close),
+        ("Test Page\n".to_owned(), Hold),
+        ("Test Page".to_owned(), Close),
+        ("<html>\nTest Page".to_owned(), Reset),
+        ("Test Page".to_owned(), Hold),
+        ("\n".to_owned(), Close),
+        (String::new(), Close),
+        (String::new(), Hold),
+        (String::new(), Reset),
+        (
+            ok(&format!("X: {}\r\n\r\nTest Page", "a".repeat(8000))),
+            Close,
+        ),
+        (
+            ok(&format!("X: {}\r\n\r\nTest Page", "a".repeat(9000))),
+            Close,
+        ),
+        (
+            ok(&format!("{}\r\nTest Page", "X: a\r\n".repeat(120))),
+            Close,
+        ),
+        (
+            ok(&format!("{}\r\nTest Page", "X: a\r\n".repeat(200))),
+            Close,
+        ),
+        (ok(&format!("\r\n{}Test Page", "x".repeat(700_000))), Close),
+        (
+            ok(&format!("\r\nTest Page{}", "x".repeat(3_000_000))),
+            Close,
+        ),
+    ];
+    for version in ["1.0", "1.1"] {
+        for end in ["\n", "\r\n"] {
+            let text = format!("HTTP/{version} 200 OK{end}Server: old{end}{end}Test Page{end}");
+            all.push((text, Hold));
+        }
+    }
+    all
+}
+
+/// Where we say up and the library does not, and why.
+fn more_lenient() -> Vec<(String, &'static str)> {
+    let ok = |rest: &str| format!("{OK}{rest}");
+    vec![
+        (
+            "HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\nTest Page".to_owned(),
+            "every 1xx announces another answer (RFC 9110 section 15.2)",
+        ),
+        (
+            format!(
+                "{}{OK}\r\nTest Page",
+                "HTTP/1.1 100 Go on\r\n\r\n".repeat(2)
+            ),
+            "and so does the second one",
+        ),
+        (
+            ok("Transfer-Encoding: identity\r\n\r\nTest Page"),
+            "the library knows chunked only, and drops the body",
+        ),
+    ]
+}
+
+fn serve(answer: String, then: Then) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let answer = answer.clone();
+            thread::spawn(move || behave(stream.unwrap(), &answer, then));
+        }
+    });
+    address
+}
+
+fn behave(mut stream: TcpStream, answer: &str, then: Then) {
+    if then != Early {
+        let mut head = Vec::new();
+        let mut piece = [0; 1024];
+        while !head.ends_with(b"\r\n\r\n") {
+            match stream.read(&mut piece) {
+                Ok(length) if length > 0 => head.extend(&piece[..length]),
+                _ => return,
+            }
+        }
+    }
+    let _ = stream.write_all(answer.as_bytes());
+    match then {
+        Close => {}
+        Early => {
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let _ = stream.read(&mut [0; 4096]);
+        }
+        Reset => {
+            let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+        }
+        // Until the check hangs up.
+        Hold => {
+            let _ = stream.read(&mut [0]);
+        }
+        Dribble => {
+            while stream.write_all(b"x").is_ok() {
+                thread::park_timeout(Duration::from_millis(50));
+            }
+        }
+    }
+}
+
+fn ours(target: SocketAddr, head: bool, receive: &str) -> bool {
+    let pattern = (!receive.is_empty()).then(|| Arc::new(pattern(receive)));
+    let http = Http {
+        target,
+        tls: false,
+        page: Page::new(false, b"/x", false).unwrap(),
+        virtualhost: None,
+        head,
+        receive: pattern,
+        timeout: Duration::from_secs(1),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let means = Means::new(Dialler::default());
+    runtime.block_on(http.ask(&means)).is_up()
+}
+
+fn pattern(text: &str) -> Pattern {
+    Pattern::new(text.as_bytes()).unwrap()
+}
+
+/// The request and the pattern of each question about a server.
+const QUESTIONS: &[(bool, &str)] = &[
+    (false, ""),
+    (false, "Test Page"),
+    (false, "Page\\s*$"),
+    (false, "Nope"),
+    (true, ""),
+];
+
+/// What the two say where they differ, server by server, over several libraries at once: many of
+/// these servers cost each a whole deadline.
+fn differences(servers: Vec<(String, Then)>) -> Option<Vec<String>> {
+    const WORKERS: usize = 8;
+    let queue = Mutex::new(servers);
+    let found = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            let mut library = Library::start()?;
+            let (queue, found) = (&queue, &found);
+            scope.spawn(move || {
+                loop {
+                    let next = queue.lock().unwrap().pop();
+                    let Some((answer, then)) = next else { return };
+                    let shown: String = answer.chars().take(80).collect();
+                    let server = serve(answer, then);
+                    let url = format!("http://{server}/x");
+                    for (head, receive) in QUESTIONS {
+                        let theirs = library.is_up(&url, *head, receive);
+                        let ours = ours(server, *head, receive);
+                        if theirs != ours {
+                            let text = format!(
+                                "{shown:?} then {then:?}, head {head}, {receive:?}: library {theirs}, ours {ours}"
+                            );
+                            found.lock().unwrap().push(text);
+                        }
+                    }
+                }
+            });
+        }
+        Some(())
+    })?;
+    Some(found.into_inner().unwrap())
+}
+
+#[test]
+fn verdicts_on_odd_servers_are_those_of_the_old_library() {
+    if let Some(found) = differences(odd_servers()) {
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+}
+
+#[test]
+fn where_verdicts_differ_ours_is_the_lenient_one() {
+    let Some(mut library) = Library::start() else {
+        return;
+    };
+    for (answer, why) in more_lenient() {
+        let server = serve(answer, Close);
+        let url = format!("http://{server}/x");
+        assert!(!library.is_up(&url, false, "Test Page"), "{why}");
+        assert!(ours(server, false, "Test Page"), "{why}");
+    }
+}
+
+/// A reset may overtake the answer on its way; what has arrived counts.
+#[test]
+fn an_answer_before_the_request_counts() {
+    let answer = format!("{OK}Content-Length: 9\r\n\r\nTest Page");
+    let server = serve(answer, Early);
+    for _ in 0..50 {
+        assert!(ours(server, false, "Test Page"));
+    }
+}
