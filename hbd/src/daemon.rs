@@ -7,7 +7,7 @@ use crate::config::{self, Life, Loaded, Options, ThisHost};
 use crate::control::Control;
 use crate::doubts::Doubts;
 use crate::driver::{Driver, State};
-use crate::identity;
+use crate::identity::{self, Identity, Keeper};
 use crate::journal::{Journal, level, wall_ms};
 use crate::media::{self, Media};
 use crate::presence::Presence;
@@ -170,7 +170,8 @@ fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<()> {
         .build()
         .context("runtime")?
         .block_on(async {
-            let driver = driver(common, loaded, life, log.clone(), presence).await?;
+            let who = (life, identity);
+            let driver = driver(common, loaded, who, log.clone(), presence).await?;
             service::ready("running");
             driver.run().await;
             Ok(())
@@ -181,7 +182,7 @@ fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<()> {
 async fn driver(
     common: &Common,
     loaded: Loaded,
-    life: Life,
+    (life, identity): (Life, Identity),
     log: Log,
     presence: Presence,
 ) -> anyhow::Result<Driver> {
@@ -211,7 +212,9 @@ async fn driver(
         reports: report.clone(),
     };
     let control = Control::open(&common.socket(), loaded.local.as_str()).await?;
-    let config = used.core_config(life);
+    let mut config = used.core_config(life);
+    config.known.clone_from(&identity.known);
+    let keeper = keep(common, identity, report);
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     Ok(Driver {
@@ -219,6 +222,7 @@ async fn driver(
         journal: Journal::default(),
         doubts: Doubts::new(&loaded, life),
         surroundings: Surroundings::new(&loaded.groups),
+        keeper,
         resources: Resources::new(&loaded.groups, loaded.script_limits, &means),
         reload: Reload::new(common.etc.clone(), common.node.clone()),
         state: State::new(life.wall),
@@ -234,6 +238,13 @@ async fn driver(
         log,
         presence,
     })
+}
+
+/// Keeps what the next life must know.
+fn keep(common: &Common, identity: Identity, reports: mpsc::Sender<Report>) -> Keeper {
+    // When the queue is full, others tell worse things.
+    let tell = move |text| drop(reports.try_send(Report::Tell(Severity::Warning, text)));
+    Keeper::spawn(common.state.clone(), identity.known, identity.unsaved, tell)
 }
 
 /// Follows links and addresses in a task of its own.

@@ -4,8 +4,9 @@
 //!
 //! Decides nothing: what is refused is refused whether it is told or not.
 
+use crate::config::MediumSpec;
 use crate::config::{Life, Loaded};
-use ha_status::Severity;
+use ha_status::{Refused, RefusedReason, Severity};
 use hbd_core::config::NodeName;
 use hbd_core::wire::{Message, Reject};
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(60);
 const LAST_PAUSE: Duration = Duration::from_secs(3600);
 /// Kinds that are told apart: senders are easily forged. Further ones are counted as one.
 const KINDS_MAX: usize = 16;
+/// Addresses of peers that are remembered.
+const PLACES_MAX: usize = 256;
 /// A kind that has been silent for so long makes room for another.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 
@@ -60,6 +63,8 @@ struct Kind {
 struct Told {
     /// Since it was told.
     count: u64,
+    /// Since it was first seen.
+    total: u64,
     next: Instant,
     pause: Duration,
     last: Instant,
@@ -75,6 +80,8 @@ pub struct Doubts {
     kinds: BTreeMap<Kind, Told>,
     /// An address of this machine from which our own packets come back.
     ours: Option<IpAddr>,
+    /// Where peers are: addresses that ha.cf names, and those that their packets come from.
+    places: BTreeMap<IpAddr, NodeName>,
 }
 
 impl Doubts {
@@ -87,6 +94,45 @@ impl Doubts {
             tell_refusals: loaded.log_badpack,
             kinds: BTreeMap::new(),
             ours: None,
+            places: named_places(loaded),
+        }
+    }
+
+    /// What is refused or doubtful of late, for the status.
+    pub fn rows(&self, now: Instant) -> Vec<Refused> {
+        let row = |(kind, told): (&Kind, &Told)| {
+            let age = now.saturating_duration_since(told.last);
+            let from = kind.from.as_ref().map(|(ip, _)| *ip);
+            let row = || Refused {
+                node: self.node(kind),
+                from: from.map(|ip| ip.to_string()),
+                reason: reason(&kind.why),
+                text: self.meaning(kind),
+                count: told.total,
+                last_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            };
+            (age < FORGOTTEN_AFTER).then(row)
+        };
+        self.kinds.iter().filter_map(row).collect()
+    }
+
+    /// The configured node that most likely sends these.
+    fn node(&self, kind: &Kind) -> Option<String> {
+        match &kind.why {
+            Why::SameUuid(name) => return Some(name.to_string()),
+            Why::SameName => return Some(self.local.to_string()),
+            Why::NotConfigured(_) => return None,
+            Why::NotOurs | Why::WrongKey | Why::UnknownKey | Why::TooLong | Why::Malformed => {}
+        }
+        let (ip, _) = kind.from.as_ref()?;
+        self.places.get(ip).map(NodeName::to_string)
+    }
+
+    /// A message of a configured node came from there.
+    fn learn_place(&mut self, from: IpAddr, name: &NodeName) {
+        let known = self.places.get(&from) == Some(name);
+        if !known && (self.places.len() < PLACES_MAX || self.places.contains_key(&from)) {
+            self.places.insert(from, name.clone());
         }
     }
 
@@ -128,6 +174,7 @@ impl Doubts {
         if !self.nodes.contains(&name) {
             return Some(Why::NotConfigured(name.to_string()));
         }
+        self.learn_place(from, &name);
         same_uuid.then_some(Why::SameUuid(name))
     }
 
@@ -167,11 +214,13 @@ impl Doubts {
         }
         let told = self.kinds.entry(kind.clone()).or_insert(Told {
             count: 0,
+            total: 0,
             next: now,
             pause: FIRST_PAUSE,
             last: now,
         });
         told.count = told.count.saturating_add(1);
+        told.total = told.total.saturating_add(1);
         told.last = now;
         if now < told.next {
             return None;
@@ -189,49 +238,79 @@ impl Doubts {
 
     fn words(&self, kind: &Kind) -> (Severity, String) {
         let Some((ip, device)) = &kind.from else {
-            let text = "packets of further senders are refused or doubtful, too";
-            return (Severity::Warning, text.to_owned());
+            return (Severity::Warning, self.meaning(kind));
         };
-        let refused = |why: &str| {
-            let text = format!("packet from {ip} on {device} refused: {why}");
-            (Severity::Warning, text)
-        };
-        let local = &self.local;
+        let meaning = self.meaning(kind);
         match &kind.why {
-            Why::NotOurs => refused("neither of heartbeat's framings, or not signed"),
-            Why::WrongKey => refused(
-                "netstring authentication failed: signed with another key than that of our \
-                 authkeys (the file must be the same on every node)",
-            ),
-            Why::UnknownKey => refused(
-                "Invalid authentication type in message! Its key number or method is not in our \
-                 authkeys (the file must be the same on every node)",
-            ),
-            Why::TooLong => refused("longer than any message"),
-            Why::Malformed => refused("signed with our key, but malformed"),
-            Why::SameName => {
-                let text = format!(
-                    "{ip} on {device} calls itself {local}, which is this node: two machines must \
-                     not have one name (see `uname -n`, nodeinfo and --node there)"
-                );
-                (Severity::Error, text)
+            Why::NotOurs | Why::WrongKey | Why::UnknownKey | Why::TooLong | Why::Malformed => {
+                let text = format!("packet from {ip} on {device} refused: {meaning}");
+                (Severity::Warning, text)
+            }
+            Why::SameName | Why::NotConfigured(_) => {
+                (Severity::Error, format!("{ip} on {device} {meaning}"))
             }
             Why::SameUuid(name) => {
-                let text = format!(
-                    "node {name} at {ip} on {device} has the identity of this node: one was cloned \
-                     from the other; stop hbd on one of them, remove hb_uuid from its state \
-                     directory and start it again"
-                );
-                (Severity::Error, text)
-            }
-            Why::NotConfigured(name) => {
-                let text = format!(
-                    "{ip} on {device} calls itself {}, and has our key, but ha.cf has no such node",
-                    name.escape_default()
-                );
+                let text = format!("node {name} at {ip} on {device} {meaning}");
                 (Severity::Error, text)
             }
         }
+    }
+
+    /// Why it is refused or doubtful, and what to do about it.
+    fn meaning(&self, kind: &Kind) -> String {
+        if kind.from.is_none() {
+            return "packets of further senders are refused or doubtful, too".to_owned();
+        }
+        let local = &self.local;
+        match &kind.why {
+            Why::NotOurs => "neither of heartbeat's framings, or not signed".to_owned(),
+            Why::WrongKey => "netstring authentication failed: signed with another key than that \
+                 of our authkeys (the file must be the same on every node)"
+                .to_owned(),
+            Why::UnknownKey => "Invalid authentication type in message! Its key number or method \
+                 is not in our authkeys (the file must be the same on every node)"
+                .to_owned(),
+            Why::TooLong => "longer than any message".to_owned(),
+            Why::Malformed => "signed with our key, but malformed".to_owned(),
+            Why::SameName => format!(
+                "calls itself {local}, which is this node: two machines must not have one name \
+                 (see `uname -n`, nodeinfo and --node there)"
+            ),
+            Why::SameUuid(_) => "has the identity of this node: one was cloned from the other; \
+                 stop hbd on one of them, remove hb_uuid from its state directory and start it \
+                 again"
+                .to_owned(),
+            Why::NotConfigured(name) => format!(
+                "calls itself {}, and has our key, but ha.cf has no such node",
+                name.escape_default()
+            ),
+        }
+    }
+}
+
+/// The addresses that ha.cf names: with one peer only they can be nobody else's.
+fn named_places(loaded: &Loaded) -> BTreeMap<IpAddr, NodeName> {
+    let mut peers = loaded.nodes.iter().filter(|node| **node != loaded.local);
+    let (Some(peer), None) = (peers.next(), peers.next()) else {
+        return BTreeMap::new();
+    };
+    let place = |medium: &MediumSpec| match medium {
+        MediumSpec::Ucast { peer: place, .. } => Some((place.ip(), peer.clone())),
+        MediumSpec::Bcast { .. } => None,
+    };
+    loaded.media.iter().filter_map(place).collect()
+}
+
+fn reason(why: &Why) -> RefusedReason {
+    match why {
+        Why::NotOurs => RefusedReason::NotOurs,
+        Why::WrongKey => RefusedReason::WrongKey,
+        Why::UnknownKey => RefusedReason::UnknownKey,
+        Why::TooLong => RefusedReason::TooLong,
+        Why::Malformed => RefusedReason::Malformed,
+        Why::SameName => RefusedReason::SameName,
+        Why::SameUuid(_) => RefusedReason::SameIdentity,
+        Why::NotConfigured(_) => RefusedReason::NotConfigured,
     }
 }
 

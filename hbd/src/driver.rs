@@ -15,6 +15,7 @@
 use crate::config::Loaded;
 use crate::control::{self, Ask, Control};
 use crate::doubts::Doubts;
+use crate::identity::Keeper;
 use crate::journal::{Journal, wall_ms};
 use crate::media::names::{self, Names};
 use crate::media::{Heard, Media};
@@ -66,6 +67,7 @@ pub struct Driver {
     pub wording: Wording,
     pub journal: Journal,
     pub doubts: Doubts,
+    pub keeper: Keeper,
     pub state: State,
 }
 
@@ -200,6 +202,7 @@ impl Driver {
             Output::Stop(group) => self.resources.stop(group),
             Output::LetGo(group) => self.resources.let_go(group),
             Output::Announce(group) => self.resources.announce(group),
+            Output::Remember(peer) => self.keeper.remember(peer),
             Output::Notice(notice) => self.notice(&notice),
             Output::CommandDone { id, result } => self.control.done(id, result),
             Output::Exit => self.state.over = true,
@@ -449,6 +452,7 @@ impl Driver {
 
     fn snapshot(&self) -> Option<ClusterSnapshot> {
         let mut snapshot = self.core.snapshot(Instant::now())?;
+        snapshot.refused.extend(self.doubts.rows(Instant::now()));
         snapshot.recent = self.journal.recent();
         snapshot.counters.addresses_restored = self.state.addresses_restored;
         Some(snapshot)

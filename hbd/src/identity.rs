@@ -1,10 +1,17 @@
 //! Who this node is across restarts: `hb_uuid` and `hb_generation` in the state directory
 //! (Heartbeat specification 4.2 and 4.3).
 //!
-//! Owns those two files and nothing else. The old daemon reads and writes the same ones, so that
-//! exchanging the daemons is a restart for the peer and not a stranger. A generation never falls:
-//! peers drop a node that returns with a lower one as a replay.
+//! Owns those two files, and `hbd_peers` beside them (`peers`, kept by `keeper`). The old daemon
+//! reads and writes the same two, so that exchanging the daemons is a restart for the peer and not
+//! a stranger. A generation never falls: peers drop a node that returns with a lower one as a replay.
+//!
+//! A disk that is full or cannot be written stops nobody: what could not be stored is tried again
+//! while the daemon runs, and the clock keeps the generation growing meanwhile.
 
+mod keeper;
+mod peers;
+
+use hbd_core::config::KnownPeer;
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -18,6 +25,8 @@ const UUID_FILE: &str = "hb_uuid";
 const GENERATION_FILE: &str = "hb_generation";
 /// The generation is right-aligned in so many columns, then a line feed.
 const GENERATION_COLUMNS: usize = 15;
+/// A generation that could not be stored is raised by up to so much, by the clock.
+const UNSAVED_SPREAD: u64 = 100_000;
 /// Longest generation file that is looked at; the format has 16 bytes.
 const GENERATION_MAX_BYTES: u64 = 64;
 
@@ -28,8 +37,19 @@ pub struct Identity {
     pub generation: u64,
     /// For jitter: another one in each life.
     pub seed: u64,
+    /// What earlier lives knew of the peers.
+    pub known: Vec<KnownPeer>,
+    /// What the disk did not take.
+    pub unsaved: Vec<Unsaved>,
     /// Something an operator should read, e.g. that the generation file was broken.
     pub warnings: Vec<String>,
+}
+
+/// A file that could not be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsaved {
+    path: PathBuf,
+    content: Vec<u8>,
 }
 
 /// Where the uuid comes from (`uuidfrom`).
@@ -48,8 +68,6 @@ pub enum GenerationFrom {
 
 #[derive(Debug, Error)]
 pub enum IdentityError {
-    #[error("state directory {path}: cannot be created: {source}")]
-    Directory { path: PathBuf, source: io::Error },
     #[error("{path}: cannot be read: {source}")]
     Read { path: PathBuf, source: io::Error },
     #[error("{path}: cannot be written: {source} (this node must remember who it is)")]
@@ -58,49 +76,124 @@ pub enum IdentityError {
     Random(io::Error),
 }
 
-/// Reads both files and writes what this start must leave behind. Creates the directory.
+/// Reads the files and writes what this start must leave behind. Creates the directory.
 pub fn load(
     state: &Path,
     node: &str,
     uuid_from: UuidFrom,
     generation_from: GenerationFrom,
 ) -> Result<Identity, IdentityError> {
-    std::fs::create_dir_all(state).map_err(|source| IdentityError::Directory {
-        path: state.to_owned(),
-        source,
-    })?;
-    let mut warnings = Vec::new();
+    let mut store = Store::default();
+    if let Err(error) = std::fs::create_dir_all(state) {
+        let state = state.display();
+        store.warn(format!(
+            "state directory {state}: cannot be created: {error}"
+        ));
+    }
     let uuid = match uuid_from {
-        UuidFrom::File => uuid_of_file(&state.join(UUID_FILE), &mut warnings)?,
+        UuidFrom::File => store.uuid(&state.join(UUID_FILE))?,
         UuidFrom::Nodename => uuid_of_name(node),
     };
     let generation = match generation_from {
-        GenerationFrom::File => next_generation(&state.join(GENERATION_FILE), &mut warnings)?,
+        GenerationFrom::File => store.generation(&state.join(GENERATION_FILE)),
         GenerationFrom::Time => unix_seconds(),
+    };
+    let known = match peers::read(state) {
+        Ok((known, warnings)) => {
+            store.warnings.extend(warnings);
+            known
+        }
+        Err(error) => {
+            store.warn(error.to_string());
+            Vec::new()
+        }
     };
     Ok(Identity {
         uuid,
         generation,
         seed: u64::from_le_bytes(random().map_err(IdentityError::Random)?),
-        warnings,
+        known,
+        unsaved: store.unsaved,
+        warnings: store.warnings,
     })
 }
 
-/// The stored uuid, or a new random one that is then stored. All zeroes are what a file system may
-/// leave of a file after a crash.
-fn uuid_of_file(path: &Path, warnings: &mut Vec<String>) -> Result<[u8; 16], IdentityError> {
-    if let Some(bytes) = read_bounded(path, 16)? {
-        match <[u8; 16]>::try_from(bytes.as_slice()) {
-            Ok(uuid) if uuid != [0; 16] => return Ok(uuid),
-            Ok(_) | Err(_) => warnings.push(format!(
-                "{} holds no identity - making a new one",
-                path.display()
-            )),
-        }
+/// Reads and writes, and remembers what went wrong.
+#[derive(Default)]
+struct Store {
+    warnings: Vec<String>,
+    unsaved: Vec<Unsaved>,
+}
+
+impl Store {
+    fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
     }
-    let uuid = random_uuid().map_err(IdentityError::Random)?;
-    write_durably(path, &uuid)?;
-    Ok(uuid)
+
+    /// Writes a file now, or later.
+    fn write(&mut self, path: &Path, content: &[u8]) -> bool {
+        let result = write_durably(path, content);
+        if let Err(error) = &result {
+            self.warn(format!("{error}; it is tried again while hbd runs"));
+            self.unsaved.push(Unsaved {
+                path: path.to_owned(),
+                content: content.to_vec(),
+            });
+        }
+        result.is_ok()
+    }
+
+    /// The stored uuid, or a new random one that is then stored. All zeroes are what a file system
+    /// may leave of a file after a crash. What cannot be read may still be right: it is kept.
+    fn uuid(&mut self, path: &Path) -> Result<[u8; 16], IdentityError> {
+        let stored = read_bounded(path, 16);
+        if let Ok(Some(bytes)) = &stored {
+            match <[u8; 16]>::try_from(bytes.as_slice()) {
+                Ok(uuid) if uuid != [0; 16] => return Ok(uuid),
+                Ok(_) | Err(_) => self.warn(format!(
+                    "{} holds no identity - making a new one",
+                    path.display()
+                )),
+            }
+        }
+        let uuid = random_uuid().map_err(IdentityError::Random)?;
+        match stored {
+            Ok(_) => drop(self.write(path, &uuid)),
+            Err(error) => self.warn(format!("{error}; this life has a new identity")),
+        }
+        Ok(uuid)
+    }
+
+    /// More than the last generation, stored before it is used. At least the seconds since 1970: a
+    /// machine that was set back to an older state, its files with it, would else fall behind what
+    /// its peers have seen.
+    fn generation(&mut self, path: &Path) -> u64 {
+        let clock = unix_seconds().saturating_add(1);
+        let last = match read_bounded(path, GENERATION_MAX_BYTES) {
+            Ok(None) => {
+                self.warn(format!("No Previous generation - starting at {clock}"));
+                0
+            }
+            Ok(Some(bytes)) => parse_generation(&bytes).unwrap_or_else(|| {
+                // The old daemon starts at 1 here, and its peers then refuse it as a replay.
+                self.warn(format!(
+                    "BROKEN previous generation in {} - starting at {clock}",
+                    path.display()
+                ));
+                0
+            }),
+            Err(error) => {
+                self.warn(format!("{error} - starting at generation {clock}"));
+                return clock;
+            }
+        };
+        let generation = last.saturating_add(1).max(clock);
+        if self.write(path, format_generation(generation).as_bytes()) || generation == clock {
+            return generation;
+        }
+        // The clock is behind the file, and the file cannot grow: the next start must differ still.
+        generation.saturating_add(clock % UNSAVED_SPREAD)
+    }
 }
 
 /// A version 4 uuid (RFC 9562 5.4).
@@ -115,32 +208,6 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes)
-}
-
-/// More than the last generation, stored before it is used. At least the seconds since 1970: a
-/// machine that was set back to an older state, its files with it, would else fall behind what its
-/// peers have seen.
-fn next_generation(path: &Path, warnings: &mut Vec<String>) -> Result<u64, IdentityError> {
-    let clock = unix_seconds().saturating_add(1);
-    let generation = match read_bounded(path, GENERATION_MAX_BYTES)? {
-        None => {
-            warnings.push(format!("No Previous generation - starting at {clock}"));
-            clock
-        }
-        Some(bytes) => parse_generation(&bytes).map_or_else(
-            || {
-                // The old daemon starts at 1 here, and its peers then refuse it as a replay.
-                warnings.push(format!(
-                    "BROKEN previous generation in {} - starting at {clock}",
-                    path.display()
-                ));
-                clock
-            },
-            |last| last.saturating_add(1).max(clock),
-        ),
-    };
-    write_durably(path, format_generation(generation).as_bytes())?;
-    Ok(generation)
 }
 
 /// The file's number; `None` unless it is digits with blanks around and can still grow.
@@ -265,6 +332,8 @@ impl CLibraryRandom {
         word >> 1
     }
 }
+
+pub use keeper::Keeper;
 
 #[cfg(test)]
 mod tests;

@@ -100,6 +100,15 @@ impl Wording {
                     ms(*late)
                 ),
             ),
+            Notice::SameName => (
+                Error,
+                "another node has the name of this one: it takes nothing while that is heard"
+                    .to_owned(),
+            ),
+            Notice::SameNameGone => (
+                Info,
+                "no other node with the name of this one is heard any more".to_owned(),
+            ),
             Notice::UnknownNode { name } => (
                 Error,
                 format!(

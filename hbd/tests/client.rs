@@ -44,6 +44,7 @@ fn snapshot() -> ClusterSnapshot {
         }],
         links: Vec::new(),
         groups: Vec::new(),
+        refused: Vec::new(),
         counters: Counters::default(),
         recent: Vec::new(),
     }

@@ -31,6 +31,7 @@ pub fn two_nodes() -> ClusterSnapshot {
             link("serial", "/dev/ttyS0", 190),
         ],
         groups: vec![group()],
+        refused: Vec::new(),
         counters: Counters::default(),
         recent: vec![
             notice(0, Severity::Info, "link lb2 bcast eth1: up"),

@@ -7,6 +7,7 @@
 //! `hearing` takes messages in, `speaking` builds what is sent, `groups` carries out decisions,
 //! `commands` and `shutdown` follow what operators asked for, `snapshot` shows it all.
 
+mod believing;
 mod commands;
 mod groups;
 mod hearing;
@@ -23,6 +24,7 @@ use crate::input::{Command, Failure, Input};
 use crate::links::Links;
 use crate::membership::{Death, Membership};
 use crate::messages::Voice;
+use crate::namesake::Namesake;
 use crate::output::{Notice, Output};
 use crate::ownership::{Bar, Phase};
 use crate::pace::Pace;
@@ -58,6 +60,7 @@ pub struct Cluster {
     absent: BTreeSet<NodeId>,
     /// What this node passes on of others.
     relay: Relay,
+    namesake: Namesake,
     /// By [`GroupId`].
     groups: Vec<Group>,
     commands: Vec<Pending>,
@@ -108,6 +111,7 @@ impl Cluster {
             ),
             absent: BTreeSet::new(),
             relay: Relay::default(),
+            namesake: Namesake::new(config.deadtime),
             groups: Group::all(&config, &roster),
             commands: Vec::new(),
             shutdown: None,
@@ -248,6 +252,9 @@ impl Cluster {
         if self.carriers.cut_off() {
             return Some(Bar::NoCarrier);
         }
+        if self.namesake.is_heard() {
+            return Some(Bar::SameName);
+        }
         self.carriers.unsure(now).then_some(Bar::CarrierBack)
     }
 
@@ -282,6 +289,11 @@ impl Cluster {
             self.touch_all();
         }
         self.note_absence();
+        if self.namesake.expire(now) {
+            self.notice(Notice::SameNameGone);
+            self.news();
+            self.touch_all();
+        }
         let membership = &self.membership;
         for (node, link) in self.links.expire(|node| membership.dead_after(node), now) {
             let node = self.roster.name(node).clone();
@@ -349,6 +361,7 @@ impl Cluster {
             commands.min(),
             self.shutdown.as_ref().map(Shutdown::deadline),
             self.carriers.deadline(),
+            self.namesake.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }

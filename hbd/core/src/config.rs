@@ -91,8 +91,29 @@ pub struct Config {
     /// A group that comes and goes returns to its preferred node only once that has been there for
     /// so long; the time doubles with every return.
     pub hold_down: Duration,
+    /// What earlier lives of this node knew of its peers.
+    pub known: Vec<KnownPeer>,
     /// Wall clock: at this instant it was so many milliseconds since 1970.
     pub wall: (Instant, u64),
+}
+
+/// What must be remembered of a peer across restarts of this node: without it, packets that were
+/// recorded long ago would pass for news.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownPeer {
+    pub node: NodeName,
+    /// The generation of its last life that was heard.
+    pub generation: u64,
+    pub uuid: Option<[u8; 16]>,
+    /// Did that life speak the extension?
+    pub extended: bool,
+    /// Identities that it had before, the latest last; at most [`KnownPeer::MAX_RETIRED`].
+    pub retired: Vec<[u8; 16]>,
+}
+
+impl KnownPeer {
+    /// So many former identities of one node are remembered.
+    pub const MAX_RETIRED: usize = 8;
 }
 
 /// A medium as the core sees it: a name for rows and log lines.

@@ -7,7 +7,8 @@
 //! | `hbw` | how often this life woke from a stall, hex |
 //! | `hbl` | `1` while the node is shutting down |
 //! | `hbd` | digest of haresources |
-//! | `hbn` | its nodes, blank-separated: `GENERATION.WAKES/NAME` if it hears one, else `-/NAME` |
+//! | `hbn` | its nodes, blank-separated: `GENERATION.WAKES/NAME` if it hears one, else `-/NAME`; |
+//! |       | with a `~` before it while that life may still be a recording |
 //! | `hbg` | its groups, blank-separated: `TAG,STATE CAUSE,EPOCH,OWNER` without the blank |
 //! | `hbo` | of nodes that it hears and a third does not, see below; mostly empty |
 //!
@@ -17,7 +18,12 @@
 //!
 //! `hbn` makes a report an *answer*: it counts for us only if it was written after its sender had
 //! heard this life of ours, for a node that restarted or stalled may have forgotten promises that
-//! an older report relies on.
+//! an older report relies on. For the same reason a peer counts as heard only once it has named
+//! this life of ours: whatever was recorded before cannot. Under its own name a node tells which
+//! other node of that name it hears.
+//!
+//! `hbt` stands in messages without number, which say nothing else about when they were written:
+//! the generation of the node they are meant for, hex.
 
 use crate::config::{Config, GroupId, MAX_GROUPS, MAX_NODES};
 use crate::ownership::{Cause, Claim};
@@ -37,12 +43,26 @@ pub(crate) const MAX_OBJECTIONS: usize = MAX_GROUPS;
 /// Every field of the extension but its number, in the order of sending.
 pub(crate) const FIELDS: [&str; 6] = ["hbw", "hbl", "hbd", "hbn", "hbg", "hbo"];
 
+/// Marks a life in `hbn`.
+const UNPROVEN: &str = "~";
+
+/// The field of messages without number that names the life they are meant for.
+pub(crate) const ADDRESSEE: &str = "hbt";
+
 /// One uninterrupted life of a node: what it promised in an earlier one does not bind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Life {
     pub(crate) generation: u64,
     /// Stalls survived in this generation.
     pub(crate) wakes: u64,
+}
+
+/// A life that a node tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) life: Life,
+    /// It has named the life of the node that tells.
+    pub(crate) proven: bool,
 }
 
 /// What a node says in its status.
@@ -52,7 +72,7 @@ pub(crate) struct Report {
     pub(crate) leaving: bool,
     pub(crate) digest: String,
     /// The lives it hears, by [`NodeId`].
-    pub(crate) heard: Vec<Option<Life>>,
+    pub(crate) heard: Vec<Option<Heard>>,
     /// By [`GroupId`]; `None` if its haresources lacks the group.
     pub(crate) groups: Vec<Option<GroupReport>>,
     pub(crate) relay: Relay,
@@ -79,6 +99,24 @@ pub(crate) struct Codec {
     /// By [`GroupId`].
     tags: Vec<u64>,
     by_tag: BTreeMap<u64, GroupId>,
+}
+
+impl Report {
+    /// Does it name this generation of a node?
+    pub(crate) fn names(&self, node: NodeId, generation: u64) -> bool {
+        let heard = self.heard[node.index()];
+        heard.is_some_and(|heard| heard.life.generation == generation)
+    }
+
+    /// Was it written after its writer had heard this life of a node?
+    pub(crate) fn answers(&self, node: NodeId, life: Life) -> bool {
+        self.heard[node.index()].is_some_and(|heard| heard.life == life)
+    }
+
+    /// Does its writer surely hear a node?
+    pub(crate) fn hears(&self, node: NodeId) -> bool {
+        self.heard[node.index()].is_some_and(|heard| heard.proven)
+    }
 }
 
 impl Codec {
@@ -143,7 +181,7 @@ impl Codec {
             let id = roster.find(name);
             table.push(id);
             if let Some(id) = id {
-                heard[id.index()] = read_life(life);
+                heard[id.index()] = read_heard(life);
             }
         }
         let mut groups = vec![None; self.tags.len()];
@@ -185,8 +223,10 @@ fn write_nodes(report: &Report, roster: &Roster) -> String {
         let blank = if text.is_empty() { "" } else { " " };
         let name = roster.name(*id);
         let written = match report.heard[id.index()] {
-            Some(Life { generation, wakes }) => {
-                write!(text, "{blank}{generation:x}.{wakes:x}/{name}")
+            Some(Heard { life, proven }) => {
+                let Life { generation, wakes } = life;
+                let mark = if proven { "" } else { UNPROVEN };
+                write!(text, "{blank}{mark}{generation:x}.{wakes:x}/{name}")
             }
             None => write!(text, "{blank}-/{name}"),
         };
@@ -240,11 +280,16 @@ fn read_relay(text: &str, nodes: &[Option<NodeId>], groups: &[Option<GroupId>]) 
     Some(relay)
 }
 
-fn read_life(text: &str) -> Option<Life> {
-    let (generation, wakes) = text.split_once('.')?;
-    Some(Life {
+fn read_heard(text: &str) -> Option<Heard> {
+    let proven = text.strip_prefix(UNPROVEN);
+    let (generation, wakes) = proven.unwrap_or(text).split_once('.')?;
+    let life = Life {
         generation: hex(generation)?,
         wakes: hex(wakes)?,
+    };
+    Some(Heard {
+        life,
+        proven: proven.is_none(),
     })
 }
 

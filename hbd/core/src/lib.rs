@@ -14,6 +14,7 @@ pub mod input;
 mod links;
 mod membership;
 mod messages;
+mod namesake;
 mod old_peer;
 pub mod output;
 pub mod ownership;

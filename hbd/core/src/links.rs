@@ -15,7 +15,12 @@ pub(crate) struct Link {
     /// When a packet last came; later if this node could not listen for a while.
     heard: Option<Instant>,
     pub(crate) packets: u64,
+    /// The highest number of the node's present life that came over this link.
+    newest: u64,
 }
+
+/// A packet that is older than the newest one by more is no sign of life of a slower link.
+const MAX_LAG: u64 = 16;
 
 /// All pairs of remote node and medium.
 #[derive(Debug)]
@@ -31,6 +36,7 @@ impl Links {
             state: LinkState::Init,
             heard: None,
             packets: 0,
+            newest: 0,
         };
         let rows = nodes.flat_map(|node| (0..links).map(move |id| row(node, id)));
         Self {
@@ -42,8 +48,23 @@ impl Links {
         &self.rows
     }
 
-    /// A packet of the node came over this link. True if the link is up only now.
-    pub(crate) fn heard(&mut self, node: NodeId, id: LinkId, now: Instant) -> bool {
+    /// The node was restarted: its numbers begin anew.
+    pub(crate) fn begin_life(&mut self, node: NodeId) {
+        for row in self.rows.iter_mut().filter(|row| row.node == node) {
+            row.newest = 0;
+        }
+    }
+
+    /// A packet of the node came over this link, with this number; `last` is the highest that was
+    /// seen at all. What the link has carried before, or another one long ago, may be a recording
+    /// and tells nothing about it. True if the link is up only now.
+    pub(crate) fn heard(
+        &mut self,
+        (node, id): (NodeId, LinkId),
+        seq: u64,
+        last: u64,
+        now: Instant,
+    ) -> bool {
         let row = self
             .rows
             .iter_mut()
@@ -51,6 +72,10 @@ impl Links {
         let Some(row) = row else {
             return false;
         };
+        if seq <= row.newest || last.saturating_sub(seq) > MAX_LAG {
+            return false;
+        }
+        row.newest = seq;
         row.heard = Some(now);
         row.packets = row.packets.saturating_add(1);
         std::mem::replace(&mut row.state, LinkState::Up) != LinkState::Up

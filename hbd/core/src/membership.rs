@@ -12,13 +12,13 @@
 //! moved by the length of the stall, and nobody is judged before two further heartbeats could
 //! have come.
 
-use crate::config::Config;
-use crate::extension::{Life, Report};
+use crate::config::{Config, KnownPeer};
+use crate::extension::{Heard, Life, Report};
 use crate::old_peer::OldPeer;
 use crate::random::Random;
 use crate::roster::{NodeId, Roster};
 use crate::sequence::Receiver;
-use ha_status::NodeStatus;
+use ha_status::{NodeStatus, RefusedReason};
 use std::time::{Duration, Instant};
 
 /// An old peer dictates its own dead time, but not beyond three of ours and this (11.1).
@@ -36,7 +36,13 @@ pub(crate) struct Peer {
     pub(crate) report: Option<Report>,
     /// What it said of its resources in this life, if it is an old one.
     pub(crate) old: OldPeer,
-    pub(crate) uuid: Option<[u8; 16]>,
+    /// What is kept of it across our own restarts; its generation is that of the life that is
+    /// heard, or was last.
+    pub(crate) known: KnownPeer,
+    /// Another life of it that has not named ours yet.
+    pub(crate) candidate: Option<Life>,
+    /// Packets of it that were not believed.
+    pub(crate) refused: Option<Refused>,
     pub(crate) receiver: Receiver,
     /// When `status` last changed.
     pub(crate) since: Instant,
@@ -62,6 +68,46 @@ impl Peer {
         }
     }
 
+    pub(crate) fn is_retired(&self, uuid: Option<[u8; 16]>) -> bool {
+        uuid.is_some_and(|uuid| self.known.retired.contains(&uuid))
+    }
+
+    /// Does it come with an identity that it never had before, while none of it lives?
+    pub(crate) fn is_new(&self, uuid: Option<[u8; 16]>) -> bool {
+        let other = self
+            .known
+            .uuid
+            .zip(uuid)
+            .is_some_and(|(one, other)| one != other);
+        other && !self.lives() && !self.is_retired(uuid)
+    }
+
+    /// What we tell others that we hear of it. Another life of it may still be a recording, but
+    /// must be named to prove that it is none.
+    pub(crate) fn told(&self) -> Option<Heard> {
+        let candidate = self.candidate.map(|life| Heard {
+            life,
+            proven: false,
+        });
+        candidate.or(self.life().map(|life| Heard { life, proven: true }))
+    }
+
+    /// A life has been proven: what is to be kept of it, if that is news.
+    pub(crate) fn learn(&mut self, uuid: Option<[u8; 16]>, extended: bool) -> Option<KnownPeer> {
+        let before = self.known.clone();
+        let known = &mut self.known;
+        known.generation = self.receiver.generation();
+        known.extended = extended;
+        let former = known.uuid.zip(uuid).filter(|(one, other)| one != other);
+        if let Some((former, _)) = former {
+            known.retired.push(former);
+            let surplus = known.retired.len().saturating_sub(KnownPeer::MAX_RETIRED);
+            known.retired.drain(..surplus);
+        }
+        known.uuid = uuid.or(known.uuid);
+        (*known != before).then(|| known.clone())
+    }
+
     /// The life that this node hears, if it does.
     pub(crate) fn life(&self) -> Option<Life> {
         self.lives().then(|| Life {
@@ -74,6 +120,8 @@ impl Peer {
     pub(crate) fn begin_life(&mut self) {
         self.report = None;
         self.old = OldPeer::default();
+        self.candidate = None;
+        self.refused = None;
         self.advertised = None;
         self.heard = None;
         self.old_reported = false;
@@ -97,6 +145,16 @@ impl Peer {
             NodeStatus::Left | NodeStatus::Dead | NodeStatus::Ping => false,
         }
     }
+}
+
+/// Packets under a peer's name that were not believed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused {
+    pub(crate) why: RefusedReason,
+    /// What they called their generation.
+    pub(crate) generation: u64,
+    pub(crate) count: u64,
+    pub(crate) last: Instant,
 }
 
 /// All other nodes.
@@ -125,14 +183,26 @@ impl Membership {
         let mut peers: Vec<Option<Peer>> = Vec::new();
         peers.resize_with(roster.len(), || None);
         for id in roster.peers() {
+            let name = roster.name(id);
+            let known = config.known.iter().find(|known| known.node == *name);
+            let known = known.cloned().unwrap_or(KnownPeer {
+                node: name.clone(),
+                generation: 0,
+                uuid: None,
+                extended: false,
+                retired: Vec::new(),
+            });
+            let receiver = Receiver::new(random.next(), config.max_rexmit_delay);
             peers[id.index()] = Some(Peer {
                 status: NodeStatus::Init,
                 word: String::new(),
                 extended: false,
                 report: None,
                 old: OldPeer::default(),
-                uuid: None,
-                receiver: Receiver::new(random.next(), config.max_rexmit_delay),
+                receiver: receiver.knowing(known.generation),
+                known,
+                candidate: None,
+                refused: None,
                 since: now,
                 heard: None,
                 silent_since: now,
@@ -265,7 +335,7 @@ impl Membership {
     pub(crate) fn hearsay(&self, id: NodeId) -> bool {
         self.peers().any(|(witness, peer)| {
             let report = peer.report.as_ref().filter(|_| peer.lives());
-            witness != id && report.is_some_and(|report| report.heard[id.index()].is_some())
+            witness != id && report.is_some_and(|report| report.hears(id))
         })
     }
 
@@ -276,9 +346,7 @@ impl Membership {
                 let report = peer.report.as_ref();
                 let active = peer.status == NodeStatus::Active && witness != id;
                 report.is_some_and(|report| {
-                    active
-                        && report.heard[local.index()] == Some(life)
-                        && report.heard[id.index()].is_none()
+                    active && report.answers(local, life) && !report.hears(id)
                 })
             })
         };

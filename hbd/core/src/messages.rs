@@ -163,6 +163,14 @@ fn hold_word(set: HoldSet) -> &'static str {
     }
 }
 
+/// The node that a message is for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Addressee {
+    pub(crate) uuid: Option<[u8; 16]>,
+    /// Of the life that is meant; `None` for old peers, who do not ask.
+    pub(crate) generation: Option<u64>,
+}
+
 /// This node's voice: stamps, numbers and remembers what is sent.
 #[derive(Debug)]
 pub(crate) struct Voice {
@@ -189,16 +197,21 @@ impl Voice {
     }
 
     /// Adds the standard fields in their order (specification 5.2); `destuuid` is that of the
-    /// node named by `dest`, zero if unknown. Sequenced messages are numbered and kept.
+    /// node named by `dest`, zero if unknown. Sequenced messages are numbered and kept, the others
+    /// say which life of that node they are for.
     pub(crate) fn say(
         &mut self,
         mut message: Message,
-        dest_uuid: Option<[u8; 16]>,
+        addressee: Addressee,
         now: Instant,
     ) -> Message {
         let sequenced = !message.kind().starts_with(UNSEQUENCED);
         if message.text("dest").is_some() {
-            message.push_binary("destuuid", dest_uuid.unwrap_or_default().to_vec());
+            if let Some(generation) = addressee.generation.filter(|_| !sequenced) {
+                message.set_hex(extension::ADDRESSEE, generation);
+            }
+            let uuid = addressee.uuid.unwrap_or_default();
+            message.push_binary("destuuid", uuid.to_vec());
         }
         message.push_text("src", self.source.as_str());
         message.push_binary("srcuuid", self.uuid.to_vec());
@@ -230,7 +243,7 @@ impl Voice {
     pub(crate) fn resend(
         &mut self,
         node: &str,
-        uuid: Option<[u8; 16]>,
+        addressee: Addressee,
         (first, last): (u64, u64),
         now: Instant,
     ) -> Vec<Message> {
@@ -241,7 +254,7 @@ impl Voice {
             .answer(node, first.max(oldest.max(1)), last, now);
         let message = |answer| match answer {
             Answer::Resend(message) => Some(message),
-            Answer::Nak { seq } => Some(self.say(nak_rexmit(node, seq), uuid, now)),
+            Answer::Nak { seq } => Some(self.say(nak_rexmit(node, seq), addressee, now)),
             Answer::BeyondHighest { .. } => None,
         };
         answers.into_iter().filter_map(message).collect()

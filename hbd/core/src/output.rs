@@ -1,7 +1,7 @@
 //! Everything the core asks of its shell, as values. A request, never a fact: what came of it
 //! returns as an `Input`.
 
-use crate::config::{GroupId, LinkId, NodeName};
+use crate::config::{GroupId, KnownPeer, LinkId, NodeName};
 use crate::input::CommandId;
 use crate::wire::Message;
 use ha_status::HoldSet;
@@ -23,6 +23,8 @@ pub enum Output {
     LetGo(GroupId),
     /// Tell the neighbours again who has the addresses of this running group.
     Announce(GroupId),
+    /// Keep this for the next life, in the place of what was kept of the same node.
+    Remember(KnownPeer),
     /// Something an operator may want to read.
     Notice(Notice),
     /// The command is finished or refused; once per command.
@@ -71,6 +73,10 @@ pub enum Notice {
     LocalStall {
         late: Duration,
     },
+    /// Another node has our name: this one takes nothing.
+    SameName,
+    /// It is heard no more.
+    SameNameGone,
     UnknownNode {
         name: String,
     },

@@ -206,6 +206,8 @@ pub enum Bar {
     NoCarrier,
     /// Its carrier has just come back and nobody has been heard yet.
     CarrierBack,
+    /// Another node has its name.
+    SameName,
 }
 
 /// Who keeps this node from starting a group it owns.

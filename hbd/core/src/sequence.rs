@@ -39,8 +39,22 @@ pub struct Arrival {
     pub seq: u64,
     /// Whether the type is `status`: only those move the generation.
     pub is_status: bool,
-    /// Whether the sender is dead to us now.
-    pub sender_is_dead: bool,
+    /// Does it name this life of ours, so that nobody can have recorded it before? True as well
+    /// for a sender that has no words for that.
+    pub proven: bool,
+    pub sender: Sender,
+}
+
+/// What is known of the sender of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// It lives, has left, or was never heard.
+    Known,
+    /// It is dead to us now.
+    Dead,
+    /// It does not live, and the packet carries an identity that was never seen before: the node
+    /// was installed anew, and may have lost count of its generations.
+    Anew,
 }
 
 /// What to do with a packet.
@@ -61,14 +75,17 @@ pub enum Verdict {
         /// The sender's.
         current: u64,
     },
-    /// Not a `status`, and of a generation that no `status` has announced: drop. Stricter than
-    /// the old daemon, which let such packets in unchecked (11.2).
+    /// Of no generation, or not a `status` and of one that no `status` has announced: drop.
+    /// Stricter than the old daemon, which let such packets in unchecked (11.2).
     Premature {
         /// The packet's generation.
         got: u64,
         /// The sender's, as far as we know.
         current: u64,
     },
+    /// A `status` of a life that we do not hear yet and that does not name ours: news or a
+    /// recording, nobody can tell. Name that life to its sender, and drop.
+    Unproven,
 }
 
 /// An accepted packet.
@@ -137,8 +154,10 @@ pub struct Request {
 /// What was heard from one peer.
 #[derive(Clone, Debug)]
 pub struct Receiver {
-    /// Field `hg` of the newest `status`; 0 is unknown.
+    /// Field `hg` of the newest `status`; 0 while no life of the peer is heard.
     generation: u64,
+    /// The highest generation that was ever heard of, in an earlier life of ours as well.
+    floor: u64,
     /// The highest number seen in this generation.
     last: Option<u64>,
     /// The peer was declared dead: the next newer number continues without a gap.
@@ -160,6 +179,7 @@ impl Receiver {
     pub fn new(random: u64, max_rexmit_delay: Duration) -> Self {
         Self {
             generation: 0,
+            floor: 0,
             last: None,
             forgotten: false,
             last_status: 0,
@@ -168,6 +188,12 @@ impl Receiver {
             residue: random % ACK_PERIOD,
             max_delay: max_rexmit_delay,
         }
+    }
+
+    /// An earlier life of ours has heard the peer with this generation.
+    pub fn knowing(mut self, generation: u64) -> Self {
+        self.floor = generation;
+        self
     }
 
     /// The peer's generation; 0 before its first `status`.
@@ -191,22 +217,29 @@ impl Receiver {
             generation: got,
             seq,
             is_status,
-            sender_is_dead,
+            proven,
+            sender,
         } = arrival;
         let current = self.generation;
-        if got < current {
+        let anew = is_status && sender == Sender::Anew && got > 0;
+        if got < self.floor && !anew {
+            let current = self.floor;
             return Verdict::Replay { got, current };
         }
-        if got > current && current > 0 && !is_status {
+        let another = got != current || anew;
+        if got == 0 || (another && !is_status) {
             return Verdict::Premature { got, current };
         }
         if seq == 0 {
             return Verdict::Old;
         }
         let mut rejoin = None;
-        if is_status && got > current {
+        if another {
+            if !proven {
+                return Verdict::Unproven;
+            }
             rejoin = Some(self.begin_generation(got));
-        } else if is_status && sender_is_dead && got > 0 {
+        } else if is_status && sender == Sender::Dead {
             if seq <= self.last_status {
                 return Verdict::Stale;
             }
@@ -272,6 +305,7 @@ impl Receiver {
     fn begin_generation(&mut self, generation: u64) -> Rejoin {
         let previous = self.generation;
         self.generation = generation;
+        self.floor = generation;
         self.last = None;
         self.forgotten = false;
         self.last_status = 0;

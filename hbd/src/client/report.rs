@@ -2,7 +2,7 @@
 
 use ha_status::{
     ClusterPhase, ClusterSnapshot, Group, Link, LinkState, Node, NodeKind, NodeStatus, Notice,
-    Resource, RunState, Severity,
+    Refused, Resource, RunState, Severity,
 };
 use std::fmt::Write as _;
 
@@ -35,6 +35,14 @@ pub(super) fn status(snapshot: &ClusterSnapshot) -> String {
         out.push_str(&table(
             &["GROUP", "HERE", "OWNER", "PREFERRED", "REASON"],
             groups.collect(),
+        ));
+    }
+    if !snapshot.refused.is_empty() {
+        out.push('\n');
+        let rows = snapshot.refused.iter().map(refused_row);
+        out.push_str(&table(
+            &["REFUSED FROM", "NODE", "PACKETS", "LAST", "WHY"],
+            rows.collect(),
         ));
     }
     let differing: Vec<&str> = snapshot
@@ -98,6 +106,17 @@ fn link_row(link: &Link) -> Vec<String> {
     ]
 }
 
+fn refused_row(refused: &Refused) -> Vec<String> {
+    let word = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    vec![
+        word(&refused.from),
+        word(&refused.node),
+        refused.count.to_string(),
+        heard(Some(refused.last_ms)),
+        refused.text.clone(),
+    ]
+}
+
 fn group_row(group: &Group) -> Vec<String> {
     vec![
         shortened(&group.name),
@@ -158,6 +177,21 @@ fn why_node(snapshot: &ClusterSnapshot, node: &Node) -> String {
         let _ = writeln!(out, "  {medium} {device} is {state}, last packet {last}");
     }
     let silent = !node.local && !matches!(node.status, NodeStatus::Up | NodeStatus::Active);
+    // Those of nobody known may be those of a peer that is not heard.
+    let concerns = |refused: &&Refused| match &refused.node {
+        Some(name) => *name == node.name,
+        None => silent,
+    };
+    for refused in snapshot.refused.iter().filter(concerns) {
+        let last = heard(Some(refused.last_ms));
+        let from = refused.from.as_ref();
+        let from = from.map_or_else(String::new, |from| format!(" from {from}"));
+        let (count, text) = (refused.count, &refused.text);
+        let _ = writeln!(
+            out,
+            "  {count} packets{from} refused, the last {last}: {text}"
+        );
+    }
     out.push_str(&lately(snapshot, |text| {
         let part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
         let mut words = text.split(|c| !part(c));

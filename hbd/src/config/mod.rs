@@ -141,6 +141,7 @@ impl Loaded {
             retry_failed: RETRY_FAILED,
             retry_stop: RETRY_STOP,
             hold_down: HOLD_DOWN,
+            known: Vec::new(),
             wall: life.wall,
         }
     }

@@ -17,6 +17,7 @@ fn doubts() -> Doubts {
         tell_refusals: true,
         kinds: BTreeMap::new(),
         ours: None,
+        places: BTreeMap::new(),
     }
 }
 
@@ -101,4 +102,24 @@ fn twins_of_this_node_are_noticed() {
         doubt("web1", [3; 16], 3),
         Some(Why::NotConfigured("web1".to_owned()))
     );
+}
+
+/// Two nodes that sign with different keys look like two dead ones: only this tells.
+#[test]
+fn refused_packets_are_rows_with_the_node_whose_address_they_have() {
+    let mut doubts = doubts();
+    let now = Instant::now();
+    for _ in 0..81 {
+        doubts.refused(THERE, "eth1", Reject::BadDigest, now);
+    }
+    let row = doubts.rows(now).remove(0);
+    assert_eq!((row.node, row.count), (None, 81));
+    assert_eq!(row.reason, RefusedReason::WrongKey);
+    assert!(row.text.contains("the same on every node"), "{}", row.text);
+    let lb2 = message("lb2", [2; 16], 9);
+    doubts.authentic(THERE, "eth1", &lb2, now);
+    let row = doubts.rows(now).remove(0);
+    assert_eq!(row.node.as_deref(), Some("lb2"));
+    assert_eq!(row.from.as_deref(), Some("192.0.2.7"));
+    assert!(doubts.rows(now + FORGOTTEN_AFTER).is_empty());
 }

@@ -89,11 +89,91 @@ fn left_over_temporary_file_is_never_written_through() {
     assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
 }
 
+/// The second director of a pair with a full disk must still come up.
 #[test]
-fn unwritable_directory_names_the_path() {
+fn disk_that_takes_nothing_stops_nobody_and_is_tried_again() {
     let state = tempfile::tempdir().unwrap();
     let file = state.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = load(&file, "lb1", UuidFrom::File, GenerationFrom::File).unwrap_err();
-    assert!(error.to_string().contains("file"), "{error}");
+    let identity = load(&file, "lb1", UuidFrom::File, GenerationFrom::File).unwrap();
+    assert!(identity.generation > 1_500_000_000);
+    assert!(identity.warnings[0].contains("file"), "{identity:?}");
+    // The directory is a file: nothing can be read there either, so nothing may be overwritten.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    std::fs::create_dir(file.join("hb_generation.new")).unwrap();
+    std::fs::create_dir(file.join("hb_uuid.new")).unwrap();
+    let identity = load(&file, "lb1", UuidFrom::File, GenerationFrom::File).unwrap();
+    assert_eq!(identity.unsaved.len(), 2);
+    let (left, error) = keeper::save(identity.unsaved.clone());
+    assert_eq!((left.len(), error.is_some()), (2, true));
+    std::fs::remove_dir(file.join("hb_generation.new")).unwrap();
+    std::fs::remove_dir(file.join("hb_uuid.new")).unwrap();
+    assert_eq!(keeper::save(left), (Vec::new(), None));
+    let next = load(&file, "lb1", UuidFrom::File, GenerationFrom::File).unwrap();
+    assert_eq!(next.uuid, identity.uuid);
+    assert!(next.generation > identity.generation);
+}
+
+#[test]
+fn generation_that_cannot_be_stored_differs_from_the_next_one_though_the_clock_is_behind() {
+    let state = tempfile::tempdir().unwrap();
+    let stored = 4_712_399_922_u64;
+    let path = state.path().join("hb_generation");
+    std::fs::write(path, format_generation(stored)).unwrap();
+    std::fs::create_dir(state.path().join("hb_generation.new")).unwrap();
+    let generation = load_file(state.path()).generation;
+    assert!(generation > stored && generation <= stored + 1 + UNSAVED_SPREAD);
+    assert_eq!(
+        generation - stored - 1,
+        (generation - stored - 1) % UNSAVED_SPREAD
+    );
+}
+
+fn known(node: &str) -> KnownPeer {
+    KnownPeer {
+        node: hbd_core::config::NodeName::new(node).unwrap(),
+        generation: 1_764_000_000,
+        uuid: Some([7; 16]),
+        extended: true,
+        retired: vec![[1; 16], [0xfe; 16]],
+    }
+}
+
+#[test]
+fn peers_come_back_as_they_were_written_and_broken_lines_are_named() {
+    let state = tempfile::tempdir().unwrap();
+    assert_eq!(peers::read(state.path()).unwrap(), (vec![], vec![]));
+    let bare = KnownPeer {
+        uuid: None,
+        extended: false,
+        retired: Vec::new(),
+        ..known("lb3")
+    };
+    let all = vec![known("lb2"), bare];
+    let text = peers::format(&all);
+    std::fs::write(peers::path(state.path()), format!("{text}lb4 7 zz hbd -\n")).unwrap();
+    let (read, warnings) = peers::read(state.path()).unwrap();
+    assert_eq!(read, all);
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("hbd_peers:5"), "{}", warnings[0]);
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_on_disk_soon_without_waiting_for_it() {
+    let state = tempfile::tempdir().unwrap();
+    let path = state.path().join("new");
+    let keeper = Keeper::spawn(path.clone(), vec![known("lb2")], Vec::new(), |_| {});
+    keeper.remember(known("lb3"));
+    let newer = KnownPeer {
+        generation: 1_764_000_001,
+        ..known("lb2")
+    };
+    keeper.remember(newer.clone());
+    let wanted = (vec![known("lb3"), newer], Vec::new());
+    let begin = std::time::Instant::now();
+    while peers::read(&path).unwrap() != wanted {
+        assert!(begin.elapsed() < Duration::from_secs(10), "never written");
+        tokio::task::yield_now().await;
+    }
 }

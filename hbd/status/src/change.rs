@@ -11,7 +11,7 @@ pub(crate) mod tests;
 
 use crate::{
     ClusterPhase, ClusterSnapshot, Counters, DirectorPhase, DirectorSnapshot, Fallback, Group,
-    Link, Node, Notice, RealServer, Snapshot, Totals, VirtualService,
+    Link, Node, Notice, RealServer, Refused, Snapshot, Totals, VirtualService,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,10 @@ pub enum Change {
     },
     Counters {
         counters: Counters,
+    },
+    /// All of them, in the place of those before.
+    Refused {
+        refused: Vec<Refused>,
     },
     Node {
         node: Node,
@@ -153,6 +157,10 @@ fn cluster(
         let group = group.clone();
         changes.push(Change::Group { group });
     })?;
+    if rows::refused_differ(&old.refused, &new.refused, volatile) {
+        let refused = new.refused.clone();
+        changes.push(Change::Refused { refused });
+    }
     if volatile == Volatile::Include {
         if old.counters != new.counters {
             let counters = new.counters.clone();
@@ -239,6 +247,7 @@ fn apply_to_cluster(cluster: &mut ClusterSnapshot, change: &Change) {
             cluster.deadtime_ms = *deadtime_ms;
         }
         Change::Counters { counters } => cluster.counters = counters.clone(),
+        Change::Refused { refused } => cluster.refused.clone_from(refused),
         Change::Node { node } => rows::replace(&mut cluster.nodes, node),
         Change::Link { link } => rows::replace(&mut cluster.links, link),
         Change::Group { group } => rows::replace(&mut cluster.groups, group),
@@ -286,6 +295,7 @@ fn apply_to_director(director: &mut DirectorSnapshot, change: &Change) {
         Change::Whole { .. }
         | Change::Cluster { .. }
         | Change::Counters { .. }
+        | Change::Refused { .. }
         | Change::Node { .. }
         | Change::Link { .. }
         | Change::Group { .. } => {}

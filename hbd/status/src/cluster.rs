@@ -30,6 +30,9 @@ pub struct ClusterSnapshot {
     pub links: Vec<Link>,
     /// In the order of haresources.
     pub groups: Vec<Group>,
+    /// Packets that are not believed, of late: who sends them, why they are refused, what to do.
+    #[serde(default)]
+    pub refused: Vec<Refused>,
     pub counters: Counters,
     /// The last notices, oldest first, at most [`ClusterSnapshot::RECENT_MAX`].
     pub recent: Vec<Notice>,
@@ -121,6 +124,47 @@ pub enum LinkState {
     Init,
     Up,
     Dead,
+}
+
+/// Packets of one sender that are refused for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The node that it calls itself or whose address it has; `None` if nobody can tell.
+    pub node: Option<String>,
+    /// The address that the last one came from, e.g. `10.77.0.2`; `None` if many send them.
+    pub from: Option<String>,
+    pub reason: RefusedReason,
+    /// What it means and what to do about it, e.g. `signed with another key than that of our
+    /// authkeys (the file must be the same on every node)`.
+    pub text: String,
+    /// How many have come. Volatile.
+    pub count: u64,
+    /// Age of the last one, milliseconds. Volatile.
+    pub last_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusedReason {
+    /// Neither of heartbeat's framings, or not signed.
+    NotOurs,
+    /// Signed with another key.
+    WrongKey,
+    /// Signed with a key number or method that authkeys does not have.
+    UnknownKey,
+    TooLong,
+    /// Signed with our key, but no message.
+    Malformed,
+    /// It calls itself by this node's own name.
+    SameName,
+    /// It has this node's identity: a cloned machine.
+    SameIdentity,
+    /// It calls itself by a name that ha.cf lacks.
+    NotConfigured,
+    /// Of a life of its sender that is over: recorded, or its clock was set back.
+    Replay,
+    /// It has not answered this daemon's life: it does not hear this node, or was recorded.
+    Unanswered,
 }
 
 /// A resource group: one line of haresources.

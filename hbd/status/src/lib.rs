@@ -16,7 +16,7 @@ pub mod socket;
 pub use change::{Change, Volatile, apply, apply_notice, diff};
 pub use cluster::{
     ClusterPhase, ClusterSnapshot, Counters, Group, GroupRun, HoldSet, Link, LinkState, Node,
-    NodeKind, NodeStatus, Resource, RunState,
+    NodeKind, NodeStatus, Refused, RefusedReason, Resource, RunState,
 };
 pub use director::{
     DirectorPhase, DirectorSnapshot, Fallback, Health, RealServer, Totals, VirtualService,

@@ -156,7 +156,7 @@ impl Cluster {
 
     /// Was the report written after its sender had heard this life of ours?
     fn answers_us(&self, report: &Report) -> bool {
-        report.heard[self.roster.local().index()] == Some(self.life())
+        report.answers(self.roster.local(), self.life())
     }
 
     /// Nobody here hears these nodes any more: they may take what we run, and we cannot know. One
@@ -669,8 +669,7 @@ impl Cluster {
             .filter_map(|(node, peer)| Some((node, peer.report.as_ref()?)))
             .collect();
         for (node, report) in &reports {
-            let missed =
-                |(other, by): &(NodeId, &Report)| other != node && by.heard[node.index()].is_none();
+            let missed = |(other, by): &(NodeId, &Report)| other != node && !by.hears(*node);
             if !reports.iter().any(missed) {
                 continue;
             }

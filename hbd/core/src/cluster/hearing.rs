@@ -1,14 +1,15 @@
 //! Messages in: who sent it, is it new, and what does it say (Heartbeat specification 5.5).
 
 use super::Cluster;
+use super::believing::is_extended;
 use crate::config::LinkId;
 use crate::extension::Report;
 use crate::messages::{self, Header, Kind};
 use crate::output::Notice;
 use crate::roster::NodeId;
-use crate::sequence::{Accepted, Arrival, Order, Rejoin, Verdict};
+use crate::sequence::{Accepted, Order, Rejoin, Verdict};
 use crate::wire::Message;
-use ha_status::NodeStatus;
+use ha_status::{NodeStatus, RefusedReason};
 use std::time::{Duration, Instant};
 
 /// So many names of strangers are remembered and reported; further ones are only dropped.
@@ -24,28 +25,21 @@ impl Cluster {
             self.counters.rejected_malformed = self.counters.rejected_malformed.saturating_add(1);
             return;
         };
-        // What we sent ourselves comes back over broadcast media.
         if header.source == self.config.local.as_str() {
+            self.hear_own_name(header, message, now);
             return;
         }
         let Some(node) = self.roster.find(header.source) else {
             self.meet_stranger(header.source);
             return;
         };
-        let Some(peer) = self.membership.peer_mut(node) else {
-            return;
-        };
-        if header.uuid.is_some() {
-            peer.uuid = header.uuid;
-        }
         match header.seq {
             None => {
-                self.hear_link(node, link, now);
-                if messages::addressed_to(message, &self.config) || header.kind == Kind::NakRexmit {
+                if self.is_meant_for_us(node, header, message, now) {
                     self.hear_unsequenced(node, header.kind, message, now);
                 }
             }
-            Some(seq) => self.hear_sequenced(node, link, header, seq, message, now),
+            Some(seq) => self.hear_sequenced((node, link), header, seq, message, now),
         }
     }
 
@@ -58,8 +52,13 @@ impl Cluster {
         }
     }
 
-    fn hear_link(&mut self, node: NodeId, link: LinkId, now: Instant) {
-        if self.links.heard(node, link, now) {
+    fn hear_link(&mut self, node: NodeId, link: LinkId, seq: u64, now: Instant) {
+        let peer = self.membership.peer(node);
+        let last = peer.and_then(|peer| peer.receiver.last_seq());
+        if self
+            .links
+            .heard((node, link), seq, last.unwrap_or(seq), now)
+        {
             let node = self.roster.name(node).clone();
             self.notice(Notice::LinkUp { node, link });
             self.changed();
@@ -78,8 +77,8 @@ impl Cluster {
                 let (first, last) = (message.decimal("firstseq"), message.decimal("lastseq"));
                 let range = first.zip(last).filter(|(first, last)| first <= last);
                 let Some(range) = range else { return };
-                let uuid = self.membership.peer(node).and_then(|peer| peer.uuid);
-                for message in self.voice.resend(name.as_str(), uuid, range, now) {
+                let addressee = self.addressee(Some(node));
+                for message in self.voice.resend(name.as_str(), addressee, range, now) {
                     self.pass_on(message);
                 }
             }
@@ -98,55 +97,38 @@ impl Cluster {
 
     fn hear_sequenced(
         &mut self,
-        node: NodeId,
-        link: LinkId,
+        (node, link): (NodeId, LinkId),
         header: Header<'_>,
         seq: u64,
         message: &Message,
         now: Instant,
     ) {
         let random = self.random.next();
+        let Some(arrival) = self.arrival(node, header, seq, message) else {
+            return;
+        };
         let Some(peer) = self.membership.peer_mut(node) else {
             return;
         };
-        let arrival = Arrival {
-            generation: header.generation,
-            seq,
-            is_status: header.kind == Kind::Status,
-            sender_is_dead: peer.status == NodeStatus::Dead,
-        };
+        if peer.is_retired(header.uuid) {
+            self.refuse(node, RefusedReason::Replay, header.generation, now);
+            return;
+        }
         match peer.receiver.receive(arrival, random, now) {
             Verdict::Accept(accepted) => {
-                self.hear_link(node, link, now);
+                self.recognise(node, header, accepted.rejoin, message);
+                self.hear_link(node, link, seq, now);
                 self.account(node, accepted, now);
                 self.dispatch(node, header.kind, accepted, message, now);
             }
             Verdict::Duplicate | Verdict::Old => {
                 self.counters.duplicates = self.counters.duplicates.saturating_add(1);
-                self.hear_link(node, link, now);
+                self.hear_link(node, link, seq, now);
             }
             Verdict::Stale | Verdict::Premature { .. } => {}
-            Verdict::Replay { got, current } => {
-                self.counters.replays = self.counters.replays.saturating_add(1);
-                self.report_replay(node, got, current);
-            }
+            Verdict::Unproven => self.consider(node, header, message, now),
+            Verdict::Replay { got, .. } => self.refuse(node, RefusedReason::Replay, got, now),
         }
-    }
-
-    /// Once per life of the peer: a stuck or hostile sender must not fill the log.
-    fn report_replay(&mut self, node: NodeId, generation: u64, current: u64) {
-        let Some(peer) = self.membership.peer_mut(node) else {
-            return;
-        };
-        if std::mem::replace(&mut peer.replay_reported, true) {
-            return;
-        }
-        let node = self.roster.name(node).clone();
-        self.notice(Notice::Replay {
-            node,
-            generation,
-            current,
-        });
     }
 
     /// Acknowledges, and reports what got lost.
@@ -288,7 +270,7 @@ impl Cluster {
     }
 
     fn hear_extension(&mut self, node: NodeId, message: &Message, now: Instant) {
-        let extended = message.decimal("hbx").is_some_and(|number| number > 0);
+        let extended = is_extended(message);
         let report = if extended {
             self.codec.read(message, &self.roster)
         } else {

@@ -3,13 +3,21 @@
 use super::Cluster;
 use super::groups::{Fate, Group, Waiting};
 use crate::config::{GroupConfig, GroupId};
+use crate::membership::Peer;
 use crate::ownership::{Bar, Blocker, Cause, Why};
 use crate::roster::NodeId;
 use ha_status::{
-    ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, Resource, RunState,
+    ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, Refused,
+    RefusedReason, Resource, RunState,
 };
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
+
+/// Refused packets are shown for so long after the last one.
+const REFUSED_SHOWN_MS: u64 = 600_000;
+
+/// When nodes start, their first packets cross: so many without an answer mean nothing.
+const FEW_UNANSWERED: u64 = 5;
 
 impl Cluster {
     pub(super) fn view(&self, now: Instant) -> ClusterSnapshot {
@@ -33,6 +41,7 @@ impl Cluster {
             nodes: self.node_rows(now),
             links: self.link_rows(now),
             groups: self.group_rows(now),
+            refused: self.refused_rows(now),
             counters: self.counters.clone(),
             recent: Vec::new(),
         }
@@ -78,6 +87,43 @@ impl Cluster {
             }
         };
         self.roster.order().iter().map(row).collect()
+    }
+
+    /// Packets under the names of peers that were not believed of late.
+    fn refused_rows(&self, now: Instant) -> Vec<Refused> {
+        let row = |(id, peer): (NodeId, &Peer)| {
+            let refused = peer.refused?;
+            let last_ms = age(refused.last, now);
+            let stray = refused.why == RefusedReason::Unanswered && refused.count < FEW_UNANSWERED;
+            if stray || last_ms > REFUSED_SHOWN_MS {
+                return None;
+            }
+            Some(Refused {
+                node: Some(self.name(id)),
+                from: None,
+                reason: refused.why,
+                text: self.refusal(id, peer, refused),
+                count: refused.count,
+                last_ms,
+            })
+        };
+        self.membership.peers().filter_map(row).collect()
+    }
+
+    fn refusal(&self, id: NodeId, peer: &Peer, refused: crate::membership::Refused) -> String {
+        let node = self.name(id);
+        if refused.why == RefusedReason::Unanswered {
+            return format!(
+                "{node} is heard but does not answer this daemon: it does not hear this node (its \
+                 cable, its firewall, its media), or somebody plays back what it said long ago"
+            );
+        }
+        format!(
+            "of generation {}, while generation {} of {node} was heard already: recorded packets, \
+             or its clock or state directory was set back; in that case stop hbd there, set the \
+             clock, remove hb_uuid and hb_generation from its state directory and start it again",
+            refused.generation, peer.known.generation
+        )
     }
 
     fn link_rows(&self, now: Instant) -> Vec<Link> {
@@ -219,6 +265,9 @@ impl Cluster {
         match blocker {
             Blocker::Barred(Bar::NoCarrier) => {
                 "no interface of this node has a carrier: it takes nothing".to_owned()
+            }
+            Blocker::Barred(Bar::SameName) => {
+                "another node has the name of this one: it takes nothing".to_owned()
             }
             Blocker::Barred(Bar::CarrierBack) => {
                 "the cable of this node is just back: it listens before it takes anything"

@@ -1,8 +1,8 @@
 //! What this node says: its status with the report, and everything else on the way to the links.
 
 use super::Cluster;
-use crate::extension::{GroupReport, Report};
-use crate::messages;
+use crate::extension::{GroupReport, Heard, Report};
+use crate::messages::{self, Addressee};
 use crate::output::{Notice, Output};
 use crate::roster::NodeId;
 use crate::wire::Message;
@@ -39,9 +39,18 @@ impl Cluster {
 
     /// Sends a message without `dest`, or with one whose node is given.
     pub(super) fn send(&mut self, message: Message, dest: Option<NodeId>, now: Instant) {
-        let uuid = dest.and_then(|node| self.membership.peer(node)?.uuid);
-        let message = self.voice.say(message, uuid, now);
+        let addressee = self.addressee(dest);
+        let message = self.voice.say(message, addressee, now);
         self.pass_on(message);
+    }
+
+    /// What a message for a node says about it beside its name.
+    pub(super) fn addressee(&self, dest: Option<NodeId>) -> Addressee {
+        let peer = dest.and_then(|node| self.membership.peer(node));
+        peer.map_or_else(Addressee::default, |peer| Addressee {
+            uuid: peer.known.uuid,
+            generation: peer.extended.then(|| peer.receiver.generation()),
+        })
     }
 
     /// Hands a finished message to the shell.
@@ -71,8 +80,13 @@ impl Cluster {
     fn report(&self) -> Report {
         let mut heard = vec![None; self.roster.len()];
         for (id, peer) in self.membership.peers() {
-            heard[id.index()] = peer.life();
+            heard[id.index()] = peer.told();
         }
+        let namesake = self.namesake.life();
+        heard[self.roster.local().index()] = namesake.map(|life| Heard {
+            life,
+            proven: self.namesake.is_heard(),
+        });
         let group = |group: &super::Group| GroupReport {
             run: group.runner.run().state(),
             claim: group.claim,

@@ -35,6 +35,7 @@ fn config(groups: usize) -> Config {
         retry_failed: Duration::from_secs(1),
         retry_stop: Duration::from_secs(1),
         hold_down: Duration::from_secs(1),
+        known: Vec::new(),
         wall: (Instant::now(), 0),
     }
 }
@@ -56,7 +57,13 @@ fn report(groups: usize, epoch: u64) -> Report {
         wakes: 2,
         leaving: true,
         digest: "d41d8cd98f00b204".to_owned(),
-        heard: vec![None, Some(life)],
+        heard: vec![
+            None,
+            Some(Heard {
+                life,
+                proven: epoch != 7,
+            }),
+        ],
         groups: vec![Some(told); groups],
         relay: Relay::default(),
     }
@@ -94,7 +101,7 @@ fn a_report_comes_back_as_it_was_written() {
 #[test]
 fn owners_are_named_by_the_place_in_the_message() {
     let (codec, roster, mut message) = written(&report(1, 7), 1);
-    assert_eq!(message.text("hbn"), Some("ffffffffffffffff.3/lb2 -/lb1"));
+    assert_eq!(message.text("hbn"), Some("~ffffffffffffffff.3/lb2 -/lb1"));
     let swapped = "-/lb1 ffffffffffffffff.3/lb2";
     message.set_text("hbn", swapped);
     let read = codec.read(&message, &roster).unwrap();

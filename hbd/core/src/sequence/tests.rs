@@ -19,7 +19,8 @@ fn status(seq: u64) -> Arrival {
         generation: GENERATION,
         seq,
         is_status: true,
-        sender_is_dead: false,
+        proven: true,
+        sender: Sender::Known,
     }
 }
 
@@ -32,7 +33,21 @@ fn other(seq: u64) -> Arrival {
 
 fn from_dead(arrival: Arrival) -> Arrival {
     Arrival {
-        sender_is_dead: true,
+        sender: Sender::Dead,
+        ..arrival
+    }
+}
+
+fn anew(arrival: Arrival) -> Arrival {
+    Arrival {
+        sender: Sender::Anew,
+        ..arrival
+    }
+}
+
+fn unproven(arrival: Arrival) -> Arrival {
+    Arrival {
+        proven: false,
         ..arrival
     }
 }
@@ -116,16 +131,79 @@ fn packets_in_sequence_are_accepted_and_repeats_are_not() {
 }
 
 #[test]
-fn first_status_starts_anew_after_other_packets() {
+fn nothing_counts_before_the_first_status() {
+    let premature = |got| Verdict::Premature { got, current: 0 };
     run(
         Receiver::new(RESIDUE, DELAY),
         &[
-            (other(40), accept(Order::Next)),
-            (other(41), accept(Order::Next)),
+            (other(40), premature(GENERATION)),
+            (of_generation(0, status(41)), premature(0)),
             (status(50), rejoin(Rejoin::First)),
             (other(50), Verdict::Duplicate),
         ],
     );
+}
+
+/// Recorded packets need no key: only what names this life of ours is surely said to it.
+#[test]
+fn another_life_is_heard_once_it_is_proven() {
+    let newer = |arrival| of_generation(GENERATION + 1, arrival);
+    let restart = Rejoin::Restart {
+        previous: GENERATION,
+    };
+    run(
+        Receiver::new(RESIDUE, DELAY),
+        &[
+            (unproven(status(7)), Verdict::Unproven),
+            (unproven(newer(status(9))), Verdict::Unproven),
+            (status(8), rejoin(Rejoin::First)),
+            // What was proven once needs no further proof.
+            (unproven(status(9)), accept(Order::Next)),
+            (unproven(newer(status(1))), Verdict::Unproven),
+            (unproven(status(10)), accept(Order::Next)),
+            (newer(status(2)), rejoin(restart)),
+        ],
+    );
+}
+
+#[test]
+fn generations_that_an_earlier_life_of_ours_has_heard_bind_this_one() {
+    let receiver = || Receiver::new(RESIDUE, DELAY).knowing(GENERATION);
+    let older = |arrival| of_generation(GENERATION - 1, arrival);
+    let replay = Verdict::Replay {
+        got: GENERATION - 1,
+        current: GENERATION,
+    };
+    run(
+        receiver(),
+        &[
+            (older(status(7)), replay),
+            (older(other(8)), replay),
+            (older(from_dead(status(9))), replay),
+            (status(3), rejoin(Rejoin::First)),
+        ],
+    );
+}
+
+#[test]
+fn a_new_identity_may_begin_with_a_lower_generation() {
+    let older = |arrival| of_generation(7, arrival);
+    let replay = |got, current| Verdict::Replay { got, current };
+    let restart = Rejoin::Restart {
+        previous: GENERATION,
+    };
+    let receiver = run(
+        joined(900),
+        &[
+            (older(status(1)), replay(7, GENERATION)),
+            (unproven(anew(older(status(1)))), Verdict::Unproven),
+            (anew(older(other(1))), replay(7, GENERATION)),
+            (anew(older(status(2))), rejoin(restart)),
+            (older(other(3)), accept(Order::Next)),
+            (of_generation(6, status(3)), replay(6, 7)),
+        ],
+    );
+    assert_eq!(receiver.generation(), 7);
 }
 
 #[test]
@@ -260,19 +338,6 @@ fn only_a_status_moves_the_generation() {
 }
 
 #[test]
-fn peers_without_generation_are_followed_by_number_alone() {
-    let none = |arrival| of_generation(0, arrival);
-    run(
-        Receiver::new(RESIDUE, DELAY),
-        &[
-            (none(status(1)), accept(Order::Next)),
-            (none(status(2)), accept(Order::Next)),
-            (none(from_dead(status(3))), accept(Order::Next)),
-        ],
-    );
-}
-
-#[test]
 fn only_a_newer_status_brings_a_dead_node_back() {
     let mut receiver = run(
         joined(900),
@@ -367,8 +432,14 @@ fn nothing_is_acknowledged_over_a_gap() {
 #[test]
 fn numbers_before_the_first_are_not_acknowledged() {
     run(joined(18), &[(other(19), accept(Order::Next))]);
-    let verdict = Receiver::new(RESIDUE, DELAY).receive(other(17), 0, Instant::now());
-    assert_eq!(verdict, acked(17, Order::Next));
+    let verdict = Receiver::new(RESIDUE, DELAY).receive(status(17), 0, Instant::now());
+    let first = Accepted {
+        rejoin: Some(Rejoin::First),
+        order: Order::Next,
+        ack: Some(17),
+        outdated_status: false,
+    };
+    assert_eq!(verdict, Verdict::Accept(first));
 }
 
 /// A receiver with the numbers 2 to `last` missing, and the moment they were found to be.

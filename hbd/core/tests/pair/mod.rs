@@ -93,6 +93,13 @@ impl Pair {
         change(&mut self.configs[node]);
     }
 
+    /// Its disk is new, with this identity; its next generation follows this one.
+    pub(crate) fn reinstall(&mut self, node: usize, generation: u64, uuid: [u8; 16]) {
+        self.generations[node] = generation;
+        self.configs[node].uuid = uuid;
+        self.configs[node].known.clear();
+    }
+
     pub(crate) fn start(&mut self, node: usize) {
         self.generations[node] += 1;
         let mut config = self.configs[node].clone();
@@ -222,6 +229,11 @@ impl Pair {
                     self.later(node, SCRIPT, Input::Stopped { group, result });
                 }
                 Output::Exit => self.nodes[node] = None,
+                Output::Remember(known) => {
+                    let kept = &mut self.configs[node].known;
+                    kept.retain(|other| other.node != known.node);
+                    kept.push(known);
+                }
                 Output::Announce(_) | Output::Notice(_) | Output::CommandDone { .. } => {}
             }
         }
@@ -353,6 +365,7 @@ fn config(
         retry_failed: Duration::from_secs(2),
         retry_stop: Duration::from_secs(1),
         hold_down: HOLD_DOWN,
+        known: Vec::new(),
         wall: (base, 1_700_000_000_000),
     }
 }

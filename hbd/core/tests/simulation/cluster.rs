@@ -9,7 +9,7 @@ use crate::scripts::{self, Answer, Begun, Machine, Operation};
 use crate::setup;
 use ha_status::{ClusterSnapshot, HoldSet};
 use hbd_core::Cluster;
-use hbd_core::config::{GroupId, LinkId, NodeName, Received};
+use hbd_core::config::{Config, GroupId, KnownPeer, LinkId, NodeName, Received};
 use hbd_core::input::{Command, CommandId, Input};
 use hbd_core::output::Output;
 use hbd_core::wire::{Key, Keys, Message, Method, decode, encode_netstring};
@@ -72,6 +72,8 @@ pub(crate) struct Node {
     down_since: Micros,
     /// Commands that have not been answered.
     pub(crate) unanswered: BTreeSet<u64>,
+    /// Its disk.
+    known: Vec<KnownPeer>,
     /// The last status in the timeline.
     said: String,
 }
@@ -125,6 +127,7 @@ impl World {
             ticket: 0,
             down_since: 0,
             unanswered: BTreeSet::new(),
+            known: Vec::new(),
             said: String::new(),
         };
         let mut world = Self {
@@ -297,7 +300,9 @@ impl World {
         let now = self.local_time(node);
         self.nodes[node].boot += 1;
         let generation = self.nodes[node].boot;
+        let known = self.nodes[node].known.clone();
         let config = setup::config(&self.plan, node, generation, now);
+        let config = Config { known, ..config };
         self.nodes[node].core = Some(Cluster::new(config, now));
         self.log(|world| format!("node {node} boots, generation {}", world.nodes[node].boot));
     }
@@ -463,6 +468,11 @@ impl World {
                 if !self.nodes[node].unanswered.remove(&id.0) {
                     return Err(Violation(format!("node {node}: {id:?} answered twice")));
                 }
+            }
+            Output::Remember(known) => {
+                let kept = &mut self.nodes[node].known;
+                kept.retain(|other| other.node != known.node);
+                kept.push(known);
             }
             Output::Announce(_) | Output::Notice(_) | Output::Exit => {}
         }

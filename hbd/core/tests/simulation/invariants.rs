@@ -98,6 +98,7 @@ impl Monitor {
             Output::Probe(_)
             | Output::Stop(_)
             | Output::LetGo(_)
+            | Output::Remember(_)
             | Output::Announce(_)
             | Output::Notice(_)
             | Output::CommandDone { .. }

@@ -43,6 +43,7 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
         retry_failed: Duration::from_micros(plan.retry_failed),
         retry_stop: Duration::from_micros(plan.retry_stop),
         hold_down: Duration::from_micros(HOLD_DOWN),
+        known: Vec::new(),
         wall: (now, 1_700_000_000_000),
     }
 }

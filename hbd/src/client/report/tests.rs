@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use ha_status::{Counters, GroupRun};
+use ha_status::{Counters, GroupRun, RefusedReason};
 
 fn node(name: &str, status: NodeStatus) -> Node {
     Node {
@@ -56,6 +56,7 @@ fn snapshot() -> ClusterSnapshot {
             }],
             reason: "node lb2 died 4 s ago; lb1 was next".to_owned(),
         }],
+        refused: Vec::new(),
         counters: Counters::default(),
         recent: Vec::new(),
     }
@@ -77,6 +78,34 @@ GROUP                     HERE     OWNER  PREFERRED  REASON
 IPaddr::10.0.0.1/24/eth0  running  lb1    lb2        node lb2 died 4 s ago; lb1 was next
 ";
     assert_eq!(status(&snapshot()), expected);
+}
+
+#[test]
+fn refused_packets_are_shown_with_their_reason_in_status_and_why() {
+    let mut snapshot = snapshot();
+    snapshot.refused = vec![Refused {
+        node: Some("lb2".to_owned()),
+        from: Some("10.77.0.2".to_owned()),
+        reason: RefusedReason::WrongKey,
+        text: "signed with another key".to_owned(),
+        count: 81,
+        last_ms: 200,
+    }];
+    let shown = status(&snapshot);
+    let row = "10.77.0.2     lb2   81       200 ms ago  signed with another key\n";
+    assert!(
+        shown.contains("\nREFUSED FROM  NODE  PACKETS  LAST        WHY\n"),
+        "{shown}"
+    );
+    assert!(shown.contains(row), "{shown}");
+    let told =
+        "  81 packets from 10.77.0.2 refused, the last 200 ms ago: signed with another key\n";
+    assert!(why(&snapshot, "lb2").unwrap().contains(told));
+    assert!(!why(&snapshot, "lb1").unwrap().contains("refused"));
+    // A sender that nobody knows may be the silent peer.
+    snapshot.refused[0].node = None;
+    assert!(why(&snapshot, "lb2").unwrap().contains(told));
+    assert!(!why(&snapshot, "lb1").unwrap().contains("refused"));
 }
 
 #[test]

@@ -4,7 +4,9 @@
 //! called steady or volatile here.
 
 use super::Volatile;
-use crate::{ClusterSnapshot, DirectorSnapshot, Group, Link, Node, RealServer, VirtualService};
+use crate::{
+    ClusterSnapshot, DirectorSnapshot, Group, Link, Node, RealServer, Refused, VirtualService,
+};
 use std::collections::BTreeSet;
 
 /// A part of a snapshot that is compared and replaced as one.
@@ -53,6 +55,13 @@ pub(super) fn distinct<R: Row>(rows: &[R]) -> bool {
     rows.iter().all(|row| seen.insert(row.key()))
 }
 
+/// Do the lists of refused packets differ in what counts? They travel as one, for senders come and
+/// go.
+pub(super) fn refused_differ(old: &[Refused], new: &[Refused], volatile: Volatile) -> bool {
+    let mut pairs = old.iter().zip(new);
+    old.len() != new.len() || pairs.any(|(was, is)| differ(was, is, volatile))
+}
+
 /// Puts `row` in the place of the one with its key.
 pub(super) fn replace<R: Row + Clone>(rows: &mut [R], row: &R) {
     if let Some(place) = rows.iter_mut().find(|place| place.key() == row.key()) {
@@ -97,6 +106,7 @@ impl Row for ClusterSnapshot {
             nodes: _,
             links: _,
             groups: _,
+            refused: _,
             counters: _,
             recent: _,
         } = self;
@@ -106,6 +116,28 @@ impl Row for ClusterSnapshot {
 
     fn volatile(&self) -> impl PartialEq + '_ {
         (self.at_ms, self.uptime_ms)
+    }
+}
+
+impl Row for Refused {
+    fn key(&self) -> impl Ord + '_ {
+        (&self.node, &self.from, self.reason)
+    }
+
+    fn steady(&self) -> impl PartialEq + '_ {
+        let Refused {
+            node,
+            from,
+            reason,
+            text,
+            count: _,
+            last_ms: _,
+        } = self;
+        (node, from, reason, text)
+    }
+
+    fn volatile(&self) -> impl PartialEq + '_ {
+        (self.count, self.last_ms)
     }
 }
 

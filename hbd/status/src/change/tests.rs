@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::{GroupRun, Health, LinkState, NodeKind, NodeStatus, Resource, RunState, Severity};
+use crate::{
+    GroupRun, Health, LinkState, NodeKind, NodeStatus, RefusedReason, Resource, RunState, Severity,
+};
 use proptest::{collection::vec, prelude::*};
 
 /// Makes values of few possibilities out of bytes, so that two snapshots often agree.
@@ -64,6 +66,17 @@ impl Dice<'_> {
             state: self.pick(&[LinkState::Init, LinkState::Up, LinkState::Dead]),
             heard_ms: self.maybe(),
             packets: self.number(),
+        }
+    }
+
+    fn refused(&mut self) -> Refused {
+        Refused {
+            node: self.flag().then(|| self.word()),
+            from: self.flag().then(|| self.word()),
+            reason: self.pick(&[RefusedReason::WrongKey, RefusedReason::Replay]),
+            text: self.word(),
+            count: self.number(),
+            last_ms: self.number(),
         }
     }
 
@@ -154,6 +167,7 @@ impl Dice<'_> {
                 nodes: self.rows(Dice::node),
                 links: self.rows(Dice::link),
                 groups: self.rows(Dice::group),
+                refused: self.rows(Dice::refused),
                 counters: Counters {
                     packets_in: self.number(),
                     ..Counters::default()
@@ -248,6 +262,7 @@ pub(crate) fn pair_of_nodes() -> ClusterSnapshot {
         nodes: nodes.into(),
         links: vec![dice.link()],
         groups: vec![dice.group()],
+        refused: Vec::new(),
         counters: Counters::default(),
         recent: Vec::new(),
     }
