@@ -26,6 +26,7 @@ use ha_plumbing::lockfile::LockError;
 use ha_plumbing::log::{self, Level, Log};
 use ha_plumbing::signals::Signals;
 use ha_plumbing::{inherited, realtime, service};
+use ha_status::Severity;
 use hbd_core::Cluster;
 use std::path::PathBuf;
 use std::sync::Arc;

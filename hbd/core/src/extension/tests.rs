@@ -173,7 +173,13 @@ fn the_largest_report_fits_into_one_packet() {
         ((NodeId(MAX_NODES as u16 - 1), group), RunState::Stuck)
     });
     full.relay.objections.extend(objections);
-    full.heard = vec![Some(life); MAX_NODES];
+    full.heard = vec![
+        Some(Heard {
+            life,
+            proven: false
+        });
+        MAX_NODES
+    ];
     let mut message = Message::new("status");
     codec.write(&full, &roster, &mut message);
     let bytes: usize = FIELDS
