@@ -215,7 +215,7 @@ async fn driver(
     let control = Control::open(&common.socket(), loaded.local.as_str()).await?;
     let mut config = used.core_config(life);
     config.known.clone_from(&identity.known);
-    let keeper = keep(common, identity, report);
+    let keeper = keep(common, identity, report.clone());
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     Ok(Driver {

@@ -295,7 +295,7 @@ fn named_places(loaded: &Loaded) -> BTreeMap<IpAddr, NodeName> {
         return BTreeMap::new();
     };
     let place = |medium: &MediumSpec| match medium {
-        MediumSpec::Ucast { peer: place, .. } => Some((place.ip(), peer.clone())),
+        MediumSpec::Ucast { peer: place, .. } => Some((place.ip?, peer.clone())),
         MediumSpec::Bcast { .. } => None,
     };
     loaded.media.iter().filter_map(place).collect()

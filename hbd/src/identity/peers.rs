@@ -47,9 +47,10 @@ pub(super) fn format(known: &[KnownPeer]) -> String {
         let uuid = peer.uuid.map_or_else(|| "-".to_owned(), hex);
         let kind = if peer.extended { "hbd" } else { "heartbeat" };
         let retired: Vec<String> = peer.retired.iter().copied().map(hex).collect();
-        let retired = match retired.is_empty() {
-            true => "-".to_owned(),
-            false => retired.join(","),
+        let retired = if retired.is_empty() {
+            "-".to_owned()
+        } else {
+            retired.join(",")
         };
         let (node, generation) = (&peer.node, peer.generation);
         writeln!(text, "{node} {generation} {uuid} {kind} {retired}")
