@@ -210,12 +210,9 @@ impl Driver {
     }
 
     fn send(&mut self, message: &wire::Message) {
-        match wire::encode_netstring(message, &self.loaded.keys) {
-            Ok(packet) => self.media.send(&packet),
-            Err(error) => {
-                let kind = message.kind();
-                self.tell(Severity::Error, &format!("cannot send {kind}: {error}"));
-            }
+        if let Err(error) = self.media.send(message, &self.loaded.keys) {
+            let kind = message.kind();
+            self.tell(Severity::Error, &format!("cannot send {kind}: {error}"));
         }
         self.state.backlog.extend(self.media.changes());
         let works = self.media.works();

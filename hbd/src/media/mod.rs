@@ -8,6 +8,7 @@
 
 mod bcast;
 pub mod names;
+mod outlet;
 mod receiver;
 mod ucast;
 mod way;
@@ -17,15 +18,14 @@ use crate::resources::view::View;
 use ha_status::Severity;
 use hbd_core::config::LinkId;
 use hbd_core::input::Input;
-use hbd_core::wire::Keys;
+use hbd_core::wire::{Keys, Message, WireError};
+use outlet::{Outlet, Parcel};
 use receiver::{Place, Receiver};
-use way::{Obstacle, Way};
+use way::Obstacle;
 
 pub use receiver::Deaf;
-use socket2::{SockAddr, Socket};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Datagrams that are taken from one socket in one turn of the loop. More than its buffer holds:
 /// after a stall the whole queue is heard before any deadline is judged. Less than for ever: a
@@ -67,15 +67,6 @@ struct Link {
     working: bool,
     /// What was last told about it.
     told: Option<Result<(), String>>,
-}
-
-struct Outlet {
-    socket: Socket,
-    destination: SockAddr,
-    /// `MSG_DONTROUTE` for broadcasts: they belong on this wire, whatever the routing table says.
-    flags: i32,
-    /// For which it was opened.
-    way: Way,
 }
 
 impl Media {
@@ -173,21 +164,24 @@ impl Media {
         self.unfinished
     }
 
-    /// Writes one packet to every link.
-    pub fn send(&mut self, packet: &[u8]) {
+    /// Writes one message to every link. The error says why it cannot be written to any that takes
+    /// it in that form.
+    pub fn send(&mut self, message: &Message, keys: &Keys) -> Result<(), WireError> {
+        let mut parcel = Parcel::new(message, keys);
+        let mut result = Ok(());
         for (index, link) in self.links.iter_mut().enumerate() {
-            let sent = link.open.as_ref().is_some_and(|outlet| {
-                let Outlet {
-                    socket,
-                    destination,
-                    flags,
-                    way: _,
-                } = outlet;
-                let sent = socket.send_to_with_flags(packet, destination, *flags);
-                sent.is_ok_and(|bytes| bytes == packet.len())
-            });
+            let sent = match link.open.as_ref().map(|outlet| outlet.send(&mut parcel)) {
+                Some(Ok(sent)) => sent,
+                Some(Err(error)) => {
+                    // No fault of the link's.
+                    result = Err(error);
+                    continue;
+                }
+                None => false,
+            };
             self.changes.extend(link.now_works(index, sent));
         }
+        result
     }
 
     /// Does any link take packets?
@@ -281,7 +275,7 @@ impl Link {
             return Ok(());
         }
         self.open = None;
-        let outlet = outlet(&self.medium, way).map_err(|error| error.to_string())?;
+        let outlet = Outlet::open(&self.medium, way).map_err(|error| error.to_string())?;
         self.open = Some(outlet);
         Ok(())
     }
@@ -317,22 +311,6 @@ impl Link {
 
 fn link_id(index: usize) -> LinkId {
     LinkId(u16::try_from(index).expect("the configuration bounds the media"))
-}
-
-/// Opens the sending socket, bound to the source: the kernel chooses none itself.
-fn outlet(medium: &MediumSpec, way: Way) -> io::Result<Outlet> {
-    let (socket, flags) = match medium {
-        MediumSpec::Bcast { .. } => (bcast::sender(&way.device)?, libc::MSG_DONTROUTE),
-        MediumSpec::Ucast { .. } => (ucast::sender(&way.device, way.destination)?, 0),
-    };
-    let source = way::scoped(SocketAddr::new(way.source, 0), way.index);
-    socket.bind(&source.into())?;
-    Ok(Outlet {
-        socket,
-        destination: way.destination.into(),
-        flags,
-        way,
-    })
 }
 
 /// The media without `ucast` lines that lead to this machine: they allow the same ha.cf everywhere,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::resources::view::{AddressRow, LinkRow};
+use std::net::SocketAddr;
 
 #[test]
 fn log_lines_of_started_media_are_the_old_ones() {
@@ -83,6 +84,15 @@ fn lines_that_lead_to_ourselves_are_left_out() {
     assert_eq!(without_ourselves(std::slice::from_ref(&own), &view), [own]);
 }
 
+fn keys() -> Keys {
+    let key = hbd_core::wire::Key::new(hbd_core::wire::Method::Sha1, b"secret");
+    Keys::new(1, [(1, key)]).unwrap()
+}
+
+fn message() -> Message {
+    Message::new("status")
+}
+
 fn nonesuch() -> MediumSpec {
     MediumSpec::Bcast {
         interface: "nonesuch0".to_owned(),
@@ -102,7 +112,7 @@ fn missing_interface_is_told_once_and_sending_goes_on() {
         "{text}"
     );
     assert_eq!(media.changes().len(), 1);
-    media.send(b"packet");
+    media.send(&message(), &keys()).unwrap();
     assert!(media.changes().is_empty());
     assert!(!media.works());
     assert_eq!(media.update(&nobody), []);
@@ -142,8 +152,7 @@ async fn medium_whose_interface_comes_late_is_opened_then_and_sends_from_its_own
     let (mut media, _) = Media::open(vec![medium], shared, &View::default()).unwrap();
     let source = |media: &Media| {
         let outlet = media.links[0].open.as_ref()?;
-        let bound = outlet.socket.local_addr().unwrap().as_socket().unwrap();
-        Some(bound.ip().to_string())
+        Some(outlet.source().ip().to_string())
     };
     assert_eq!(source(&media), None);
     let told = media.update(&there(&["127.0.0.100", "127.0.0.1"]));
