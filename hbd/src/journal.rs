@@ -60,9 +60,9 @@ impl Journal {
     /// Stopping the group failed. `None` if that is to be counted only, else how often it failed
     /// since it was last told.
     pub fn stuck(&mut self, group: GroupId, why: &str, now: Instant) -> Option<u32> {
+        let why = gist(why);
         let known = self.stuck.get_mut(&group).filter(|stuck| stuck.why == why);
         let Some(stuck) = known else {
-            let why = why.to_owned();
             let (told, attempts) = (now, 0);
             self.stuck.insert(
                 group,
@@ -108,6 +108,22 @@ impl Journal {
     pub fn unstuck(&mut self, group: GroupId) {
         self.stuck.remove(&group);
     }
+}
+
+/// A reason without its numbers: times and process numbers differ each time that the same happens.
+fn gist(why: &str) -> String {
+    let mut gist = String::with_capacity(why.len());
+    let mut counting = false;
+    for c in why.chars() {
+        let digit = c.is_ascii_digit();
+        if !digit {
+            gist.push(c);
+        } else if !counting {
+            gist.push('#');
+        }
+        counting = digit;
+    }
+    gist
 }
 
 /// The same in the words of the log.

@@ -36,6 +36,16 @@ fn stuck_group_is_told_once_and_then_with_a_count() {
 }
 
 #[test]
+fn reasons_that_differ_in_their_numbers_only_are_one() {
+    let mut journal = Journal::default();
+    let (group, start) = (GroupId(0), Instant::now());
+    let why = |pid: u32| format!("stop: no answer within 59.{pid} s [pid {pid}]");
+    assert_eq!(journal.stuck(group, &why(4711), start), Some(1));
+    assert_eq!(journal.stuck(group, &why(12), start), None);
+    assert_eq!(journal.stuck(group, "stop: exit status 1", start), Some(1));
+}
+
+#[test]
 fn stalls_are_told_once_a_minute_with_count_and_worst() {
     let mut journal = Journal::default();
     let (start, ms) = (Instant::now(), Duration::from_millis);
