@@ -25,6 +25,11 @@ pub(super) const CASES: &[Case] = &[
         run: healed_partition,
     },
     Case {
+        name: "address_goes_first_where_two_nodes_hold_it",
+        place: Place::Here,
+        run: address_first,
+    },
+    Case {
         name: "cable_that_flaps_ten_times_ends_with_one_owner",
         place: Place::Here,
         run: flapping,
@@ -48,6 +53,9 @@ const SANE_GAP: Duration = Duration::from_secs(1);
 /// Well beyond the deadtime of a second.
 const FREEZE: Duration = Duration::from_secs(5);
 const FLAPS: u32 = 10;
+/// Seconds that the script takes, and a time within which it cannot have ended.
+const SLOW_STOP: u32 = 3;
+const SLOW_STOP_IS_OVER: Duration = Duration::from_secs(1);
 /// For an emulated machine, which is late more often than a second.
 const PATIENT_HA_CF: &str = "\
 keepalive 200ms
@@ -71,6 +79,47 @@ fn healed_partition() -> Result<()> {
         await_one_voice(&probe, owner)?;
         ensure!(gap.length < SANE_GAP, "{gap:?}");
         Ok(())
+    })
+}
+
+/// The script of the group takes its time to stop: clients must not be answered by two meanwhile.
+fn address_first() -> Result<()> {
+    with_pair(|pair| {
+        let both = [pair.one(), pair.two()];
+        pair.two().stop()?;
+        pair.one().stop()?;
+        for node in both {
+            node.host().sh(&format!(
+                "cat >/etc/ha.d/resource.d/slow <<'END'
+#!/bin/sh
+case $1 in
+start) touch /run/slow ;;
+stop) [ -e /run/slow ] && sleep {SLOW_STOP}; rm -f /run/slow ;;
+status) [ -e /run/slow ] && echo running || echo stopped ;;
+esac
+END
+                 chmod 755 /etc/ha.d/resource.d/slow
+                 echo 'lb1 IPaddr::{VIP}/24/eth0 slow' >/etc/ha.d/haresources"
+            ))?;
+            node.start()?;
+        }
+        wait::until("lb1 serves", LIMIT, || pair.one().serves())?;
+        settled_on(pair, "lb1")?;
+        pair.one().host().cut()?;
+        wait::until("both serve", LIMIT, || {
+            both.iter().all(|node| node.serves())
+        })?;
+        pair.one().host().join()?;
+        let joined = Instant::now();
+        let twice = || {
+            let mut both = both.iter();
+            both.all(|node| has_address(node.host(), VIP).unwrap_or(true))
+        };
+        wait::until("one of them has let go", LIMIT, || !twice())?;
+        let took = joined.elapsed();
+        figure("both had the address", took);
+        ensure!(took < SLOW_STOP_IS_OVER, "two had it for {took:?}");
+        await_home(pair)
     })
 }
 
