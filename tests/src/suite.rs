@@ -13,6 +13,7 @@ mod garbage;
 mod interfaces;
 mod model;
 mod netlink;
+mod oldfiles;
 mod ownership;
 mod peers;
 mod random;
@@ -59,6 +60,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         tidy::CASES,
         bed::CASES,
         configuration::CASES,
+        oldfiles::CASES,
         failover::CASES,
         split::CASES,
         restart::CASES,

@@ -159,7 +159,7 @@ impl Reader<'_> {
             (None, [_, number, rest @ ..]) if first.text == "auth" => (Some(*number), rest),
             _ => (None, words),
         };
-        let index = number.and_then(|number| index(number.text));
+        let index = number.and_then(|number| self.signing_index(number));
         let Some((index, number)) = index.zip(number) else {
             let message = "this line is not `auth` and a key number from 0 to 15";
             self.error(first.span, message);
@@ -171,6 +171,17 @@ impl Reader<'_> {
         }
         self.superfluous(rest);
         self.signing = Some((index, number.span));
+    }
+
+    /// The number that begins the word, as ever; a person would write nothing behind it.
+    fn signing_index(&mut self, word: Word<'_>) -> Option<u8> {
+        let digits = word.text.find(|c: char| !c.is_ascii_digit());
+        let Some(end) = digits.filter(|end| *end > 0) else {
+            return index(word.text);
+        };
+        let index = index(word.text.get(..end)?)?;
+        self.warning(word.span, format!("the auth number is read as {index}"));
+        Some(index)
     }
 
     /// `N method [key]`

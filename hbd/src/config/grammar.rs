@@ -65,7 +65,11 @@ pub(super) fn env(parser: &mut Parser<'_>, word: Word<'_>) {
             }
             parser.draft.environment.insert(variable, value.to_owned());
         }
-        _ => parser.error(word.span, format!("env: {} is not NAME=VALUE", word.text)),
+        Some(_) => parser.error(word.span, format!("env: {} is not NAME=VALUE", word.text)),
+        None => {
+            let message = format!("env: {} is not NAME=VALUE and has no effect", word.text);
+            parser.warning(word.span, message);
+        }
     }
 }
 
@@ -107,7 +111,8 @@ pub(super) fn stonith(parser: &mut Parser<'_>, words: &[Word<'_>]) {
 /// `HOST TYPE PARAMETER…`
 pub(super) fn stonith_host(parser: &mut Parser<'_>, words: &[Word<'_>]) {
     if let [only] = words {
-        parser.error(
+        // Heartbeat looks no further than at the host, unless that is meant.
+        parser.warning(
             only.span,
             "stonith_host needs a host or `*`, and a device type",
         );
@@ -157,7 +162,10 @@ pub(super) fn apiauth(parser: &mut Parser<'_>, words: &[Word<'_>]) {
         let named = ["uid=", "gid="]
             .iter()
             .find_map(|key| list.text.strip_prefix(key));
-        if named.is_none_or(str::is_empty) {
+        if named == Some("") {
+            let message = format!("apiauth: {} names nobody", list.text);
+            parser.warning(list.span, message);
+        } else if named.is_none() {
             let message = format!("apiauth: {} is neither uid=… nor gid=…", list.text);
             parser.error(list.span, message);
         }

@@ -107,7 +107,8 @@ impl Parser<'_> {
         let cut = line.before_comment();
         let text = cut.text.split('\r').next().unwrap_or_default();
         let line = Line { text, ..cut };
-        let Some(name) = line.words_by(is_delimiter).next() else {
+        // A name ends at a blank: to Heartbeat a comma is part of it.
+        let Some(name) = line.words().next() else {
             return;
         };
         match directives::find(name.text) {
@@ -131,8 +132,7 @@ impl Parser<'_> {
     fn directive(&mut self, directive: &'static Directive, name: Word<'_>, line: Line<'_>) {
         let again = !self.seen.insert(directive.name);
         if directive.once && again {
-            let message = format!("{} may be given only once", directive.name);
-            self.push(Diagnostic::error(message), name.span);
+            self.only_once(directive, name);
             return;
         }
         match directive.support {
@@ -153,10 +153,18 @@ impl Parser<'_> {
             Argument::Line { .. } => line.words().collect(),
             _ => line.words_by(is_delimiter).collect(),
         };
-        // The first of them is the name, or begins with it where a comma follows.
-        let words = all.get(1..).unwrap_or_default();
+        // After the name, and after commas that stand before it.
+        let after = |word: &&Word<'_>| word.span.start >= name.span.end;
+        let words: Vec<Word<'_>> = all.iter().filter(after).copied().collect();
+        let words = words.as_slice();
         for word in words {
             self.quotes(*word);
+        }
+        if directive.once
+            && let Some(second) = words.get(1)
+        {
+            self.only_once(directive, *second);
+            return;
         }
         if words.is_empty() && !matches!(directive.argument, Argument::Line { .. }) {
             let message = format!("{} without a value has no effect", directive.name);
@@ -164,6 +172,11 @@ impl Parser<'_> {
             return;
         }
         self.argument(directive, words, name);
+    }
+
+    fn only_once(&mut self, directive: &Directive, again: Word<'_>) {
+        let message = format!("{} may be given only once", directive.name);
+        self.push(Diagnostic::error(message), again.span);
     }
 
     /// There is no quoting: quotes are part of the value.

@@ -8,7 +8,7 @@ mod addresses;
 use super::load::read;
 use super::odd;
 use addresses::Addresses;
-use ha_plumbing::{Diagnostic, Diagnostics, Severity, Source, Span, Word};
+use ha_plumbing::{Diagnostic, Diagnostics, Line, Severity, Source, Span, Word};
 use hbd_core::config::{GroupConfig, MAX_GROUPS, NodeName, ResourceConfig, group_tag};
 use ring::digest::{SHA256, digest};
 use std::collections::BTreeMap;
@@ -99,18 +99,28 @@ fn logical_lines<'a>(source: &'a Source, found: &mut Diagnostics) -> Vec<Vec<Wor
                 .hint("Heartbeat takes its words as resources; put it on a line of its own");
             found.push(fault.at(source, comment.span));
         }
-        let text = match cut.text.strip_suffix('\r') {
-            Some(text) => {
-                let fault = Diagnostic::warning("a carriage return at the end of the line")
-                    .hint("Heartbeat makes it part of the last word; `dos2unix` removes it");
-                let end = line.word(text.len()..cut.text.len());
-                found.push(fault.at(source, end.span));
-                text
-            }
-            None => cut.text,
-        };
+        if let Some((at, c)) = cut
+            .text
+            .char_indices()
+            .find(|(_, c)| matches!(c, '\r' | '\x0c'))
+        {
+            let name = if c == '\r' {
+                "a carriage return"
+            } else {
+                "a form feed"
+            };
+            let fault = Diagnostic::warning(format!("{name} in this line"))
+                .hint("Heartbeat makes it part of a word; `dos2unix` removes carriage returns");
+            found.push(fault.at(source, line.word(at..at + c.len_utf8()).span));
+        }
+        let text = cut.text.strip_suffix('\r').unwrap_or(cut.text);
         let joined = text.strip_suffix('\\');
-        let line = ha_plumbing::Line {
+        let end = match joined {
+            Some(_) => LineEnd::Backslash,
+            None if cut.text.len() < line.text.len() => LineEnd::Comment,
+            None => LineEnd::Plain,
+        };
+        let line = Line {
             text: joined.unwrap_or(text),
             ..line
         };
@@ -128,6 +138,10 @@ fn logical_lines<'a>(source: &'a Source, found: &mut Diagnostics) -> Vec<Vec<Wor
             let hint = "begin the continuation line with a blank";
             found.push(fault.hint(hint).at(source, first.span));
         }
+        if !continued && let Some(fault) = glued(&line, end, fresh.first()) {
+            let span = fresh.first().map_or(line.span(), |word| word.span);
+            found.push(fault.at(source, span));
+        }
         words.append(&mut fresh);
         continued = joined.is_some();
         if !continued && !words.is_empty() {
@@ -138,6 +152,32 @@ fn logical_lines<'a>(source: &'a Source, found: &mut Diagnostics) -> Vec<Vec<Wor
         lines.push(words);
     }
     lines
+}
+
+/// The old daemon looks for node names on its own: it takes all up to a blank for one, and knows
+/// comments only where a line begins with one. `text` is without comment and backslash.
+fn glued(line: &Line<'_>, end: LineEnd, node: Option<&Word<'_>>) -> Option<Diagnostic> {
+    let glued = |word: &&Word<'_>| word.span.end == line.text.len();
+    let (what, name) = match (end, node) {
+        (LineEnd::Plain, _) | (LineEnd::Comment, None) => return None,
+        (LineEnd::Backslash, None) => ("a backslash", ""),
+        (LineEnd::Backslash, Some(_)) => ("a backslash", node.filter(glued)?.text),
+        (LineEnd::Comment, Some(_)) => ("a comment", node.filter(glued)?.text),
+    };
+    let message = match name {
+        "" => format!("nothing but {what} in this line"),
+        name => format!("{what} directly behind {name}"),
+    };
+    let hint = "Heartbeat takes it for a part of the node's name and refuses the file";
+    Some(Diagnostic::warning(message).hint(hint))
+}
+
+/// What follows the words of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineEnd {
+    Plain,
+    Comment,
+    Backslash,
 }
 
 /// Does the word stand directly before the backslash of its line?
@@ -339,7 +379,8 @@ impl Reader<'_> {
                 ),
                 None => (
                     format!("single colon in `{script}`"),
-                    "script and arguments are separated by two".to_owned(),
+                    "script and arguments are separated by two; Heartbeat garbles the arguments"
+                        .to_owned(),
                 ),
             };
             let fault = Diagnostic::warning(message).hint(hint);

@@ -17,7 +17,7 @@ use super::host::Host;
 use super::wait;
 
 /// Where Debian's package keeps the daemon.
-const HEARTBEAT: &str = "/usr/libexec/heartbeat/heartbeat";
+pub const HEARTBEAT: &str = "/usr/libexec/heartbeat/heartbeat";
 const LDIRECTORD: &str = "/usr/sbin/ldirectord";
 /// The old director stops its children and its table at its own pace, in Perl, maybe under emulation.
 const STOP_LIMIT: Duration = Duration::from_secs(60);

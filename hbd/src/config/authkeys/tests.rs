@@ -95,7 +95,11 @@ fn faults_are_told_in_the_old_words_where_there_are_any() {
 
 #[test]
 fn doubts_are_warnings() {
-    let table: [(&[u8], &str); 9] = [
+    let table: [(&[u8], &str); 10] = [
+        (
+            b"auth 1x\n1 sha1 sufficiently-long\n",
+            "the auth number is read as 1",
+        ),
         (b"auth 1\n1 crc\n", "crc is no authentication"),
         (
             b"auth 1\n1 sha1 sufficiently-long\n2 crc\n",

@@ -330,7 +330,7 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "conn_logd_time",
-        time(None),
+        positive(None),
         "60",
         NO_LOGD,
         "how often the logging daemon is tried",
@@ -445,7 +445,7 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "compression_threshold",
-        integer(None, 0, i64::MAX),
+        integer(None, 1, i64::MAX),
         "2",
         NO_COMPRESSION,
         "messages longer than this are compressed, kB",

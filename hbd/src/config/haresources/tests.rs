@@ -169,7 +169,19 @@ fn doubts_are_warnings() {
             "haresources:2: comment on a continuation line",
         ),
         ("lb1 web:1::c\n", "single colon in `web:1`"),
-        ("lb1 a\r\n", "a carriage return at the end of the line"),
+        (
+            "lb1#x\n",
+            "a comment directly behind lb1 (Heartbeat takes it for a part",
+        ),
+        (
+            "lb1\\\n a\n",
+            "a backslash directly behind lb1 (Heartbeat takes it",
+        ),
+        (
+            "\\\nlb1 a\n",
+            "nothing but a backslash in this line (Heartbeat takes it",
+        ),
+        ("lb1 a\r\n", "a carriage return in this line"),
         (
             "lb1 \"a\"\n",
             "the quotation marks are part of the value \"a\"",

@@ -195,6 +195,8 @@ fn characters_that_look_like_others_are_named() {
         ),
         ("\u{feff}node lb1\n", "a byte order mark (U+FEFF)"),
         ("keepalive\u{a0}1\n", "a no-break space (U+00A0)"),
+        ("keepalive,1\n", "Illegal directive [keepalive,1]"),
+        (",keepalive 1\n", "Illegal directive [,keepalive]"),
     ] {
         let told = read(text).1.to_string();
         assert!(told.contains(expected), "{text:?}: {told}");
