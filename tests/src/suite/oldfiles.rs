@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
 
 use super::random::Random;
 use super::{Case as Promise, Place};
@@ -83,7 +84,11 @@ impl Case {
 struct Court {
     host: Host,
     programs: Programs,
+    /// Where the files lie: in memory if possible, for there are tens of thousands.
+    desk: TempDir,
 }
+
+const MEMORY: &str = "/dev/shm";
 
 fn number(variable: &str, usual: u64) -> Result<u64> {
     match std::env::var(variable) {
@@ -108,7 +113,7 @@ fn agree() -> Result<()> {
                 lines: grammar::file(&mut random, file),
             })
             .collect();
-        let verdicts = judges::both(&court.host, &court.programs, &cases)?;
+        let verdicts = court.judge(&cases)?;
         let mut tally = Tally::default();
         let mut open = Vec::new();
         for (case, (old, new)) in cases.iter().zip(&verdicts) {
@@ -218,6 +223,7 @@ impl Court {
         Ok(Self {
             host,
             programs: Programs::find()?,
+            desk: tempfile::tempdir_in(MEMORY).or_else(|_| tempfile::tempdir())?,
         })
     }
 
@@ -257,6 +263,6 @@ impl Court {
     }
 
     fn judge(&self, cases: &[Case]) -> Result<Vec<(Verdict, Verdict)>> {
-        judges::both(&self.host, &self.programs, cases)
+        judges::both(&self.host, &self.programs, self.desk.path(), cases)
     }
 }

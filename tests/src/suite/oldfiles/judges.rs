@@ -36,9 +36,10 @@ pub(super) struct Verdict {
 pub(super) fn both(
     host: &Host,
     programs: &Programs,
+    desk: &Path,
     cases: &[Case],
 ) -> Result<Vec<(Verdict, Verdict)>> {
-    let folder = host.folder().join("srv/cases");
+    let folder = desk.join("cases");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
@@ -50,7 +51,7 @@ pub(super) fn both(
         write(&directory.join("new"), case, false)?;
     }
     let (old, new) = thread::scope(|scope| {
-        let old = scope.spawn(|| old(host, cases.len()));
+        let old = scope.spawn(|| old(host, &directories));
         let new = scope.spawn(|| new(programs, &directories));
         (old.join(), new.join())
     });
@@ -88,14 +89,19 @@ fn write(directory: &Path, case: &Case, stopped: bool) -> Result<()> {
 }
 
 /// Starts the old daemon with the files of each case; it refuses each time.
-fn old(host: &Host, count: usize) -> Result<Vec<Verdict>> {
+fn old(host: &Host, directories: &[PathBuf]) -> Result<Vec<Verdict>> {
+    let count = directories.len();
+    let Some(folder) = directories.first().and_then(|first| first.parent()) else {
+        return Ok(Vec::new());
+    };
+    let cases = folder.display();
     // The files are those of the folder in which the daemon is started: one process for each case.
     let script = format!(
         "n=$1; etc=/srv/etc.$n; mkdir -p $etc\n\
          for f in ha.cf haresources authkeys; do ln -sf /proc/self/cwd/$f $etc/$f; done\n\
          mount --bind $etc /etc/ha.d\n\
          while [ $n -lt {count} ]; do\n\
-         cd /srv/cases/$n/old; {HEARTBEAT} -f >/dev/null 2>said || :; n=$((n+{WORKERS}))\n\
+         cd {cases}/$n/old; {HEARTBEAT} -f >/dev/null 2>said || :; n=$((n+{WORKERS}))\n\
          done"
     );
     let limit = LIMIT.as_secs().to_string();
@@ -117,10 +123,11 @@ fn old(host: &Host, count: usize) -> Result<Vec<Verdict>> {
         ensure!(output.status.success(), "a worker failed: {said}");
     }
     let stopped = format!("haresources [{STOPPER}]");
-    (0..count)
-        .map(|number| {
-            let path = host.folder().join(format!("srv/cases/{number}/old/said"));
-            let said = String::from_utf8_lossy(&fs::read(path)?).into_owned();
+    directories
+        .iter()
+        .map(|directory| {
+            let said = fs::read(directory.join("old/said"))?;
+            let said = String::from_utf8_lossy(&said).into_owned();
             let errors = said.lines().filter(|line| line.contains("ERROR: "));
             let errors = errors.filter_map(|line| line.split_once("ERROR: "));
             Ok(Verdict {
