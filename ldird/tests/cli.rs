@@ -6,6 +6,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const GOOD: &str = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate\n\tservice=http\n";
@@ -77,8 +78,19 @@ impl Pretender {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
+        await_arguments(&child);
         fs::write(bed.pidfile(name), format!("{}\n", child.id())).unwrap();
         Self { child }
+    }
+}
+
+/// A process is there a moment before its arguments are.
+fn await_arguments(child: &Child) {
+    let path = format!("/proc/{}/cmdline", child.id());
+    let begun = Instant::now();
+    while fs::read(&path).unwrap().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "no arguments");
+        std::thread::yield_now();
     }
 }
 

@@ -11,6 +11,7 @@ mod dashboard;
 mod failover;
 mod garbage;
 mod interfaces;
+mod lifecycle;
 mod model;
 mod netlink;
 mod oldfiles;
@@ -70,6 +71,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         simulation::CASES,
         peers::CASES,
         balancing::CASES,
+        lifecycle::CASES,
         model::CASES,
         netlink::CASES,
         compatibility::CASES,

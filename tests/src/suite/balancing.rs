@@ -44,12 +44,12 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 100);
+pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 100);
 const SERVICE: &str = "tcp:10.10.0.100:80";
-const CF: &str = "ldirectord.cf";
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const CF: &str = "ldirectord.cf";
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 /// How many real servers are lines of the farm: `.20` and on.
-const FARM: u8 = 20;
+pub(super) const FARM: u8 = 20;
 const FIRST: u8 = 20;
 const INTERVAL_S: u64 = 1;
 const TIMEOUT_S: u64 = 3;
@@ -57,14 +57,14 @@ const TIMEOUT_S: u64 = 3;
 const SLACK: Duration = Duration::from_secs(1);
 
 /// One director, and one host that is many real servers.
-struct Farm {
-    director: Director,
+pub(super) struct Farm {
+    pub(super) director: Director,
     farm: RealServer,
 }
 
 impl Farm {
     /// With `extra` lines before the virtual service. Starts nothing of ours.
-    fn new(extra: &str) -> Result<Self> {
+    pub(super) fn new(extra: &str) -> Result<Self> {
         let network = Network::new()?;
         network.segment("lan")?;
         let mut addresses = vec!["10.10.0.10/24".to_owned()];
@@ -83,7 +83,7 @@ impl Farm {
         Ok(farm)
     }
 
-    fn configure(&self, extra: &str) -> Result<()> {
+    pub(super) fn configure(&self, extra: &str) -> Result<()> {
         let last = FIRST + FARM - 1;
         let text = format!(
             "checkinterval={INTERVAL_S}\nchecktimeout={TIMEOUT_S}\nquiescent=no\n{extra}\n\
@@ -94,7 +94,7 @@ impl Farm {
         Ok(())
     }
 
-    fn host(&self) -> &Host {
+    pub(super) fn host(&self) -> &Host {
         self.director.host()
     }
 
@@ -112,7 +112,7 @@ impl Farm {
         ))
     }
 
-    fn count(&self) -> Result<usize> {
+    pub(super) fn count(&self) -> Result<usize> {
         let table = Table::of(self.host())?;
         Ok(table
             .0
@@ -120,7 +120,7 @@ impl Farm {
             .map_or(0, |service| service.destinations.len()))
     }
 
-    fn await_count(&self, wanted: usize) -> Result<()> {
+    pub(super) fn await_count(&self, wanted: usize) -> Result<()> {
         let mut last = 0;
         wait::for_some(
             &format!("{wanted} real servers in the table"),
@@ -133,12 +133,12 @@ impl Farm {
         .with_context(|| format!("there are {last}"))
     }
 
-    fn start(&self) -> Result<()> {
+    pub(super) fn start(&self) -> Result<()> {
         self.ldird("start")?;
         self.await_count(usize::from(FARM))
     }
 
-    fn await_end(&self) -> Result<()> {
+    pub(super) fn await_end(&self) -> Result<()> {
         wait::until("ldird ends", LIMIT, || {
             self.host().processes("ldird").is_empty()
         })?;
@@ -152,7 +152,7 @@ fn row(last: u8) -> String {
 }
 
 /// Real servers with their weights, read from the kernel's own listing: fast enough to sample.
-fn weights(host: &Host) -> Result<BTreeMap<String, u32>> {
+pub(super) fn weights(host: &Host) -> Result<BTreeMap<String, u32>> {
     let text = host.within(|| Ok(fs::read_to_string("/proc/thread-self/net/ip_vs")?))?;
     let rows = text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
