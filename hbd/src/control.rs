@@ -1,37 +1,20 @@
-//! The status socket, seen from the loop: who may ask for what, which actions are still without an
-//! answer, and who follows.
-//!
-//! Clients, their limits and their queues are `ha_status`'s business: a slow one is cut off there.
-//! Looking is for everyone who may open the socket (root and group haclient); acting is checked
-//! again by the credentials that the kernel gives.
+//! The status socket, seen from hbd's loop: which commands of the core a request means, and which of
+//! them are still without an answer. Who may act is `ha_status`'s business, the same for both daemons.
 
-mod admins;
 mod metrics;
 
-use admins::Admins;
-use ha_status::socket::{BindError, ClientRequest, Publisher, Responder, Server, Serving};
-use ha_status::{Action, ClusterSnapshot, Hello, Notice, Reply, Request, SCHEMA_VERSION, Snapshot};
+use ha_status::socket::{Asked, BindError, ClientRequest, Responder};
+use ha_status::{Action, ClusterSnapshot, Notice, Reply, Snapshot};
 use hbd_core::input::{Command, CommandId};
 use std::collections::BTreeMap;
 use std::path::Path;
-use tokio::sync::mpsc;
 
-/// Requests that may wait for the loop; each client has at most one, others wait in their tasks.
-const REQUESTS_MAX: usize = 64;
 /// Actions without an answer yet; more are refused.
 const PENDING_MAX: usize = 256;
-/// Everybody outside may do nothing, the group everything.
-const SOCKET_MODE: u32 = 0o660;
-/// The old daemon's group of those who may talk to it.
-const GROUP: &str = "haclient";
-
 pub struct Control {
-    serving: Serving,
-    requests: mpsc::Receiver<ClientRequest>,
-    publisher: Publisher,
+    socket: ha_status::socket::Control,
     pending: BTreeMap<CommandId, Responder>,
     next: u64,
-    admins: Admins,
 }
 
 /// What the loop must do for a request.
@@ -40,72 +23,49 @@ pub enum Ask {
     Snapshot(Responder),
     Follow(Responder),
     Metrics(Responder),
-    Command(CommandId, Command),
-    Reload(Responder),
+    /// With who asked and for what, for the log.
+    Command(CommandId, Command, String),
+    Reload(Responder, String),
 }
 
 impl Control {
     /// Binds the socket and answers from now on.
     pub async fn open(path: &Path, node: &str) -> Result<Self, BindError> {
-        let server = Server::bind(path, SOCKET_MODE, GROUP).await?;
-        let (sender, requests) = mpsc::channel(REQUESTS_MAX);
-        let hello = Hello {
-            version: SCHEMA_VERSION,
-            program: "hbd".to_owned(),
-            release: env!("CARGO_PKG_VERSION").to_owned(),
-            name: node.to_owned(),
-            pid: std::process::id(),
-        };
+        let release = env!("CARGO_PKG_VERSION");
         Ok(Self {
-            serving: server.start(&hello, sender),
-            requests,
-            publisher: Publisher::new(),
+            socket: ha_status::socket::Control::open(path, "hbd", release, node).await?,
             pending: BTreeMap::new(),
             next: 0,
-            admins: Admins::read(GROUP),
         })
     }
 
     /// The next request. Cancel-safe.
     pub async fn next(&mut self) -> ClientRequest {
-        match self.requests.recv().await {
-            Some(request) => request,
-            // The server lives as long as we do.
-            None => std::future::pending().await,
-        }
+        self.socket.next().await
     }
 
     /// What a request means; `None` if it was refused and answered.
     pub fn understand(&mut self, request: ClientRequest) -> Option<Ask> {
-        let ClientRequest {
-            credentials,
-            request,
-            reply,
-            ..
-        } = request;
-        let action = match request {
-            Request::Snapshot => return Some(Ask::Snapshot(reply)),
-            Request::Follow => return Some(Ask::Follow(reply)),
-            Request::Metrics => return Some(Ask::Metrics(reply)),
-            Request::Act { action } => action,
+        let (action, who, reply) = match self.socket.understand(request)? {
+            Asked::Snapshot(reply) => return Some(Ask::Snapshot(reply)),
+            Asked::Follow(reply) => return Some(Ask::Follow(reply)),
+            Asked::Metrics(reply) => return Some(Ask::Metrics(reply)),
+            Asked::Act { action, who, reply } => (action, who, reply),
         };
-        if !credentials.is_some_and(|credentials| self.admins.may_act(credentials)) {
-            refuse(reply, format!("only root and group {GROUP} may do that"));
-            return None;
-        }
         if self.pending.len() >= PENDING_MAX {
-            refuse(reply, "too many actions are under way".to_owned());
+            reply.answer(Err("too many actions are under way".to_owned()));
             return None;
         }
+        let said = format!("{who} asks for: {}", action.word());
         let command = match action {
             Action::Standby { set } => Command::Standby(set),
             Action::Takeover { set } => Command::Takeover(set),
             Action::Stop => Command::Shutdown,
-            Action::Reload { .. } => return Some(Ask::Reload(reply)),
+            Action::Reload { force: _ } => return Some(Ask::Reload(reply, said)),
         };
         let id = self.command_id();
         self.pending.insert(id, reply);
-        Some(Ask::Command(id, command))
+        Some(Ask::Command(id, command, said))
     }
 
     /// A name for a command that nobody waits for.
@@ -117,16 +77,16 @@ impl Control {
     /// Answers whoever asked for the command.
     pub fn done(&mut self, id: CommandId, result: Result<String, String>) {
         if let Some(reply) = self.pending.remove(&id) {
-            answer(reply, result);
+            reply.answer(result);
         }
     }
 
     pub fn snapshot(&mut self, reply: Responder, snapshot: &Snapshot) {
-        self.publisher.snapshot(reply, snapshot);
+        self.socket.snapshot(reply, snapshot);
     }
 
     pub fn follow(&mut self, reply: Responder, snapshot: &Snapshot) {
-        self.publisher.follow(reply, snapshot);
+        self.socket.follow(reply, snapshot);
     }
 
     pub fn metrics(reply: Responder, snapshot: &ClusterSnapshot) {
@@ -136,34 +96,22 @@ impl Control {
 
     /// Tells followers what happened.
     pub fn notice(&mut self, notice: &Notice) {
-        self.publisher.notice(notice);
+        self.socket.notice(notice);
     }
 
     /// Does anybody want to know how it is now?
     pub fn is_followed(&mut self) -> bool {
-        self.publisher.is_followed()
+        self.socket.is_followed()
     }
 
     /// Tells followers how it is now.
     pub fn publish(&mut self, snapshot: &Snapshot) {
-        self.publisher.publish(snapshot);
+        self.socket.publish(snapshot);
     }
 
     /// Lets last lines go out and removes the socket.
     pub async fn close(self) {
         drop(self.pending);
-        self.serving.close().await;
+        self.socket.close().await;
     }
-}
-
-/// Answers an action.
-pub fn answer(reply: Responder, result: Result<String, String>) {
-    reply.send(match result {
-        Ok(text) => Reply::Done { text },
-        Err(text) => Reply::Error { text },
-    });
-}
-
-fn refuse(reply: Responder, text: String) {
-    answer(reply, Err(text));
 }

@@ -13,7 +13,7 @@
 //! what its peers said meanwhile. Nothing slow happens here.
 
 use crate::config::Loaded;
-use crate::control::{self, Ask, Control};
+use crate::control::{Ask, Control};
 use crate::doubts::Doubts;
 use crate::identity::Keeper;
 use crate::journal::{Journal, wall_ms};
@@ -302,8 +302,14 @@ impl Driver {
             return;
         };
         match ask {
-            Ask::Command(id, command) => self.feed(Input::Command { id, command }),
-            Ask::Reload(reply) => self.start_reload(Some(reply)),
+            Ask::Command(id, command, said) => {
+                self.tell(Severity::Info, &said);
+                self.feed(Input::Command { id, command });
+            }
+            Ask::Reload(reply, said) => {
+                self.tell(Severity::Info, &said);
+                self.start_reload(Some(reply));
+            }
             // Without a snapshot the reply is dropped, which answers it with an error.
             Ask::Snapshot(reply) => {
                 if let Some(snapshot) = self.snapshot() {
@@ -397,7 +403,7 @@ impl Driver {
     fn start_reload(&mut self, reply: Option<ha_status::socket::Responder>) {
         service::reloading();
         if let Err(Some(reply)) = self.reload.start(reply) {
-            control::answer(reply, Err("a reload is under way".to_owned()));
+            reply.answer(Err("a reload is under way".to_owned()));
         }
     }
 
@@ -420,7 +426,7 @@ impl Driver {
         }
         service::ready("running");
         if let Some(reply) = reread.reply {
-            control::answer(reply, result);
+            reply.answer(result);
         }
     }
 

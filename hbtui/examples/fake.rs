@@ -9,7 +9,7 @@ mod sample;
 
 use ha_status::{
     Action, Hello, NodeStatus, Notice, Reply, Request, SCHEMA_VERSION, Severity, Snapshot,
-    socket::{ClientRequest, Publisher, Server, server::CLIENTS_MAX},
+    socket::{CLIENTS_MAX, ClientRequest, Publisher, Server},
 };
 use std::{
     env,

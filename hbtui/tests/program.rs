@@ -6,7 +6,7 @@ mod sample;
 
 use ha_status::{
     Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot,
-    socket::{ClientRequest, Publisher, Server, server::CLIENTS_MAX},
+    socket::{CLIENTS_MAX, ClientRequest, Publisher, Server},
 };
 use rustix::{
     fs::{Mode, OFlags},

@@ -6,41 +6,21 @@
 use crate::apply::Counters;
 use crate::instance::Instance;
 use crate::wording::Line;
-use ha_status::socket::{BindError, ClientRequest, Publisher, Responder, Server, Serving};
-use ha_status::{
-    DirectorSnapshot, Health, Hello, Notice, Reply, SCHEMA_VERSION, Snapshot, Totals,
-    VirtualService,
-};
+use ha_status::socket::{BindError, Control, Responder};
+use ha_status::{DirectorSnapshot, Health, Notice, Reply, Snapshot, Totals, VirtualService};
 use ldird_core::Director;
 use ldird_core::config::Config;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::mpsc;
 
-/// Requests waiting for the loop; each client has at most one.
-const REQUESTS_MAX: usize = 64;
-/// Owner and group may speak to the director.
-const SOCKET_MODE: u32 = 0o660;
-/// The group of the old cluster's administrators.
-const SOCKET_GROUP: &str = "haclient";
 /// The wall clock may run away from ours so far before it is looked at again.
 const CLOCK_SLACK_MS: u64 = 1000;
 
-/// Starts answering on the status socket; requests come out of the receiver.
-pub(crate) async fn listen(
-    instance: &Instance,
-) -> Result<(Serving, mpsc::Receiver<ClientRequest>), BindError> {
-    let server = Server::bind(&instance.socket, SOCKET_MODE, SOCKET_GROUP).await?;
-    let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
-    let hello = Hello {
-        version: SCHEMA_VERSION,
-        program: "ldird".to_owned(),
-        release: env!("CARGO_PKG_VERSION").to_owned(),
-        name: instance.name.clone(),
-        pid: std::process::id(),
-    };
-    Ok((server.start(&hello, requests), receiver))
+/// Starts answering on the status socket.
+pub(crate) async fn listen(instance: &Instance) -> Result<Control, BindError> {
+    let release = env!("CARGO_PKG_VERSION");
+    Control::open(&instance.socket, "ldird", release, &instance.name).await
 }
 
 /// What the loop keeps for others.
@@ -51,23 +31,23 @@ pub(crate) struct View {
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
     recent: VecDeque<Notice>,
-    publisher: Publisher,
+    pub(crate) control: Control,
 }
 
 impl View {
-    pub(crate) fn new(instance: Instance, now: Instant) -> Self {
+    pub(crate) fn new(instance: Instance, control: Control, now: Instant) -> Self {
         Self {
             instance,
             clock: Clock::new(now),
             counters: Counters::new(),
             totals: Totals::default(),
             recent: VecDeque::new(),
-            publisher: Publisher::new(),
+            control,
         }
     }
 
     pub(crate) fn is_followed(&mut self) -> bool {
-        self.publisher.is_followed()
+        self.control.is_followed()
     }
 
     /// Keeps a line and tells it to followers.
@@ -77,7 +57,7 @@ impl View {
             severity: line.severity,
             text: line.text.clone(),
         };
-        self.publisher.notice(&notice);
+        self.control.notice(&notice);
         if self.recent.len() >= DirectorSnapshot::RECENT_MAX {
             self.recent.pop_front();
         }
@@ -86,9 +66,9 @@ impl View {
 
     /// Tells followers how it is now.
     pub(crate) fn publish(&mut self, director: &Director, config: &Config, now: Instant) {
-        if self.publisher.is_followed() {
+        if self.control.is_followed() {
             let snapshot = self.snapshot(director, config, now);
-            self.publisher.publish(&snapshot);
+            self.control.publish(&snapshot);
         }
     }
 
@@ -100,7 +80,7 @@ impl View {
         now: Instant,
     ) {
         let snapshot = self.snapshot(director, config, now);
-        self.publisher.snapshot(reply, &snapshot);
+        self.control.snapshot(reply, &snapshot);
     }
 
     pub(crate) fn answer_follow(
@@ -111,7 +91,7 @@ impl View {
         now: Instant,
     ) {
         let snapshot = self.snapshot(director, config, now);
-        self.publisher.follow(reply, &snapshot);
+        self.control.follow(reply, &snapshot);
     }
 
     pub(crate) fn answer_metrics(

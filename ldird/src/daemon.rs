@@ -17,11 +17,11 @@ use ha_plumbing::log::{self, Console};
 use ha_plumbing::service;
 use ha_plumbing::signals::Signals;
 use ha_status::Severity;
+use ha_status::socket::Control;
 use ldird_ipvs::Client;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 
 /// How long the last lines of the log may take.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -99,13 +99,13 @@ async fn serve(
         Ok(client) => client,
         Err(error) => return Ok(refuse(&error.to_string())),
     };
-    let (serving, requests) = match control::listen(&instance).await {
-        Ok((serving, requests)) => (Some(serving), requests),
+    let control = match control::listen(&instance).await {
+        Ok(control) => control,
         // Balancing matters more than being watched.
         Err(error) => {
             let text = format!("No status socket: {error}");
             Line::new(Severity::Warning, text).log();
-            (None, mpsc::channel(1).1)
+            Control::deaf()
         }
     };
     info(match mode {
@@ -121,16 +121,13 @@ async fn serve(
         kernel: Kernel::start(client),
         signals,
         quit,
-        requests,
+        control,
         siblings,
     };
     let driver = Driver::new(parts, |configuration: &Configuration| {
         ready(mode, configuration);
     });
     let end = driver.run().await;
-    if let Some(serving) = serving {
-        serving.close().await;
-    }
     Ok(match end {
         End::Stopped(signal) => {
             info(format!(

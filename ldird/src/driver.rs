@@ -25,8 +25,8 @@ use crate::watch::Seen;
 use crate::wording::{self, Line};
 use ha_plumbing::service;
 use ha_plumbing::signals::{Signal, Signals};
-use ha_status::socket::{ClientRequest, Responder};
-use ha_status::{Action, Reply, Request, Severity};
+use ha_status::socket::{Asked, ClientRequest, Control, Responder};
+use ha_status::{Action, Reply, Severity};
 use ldird_core::Director;
 use ldird_core::input::{Finding, Input};
 use ldird_core::output::{Notice, Output};
@@ -91,7 +91,7 @@ pub(crate) struct Parts {
     pub(crate) kernel: Kernel,
     pub(crate) signals: Signals,
     pub(crate) quit: Listener,
-    pub(crate) requests: mpsc::Receiver<ClientRequest>,
+    pub(crate) control: Control,
     /// Other directors that lived when this one started.
     pub(crate) siblings: Vec<Sibling>,
 }
@@ -106,7 +106,6 @@ pub(crate) struct Driver<R> {
     answers: mpsc::Receiver<Probed>,
     signals: Signals,
     quit: Listener,
-    requests: mpsc::Receiver<ClientRequest>,
     view: View,
     disk: Disk,
     maintenance: Maintenance,
@@ -145,7 +144,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let (ledger, left) = Ledger::open(&parts.instance, &wanted);
         Self {
             director: Director::new(core.clone(), now),
-            view: View::new(parts.instance.clone(), now),
+            view: View::new(parts.instance.clone(), parts.control, now),
             disk: Disk::new(&parts.instance.path),
             services: wanted.union(&left).copied().collect(),
             ledger,
@@ -159,7 +158,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             answers,
             signals: parts.signals,
             quit: parts.quit,
-            requests: parts.requests,
             maintenance: Maintenance::default(),
             looks,
             looks_since_count: 0,
@@ -195,6 +193,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             let text = "stopped".to_owned();
             stopper.send(Reply::Done { text });
         }
+        self.view.control.close().await;
         end
     }
 
@@ -234,7 +233,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             _ = self.looks.tick() => Event::Look,
             found = self.disk.next() => Event::Found(found),
             Some(probed) = self.answers.recv() => Event::Probed(probed),
-            Some(request) = self.requests.recv() => Event::Request(request),
+            request = self.view.control.next() => Event::Request(request),
         }
     }
 
@@ -401,29 +400,34 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     }
 
     fn requested(&mut self, request: ClientRequest) {
+        let Some(asked) = self.view.control.understand(request) else {
+            return;
+        };
         let (config, now) = (&self.configuration.core, Instant::now());
-        let (director, reply) = (&self.director, request.reply);
-        match request.request {
-            Request::Snapshot => self.view.answer_snapshot(reply, director, config, now),
-            Request::Follow => self.view.answer_follow(reply, director, config, now),
-            Request::Metrics => self.view.answer_metrics(reply, director, config, now),
-            Request::Act {
-                action: Action::Stop,
-            } => {
+        let director = &self.director;
+        match asked {
+            Asked::Snapshot(reply) => self.view.answer_snapshot(reply, director, config, now),
+            Asked::Follow(reply) => self.view.answer_follow(reply, director, config, now),
+            Asked::Metrics(reply) => self.view.answer_metrics(reply, director, config, now),
+            Asked::Act { action, who, reply } => self.act(&action, &who, reply),
+        }
+    }
+
+    fn act(&mut self, action: &Action, who: &str, reply: Responder) {
+        let text = format!("{who} asks for: {}", action.word());
+        self.tell(&Line::new(Severity::Notice, text));
+        match action {
+            Action::Stop => {
                 self.stoppers.push(reply);
                 self.stop("TERM");
             }
-            Request::Act {
-                action: Action::Reload { force },
-            } => {
+            Action::Reload { force } => {
+                let force = *force;
                 let reloaders = vec![reply];
                 self.reload(Wish { force, reloaders });
             }
-            Request::Act {
-                action: Action::Standby { .. } | Action::Takeover { .. },
-            } => {
-                let text = "a director has no groups: ask hbd".to_owned();
-                reply.send(Reply::Error { text });
+            Action::Standby { .. } | Action::Takeover { .. } => {
+                reply.answer(Err("a director has no groups: ask hbd".to_owned()));
             }
         }
     }

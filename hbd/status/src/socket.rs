@@ -1,17 +1,24 @@
 //! The two halves of the status socket: a unix stream with one JSON value per line.
 //!
 //! `client` is for whoever asks; `server` listens for a daemon and hands its loop one request at
-//! a time; `publisher` is the loop's side of followers; `outbox` is each client's bounded queue.
+//! a time, `seats` says who gets a place; `control` is what a loop sees of it, with `admins` who may
+//! act; `publisher` is the loop's side of followers; `outbox` is each client's bounded queue.
 
+mod accounts;
+mod admins;
 pub mod client;
 pub mod codec;
+pub mod control;
 mod outbox;
 pub mod publisher;
+mod seats;
 pub mod server;
 
 #[cfg(test)]
 mod tests;
 
 pub use client::{Client, ClientError};
+pub use control::{Asked, Control};
 pub use publisher::Publisher;
+pub use seats::{CLIENTS_MAX, ROOT_PLACES};
 pub use server::{BindError, ClientId, ClientRequest, Credentials, Responder, Server, Serving};

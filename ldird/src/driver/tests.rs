@@ -9,7 +9,7 @@ use crate::instance::Instance;
 use crate::probes::Catalogue;
 use crate::siblings;
 use ha_plumbing::signals::{Signal, Signals};
-use ha_status::socket::{Client, Serving};
+use ha_status::socket::Client;
 use ha_status::{Action, DirectorPhase, DirectorSnapshot, Health, Reply, Request, Snapshot};
 use ldird_core::table::{Edit, Protocol, Service, ServiceKey, ServiceSpec, Table};
 use std::collections::BTreeMap;
@@ -112,23 +112,21 @@ impl Bed {
     /// The same, with somebody else to ask for names.
     async fn direct_with(&self, names: Names, talk: impl AsyncFnOnce(Client)) -> End {
         let socket = self.instance().socket;
-        let (parts, serving) = self.parts(names).await;
+        let parts = self.parts(names).await;
         let driver = Driver::new(parts, |_: &Configuration| {});
         let talk = async { talk(Client::connect(&socket).await.unwrap()).await };
         let both = async { tokio::join!(driver.run(), talk).0 };
-        let end = timeout(LIMIT, both).await.unwrap();
-        serving.close().await;
-        end
+        timeout(LIMIT, both).await.unwrap()
     }
 }
 
 impl Bed {
-    async fn parts(&self, names: Names) -> (Parts, Serving) {
+    async fn parts(&self, names: Names) -> Parts {
         let instance = self.instance();
         let mut catalogue = Catalogue::default();
         let (configuration, _) = config::reload(&instance.path, names, &mut catalogue);
-        let (serving, requests) = control::listen(&instance).await.unwrap();
-        let parts = Parts {
+        let control = control::listen(&instance).await.unwrap();
+        Parts {
             siblings: siblings::living(&instance).await,
             instance,
             configuration: configuration.unwrap(),
@@ -136,9 +134,8 @@ impl Bed {
             kernel: memory(Arc::clone(&self.table)),
             signals: Signals::new().unwrap(),
             quit: signal(SignalKind::quit()).unwrap(),
-            requests,
-        };
-        (parts, serving)
+            control,
+        }
     }
 }
 
@@ -425,7 +422,7 @@ async fn a_stop_on_the_heels_of_a_reload_leaves_nothing_behind() {
 async fn a_director_that_hands_over_leaves_the_table_to_the_next_which_cleans_up_after_it() {
     let bed = Bed::new();
     bed.write(&(on(1) + &on(2)));
-    let (parts, serving) = bed.parts(Names::new()).await;
+    let parts = bed.parts(Names::new()).await;
     let mut driver = Driver::new(parts, |_: &Configuration| {});
     let life = async {
         driver.begin().await;
@@ -439,7 +436,7 @@ async fn a_director_that_hands_over_leaves_the_table_to_the_next_which_cleans_up
     driver.handle(Event::Signal(Signal::User1));
     assert_eq!(driver.end, Some(End::HandedOver));
     driver.ledger.settle().await;
-    serving.close().await;
+    driver.view.control.close().await;
     assert_eq!(keys(&bed), [web(1), web(2)], "nobody notices");
     bed.write(&(on(1) + &on(3)));
     bed.direct(async |mut client: Client| {

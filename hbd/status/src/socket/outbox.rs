@@ -8,6 +8,7 @@ use crate::Reply;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
 };
 use tokio::sync::Notify;
 
@@ -23,15 +24,44 @@ pub(super) struct Outbox {
     wake: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
+    /// When the client last asked for something, or took something off our hands.
+    active: Instant,
     lines: VecDeque<Arc<str>>,
     bytes: usize,
     /// No more lines are taken; those waiting still go out.
     closed: bool,
 }
 
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            active: Instant::now(),
+            lines: VecDeque::new(),
+            bytes: 0,
+            closed: false,
+        }
+    }
+}
+
 impl Outbox {
+    /// The client is doing something.
+    pub(super) fn touch(&self) {
+        self.queue().active = Instant::now();
+    }
+
+    /// For how long it has done nothing.
+    pub(super) fn idle(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.queue().active)
+    }
+
+    /// Drops what waits and tells the client why it must go.
+    pub(super) fn cut(&self, why: &str) {
+        self.queue().cut(why);
+        self.wake.notify_one();
+    }
+
     /// Queues a line for the client. False if it is gone, or is cut off now.
     pub(super) fn push(&self, line: &Arc<str>) -> bool {
         let mut queue = self.queue();
@@ -45,11 +75,7 @@ impl Outbox {
             queue.bytes = queue.bytes.saturating_add(line.len());
             queue.lines.push_back(Arc::clone(line));
         } else {
-            let text = "cut off: too slow in reading, connect again".to_owned();
-            queue.lines.clear();
-            queue.bytes = 0;
-            queue.lines.push_back(encode(&Reply::Error { text }).into());
-            queue.closed = true;
+            queue.cut("cut off: too slow in reading, connect again");
         }
         drop(queue);
         self.wake.notify_one();
@@ -85,5 +111,15 @@ impl Outbox {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().expect("no holder of this lock can panic")
+    }
+}
+
+impl Queue {
+    fn cut(&mut self, why: &str) {
+        let text = why.to_owned();
+        self.lines.clear();
+        self.bytes = 0;
+        self.lines.push_back(encode(&Reply::Error { text }).into());
+        self.closed = true;
     }
 }

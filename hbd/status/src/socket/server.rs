@@ -2,11 +2,14 @@
 //! with a [`Responder`].
 //!
 //! One task accepts; each client has one that reads and one that writes. A client's next request
-//! is read only after its last was answered, so the loop's queue holds at most one per client.
+//! is read only after its last was answered, so the loop's queue holds at most one per client. Who
+//! gets a place when all are taken is `seats`' business.
 
 use super::{
+    accounts,
     codec::{Lines, REQUEST_LINE_MAX, encode},
     outbox::Outbox,
+    seats::Seats,
 };
 use crate::{Hello, Reply, Request};
 use std::{
@@ -14,7 +17,7 @@ use std::{
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     io::AsyncWriteExt,
@@ -26,9 +29,6 @@ use tokio::{
     task::{JoinHandle, JoinSet},
     time::timeout,
 };
-
-/// Clients served at once; one more is told so and turned away.
-pub const CLIENTS_MAX: usize = 64;
 
 /// How long a client may take to let one line through before it is dropped.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
@@ -113,7 +113,7 @@ impl Server {
         let listener = UnixListener::bind(&fresh).map_err(failed)?;
         let finished =
             fs::set_permissions(&fresh, fs::Permissions::from_mode(mode)).and_then(|()| {
-                if let Some(gid) = group_id(group) {
+                if let Some(gid) = accounts::group_id(group) {
                     // Refused to ordinary users, whose socket then stays their own.
                     let _ = chown(&fresh, None, Some(gid));
                 }
@@ -163,14 +163,14 @@ impl Drop for Serving {
 impl Responder {
     /// Answers the request.
     pub fn send(mut self, reply: Reply) {
-        self.answer(&reply);
+        self.reply(&reply);
     }
 
     pub(super) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }
 
-    fn answer(&mut self, reply: &Reply) {
+    fn reply(&mut self, reply: &Reply) {
         if let Some(answered) = self.answered.take() {
             self.outbox.push(&encode(reply).into());
             // The reader is gone only if the client is.
@@ -182,7 +182,7 @@ impl Responder {
 impl Drop for Responder {
     fn drop(&mut self) {
         let text = "not answered: the daemon is ending".to_owned();
-        self.answer(&Reply::Error { text });
+        self.reply(&Reply::Error { text });
     }
 }
 
@@ -203,16 +203,6 @@ async fn refuse_living(path: &Path) -> Result<(), BindError> {
     }
 }
 
-/// The number of a group of /etc/group. Directory services are not asked: a cluster's own group
-/// must not depend on the network.
-fn group_id(name: &str) -> Option<u32> {
-    let groups = fs::read_to_string("/etc/group").ok()?;
-    groups.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
-    })
-}
-
 async fn accept(
     listener: UnixListener,
     hello: Arc<str>,
@@ -220,50 +210,60 @@ async fn accept(
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut clients = JoinSet::new();
+    let mut seats = Seats::default();
     let mut next = 0;
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
-            Some(_) = clients.join_next() => continue,
+            Some(ended) = clients.join_next() => {
+                // One that panicked is known by its closed outbox.
+                seats.leave(ended.ok());
+                continue;
+            }
             accepted = listener.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, _)) if clients.len() >= CLIENTS_MAX => turn_away(&stream),
-            Ok((stream, _)) => {
-                next += 1;
-                let id = ClientId(next);
-                let (hello, requests) = (Arc::clone(&hello), requests.clone());
-                clients.spawn(serve(stream, id, hello, requests, stopped.clone()));
-            }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        next += 1;
+        let id = ClientId(next);
+        let credentials = stream.peer_cred().ok().map(|peer| Credentials {
+            uid: peer.uid(),
+            gid: peer.gid(),
+            pid: peer.pid(),
+        });
+        let outbox = Arc::new(Outbox::default());
+        if let Err(why) = seats.take(id, credentials.map(|who| who.uid), &outbox, Instant::now()) {
+            turn_away(&stream, why);
+            continue;
         }
+        outbox.push(&hello);
+        let (requests, stopped) = (requests.clone(), stopped.clone());
+        clients.spawn(async move {
+            serve(stream, id, credentials, outbox, requests, stopped).await;
+            id
+        });
     }
     drop(listener);
     while clients.join_next().await.is_some() {}
 }
 
-fn turn_away(stream: &UnixStream) {
-    let text = format!("{CLIENTS_MAX} clients are served already");
+fn turn_away(stream: &UnixStream, why: String) {
     // A fresh socket's buffer takes a short line at once; if not, the end of file must do.
-    let _ = stream.try_write(encode(&Reply::Error { text }).as_bytes());
+    let _ = stream.try_write(encode(&Reply::Error { text: why }).as_bytes());
 }
 
 /// Serves one client until it leaves, is cut off, or the server stops.
 async fn serve(
     stream: UnixStream,
     id: ClientId,
-    hello: Arc<str>,
+    credentials: Option<Credentials>,
+    outbox: Arc<Outbox>,
     requests: mpsc::Sender<ClientRequest>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let credentials = stream.peer_cred().ok().map(|peer| Credentials {
-        uid: peer.uid(),
-        gid: peer.gid(),
-        pid: peer.pid(),
-    });
     let (reader, writer) = stream.into_split();
-    let outbox = Arc::new(Outbox::default());
-    outbox.push(&hello);
     let read = async {
         tokio::select! {
             () = read(reader, id, credentials, &outbox, &requests) => {}
@@ -299,6 +299,7 @@ async fn read(
                 return;
             }
         };
+        outbox.touch();
         let (answered, answer) = oneshot::channel();
         let reply = Responder {
             outbox: Arc::clone(outbox),
@@ -319,7 +320,7 @@ async fn read(
 async fn write(mut writer: OwnedWriteHalf, outbox: &Outbox) {
     while let Some(line) = outbox.next().await {
         match timeout(WRITE_LIMIT, writer.write_all(line.as_bytes())).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => outbox.touch(),
             // Gone, or deaf for too long.
             Ok(Err(_)) | Err(_) => return,
         }

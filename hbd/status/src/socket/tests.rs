@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{
+    Asked, CLIENTS_MAX, Control, ROOT_PLACES,
     client::{Client, ClientError},
     outbox,
     publisher::Publisher,
-    server::{BindError, CLIENTS_MAX, ClientRequest, Server, Serving},
+    server::{BindError, ClientRequest, Credentials, Server, Serving},
 };
 use crate::{
     Action, Heard, Hello, Mirror, Notice, Reply, Request, SCHEMA_VERSION, Severity, Snapshot,
@@ -248,18 +249,73 @@ async fn a_bad_line_is_refused_with_the_reason() {
     }
 }
 
+/// Whether these clients count as root's depends on who runs the test.
 #[tokio::test]
-async fn one_client_too_many_is_told_so() {
+async fn forgotten_clients_lock_nobody_out() {
     let daemon = Daemon::start().await;
+    let places = if own_uid() == 0 {
+        CLIENTS_MAX
+    } else {
+        CLIENTS_MAX - ROOT_PLACES
+    };
     let mut clients = Vec::new();
-    for _ in 0..CLIENTS_MAX {
+    for _ in 0..places {
         clients.push(Client::connect(&daemon.path).await.unwrap());
     }
-    let refused = Client::connect(&daemon.path).await;
-    assert!(
-        matches!(refused, Err(ClientError::Refused(_))),
-        "{refused:?}"
+    let newcomer = timeout(LIMIT, async {
+        loop {
+            match Client::connect(&daemon.path).await {
+                // An ordinary user's wait ends when somebody counts as idle.
+                Err(ClientError::Refused(_)) if own_uid() != 0 => tokio::task::yield_now().await,
+                other => return other,
+            }
+        }
+    });
+    newcomer.await.unwrap().unwrap();
+    let Reply::Error { text } = next(&mut clients[0]).await else {
+        panic!("the first has been idle for the longest");
+    };
+    assert!(text.starts_with("dropped: idle"), "{text}");
+}
+
+#[tokio::test]
+async fn who_acts_is_known_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hbd.sock");
+    let mut control = Control::open(&path, "hbd", "0.1.0", "lb1").await.unwrap();
+    let mut client = Client::connect(&path).await.unwrap();
+    assert_eq!(
+        *client.hello(),
+        Hello {
+            pid: std::process::id(),
+            ..hello()
+        }
     );
+    let action = Action::Stop;
+    client.request(&Request::Act { action }).await.unwrap();
+    let request = timeout(LIMIT, control.next()).await.unwrap();
+    let Some(Asked::Act { action, who, reply }) = control.understand(request) else {
+        panic!("who runs the daemon may act");
+    };
+    assert_eq!(action, Action::Stop);
+    let expected = format!("(uid {}, pid {})", own_uid(), std::process::id());
+    assert!(who.ends_with(&expected), "{who}");
+    reply.answer(Ok("stopped".to_owned()));
+    assert!(matches!(next(&mut client).await, Reply::Done { .. }));
+    client.request(&Request::Act { action }).await.unwrap();
+    let mut request = timeout(LIMIT, control.next()).await.unwrap();
+    let stranger = u32::MAX - 1;
+    request.credentials = request.credentials.map(|who| Credentials {
+        uid: stranger,
+        gid: stranger,
+        ..who
+    });
+    assert!(control.understand(request).is_none());
+    let Reply::Error { text } = next(&mut client).await else {
+        panic!("a stranger may not");
+    };
+    assert!(text.contains("only root and group haclient"), "{text}");
+    control.close().await;
 }
 
 #[tokio::test]
