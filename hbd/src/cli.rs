@@ -13,6 +13,8 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// Permission denied, or the pid file cannot be used.
     pub const PERMISSION: u8 = 4;
+    /// The daemon has ended, but something could not be stopped and may still be active.
+    pub const HELD: u8 = 8;
     /// The configuration cannot be used.
     pub const CONFIGURATION: u8 = 6;
 }
@@ -165,11 +167,15 @@ pub enum ClientCommand {
         #[arg(value_enum, default_value_t = Groups::All)]
         groups: Groups,
     },
-    /// Take resource groups from the other node
+    /// Take resource groups from the other node, and start again what has failed here
     Takeover {
         /// Which groups
         #[arg(value_enum, default_value_t = Groups::All)]
         groups: Groups,
+        /// Also groups that another node could not stop: you have made sure that nothing of them is
+        /// active there. Asks for the name of each such node, on standard input
+        #[arg(long)]
+        force: bool,
     },
     /// End the daemon after handing over its resource groups
     Stop,

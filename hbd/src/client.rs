@@ -3,6 +3,7 @@
 //!
 //! Waits for answers and words them for a person; decides nothing.
 
+mod consent;
 mod process;
 mod report;
 
@@ -53,6 +54,8 @@ enum Failure {
     Stranger(String),
     #[error("{0}")]
     Unknown(String),
+    #[error("not forced: {0}")]
+    NoConsent(String),
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
     #[error("cannot start: {0}")]
@@ -73,6 +76,7 @@ impl Failure {
             | Self::Lingers { .. }
             | Self::Stranger(_)
             | Self::Unknown(_)
+            | Self::NoConsent(_)
             | Self::Output(_)
             | Self::Runtime(_) => exit::FAILED,
         }
@@ -129,9 +133,12 @@ async fn execute(socket: &Path, command: &ClientCommand) -> Result<(), Failure> 
             let set = (*groups).into();
             daemon.act(Action::Standby { set }).await
         }
-        ClientCommand::Takeover { groups } => {
-            let set = (*groups).into();
-            daemon.act(Action::Takeover { set }).await
+        ClientCommand::Takeover { groups, force } => {
+            let (set, force) = ((*groups).into(), *force);
+            if force {
+                consent::ask(&daemon.snapshot().await?, set)?;
+            }
+            daemon.act(Action::Takeover { set, force }).await
         }
         ClientCommand::Stop => daemon.stop().await,
         ClientCommand::Reload => daemon.act(Action::Reload { force: false }).await,

@@ -59,7 +59,8 @@ impl Control {
         let said = format!("{who} asks for: {}", action.word());
         let command = match action {
             Action::Standby { set } => Command::Standby(set),
-            Action::Takeover { set } => Command::Takeover(set),
+            Action::Takeover { set, force: false } => Command::Takeover(set),
+            Action::Takeover { set, force: true } => Command::ForcedTakeover(set),
             Action::Stop => Command::Shutdown,
             Action::Reload { force: _ } => return Some(Ask::Reload(reply, said)),
         };

@@ -28,6 +28,7 @@ use ha_plumbing::signals::Signals;
 use ha_plumbing::{inherited, realtime, service};
 use ha_status::Severity;
 use hbd_core::Cluster;
+use hbd_core::output::Ending;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -78,7 +79,8 @@ pub fn run(common: &Common) -> u8 {
     }
     log.flush(LOG_PATIENCE);
     match result {
-        Ok(()) => exit::OK,
+        Ok(Ending::Released) => exit::OK,
+        Ok(Ending::Held) => exit::HELD,
         Err(error) => exit_code(&error),
     }
 }
@@ -125,7 +127,7 @@ fn abort_on_panic(log: Log) {
 }
 
 /// Everything that is not asynchronous, then the loop.
-fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<()> {
+fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<Ending> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     // Refused by kernels before 5.11 only: then scripts inherit what we did, as of old.
     let _ = inherited::keep_to_ourselves();
@@ -174,8 +176,7 @@ fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<()> {
             let who = (life, identity);
             let driver = driver(common, loaded, who, log.clone(), presence).await?;
             service::ready("running");
-            driver.run().await;
-            Ok(())
+            Ok(driver.run().await)
         })
 }
 

@@ -31,7 +31,7 @@ use ha_plumbing::signals::{Signal, Signals};
 use ha_status::{ClusterSnapshot, Severity, Snapshot};
 use hbd_core::Cluster;
 use hbd_core::input::{Command, Input};
-use hbd_core::output::{Notice, Output};
+use hbd_core::output::{Ending, Notice, Output};
 use hbd_core::wire;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -84,7 +84,7 @@ pub struct State {
     links_worked: bool,
     names: Names,
     watchdog: Option<(Duration, Instant)>,
-    over: bool,
+    over: Option<Ending>,
 }
 
 impl State {
@@ -98,17 +98,20 @@ impl State {
             links_worked: true,
             names: Names::default(),
             watchdog: service::watchdog_interval().map(|interval| (interval, wall.0)),
-            over: false,
+            over: None,
         }
     }
 }
 
 impl Driver {
     /// Runs until the core has said goodbye.
-    pub async fn run(mut self) {
+    pub async fn run(mut self) -> Ending {
         self.drain();
         self.look_around();
-        while !self.state.over {
+        let ending = loop {
+            if let Some(ending) = self.state.over {
+                break ending;
+            }
             self.wait().await;
             self.hear();
             self.take_reports();
@@ -116,9 +119,10 @@ impl Driver {
             self.show();
             // Under a flood something is always ready here; others must have their turn.
             tokio::task::yield_now().await;
-        }
+        };
         self.show_now();
         self.control.close().await;
+        ending
     }
 
     /// One event, or the next deadline.
@@ -204,8 +208,11 @@ impl Driver {
             Output::Announce(group) => self.resources.announce(group),
             Output::Remember(peer) => self.keeper.remember(peer),
             Output::Notice(notice) => self.notice(&notice),
-            Output::CommandDone { id, result } => self.control.done(id, result),
-            Output::Exit => self.state.over = true,
+            Output::CommandDone { id, result } => {
+                let result = self.wording.outcome(&result);
+                self.control.done(id, result);
+            }
+            Output::Exit(ending) => self.state.over = Some(ending),
         }
     }
 

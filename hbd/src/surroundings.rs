@@ -87,13 +87,26 @@ impl Surroundings {
 
     /// Every interface that connects this node with anybody. A loopback connects with nobody.
     fn interfaces(&self, view: &View, media: &BTreeMap<String, bool>) -> BTreeMap<String, bool> {
-        let named = self.groups.iter().flatten();
-        let named = named.filter_map(|need| need.spec.device.as_ref());
-        let mut all: BTreeMap<String, bool> = named
+        let needs = self.groups.iter().flatten();
+        let mut clients: BTreeSet<String> = needs
+            .filter_map(|need| match &need.spec.device {
+                Some(device) => Some(device.clone()),
+                None => view.device_towards(need.spec.ip).map(str::to_owned),
+            })
+            .collect();
+        // Where no address tells how clients come, any network may be theirs: a pair whose only
+        // medium is a direct cable must not take its peer's power loss for a fault of its own.
+        if clients.is_empty() && self.groups.iter().all(Vec::is_empty) {
+            clients.extend(view.network_devices().map(str::to_owned));
+        }
+        // One that was of use once and is gone from the tables has lost its carrier for sure.
+        clients.extend(self.carriers.keys().cloned());
+        let mut all: BTreeMap<String, bool> = clients
+            .into_iter()
             .map(|device| {
-                let link = view.link_named(device);
+                let link = view.link_named(&device);
                 let carrier = link.is_some_and(|link| link.up && link.carrier);
-                (device.clone(), carrier)
+                (device, carrier)
             })
             .collect();
         // Whether a medium can be used says more than its cable.

@@ -7,6 +7,8 @@ use hbd_core::config::{Config, GroupId, LinkId};
 use hbd_core::output::{Notice, YieldReason};
 use std::time::Duration;
 
+mod outcome;
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -55,6 +57,11 @@ impl Wording {
     fn group(&self, group: GroupId) -> &str {
         let name = self.groups.get(usize::from(group.0));
         name.map_or("?", String::as_str)
+    }
+
+    fn groups(&self, groups: &[GroupId]) -> String {
+        let names: Vec<&str> = groups.iter().map(|group| self.group(*group)).collect();
+        names.join(", ")
     }
 
     /// The lines of a notice, the one that says it all first.
@@ -234,6 +241,29 @@ impl Wording {
                 let pid = std::process::id();
                 (Info, format!("Heartbeat shutdown in progress. ({pid})"))
             }
+            Notice::ShutdownHolding { groups } => (
+                Critical,
+                format!(
+                    "this node ends although it could not stop {}: nobody else starts that until \
+                     this node is back, or an operator says hbd takeover --force on another",
+                    self.groups(groups)
+                ),
+            ),
+            Notice::GroupLeftBehind { group, node } => (
+                Critical,
+                format!(
+                    "node {node} has ended and could not stop {}: it is not started here; once you \
+                     are sure that nothing of it is active there: hbd takeover --force",
+                    self.group(*group)
+                ),
+            ),
+            Notice::GroupForced { group } => (
+                Warning,
+                format!(
+                    "an operator vouches that nothing of {} is active where it could not be stopped",
+                    self.group(*group)
+                ),
+            ),
             Notice::ShutdownComplete => {
                 return vec![
                     Line::new(Info, "All HA resources relinquished."),

@@ -167,6 +167,7 @@ async fn actions_ask_for_the_right_thing_and_print_the_outcome() {
         (
             &["takeover", "local"],
             Action::Takeover {
+                force: false,
                 set: HoldSet::Local,
             },
         ),

@@ -434,7 +434,7 @@ impl Verb {
     fn action(self, set: HoldSet) -> Action {
         match self {
             Verb::Standby => Action::Standby { set },
-            Verb::Takeover => Action::Takeover { set },
+            Verb::Takeover => Action::Takeover { set, force: false },
         }
     }
 }
@@ -449,7 +449,7 @@ pub(crate) const SETS: [(HoldSet, &str); 3] = [
 fn describe(action: &Action) -> String {
     match action {
         Action::Standby { set } => format!("standby {}", set_word(*set)),
-        Action::Takeover { set } => format!("takeover {}", set_word(*set)),
+        Action::Takeover { set, .. } => format!("takeover {}", set_word(*set)),
         Action::Stop => "stop".to_owned(),
         Action::Reload { .. } => "reload".to_owned(),
     }

@@ -206,7 +206,8 @@ impl Cluster {
             Input::Carrier { interface, carrier } => self.carrier(interface, carrier, now),
             Input::Command { id, command } => match command {
                 Command::Standby(set) => self.standby(id, set, now),
-                Command::Takeover(set) => self.takeover(id, set, now),
+                Command::Takeover(set) => self.takeover(id, set, false, now),
+                Command::ForcedTakeover(set) => self.takeover(id, set, true, now),
                 Command::Shutdown => self.begin_shutdown(id, now),
             },
             Input::Load(load) => self.voice.set_load(&load),

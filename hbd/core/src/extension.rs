@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `hbx` | `1`: the extension number |
 //! | `hbw` | how often this life woke from a stall, hex |
-//! | `hbl` | `1` while the node is shutting down |
+//! | `hbl` | `1` while the node is shutting down, `2` when it ends: what it has not stopped stays |
 //! | `hbd` | digest of haresources |
 //! | `hbn` | its nodes, blank-separated: `GENERATION.WAKES/NAME` if it hears one, else `-/NAME`; |
 //! |       | with a `~` before it while that life may still be a recording |
@@ -70,6 +70,8 @@ pub(crate) struct Heard {
 pub(crate) struct Report {
     pub(crate) wakes: u64,
     pub(crate) leaving: bool,
+    /// It ends now, and what its report does not call stopped may stay active.
+    pub(crate) gone: bool,
     pub(crate) digest: String,
     /// The lives it hears, by [`NodeId`].
     pub(crate) heard: Vec<Option<Heard>>,
@@ -135,7 +137,14 @@ impl Codec {
     pub(crate) fn write(&self, report: &Report, roster: &Roster, message: &mut Message) {
         message.push_text("hbx", NUMBER);
         message.set_hex("hbw", report.wakes);
-        message.push_text("hbl", if report.leaving { "1" } else { "0" });
+        message.push_text(
+            "hbl",
+            match (report.leaving, report.gone) {
+                (_, true) => "2",
+                (true, false) => "1",
+                (false, false) => "0",
+            },
+        );
         message.push_text("hbd", report.digest.as_str());
         message.push_text("hbn", write_nodes(report, roster));
         message.push_text("hbg", self.write_groups(report, roster));
@@ -200,7 +209,8 @@ impl Codec {
         }
         Some(Report {
             wakes: message.hex("hbw").unwrap_or(0),
-            leaving: message.text("hbl") == Some("1"),
+            leaving: matches!(message.text("hbl"), Some("1" | "2")),
+            gone: message.text("hbl") == Some("2"),
             digest: message.text("hbd").unwrap_or_default().to_owned(),
             heard,
             groups,

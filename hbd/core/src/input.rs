@@ -57,8 +57,11 @@ pub struct CommandId(pub u64);
 pub enum Command {
     /// Hand these groups to a peer.
     Standby(HoldSet),
-    /// Take these groups from the peers.
+    /// Take these groups from the peers, and start again here what has failed.
     Takeover(HoldSet),
+    /// The same, and an operator vouches that nothing of them is active where a stop failed or a
+    /// node has ended without stopping them.
+    ForcedTakeover(HoldSet),
     /// Hand over or release everything, say goodbye, end.
     Shutdown,
 }

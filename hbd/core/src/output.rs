@@ -30,10 +30,73 @@ pub enum Output {
     /// The command is finished or refused; once per command.
     CommandDone {
         id: CommandId,
-        result: Result<String, String>,
+        result: Result<Done, Refusal>,
     },
     /// Goodbye has been sent; nothing follows.
-    Exit,
+    Exit(Ending),
+}
+
+/// How the daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing is active here any more.
+    Released,
+    /// Something could not be stopped and may still be active.
+    Held,
+}
+
+/// What a command has achieved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// So many groups have been moved.
+    Moved(usize),
+    /// Everything was released.
+    Released,
+}
+
+/// Why a command was refused, or what came of it instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// This node is not active yet.
+    Joining,
+    /// This node is shutting down.
+    Leaving,
+    /// An old Heartbeat is not asked yet.
+    OldPeer(NodeName),
+    /// So many commands are under way.
+    Busy(usize),
+    /// No other node can take the group.
+    NoTaker { group: GroupId, others_live: bool },
+    /// Some groups are not where they should be.
+    Setbacks(Vec<Setback>),
+    /// These could not be stopped.
+    StillHeld(Vec<GroupId>),
+}
+
+/// Why a group is not where it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setback {
+    pub group: GroupId,
+    /// Where it should be.
+    pub to: NodeName,
+    pub cause: SetbackCause,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetbackCause {
+    /// It is this node's now.
+    OwnedBy(Option<NodeName>),
+    StartFailed,
+    /// Its stop failed there, so that it cannot be started.
+    Stuck,
+    /// It is being moved, and this was not waited for any longer.
+    UnderWay,
+    /// Its stop failed on this other node.
+    StuckOn(NodeName),
+    /// This node has ended and could not stop it.
+    LeftBehindBy(NodeName),
+    /// This node takes nothing at the moment.
+    Barred,
 }
 
 /// Facts worth telling. The shell words them (`hbd/src/wording.rs`), so tests compare values.
@@ -161,6 +224,19 @@ pub enum Notice {
     },
     ShutdownStarted,
     ShutdownComplete,
+    /// The daemon ends although these could not be stopped; the others are told.
+    ShutdownHolding {
+        groups: Vec<GroupId>,
+    },
+    /// The node has ended and could not stop the group: nobody else starts it.
+    GroupLeftBehind {
+        group: GroupId,
+        node: NodeName,
+    },
+    /// An operator vouches that nothing of the group is active elsewhere.
+    GroupForced {
+        group: GroupId,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

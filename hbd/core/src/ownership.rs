@@ -94,6 +94,8 @@ pub enum Phase {
 pub enum Presence {
     /// Dead, or it said goodbye.
     Absent,
+    /// It has ended and said that it could not stop the group.
+    LeftHolding,
     /// Dead to us, but a live peer still hears it: a partition between the two of us only. What it
     /// runs is what that peer passes on of it; `current` says whether it has done so.
     Hearsay,
@@ -118,6 +120,8 @@ pub struct Standing {
     /// Contact to it was lost while this node was running the group, and it has not agreed to our
     /// claim since.
     pub apart: bool,
+    /// An operator has vouched that nothing of the group is active there.
+    pub vouched: bool,
     /// Does its haresources list the group?
     pub knows: bool,
     pub run: RunState,
@@ -219,6 +223,8 @@ pub enum Blocker {
     Joining,
     Unheard(NodeId),
     OldPeer(NodeId),
+    /// It has ended and could not stop the group.
+    LeftHolding(NodeId),
     /// It has not yet answered this life of ours.
     NotCurrent(NodeId),
     /// It reports another claim.
@@ -260,7 +266,10 @@ fn own(s: &Situation<'_>) -> Decision {
     }
     let mut holding = None;
     if let Some(preferred) = s.preferred.filter(|node| *node != s.me) {
-        let gone = s.of(preferred).presence == Presence::Absent;
+        let gone = matches!(
+            s.of(preferred).presence,
+            Presence::Absent | Presence::LeftHolding
+        );
         match s.claim.cause {
             Cause::Stay if gone => {
                 let cause = Cause::Failover;
@@ -378,6 +387,9 @@ pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
         let peer = s.of(node);
         match peer.presence {
             Presence::Absent => None,
+            Presence::LeftHolding if peer.vouched => None,
+            Presence::LeftHolding => Some(Blocker::LeftHolding(node)),
+            Presence::Hearsay if peer.vouched => None,
             Presence::Unheard => Some(Blocker::Unheard(node)),
             Presence::Old => (peer.run != RunState::Stopped).then_some(Blocker::OldPeer(node)),
             Presence::Hearsay | Presence::Joining | Presence::Active | Presence::Leaving => {
@@ -392,6 +404,7 @@ pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
                 }
                 match peer.run {
                     RunState::Stopped | RunState::Failed => None,
+                    RunState::Stuck if peer.vouched => None,
                     RunState::Unknown
                     | RunState::Starting
                     | RunState::Running
@@ -479,7 +492,7 @@ impl Situation<'_> {
 
     fn lives(&self, node: NodeId) -> bool {
         match self.of(node).presence {
-            Presence::Absent | Presence::Unheard => false,
+            Presence::Absent | Presence::LeftHolding | Presence::Unheard => false,
             Presence::Hearsay
             | Presence::Old
             | Presence::Joining
@@ -492,7 +505,7 @@ impl Situation<'_> {
     fn usable(&self, owner: NodeId) -> bool {
         let standing = self.of(owner);
         match standing.presence {
-            Presence::Absent | Presence::Leaving => false,
+            Presence::Absent | Presence::LeftHolding | Presence::Leaving => false,
             Presence::Hearsay | Presence::Unheard => true,
             Presence::Old => standing.run != RunState::Stopped,
             Presence::Joining | Presence::Active => standing.knows && !self.failed(owner),
@@ -521,6 +534,7 @@ impl Situation<'_> {
         }
         match standing.presence {
             Presence::Absent
+            | Presence::LeftHolding
             | Presence::Hearsay
             | Presence::Unheard
             | Presence::Old

@@ -111,6 +111,8 @@ pub enum Event {
     Due,
     /// A failure is forgotten: this node was named again.
     Forgive,
+    /// An operator says that nothing of it is active here.
+    Vouched,
 }
 
 /// What the shell must do.
@@ -149,7 +151,8 @@ pub fn step(run: Run, event: Event) -> Step {
             | Event::Start
             | Event::Stop
             | Event::Due
-            | Event::Forgive => stay(run),
+            | Event::Forgive
+            | Event::Vouched => stay(run),
         },
         Run::Leftover => match event {
             Event::Start => START,
@@ -163,7 +166,8 @@ pub fn step(run: Run, event: Event) -> Step {
             | Event::Lost
             | Event::Mended
             | Event::Due
-            | Event::Forgive => stay(run),
+            | Event::Forgive
+            | Event::Vouched => stay(run),
         },
         Run::Stopped => match event {
             Event::Start => START,
@@ -176,7 +180,8 @@ pub fn step(run: Run, event: Event) -> Step {
             | Event::Mended
             | Event::Stop
             | Event::Due
-            | Event::Forgive => stay(run),
+            | Event::Forgive
+            | Event::Vouched => stay(run),
         },
         Run::Starting | Run::Running => up(run, event),
         Run::Stopping | Run::Failing => ending(run, event),
@@ -189,7 +194,8 @@ pub fn step(run: Run, event: Event) -> Step {
             | Event::Stopped
             | Event::Lost
             | Event::Start
-            | Event::Stop => stay(run),
+            | Event::Stop
+            | Event::Vouched => stay(run),
         },
         Run::Stuck | Run::Broken => wedged(run, event),
     }
@@ -213,7 +219,8 @@ fn up(run: Run, event: Event) -> Step {
             | Event::Mended
             | Event::Start
             | Event::Due
-            | Event::Forgive,
+            | Event::Forgive
+            | Event::Vouched,
         ) => stay(run),
     }
 }
@@ -236,7 +243,8 @@ fn ending(run: Run, event: Event) -> Step {
         | Event::Start
         | Event::Stop
         | Event::Due
-        | Event::Forgive => stay(run),
+        | Event::Forgive
+        | Event::Vouched => stay(run),
     }
 }
 
@@ -247,7 +255,7 @@ fn wedged(run: Run, event: Event) -> Step {
         Event::Due if failed => CLEAN,
         Event::Due => STOP,
         Event::Stopped if failed => (Run::Failed, None),
-        Event::Stopped => (Run::Stopped, None),
+        Event::Stopped | Event::Vouched => (Run::Stopped, None),
         Event::Mended => (Run::Stuck, None),
         Event::Probed(_)
         | Event::Started

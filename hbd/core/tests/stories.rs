@@ -7,7 +7,7 @@ mod pair;
 use ha_status::{ClusterPhase, HoldSet, LinkState, NodeStatus, RunState};
 use hbd_core::config::{Failback, GroupId, LinkId};
 use hbd_core::input::{Command, Input};
-use hbd_core::output::{Notice, Output, YieldReason};
+use hbd_core::output::{Done, Ending, Notice, Output, Refusal, Setback, SetbackCause, YieldReason};
 use pair::{DEADTIME, HOLD_DOWN, INITDEAD, KEEPALIVE, Pair, name};
 use std::time::Duration;
 
@@ -101,14 +101,14 @@ fn a_clean_stop_hands_over_at_once_and_ends_in_silence() {
     assert!(took <= ms(5), "{took:?}");
     pair.run_for(ms(1));
     assert!(!pair.is_up(0));
-    assert_eq!(pair.answer(id).unwrap().unwrap(), "everything is released");
+    assert_eq!(pair.answer(id), Some(Ok(Done::Released)));
     assert_eq!(pair.view(1).nodes[0].status, NodeStatus::Left);
     let (_, _, last) = pair
         .outputs
         .iter()
         .rfind(|(_, node, _)| *node == 0)
         .unwrap();
-    assert!(matches!(last, Output::Exit));
+    assert!(matches!(last, Output::Exit(Ending::Released)));
     pair.outputs.clear();
     pair.run_for(DEADTIME * 3);
     let dead = |notice: &Notice| matches!(notice, Notice::NodeDead { .. });
@@ -154,7 +154,7 @@ fn standby_moves_the_groups_and_says_when_they_run() {
     let id = pair.standby(0, HoldSet::Local);
     let took = pair.run_until(ms(100), |pair| pair.answer(id).is_some());
     assert!(took <= ms(5), "{took:?}");
-    assert_eq!(pair.answer(id).unwrap().unwrap(), "2 groups moved");
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(2))));
     pair.run_for(ms(5000));
     assert_eq!(
         (pair.runners(0), pair.runners(1), pair.runners(2)),
@@ -169,7 +169,7 @@ fn a_thousand_groups_move_with_few_messages() {
     let id = pair.standby(0, HoldSet::All);
     let took = pair.run_until(ms(500), |pair| pair.answer(id).is_some());
     assert!(took <= ms(20), "{took:?}");
-    assert_eq!(pair.answer(id).unwrap().unwrap(), "1000 groups moved");
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(1000))));
     let said = pair.said(0, "status").len() + pair.said(1, "status").len();
     assert!(said <= 40, "{said}");
 }
@@ -192,7 +192,7 @@ fn takeover_is_the_mirror_of_standby() {
     let mut pair = Pair::running(2, &[0, 1], Failback::On);
     let id = pair.command(1, Command::Takeover(HoldSet::Foreign));
     pair.run_for(ms(100));
-    assert_eq!(pair.answer(id).unwrap().unwrap(), "1 group moved");
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(1))));
     assert_eq!((pair.runners(0), pair.runners(1)), (vec![1], vec![1]));
 }
 
@@ -203,8 +203,11 @@ fn standby_without_a_taker_is_refused_and_changes_nothing() {
     pair.run_for(ms(3000));
     let epoch = pair.view(0).groups[0].epoch;
     let id = pair.standby(0, HoldSet::All);
-    let refusal = pair.answer(id).unwrap().unwrap_err();
-    assert!(refusal.contains("no other node is active"), "{refusal}");
+    let refusal = Refusal::NoTaker {
+        group: GROUP,
+        others_live: false,
+    };
+    assert_eq!(pair.answer(id), Some(Err(refusal)));
     assert_eq!(pair.view(0).groups[0].epoch, epoch);
     assert_eq!(pair.runners(0), [0]);
 }
@@ -434,8 +437,15 @@ fn a_shutdown_that_cannot_stop_a_group_ends_honestly() {
     let id = pair.command(0, Command::Shutdown);
     pair.run_until(ms(15_000), |pair| !pair.is_up(0));
     assert!(!pair.is_up(0));
-    let refusal = pair.answer(id).unwrap().unwrap_err();
-    assert!(refusal.contains("IPaddr::10.0.0.0"), "{refusal}");
+    let held = Refusal::StillHeld(vec![GROUP]);
+    assert_eq!(pair.answer(id), Some(Err(held)));
+    let holding = Notice::ShutdownHolding {
+        groups: vec![GROUP],
+    };
+    let notices = pair.notices(0);
+    assert!(notices.contains(&holding) && !notices.contains(&Notice::ShutdownComplete));
+    let exit = pair.outputs.last().map(|(_, _, output)| output);
+    assert!(matches!(exit, Some(Output::Exit(Ending::Held))), "{exit:?}");
     assert!(
         pair.said(0, "shutdone").is_empty(),
         "it must not look like a clean goodbye"
@@ -668,4 +678,108 @@ fn what_nobody_can_run_has_no_owner() {
     let homeless = Notice::GroupHomeless { group: GROUP };
     assert!(pair.notices(0).contains(&homeless));
     assert_eq!(pair.view(0).groups[0].owner, None);
+}
+
+#[test]
+fn what_a_node_could_not_stop_is_started_by_nobody_after_it_has_ended() {
+    let mut pair = Pair::running(2, &[0, 0], Failback::On);
+    pair.stubborn_groups = Some((0, vec![0]));
+    let id = pair.command(0, Command::Shutdown);
+    let took = pair.run_until(ms(15_000), |pair| !pair.is_up(0));
+    assert!(took < ms(5_000), "it gives up soon: {took:?}");
+    let held = Refusal::StillHeld(vec![GROUP]);
+    assert_eq!(pair.answer(id), Some(Err(held)));
+    pair.run_for(DEADTIME * 5);
+    assert_eq!(
+        pair.runners(1),
+        [1],
+        "what was surely stopped is handed over"
+    );
+    assert_eq!(pair.runners(0), [0], "and nothing else");
+    assert_eq!(pair.view(1).nodes[0].status, NodeStatus::Left);
+    let reason = pair.view(1).groups[0].reason.clone();
+    assert!(
+        reason.contains("lb1 has ended and could not stop it"),
+        "{reason}"
+    );
+    let left = Notice::GroupLeftBehind {
+        group: GROUP,
+        node: name(0),
+    };
+    assert!(pair.notices(1).contains(&left));
+    // Somebody looks, and says so.
+    let id = pair.command(1, Command::Takeover(HoldSet::All));
+    let setback = Setback {
+        group: GROUP,
+        to: name(1),
+        cause: SetbackCause::LeftBehindBy(name(0)),
+    };
+    assert_eq!(pair.answer(id), Some(Err(Refusal::Setbacks(vec![setback]))));
+    pair.active[0][0] = false;
+    let id = pair.command(1, Command::ForcedTakeover(HoldSet::All));
+    pair.run_for(ms(100));
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(1))));
+    assert_eq!(pair.runners(0), [1]);
+}
+
+#[test]
+fn what_was_left_behind_is_free_when_its_node_comes_back_without_it() {
+    let mut pair = Pair::running(2, &[0], Failback::Off);
+    pair.stubborn = Some(0);
+    pair.command(0, Command::Shutdown);
+    pair.run_until(ms(15_000), |pair| !pair.is_up(0));
+    pair.run_for(DEADTIME * 3);
+    assert_eq!(pair.runners(0), [0]);
+    pair.stubborn = None;
+    pair.power_off(0);
+    pair.start(0);
+    pair.run_for(DEADTIME * 2);
+    assert_eq!(pair.runners(0).len(), 1);
+}
+
+#[test]
+fn a_stuck_group_has_a_way_out() {
+    let mut pair = Pair::running(2, &[0], Failback::Off);
+    pair.stubborn = Some(0);
+    let id = pair.command(1, Command::Takeover(HoldSet::All));
+    pair.run_for(DEADTIME * 2);
+    let setback = Setback {
+        group: GROUP,
+        to: name(1),
+        cause: SetbackCause::StuckOn(name(0)),
+    };
+    assert_eq!(pair.answer(id), Some(Err(Refusal::Setbacks(vec![setback]))));
+    assert_eq!(pair.runners(0), [0]);
+    pair.active[0][0] = false;
+    let id = pair.command(1, Command::ForcedTakeover(HoldSet::All));
+    pair.run_for(ms(2000));
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(1))));
+    assert_eq!(pair.runners(0), [1]);
+}
+
+#[test]
+fn an_operator_may_vouch_for_the_node_that_is_stuck_itself() {
+    let mut pair = Pair::running(1, &[0], Failback::Off);
+    pair.stubborn = Some(0);
+    pair.input(0, lost());
+    pair.run_for(ms(500));
+    assert_eq!(pair.view(0).groups[0].state, RunState::Stuck);
+    let id = pair.command(0, Command::ForcedTakeover(HoldSet::All));
+    pair.run_for(ms(100));
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(1))));
+    assert_eq!(pair.view(0).groups[0].state, RunState::Running);
+}
+
+#[test]
+fn takeover_tries_a_failed_start_again_on_the_owner_too() {
+    let mut pair = Pair::new(1, &[0], Failback::On);
+    pair.broken = Some(0);
+    pair.start(0);
+    pair.run_for(ms(200));
+    assert_eq!(pair.view(0).groups[0].state, RunState::Failed);
+    pair.broken = None;
+    let id = pair.command(0, Command::Takeover(HoldSet::All));
+    pair.run_for(ms(100));
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(1))));
+    assert_eq!(pair.runners(0), [0]);
 }

@@ -13,7 +13,7 @@ use hbd_core::takeover::{Event, Request, Run, step};
 
 type Cell = (Run, Option<Request>);
 
-const EVENTS: [Event; 15] = [
+const EVENTS: [Event; 16] = [
     Event::Probed(Activity::Nothing),
     Event::Probed(Activity::Something),
     Event::Probed(Activity::Everything),
@@ -29,22 +29,23 @@ const EVENTS: [Event; 15] = [
     Event::Stop,
     Event::Due,
     Event::Forgive,
+    Event::Vouched,
 ];
 
 /// The table in the order of `EVENTS`. Letters: p probing, l leftover, s stopped, a starting,
 /// r running, e ending (stopping), c cleaning up (failing), f failed, k stuck, b broken;
 /// `+` asks for a start, `-` for a stop.
 const TABLE: [(Run, &str); 10] = [
-    (Run::Probing, "s l l l p p p p p p p p p p p"),
-    (Run::Leftover, "l l l l l l l l l l l a+ e- l l"),
-    (Run::Stopped, "s s s s e- s k s k s s a+ s s s"),
-    (Run::Starting, "a a a a r f b a a a a a e- a a"),
-    (Run::Running, "r r r r r e- e- r r c- r r e- r r"),
-    (Run::Stopping, "e e e e e e e s k e e e e e e"),
-    (Run::Failing, "c c c c c c c f b c e c c c c"),
-    (Run::Failed, "f f f f c- f b f b f s f f s s"),
-    (Run::Stuck, "k k k k k k k s k k k k k e- k"),
-    (Run::Broken, "b b b b b b b f b b k b b c- b"),
+    (Run::Probing, "s l l l p p p p p p p p p p p p"),
+    (Run::Leftover, "l l l l l l l l l l l a+ e- l l l"),
+    (Run::Stopped, "s s s s e- s k s k s s a+ s s s s"),
+    (Run::Starting, "a a a a r f b a a a a a e- a a a"),
+    (Run::Running, "r r r r r e- e- r r c- r r e- r r r"),
+    (Run::Stopping, "e e e e e e e s k e e e e e e e"),
+    (Run::Failing, "c c c c c c c f b c e c c c c c"),
+    (Run::Failed, "f f f f c- f b f b f s f f s s f"),
+    (Run::Stuck, "k k k k k k k s k k k k k e- k s"),
+    (Run::Broken, "b b b b b b b f b b k b b c- b s"),
 ];
 
 fn cell(word: &str) -> Cell {
@@ -220,6 +221,7 @@ fn case() -> Case {
             current: true,
             deaf: false,
             apart: false,
+            vouched: false,
             knows: true,
             run: RunState::Stopped,
             claim: Some(claim),
@@ -234,6 +236,7 @@ impl Case {
             current: true,
             deaf: false,
             apart: false,
+            vouched: false,
             knows: true,
             run: self.run,
             claim: Some(self.claim),
@@ -702,4 +705,26 @@ fn a_node_that_is_cut_off_takes_nothing_and_keeps_what_it_runs() {
         let lost = case().claim(Some(PEER), Cause::Failover).runs();
         assert_eq!(barred(lost).decide(), Decision::Stop);
     }
+}
+
+#[test]
+fn what_a_node_left_behind_blocks_until_somebody_vouches() {
+    let left = || case().presence(Presence::LeftHolding);
+    let blocker = Blocker::LeftHolding(PEER);
+    assert_eq!(left().decide(), Decision::Wait(blocker));
+    let orphan = left().claim(Some(PEER), Cause::Failover);
+    assert_eq!(orphan.decide(), claimed(ME, Cause::Home, Why::OwnerGone));
+    let mut vouched = left();
+    vouched.peer.vouched = true;
+    assert_eq!(vouched.decide(), Decision::Start);
+    let mut stuck = case().peer_runs(RunState::Stuck);
+    stuck.peer.vouched = true;
+    assert_eq!(stuck.decide(), Decision::Start);
+    let running = stuck.peer_runs(RunState::Running);
+    let busy = Busy(PEER, RunState::Running);
+    assert_eq!(
+        running.decide(),
+        Decision::Wait(busy),
+        "nobody vouches for that"
+    );
 }

@@ -147,6 +147,18 @@ impl View {
             .filter(move |row| self.link(row.link).is_some_and(&meant))
     }
 
+    /// The interface that is connected to the network of the address.
+    pub fn device_towards(&self, ip: IpAddr) -> Option<&str> {
+        let link = self.link(self.connected(ip)?.link)?;
+        Some(&link.name)
+    }
+
+    /// Every interface with a hardware address: those by which a machine reaches others.
+    pub fn network_devices(&self) -> impl Iterator<Item = &str> {
+        let links = self.links.iter().filter(|link| link.mac.is_some());
+        links.map(|link| link.name.as_str())
+    }
+
     /// Is the address in a network that is reached without a gateway?
     pub fn is_connected(&self, ip: IpAddr) -> bool {
         self.connected(ip).is_some()

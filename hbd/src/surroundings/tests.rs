@@ -91,3 +91,23 @@ fn group_that_failed_for_another_reason_is_not_mended_by_an_interface() {
     all.failed(GROUP, &there);
     assert!(all.look(&there, &BTreeMap::new()).is_empty());
 }
+
+#[test]
+fn a_direct_cable_that_dies_with_the_peer_does_not_cut_this_node_off() {
+    let row = |index, name: &str, carrier| LinkRow {
+        index,
+        name: name.to_owned(),
+        loopback: false,
+        up: true,
+        carrier,
+        mac: Some([2, 0, 0, 0, 0, 1]),
+    };
+    // Heartbeats go over eth1 alone; no address says which interface the clients use.
+    let mut all = Surroundings::new(&[]);
+    let view = View::new(
+        vec![row(2, "eth0", true), row(3, "eth1", false)],
+        Vec::new(),
+    );
+    let inputs = all.look(&view, &media(false));
+    assert_eq!(told(&inputs), ["eth0 true", "eth1 false"]);
+}

@@ -180,7 +180,8 @@ pub struct Group {
     pub epoch: u64,
     /// What really happens here, on the local node.
     pub state: RunState,
-    /// What each live node says of it, the local node included, by node order.
+    /// What each live node says of it, the local node included, by node order; and `stuck` for one
+    /// that has ended without being able to stop it.
     pub runs: Vec<GroupRun>,
     pub resources: Vec<Resource>,
     /// The causal chain of the present owner in one sentence,

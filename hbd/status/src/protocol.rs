@@ -40,8 +40,13 @@ pub enum Request {
 pub enum Action {
     /// hbd: hand these groups to the peer.
     Standby { set: HoldSet },
-    /// hbd: take these groups from the peer.
-    Takeover { set: HoldSet },
+    /// hbd: take these groups from the peer, and start again what has failed here. With `force` the
+    /// operator vouches that nothing of them is active where a stop has failed.
+    Takeover {
+        set: HoldSet,
+        #[serde(default)]
+        force: bool,
+    },
     /// Both: end in order, releasing resources (hbd) or the table (ldird, `cleanstop`).
     Stop,
     /// Both: read the configuration again; a broken one changes nothing, and neither does one that

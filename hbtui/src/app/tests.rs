@@ -112,6 +112,7 @@ fn the_choice_goes_round_both_ways() {
     letter(&mut app, 'k');
     let effect = press(&mut app, KeyCode::Enter);
     let action = Action::Takeover {
+        force: false,
         set: HoldSet::Foreign,
     };
     assert!(matches!(effect, Some(Effect::Act { action: asked, .. }) if asked == action));

@@ -2,11 +2,13 @@
 //! and then only watches until the groups run where they should.
 
 use super::Cluster;
+use super::groups::Waiting;
 use crate::config::GroupId;
 use crate::input::CommandId;
-use crate::output::{Notice, Output};
-use crate::ownership::{Cause, Claim, Phase, Why, taker};
+use crate::output::{Done, Notice, Output, Refusal, Setback, SetbackCause};
+use crate::ownership::{Blocker, Cause, Claim, Phase, Why, taker};
 use crate::roster::NodeId;
+use crate::takeover::Run;
 use ha_status::{HoldSet, RunState};
 use std::time::{Duration, Instant};
 
@@ -35,14 +37,14 @@ struct Move {
 enum Progress {
     Running,
     UnderWay,
-    Failed(String),
+    Failed(SetbackCause),
 }
 
 impl Cluster {
     /// Hands the groups of the set that this node owns to its peers.
     pub(super) fn standby(&mut self, id: CommandId, set: HoldSet, now: Instant) {
-        if let Err(text) = self.may_command() {
-            self.done(id, Err(text));
+        if let Err(refusal) = self.may_command() {
+            self.done(id, Err(refusal));
             return;
         }
         let me = self.roster.local();
@@ -51,9 +53,8 @@ impl Cluster {
         let mut moves = Vec::new();
         for group in groups {
             let Some(to) = self.with_situation(group, now, taker) else {
-                let name = &self.config.groups[usize::from(group.0)].name;
-                let text = format!("no other node can take {name}: {}", self.why_nobody());
-                self.done(id, Err(text));
+                let others_live = self.membership.peers().any(|(_, peer)| peer.lives());
+                self.done(id, Err(Refusal::NoTaker { group, others_live }));
                 return;
             };
             moves.push(self.plan(group, to, now));
@@ -63,33 +64,45 @@ impl Cluster {
         self.begin(id, moves, Why::Standby, now);
     }
 
-    /// Takes the groups of the set that this node does not own.
-    pub(super) fn takeover(&mut self, id: CommandId, set: HoldSet, now: Instant) {
-        if let Err(text) = self.may_command() {
-            self.done(id, Err(text));
+    /// Takes the groups of the set that this node does not own, and those it owns and does not run
+    /// because something failed or blocks them. With `force` an operator vouches for what others could not stop.
+    pub(super) fn takeover(&mut self, id: CommandId, set: HoldSet, force: bool, now: Instant) {
+        if let Err(refusal) = self.may_command() {
+            self.done(id, Err(refusal));
             return;
         }
         let me = self.roster.local();
-        let elsewhere = |group: &GroupId| self.group(*group).claim.owner != Some(me);
-        let groups = self.set_of(set).into_iter().filter(elsewhere);
-        let moves = groups.map(|group| self.plan(group, me, now)).collect();
-        self.begin(id, moves, Why::Takeover, now);
+        let wanted = |group: &GroupId| {
+            let group = self.group(*group);
+            let blocked = matches!(group.waiting, Some(Waiting::Blocked(_)));
+            group.claim.owner != Some(me) || failed_here(group.runner.run()) || blocked
+        };
+        let groups: Vec<GroupId> = self.set_of(set).into_iter().filter(wanted).collect();
+        for group in &groups {
+            self.group_mut(*group).runner.hurry(now);
+        }
+        let moves = groups.iter().map(|group| self.plan(*group, me, now));
+        let moves = moves.collect();
+        self.write_moves(&moves, Why::Takeover, now);
+        if force {
+            for group in groups {
+                self.vouch_for(group, now);
+            }
+        }
+        self.watch(id, moves, now);
     }
 
-    fn may_command(&self) -> Result<(), String> {
+    fn may_command(&self) -> Result<(), Refusal> {
         match self.phase() {
-            Phase::Joining => return Err("this node is not active yet".to_owned()),
-            Phase::Leaving => return Err("this node is shutting down".to_owned()),
+            Phase::Joining => return Err(Refusal::Joining),
+            Phase::Leaving => return Err(Refusal::Leaving),
             Phase::Active => {}
         }
         if let Some(old) = self.old_peer() {
-            let name = self.roster.name(old);
-            return Err(format!(
-                "{name} runs an old Heartbeat, which is not asked yet"
-            ));
+            return Err(Refusal::OldPeer(self.roster.name(old).clone()));
         }
         if self.commands.len() >= MAX_PENDING {
-            return Err(format!("{MAX_PENDING} commands are under way"));
+            return Err(Refusal::Busy(MAX_PENDING));
         }
         Ok(())
     }
@@ -99,15 +112,6 @@ impl Cluster {
         peers
             .find(|(_, peer)| peer.lives() && !peer.extended)
             .map(|(id, _)| id)
-    }
-
-    fn why_nobody(&self) -> &'static str {
-        let mut peers = self.membership.peers();
-        if peers.any(|(_, peer)| peer.lives()) {
-            "the others are not ready for it"
-        } else {
-            "no other node is active"
-        }
     }
 
     /// The groups a set means, in the words of `hb_standby`.
@@ -132,9 +136,17 @@ impl Cluster {
     }
 
     fn begin(&mut self, id: CommandId, moves: Vec<Move>, why: Why, now: Instant) {
-        for Move { group, claim, .. } in &moves {
+        self.write_moves(&moves, why, now);
+        self.watch(id, moves, now);
+    }
+
+    fn write_moves(&mut self, moves: &Vec<Move>, why: Why, now: Instant) {
+        for Move { group, claim, .. } in moves {
             self.write_claim(*group, *claim, why, now);
         }
+    }
+
+    fn watch(&mut self, id: CommandId, moves: Vec<Move>, now: Instant) {
         self.commands.push(Pending {
             id,
             moves,
@@ -164,59 +176,91 @@ impl Cluster {
         }
     }
 
-    fn answer(&self, pending: &Pending, now: Instant) -> Option<Result<String, String>> {
-        let mut failures = Vec::new();
-        let mut under_way = 0;
+    fn answer(&self, pending: &Pending, now: Instant) -> Option<Result<Done, Refusal>> {
+        let mut setbacks = Vec::new();
+        let waits = now < pending.until && self.shutdown.is_none();
         for step in &pending.moves {
-            match self.progress(step, now) {
-                Progress::Running => {}
-                Progress::UnderWay => under_way += 1,
-                Progress::Failed(text) => failures.push(text),
-            }
+            let cause = match self.progress(step, now) {
+                Progress::Running => continue,
+                Progress::UnderWay if waits => return None,
+                Progress::UnderWay => SetbackCause::UnderWay,
+                Progress::Failed(cause) => cause,
+            };
+            setbacks.push(Setback {
+                group: step.group,
+                to: self.roster.name(step.to).clone(),
+                cause,
+            });
         }
-        if under_way > 0 && (now < pending.until && self.shutdown.is_none()) {
-            return None;
-        }
-        if under_way > 0 {
-            failures.push(format!("{under_way} groups are still under way"));
-        }
-        Some(if failures.is_empty() {
-            Ok(match pending.moves.len() {
-                0 => "nothing to move".to_owned(),
-                1 => "1 group moved".to_owned(),
-                count => format!("{count} groups moved"),
-            })
+        Some(if setbacks.is_empty() {
+            Ok(Done::Moved(pending.moves.len()))
         } else {
-            Err(failures.join("; "))
+            Err(Refusal::Setbacks(setbacks))
         })
     }
 
     fn progress(&self, step: &Move, now: Instant) -> Progress {
-        let name = &self.config.groups[usize::from(step.group.0)].name;
-        let claim = self.group(step.group).claim;
-        let to = self.roster.name(step.to);
+        let group = self.group(step.group);
+        let claim = group.claim;
         let standing = self.standing(step.to, step.group, now);
         if claim.owner != Some(step.to) {
-            let now_at = claim.owner.map(|owner| self.roster.name(owner));
-            let now_at = now_at.map_or("nobody", |name| name.as_str());
-            return Progress::Failed(format!("{name} did not stay on {to}: {now_at} owns it"));
+            let owner = claim.owner.map(|owner| self.roster.name(owner).clone());
+            return Progress::Failed(SetbackCause::OwnedBy(owner));
         }
         match standing.run {
             RunState::Running => Progress::Running,
             // Only a failure under the new claim counts.
             RunState::Failed if standing.claim == Some(claim) => {
-                Progress::Failed(format!("{to} could not start {name}"))
+                Progress::Failed(SetbackCause::StartFailed)
+            }
+            RunState::Stuck if standing.claim == Some(claim) => {
+                Progress::Failed(SetbackCause::Stuck)
             }
             RunState::Unknown
             | RunState::Stopped
             | RunState::Starting
             | RunState::Stopping
             | RunState::Failed
-            | RunState::Stuck => Progress::UnderWay,
+            | RunState::Stuck => match self.hindrance(step) {
+                Some(cause) => Progress::Failed(cause),
+                None => Progress::UnderWay,
+            },
         }
     }
 
-    pub(super) fn done(&mut self, id: CommandId, result: Result<String, String>) {
+    /// What keeps this node from starting a group and will not pass soon by itself.
+    fn hindrance(&self, step: &Move) -> Option<SetbackCause> {
+        let Some(Waiting::Blocked(blocker)) = self.group(step.group).waiting else {
+            return None;
+        };
+        let name = |node: NodeId| self.roster.name(node).clone();
+        match blocker {
+            Blocker::Busy(node, RunState::Stuck) => Some(SetbackCause::StuckOn(name(node))),
+            Blocker::LeftHolding(node) => Some(SetbackCause::LeftBehindBy(name(node))),
+            Blocker::Barred(_) => Some(SetbackCause::Barred),
+            Blocker::Joining
+            | Blocker::Unheard(_)
+            | Blocker::OldPeer(_)
+            | Blocker::NotCurrent(_)
+            | Blocker::Disagrees(_)
+            | Blocker::Busy(..) => None,
+        }
+    }
+
+    pub(super) fn done(&mut self, id: CommandId, result: Result<Done, Refusal>) {
         self.queue.push_back(Output::CommandDone { id, result });
+    }
+}
+
+/// It could not be started or stopped here.
+fn failed_here(run: Run) -> bool {
+    match run {
+        Run::Failing | Run::Failed | Run::Stuck | Run::Broken => true,
+        Run::Probing
+        | Run::Leftover
+        | Run::Stopped
+        | Run::Starting
+        | Run::Running
+        | Run::Stopping => false,
     }
 }

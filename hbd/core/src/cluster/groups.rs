@@ -37,6 +37,10 @@ pub(super) struct Group {
     /// This node was cut off or stood still since the others last agreed to its claim.
     shaken: bool,
     pub(super) returns: Returns,
+    /// Nodes that have ended and could not stop it.
+    left_behind: BTreeSet<NodeId>,
+    /// Nodes of which an operator has vouched that nothing of it is active there.
+    vouched: BTreeSet<NodeId>,
     /// To be decided about again.
     pub(super) dirty: bool,
 }
@@ -85,6 +89,8 @@ impl Group {
             apart: BTreeSet::new(),
             shaken: false,
             returns: Returns::default(),
+            left_behind: BTreeSet::new(),
+            vouched: BTreeSet::new(),
             dirty: true,
         });
         groups.collect()
@@ -96,6 +102,7 @@ impl Cluster {
     pub(super) fn learn(&mut self, node: NodeId, before: Option<&Report>, now: Instant) {
         let report = self.membership.peer(node).and_then(|p| p.report.as_ref());
         let Some(report) = report else { return };
+        let gone = report.gone;
         let same_footing = before.is_some_and(|before| {
             before.heard == report.heard
                 && before.leaving == report.leaving
@@ -123,7 +130,40 @@ impl Cluster {
                 self.watch_rival(id, node, run);
             }
         }
-        self.note_agreement(node);
+        self.note_left_behind(node, gone);
+        if gone {
+            self.hear_shutdone(node, now);
+        } else {
+            self.note_agreement(node);
+        }
+    }
+
+    /// What a node holds as it ends stays there until it is heard again, or somebody vouches.
+    fn note_left_behind(&mut self, node: NodeId, gone: bool) {
+        for id in self.group_ids() {
+            let peer = self.membership.peer(node).and_then(|p| p.report.as_ref());
+            let told = peer.and_then(|report| report.groups[usize::from(id.0)]);
+            let run = told.map_or(RunState::Stopped, |told| told.run);
+            let held = !matches!(run, RunState::Stopped | RunState::Failed);
+            let group = self.group_mut(id);
+            if matches!(run, RunState::Starting | RunState::Running) {
+                group.vouched.remove(&node);
+            }
+            if !(gone && held) {
+                group.left_behind.remove(&node);
+            } else if group.left_behind.insert(node) {
+                let node = self.roster.name(node).clone();
+                self.notice(Notice::GroupLeftBehind { group: id, node });
+            }
+        }
+    }
+
+    /// An operator vouches that nothing of the group is active but where it really runs.
+    pub(super) fn vouch_for(&mut self, id: GroupId, now: Instant) {
+        let peers: Vec<NodeId> = self.roster.peers().collect();
+        self.group_mut(id).vouched.extend(peers);
+        self.run_event(id, Event::Vouched, now);
+        self.notice(Notice::GroupForced { group: id });
     }
 
     /// Does the claim come from a node that took a group of ours while neither could hear the
@@ -418,7 +458,11 @@ impl Cluster {
             let fate = from.map_or(Fate::Alive, |owner| self.fate(owner, id, now));
             self.group_mut(id).reason = Reason { why, from, fate };
         }
+        let me = Some(self.roster.local());
         let group = self.group_mut(id);
+        if claim.owner != me {
+            group.vouched.clear();
+        }
         group.claim = claim;
         group.dirty = true;
         self.news();
@@ -585,6 +629,7 @@ impl Cluster {
                 current: true,
                 deaf: false,
                 apart: false,
+                vouched: false,
                 knows: true,
                 run: group.runner.run().state(),
                 claim: Some(group.claim),
@@ -592,6 +637,9 @@ impl Cluster {
         };
         let presence = match peer.status {
             NodeStatus::Dead if self.membership.hearsay(node) => Presence::Hearsay,
+            NodeStatus::Dead | NodeStatus::Left if self.is_left_behind(node, id) => {
+                Presence::LeftHolding
+            }
             NodeStatus::Dead | NodeStatus::Left | NodeStatus::Ping => Presence::Absent,
             NodeStatus::Init => Presence::Unheard,
             NodeStatus::Up | NodeStatus::Active if !peer.extended => Presence::Old,
@@ -603,6 +651,7 @@ impl Cluster {
             current: false,
             deaf: false,
             apart: group.apart.contains(&node),
+            vouched: group.vouched.contains(&node),
             knows: true,
             run: RunState::Unknown,
             claim: None,
@@ -634,6 +683,16 @@ impl Cluster {
             claim: claim.filter(|claim| believable(*claim, group.claim)),
             ..unknown
         }
+    }
+
+    /// Has the node ended without stopping the group, as far as anybody here knows?
+    fn is_left_behind(&self, node: NodeId, id: GroupId) -> bool {
+        let mut peers = self.membership.peers().filter(|(_, peer)| peer.lives());
+        let told = |(_, peer): (NodeId, &crate::membership::Peer)| {
+            let report = peer.report.as_ref();
+            report.is_some_and(|report| report.relay.objections.contains_key(&(node, id)))
+        };
+        self.group(id).left_behind.contains(&node) || peers.any(told)
     }
 
     /// What live peers pass on of a node that this one cannot hear; `None` until one of them does.
@@ -678,6 +737,14 @@ impl Cluster {
                 relay.nodes.insert(*node);
                 relay.objections.extend(objections);
             }
+        }
+        // Whoever missed the goodbye of a node must know, too.
+        for (id, group) in self.group_ids().zip(&self.groups) {
+            let left = group.left_behind.iter();
+            let left = left.map(|node| ((*node, id), RunState::Stuck));
+            relay
+                .objections
+                .extend(left.take(MAX_OBJECTIONS.saturating_sub(relay.objections.len())));
         }
         relay
     }

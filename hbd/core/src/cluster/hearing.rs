@@ -324,7 +324,7 @@ impl Cluster {
         self.learn(node, before.as_ref(), now);
     }
 
-    fn hear_shutdone(&mut self, node: NodeId, now: Instant) {
+    pub(super) fn hear_shutdone(&mut self, node: NodeId, now: Instant) {
         let Some(peer) = self.membership.peer_mut(node) else {
             return;
         };

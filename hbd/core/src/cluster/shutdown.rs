@@ -1,24 +1,32 @@
 //! Ending: hand every group over, stop them all at once, say goodbye, leave.
 //!
+//! A stop that will not succeed does not keep the daemon for ever: it says what it still holds, so
+//! that nobody else starts that, and ends with a word of its own.
+//!
 //! Between hbd nodes the goodbye is the last packet. An old peer must hear us a little longer, or
 //! it would take the silence for a failure (Heartbeat specification 6.8, 12.1).
 
 use super::Cluster;
+use crate::config::GroupId;
 use crate::input::CommandId;
 use crate::messages;
-use crate::output::{Notice, Output};
+use crate::output::{Done, Ending, Notice, Output, Refusal};
 use crate::takeover::Run;
 use std::time::{Duration, Instant};
 
 /// How long we keep beating after the goodbye while an old peer listens.
 const OLD_PEER_FAREWELL: Duration = Duration::from_secs(2);
 
-/// A stop that has failed so often in a row, while we shut down, will not succeed any more: as
-/// many attempts as the old ResourceManager makes (specification 7.9).
-const MAX_STOP_FAILURES: u32 = 10;
+/// A stop that has failed so often in a row, while we shut down, will not succeed any more: the
+/// shell has repeated each of them as often as the old ResourceManager does (specification 7.9).
+const MAX_STOP_FAILURES: u32 = 2;
 
-/// Whatever hangs, the daemon ends after this time, as the old one's emergency timer has it.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3600);
+/// Whatever hangs, the daemon ends after this time. Less than the service manager gives it
+/// (`TimeoutStopSec` of the unit file), or it could not say what it still holds.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(540);
+
+/// So many heartbeats say what a node holds that ends without having stopped it all.
+const LAST_WORDS: u32 = 4;
 
 /// A shutdown under way.
 #[derive(Debug)]
@@ -28,6 +36,7 @@ pub(super) struct Shutdown {
     give_up: Instant,
     /// Goodbye has been said; the daemon ends then.
     end: Option<Instant>,
+    ending: Ending,
 }
 
 impl Shutdown {
@@ -46,6 +55,7 @@ impl Cluster {
             ids: vec![id],
             give_up: now + SHUTDOWN_LIMIT,
             end: None,
+            ending: Ending::Released,
         });
         self.notice(Notice::ShutdownStarted);
         if self.hears_old_peer() {
@@ -65,8 +75,9 @@ impl Cluster {
             return;
         };
         if let Some(end) = shutdown.end {
+            let ending = shutdown.ending;
             if now >= end {
-                self.exit();
+                self.exit(ending);
             }
             return;
         }
@@ -74,7 +85,7 @@ impl Cluster {
         if idle {
             self.say_goodbye(now);
         } else if now >= shutdown.give_up || self.stuck_for_good() {
-            self.give_up();
+            self.give_up(now);
         }
     }
 
@@ -82,24 +93,45 @@ impl Cluster {
         // The report first: either of the two packets is enough for the others to go on.
         self.say_status(self.word(), now);
         self.send(messages::shutdone(), None, now);
-        self.answer_shutdown(&Ok("everything is released".to_owned()));
+        self.answer_shutdown(&Ok(Done::Released));
         if self.hears_old_peer() {
             if let Some(shutdown) = &mut self.shutdown {
                 shutdown.end = Some(now + OLD_PEER_FAREWELL);
             }
         } else {
-            self.exit();
+            self.exit(Ending::Released);
         }
     }
 
-    /// Nothing is said: the others must take us for dead, not for gone in peace.
-    fn give_up(&mut self) {
-        let held = self.groups.iter().zip(&self.config.groups);
-        let held = held.filter(|(group, _)| !group.runner.run().idle());
-        let names: Vec<&str> = held.map(|(_, config)| config.name.as_str()).collect();
-        let text = format!("could not be stopped: {}", names.join(", "));
-        self.answer_shutdown(&Err(text));
-        self.exit();
+    /// The others are told what stays here. To an old peer nothing is said: it must take us for
+    /// dead, not for gone in peace.
+    fn give_up(&mut self, now: Instant) {
+        let groups = self.still_held();
+        self.notice(Notice::ShutdownHolding {
+            groups: groups.clone(),
+        });
+        self.answer_shutdown(&Err(Refusal::StillHeld(groups)));
+        let heard = self.membership.peers().any(|(_, peer)| peer.lives());
+        let farewell = self.config.keepalive * if heard { LAST_WORDS } else { 0 };
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.end = Some(now + farewell);
+            shutdown.ending = Ending::Held;
+        }
+        self.news();
+        if !heard {
+            self.exit(Ending::Held);
+        }
+    }
+
+    fn still_held(&self) -> Vec<GroupId> {
+        let held = |id: &GroupId| !self.group(*id).runner.run().idle();
+        self.group_ids().filter(held).collect()
+    }
+
+    /// Does this node end although it may hold something?
+    pub(super) fn has_given_up(&self) -> bool {
+        let shutdown = self.shutdown.as_ref();
+        shutdown.is_some_and(|shutdown| shutdown.ending == Ending::Held)
     }
 
     fn stuck_for_good(&self) -> bool {
@@ -115,18 +147,26 @@ impl Cluster {
         })
     }
 
-    fn answer_shutdown(&mut self, result: &Result<String, String>) {
+    fn answer_shutdown(&mut self, result: &Result<Done, Refusal>) {
         let ids = self.shutdown.as_mut().map(|s| std::mem::take(&mut s.ids));
         for id in ids.into_iter().flatten() {
             self.done(id, result.clone());
         }
     }
 
-    fn exit(&mut self) {
+    fn exit(&mut self, ending: Ending) {
         // Whoever asked after the goodbye.
-        self.answer_shutdown(&Ok("everything is released".to_owned()));
-        self.notice(Notice::ShutdownComplete);
-        self.queue.push_back(Output::Exit);
+        match ending {
+            Ending::Released => {
+                self.answer_shutdown(&Ok(Done::Released));
+                self.notice(Notice::ShutdownComplete);
+            }
+            Ending::Held => {
+                let groups = self.still_held();
+                self.answer_shutdown(&Err(Refusal::StillHeld(groups)));
+            }
+        }
+        self.queue.push_back(Output::Exit(ending));
         self.exited = true;
     }
 

@@ -4,7 +4,7 @@ use super::Cluster;
 use super::groups::{Fate, Group, Waiting};
 use crate::config::{GroupConfig, GroupId};
 use crate::membership::Peer;
-use crate::ownership::{Bar, Blocker, Cause, Why};
+use crate::ownership::{Bar, Blocker, Cause, Presence, Why};
 use crate::roster::NodeId;
 use ha_status::{
     ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, Refused,
@@ -180,9 +180,10 @@ impl Cluster {
                 Some(peer) => peer.lives() && peer.report.is_some(),
             };
             let standing = self.standing(*node, id, now);
-            (told && standing.knows).then(|| GroupRun {
+            let left = standing.presence == Presence::LeftHolding;
+            (left || (told && standing.knows)).then(|| GroupRun {
                 node: self.name(*node),
-                state: standing.run,
+                state: if left { RunState::Stuck } else { standing.run },
             })
         };
         self.roster.order().iter().filter_map(run).collect()
@@ -273,6 +274,11 @@ impl Cluster {
                 "the cable of this node is just back: it listens before it takes anything"
                     .to_owned()
             }
+            Blocker::LeftHolding(node) => format!(
+                "{node} has ended and could not stop it; once you are sure that nothing of it is \
+                 active there: hbd takeover --force",
+                node = self.name(node)
+            ),
             Blocker::Joining => "this node is not active yet".to_owned(),
             Blocker::Unheard(node) => format!("waiting to hear {}", self.name(node)),
             Blocker::OldPeer(node) => format!(
@@ -286,7 +292,10 @@ impl Cluster {
                 let node = self.name(node);
                 match run {
                     RunState::Unknown => format!("waiting for {node} to examine it"),
-                    RunState::Stuck => format!("{node} could not stop it"),
+                    RunState::Stuck => format!(
+                        "{node} could not stop it; once you are sure that nothing of it is active \
+                         there: hbd takeover --force"
+                    ),
                     RunState::Starting
                     | RunState::Running
                     | RunState::Stopping

@@ -94,6 +94,7 @@ impl Cluster {
         Report {
             wakes: self.wakes,
             leaving: self.shutdown.is_some(),
+            gone: self.has_given_up(),
             digest: self.config.haresources_digest.clone(),
             heard,
             groups: self.groups.iter().map(|g| Some(group(g))).collect(),

@@ -56,6 +56,7 @@ fn report(groups: usize, epoch: u64) -> Report {
     Report {
         wakes: 2,
         leaving: true,
+        gone: false,
         digest: "d41d8cd98f00b204".to_owned(),
         heard: vec![
             None,
@@ -72,6 +73,7 @@ fn report(groups: usize, epoch: u64) -> Report {
 /// With what a third node cannot hear.
 fn relaying(mut report: Report) -> Report {
     report.relay.nodes.extend([NodeId(0), NodeId(1)]);
+    report.gone = true;
     let objection = ((NodeId(1), GroupId(0)), RunState::Stuck);
     report.relay.objections.extend([objection]);
     report

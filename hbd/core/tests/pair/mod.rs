@@ -9,7 +9,7 @@ use hbd_core::config::{
     Config, Failback, GroupConfig, GroupId, LinkConfig, LinkId, NodeName, Received, ResourceConfig,
 };
 use hbd_core::input::{Activity, Command, CommandId, Failure, Input};
-use hbd_core::output::{Notice, Output};
+use hbd_core::output::{Done, Notice, Output, Refusal};
 use hbd_core::wire::Message;
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,8 @@ pub(crate) struct Pair {
     pub(crate) broken: Option<usize>,
     /// Stops fail on this node.
     pub(crate) stubborn: Option<usize>,
+    /// Or only those of these groups.
+    pub(crate) stubborn_groups: Option<(usize, Vec<u16>)>,
     next_command: u64,
 }
 
@@ -76,6 +78,7 @@ impl Pair {
             frozen: None,
             broken: None,
             stubborn: None,
+            stubborn_groups: None,
             next_command: 0,
         }
     }
@@ -221,14 +224,17 @@ impl Pair {
                     self.later(node, SCRIPT, Input::Started { group, result });
                 }
                 Output::Stop(group) | Output::LetGo(group) => {
-                    let result = if self.stubborn == Some(node) {
+                    let some = self.stubborn_groups.as_ref();
+                    let some =
+                        some.is_some_and(|(at, groups)| *at == node && groups.contains(&group.0));
+                    let result = if some || self.stubborn == Some(node) {
                         Err(failure("stop: exit status 1", true))
                     } else {
                         Ok(())
                     };
                     self.later(node, SCRIPT, Input::Stopped { group, result });
                 }
-                Output::Exit => self.nodes[node] = None,
+                Output::Exit(_) => self.nodes[node] = None,
                 Output::Remember(known) => {
                     let kept = &mut self.configs[node].known;
                     kept.retain(|other| other.node != known.node);
@@ -308,7 +314,7 @@ impl Pair {
             .map(|(at, _, _)| *at)
     }
 
-    pub(crate) fn answer(&self, id: CommandId) -> Option<Result<String, String>> {
+    pub(crate) fn answer(&self, id: CommandId) -> Option<Result<Done, Refusal>> {
         self.outputs.iter().find_map(|(_, _, output)| match output {
             Output::CommandDone { id: done, result } if *done == id => Some(result.clone()),
             _ => None,

@@ -414,7 +414,7 @@ impl World {
                 return Err(Violation(format!("node {node}: {output:?} after Exit")));
             }
             self.observe(node, &output)?;
-            exited = matches!(output, Output::Exit);
+            exited = matches!(output, Output::Exit(_));
             self.obey(node, output)?;
         }
         if exited {
@@ -474,7 +474,7 @@ impl World {
                 kept.retain(|other| other.node != known.node);
                 kept.push(known);
             }
-            Output::Announce(_) | Output::Notice(_) | Output::Exit => {}
+            Output::Announce(_) | Output::Notice(_) | Output::Exit(_) => {}
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::faults::{Micros, Plan, SECOND};
 use crate::setup::name;
 use ha_status::{NodeStatus, RunState};
 use hbd_core::config::NodeName;
-use hbd_core::output::{Notice, Output};
+use hbd_core::output::{Ending, Notice, Output};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -87,11 +87,7 @@ impl Monitor {
                 return self.count_message(world, node);
             }
             Output::Start(group) => self.check_start(world, node, usize::from(group.0))?,
-            Output::CommandDone { result: Err(_), .. } => {
-                let machine = &world.nodes[node].machine;
-                let held = (0..world.plan.groups.len()).any(|group| machine.active(group));
-                self.abandoned |= held;
-            }
+            Output::Exit(Ending::Held) => self.abandoned = true,
             Output::Notice(Notice::NodeDead { node: dead, .. }) => {
                 Self::check_verdict(world, node, dead)?;
             }
@@ -102,7 +98,7 @@ impl Monitor {
             | Output::Announce(_)
             | Output::Notice(_)
             | Output::CommandDone { .. }
-            | Output::Exit => {}
+            | Output::Exit(Ending::Released) => {}
         }
         self.last_act = world.now;
         self.chatter = 0;
