@@ -6,9 +6,9 @@ mod scripts;
 mod show;
 
 use crate::cli::{Check, Common, exit};
-use crate::config::directives::{DIRECTIVES, Directive, Support};
+use crate::config::directives::DIRECTIVES;
 use crate::config::host::Elsewhere;
-use crate::config::{Host, Loaded, Options, ThisHost, load};
+use crate::config::{Directive, Host, Loaded, Options, Support, ThisHost, load};
 use ha_plumbing::Diagnostics;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};

@@ -4,7 +4,7 @@
 //! Refuses a file that others can read or change, because who has the key is the cluster. Differs
 //! from the old daemon in that the `auth` line may stand anywhere.
 
-use super::load::unreadable;
+use super::files::unreadable;
 use super::value;
 use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
 use hbd_core::wire::auth::KeysError;

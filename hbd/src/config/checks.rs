@@ -1,9 +1,9 @@
 //! What directives mean together: defaults and the checks that the old daemon makes after reading
 //! ha.cf, in its order and, where it had any, in its words (Heartbeat specification 1.5).
 
-use super::ha_cf::{Draft, Given};
+use super::draft::{Draft, Given};
+use super::loaded::{Logging, ScriptLimits, Timing};
 use super::medium::MediumSpec;
-use super::{Logging, ScriptLimits, Timing};
 use crate::identity::{GenerationFrom, UuidFrom};
 use ha_plumbing::log::Facility;
 use ha_plumbing::{Diagnostic, Diagnostics, Source, realtime};

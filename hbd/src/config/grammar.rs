@@ -1,7 +1,8 @@
 //! Directives whose arguments are neither a single value nor a medium: `node`, `auto_failback`,
 //! `env`, `pacemaker`, and the grammars of those that this release checks and ignores.
 
-use super::ha_cf::{Given, Parser};
+use super::draft::Given;
+use super::parser::Parser;
 use super::value;
 use ha_plumbing::{Diagnostic, Word};
 use hbd_core::config::{Failback, MAX_NODES, NodeName};

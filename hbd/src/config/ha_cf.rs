@@ -3,67 +3,20 @@
 //!
 //! Knows one line at a time. What directives mean together is the business of `checks`.
 
-use super::directives::{self, Argument, Directive, Field, Support};
+use super::directive::{Argument, Directive, Field, Support};
+use super::directives;
+use super::draft::{Draft, Given};
 use super::host::Host;
-use super::medium::MediumSpec;
 use super::odd;
+use super::parser::Parser;
 use super::value;
 use ha_plumbing::conf::is_blank;
 use ha_plumbing::log::Facility;
-use ha_plumbing::{Diagnostic, Diagnostics, Line, Source, Span, Word};
-use hbd_core::config::NodeName;
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use ha_plumbing::{Diagnostic, Diagnostics, Line, Source, Word};
+use std::collections::BTreeSet;
 
 /// The old daemon's line buffer without the NUL; it reads a longer line as two.
 const OLD_LINE_BYTES: usize = 5119;
-
-/// A value and where it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given<T> {
-    pub value: T,
-    pub span: Span,
-}
-
-/// What ha.cf says, before defaults and before anything was compared.
-#[derive(Debug, Default)]
-pub struct Draft {
-    /// Without duplicates.
-    pub nodes: Vec<Given<NodeName>>,
-    pub media: Vec<Given<MediumSpec>>,
-    /// Names of media directives that were given but are not honoured.
-    pub other_media: BTreeSet<&'static str>,
-    pub udpport: Option<Given<u16>>,
-    pub cluster: Option<Given<String>>,
-    pub keepalive: Option<Given<Duration>>,
-    pub deadtime: Option<Given<Duration>>,
-    pub warntime: Option<Given<Duration>>,
-    pub initdead: Option<Given<Duration>>,
-    pub deadping: Option<Given<Duration>>,
-    pub auto_failback: Option<Given<hbd_core::config::Failback>>,
-    pub hopfudge: Option<Given<i64>>,
-    pub max_rexmit_delay: Option<Given<i64>>,
-    pub uuidfrom: Option<Given<&'static str>>,
-    pub hbgenmethod: Option<Given<&'static str>>,
-    pub autojoin: Option<Given<&'static str>>,
-    pub logfacility: Option<Given<Option<Facility>>>,
-    pub logfile: Option<Given<String>>,
-    pub debugfile: Option<Given<String>>,
-    pub use_logd: Option<Given<bool>>,
-    pub syslogmsgfmt: Option<Given<bool>>,
-    pub debug: Option<Given<i64>>,
-    pub log_badpack: Option<Given<bool>>,
-    pub realtime: Option<Given<bool>>,
-    pub rtprio: Option<Given<i64>>,
-    pub builtin: Option<Given<bool>>,
-    pub start_timeout: Option<Given<Duration>>,
-    pub stop_timeout: Option<Given<Duration>>,
-    pub status_timeout: Option<Given<Duration>>,
-    /// `pacemaker` with a value that switches haresources off.
-    pub pacemaker: Option<Given<()>>,
-    /// `HA_<directive>` and `HA_<NAME>` of `env`.
-    pub environment: BTreeMap<String, String>,
-}
 
 /// Reads ha.cf. Faults go to `found`; a faulty line leaves no trace in the draft.
 pub fn parse(source: &Source, host: &dyn Host, found: &mut Diagnostics) -> Draft {
@@ -79,18 +32,6 @@ pub fn parse(source: &Source, host: &dyn Host, found: &mut Diagnostics) -> Draft
         parser.line(line);
     }
     parser.draft
-}
-
-/// The state between lines, handed to the readers of single directives.
-pub struct Parser<'a> {
-    pub source: &'a Source,
-    pub host: &'a dyn Host,
-    found: &'a mut Diagnostics,
-    pub draft: Draft,
-    /// Directives that occurred.
-    seen: BTreeSet<&'static str>,
-    /// Clients named by `apiauth`.
-    pub clients: BTreeSet<String>,
 }
 
 impl Parser<'_> {
@@ -283,26 +224,6 @@ impl Parser<'_> {
         }
     }
 
-    /// A number as the old daemon reads it, within bounds. Readable only to a machine: a warning.
-    pub fn integer(&mut self, name: &str, word: Word<'_>, from: i64, to: i64) -> Option<i64> {
-        let integer = value::integer(word.text);
-        let value = integer.value;
-        if !(from..=to).contains(&value) {
-            let message = if to == i64::MAX {
-                format!("{name}: {} is not a number from {from} on", word.text)
-            } else {
-                format!("{name}: {} is not a number from {from} to {to}", word.text)
-            };
-            self.error(word.span, message);
-            return None;
-        }
-        if !integer.exact {
-            let message = format!("{name}: {} is read as {value}", word.text);
-            self.push(Diagnostic::warning(message), word.span);
-        }
-        Some(value)
-    }
-
     fn set<T>(&mut self, field: Field<T>, value: T, word: Word<'_>) -> bool {
         if let Some(field) = field {
             *field(&mut self.draft) = Some(Given {
@@ -321,18 +242,6 @@ impl Parser<'_> {
     fn invalid(&mut self, word: Word<'_>, message: String) -> bool {
         self.error(word.span, message);
         false
-    }
-
-    pub fn error(&mut self, span: Span, message: impl Into<String>) {
-        self.push(Diagnostic::error(message), span);
-    }
-
-    pub fn warning(&mut self, span: Span, message: impl Into<String>) {
-        self.push(Diagnostic::warning(message), span);
-    }
-
-    pub fn push(&mut self, diagnostic: Diagnostic, span: Span) {
-        self.found.push(diagnostic.at(self.source, span));
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod addresses;
 
-use super::load::read;
+use super::files::read;
 use super::odd;
 use addresses::Addresses;
 use ha_plumbing::{Diagnostic, Diagnostics, Line, Severity, Source, Span, Word};

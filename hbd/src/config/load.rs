@@ -2,7 +2,12 @@
 //! haresources, in the old daemon's order, and reports every fault of all of them.
 
 use super::checks::{self, Checked};
-use super::{Host, Loaded, MediumSpec, authkeys, ha_cf, handlers, haresources};
+use super::draft::Draft;
+use super::files::{read, unreadable};
+use super::host::Host;
+use super::loaded::Loaded;
+use super::medium::MediumSpec;
+use super::{authkeys, ha_cf, handlers, haresources};
 use ha_plumbing::{Diagnostic, Diagnostics, Source};
 use std::io;
 use std::net::IpAddr;
@@ -87,27 +92,13 @@ fn assemble(
     }
 }
 
-/// A file that must be there.
-pub(super) fn read(path: &Path) -> Result<Source, Box<Diagnostic>> {
-    Source::read(path).map_err(|error| Box::new(unreadable(path, &error)))
-}
-
-pub(super) fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
-    let fault = Diagnostic::error(format!("cannot read the file: {error}")).in_file(path);
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        fault.permission()
-    } else {
-        fault
-    }
-}
-
 /// The local node's name: the option, else the first line of `nodeinfo` if that ends in a line
 /// feed, else `uname -n` (Heartbeat specification 4.1). For another machine without a name given,
 /// whichever node comes first.
 fn local_name(
     etc: &Path,
     options: Options<'_>,
-    draft: &ha_cf::Draft,
+    draft: &Draft,
     found: &mut Diagnostics,
 ) -> Option<String> {
     if let Some(name) = options.node {

@@ -1,8 +1,9 @@
 //! Directives that make media: `bcast` and `ucast`, which this release honours, and the others,
 //! whose arguments are checked all the same (Heartbeat specification 1.4.2).
 
-use super::ha_cf::{Given, Parser};
+use super::draft::Given;
 use super::medium::{MediumSpec, Peer};
+use super::parser::Parser;
 use ha_plumbing::{Diagnostic, Word};
 use hbd_core::config::MAX_LINKS;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,7 +1,7 @@
 //! The table itself, in the order of the manual.
 
-use super::{Argument, Directive, Field, Support};
-use crate::config::ha_cf::Parser;
+use crate::config::directive::{Argument, Directive, Field, Support};
+use crate::config::parser::Parser;
 use crate::config::{grammar, media};
 use ha_plumbing::Word;
 use ha_plumbing::diagnostic::Weight;

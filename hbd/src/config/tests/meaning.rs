@@ -1,7 +1,8 @@
 //! What directives mean, one promise each.
 
 use super::Machine;
-use crate::config::ha_cf::{Draft, parse};
+use crate::config::draft::Draft;
+use crate::config::ha_cf::parse;
 use crate::config::host::find_udp_service;
 use crate::config::{MediumSpec, Options, load};
 use ha_plumbing::{Diagnostics, Source};
