@@ -77,7 +77,13 @@ pub(crate) fn runs(group: &Group) -> String {
 }
 
 pub(crate) fn about_node(node: &Node, now_ms: u64) -> Vec<String> {
-    let protocol = if node.extended { "hbd" } else { "heartbeat" };
+    let protocol = if node.extended {
+        "hbd"
+    } else if node.local || node.heard_ms.is_some() {
+        "heartbeat"
+    } else {
+        "nothing yet"
+    };
     let haresources = match node.same_haresources {
         Some(true) => "the same as here",
         Some(false) => "DIFFERENT from here",

@@ -6,7 +6,7 @@ use crate::{
     keys, text,
     theme::{self, Tone},
 };
-use ha_status::ClusterPhase;
+use ha_status::{ClusterPhase, Refused};
 use ratatui::{
     style::Style,
     text::{Line, Span},
@@ -15,7 +15,11 @@ use ratatui::{
 /// Lost sources that get a line each; beyond them, a count.
 const LOST_MAX: usize = 3;
 
-/// The title, one line for all sources that answer, one for each that does not.
+/// Senders whose packets are refused that get a line each; beyond them, a count.
+const REFUSED_MAX: usize = 3;
+
+/// The title, one line for all sources that answer, one for each that does not, and one for each
+/// sender that is not believed: a cluster that looks well while it is deaf must not look well.
 pub(super) fn lines(view: View<'_>, width: u16) -> Vec<Line<'_>> {
     let mut lines = vec![title(view, width)];
     let live: Vec<&Source> = view
@@ -47,7 +51,48 @@ pub(super) fn lines(view: View<'_>, width: u16) -> Vec<Line<'_>> {
         let text = format!("and {more} more that do not answer");
         lines.push(Line::styled(text, view.theme.tone(Tone::Bad)));
     }
+    lines.extend(refused_lines(view));
     lines
+}
+
+fn refused_lines(view: View<'_>) -> Vec<Line<'_>> {
+    let refused = view.app.cluster().map(|(_, cluster)| &*cluster.refused);
+    let refused = refused.unwrap_or_default();
+    let mut lines: Vec<Line> = refused
+        .iter()
+        .take(REFUSED_MAX)
+        .map(|refused| refused_line(view, refused))
+        .collect();
+    let more = refused.len().saturating_sub(REFUSED_MAX);
+    if more > 0 {
+        let text = format!("and {more} more senders that are refused: hbd status lists them");
+        lines.push(Line::styled(text, view.theme.tone(Tone::Warn)));
+    }
+    lines
+}
+
+/// `✖ lb2 (10.0.0.2) is refused: signed with another key than ... (81 packets, last 1s ago)`
+fn refused_line<'a>(view: View, refused: &Refused) -> Line<'a> {
+    // A node of ours that is not heard is worse than a stranger.
+    let tone = if refused.node.is_some() {
+        Tone::Bad
+    } else {
+        Tone::Warn
+    };
+    let sender = match (&refused.node, &refused.from) {
+        (Some(node), Some(from)) => format!("{node} ({from})"),
+        (Some(node), None) => node.clone(),
+        (None, Some(from)) => from.clone(),
+        (None, None) => "many addresses".to_owned(),
+    };
+    let (count, plural) = (refused.count, if refused.count == 1 { "" } else { "s" });
+    let age = text::calm_age(refused.last_ms);
+    let text = format!(
+        "{} {sender} is refused: {} ({count} packet{plural}, last {age} ago)",
+        view.theme.symbol(tone),
+        refused.text
+    );
+    Line::styled(text, view.theme.tone(tone))
 }
 
 /// What became of the last action, else the keys.

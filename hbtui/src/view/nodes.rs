@@ -39,6 +39,8 @@ fn row<'a>(view: View, node: &'a Node) -> Row<'a> {
     let speaks = match (node.kind, node.extended) {
         (NodeKind::Ping, _) => "ping",
         (NodeKind::Normal, true) => "hbd",
+        // What was never heard speaks nothing yet.
+        (NodeKind::Normal, false) if !node.local && node.heard_ms.is_none() => "-",
         (NodeKind::Normal, false) => "heartbeat",
     };
     let (haresources, style) = match (node.kind, node.same_haresources) {

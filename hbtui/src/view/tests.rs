@@ -10,7 +10,10 @@ use crate::{
     theme::Theme,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ha_status::{ClusterSnapshot, DirectorSnapshot, Hello, Reply, SCHEMA_VERSION, Snapshot};
+use ha_status::{
+    ClusterSnapshot, DirectorSnapshot, Hello, Refused, RefusedReason, Reply, SCHEMA_VERSION,
+    Snapshot,
+};
 use std::time::{Duration, Instant};
 
 const SMALL: (u16, u16) = (80, 24);
@@ -95,6 +98,23 @@ fn a_lost_source_says_so_and_its_data_look_stale() {
     let reason = "Connection refused".to_owned();
     tell(&mut app, 0, Event::Lost(reason), later);
     assert_frames!("lost", app);
+}
+
+/// Both nodes run what they should and every row is green, but neither hears the other.
+#[test]
+fn a_peer_whose_packets_are_refused_is_the_first_thing_to_see() {
+    let mut cluster = sample::two_nodes();
+    cluster.refused = vec![Refused {
+        node: Some("lb2".to_owned()),
+        from: Some("10.0.0.2".to_owned()),
+        reason: RefusedReason::WrongKey,
+        text: "signed with another key than that of our authkeys (the file must be the same on every node)"
+            .to_owned(),
+        count: 81,
+        last_ms: 1_200,
+    }];
+    cluster.nodes[1].heard_ms = None;
+    assert_frames!("refused", app(Some(cluster), Some(sample::director())));
 }
 
 #[test]
