@@ -114,7 +114,13 @@ impl Http {
             }
         }
         let judged = self.judge(reply);
-        judged.unwrap_or_else(|| Answer::down("no answer"))
+        let mut answer = judged.unwrap_or_else(|| Answer::down("no answer"));
+        if hop.place.ip() != Some(self.target.ip()) {
+            // Who has answered is another server than the one that is checked.
+            let host = String::from_utf8_lossy(&hop.host);
+            answer.message = format!("{} (answered by {host})", answer.message);
+        }
+        answer
     }
 
     /// One request, and its answer as far as it matters; or why there is none.

@@ -66,8 +66,15 @@ struct Memory {
 
 impl Prober {
     pub(crate) fn new(probes: BTreeMap<ProbeId, Arc<Probe>>) -> (Self, mpsc::Receiver<Probed>) {
+        Self::with_places(probes, places(descriptors()))
+    }
+
+    /// With so many places in either line.
+    fn with_places(
+        probes: BTreeMap<ProbeId, Arc<Probe>>,
+        places: usize,
+    ) -> (Self, mpsc::Receiver<Probed>) {
         let (answers, receiver) = mpsc::channel(ANSWERS_MAX);
-        let places = places(descriptors());
         let shared = Shared {
             means: Means::new(Dialler::default()),
             quick: Semaphore::new(places),
@@ -196,14 +203,4 @@ fn places(descriptors: Option<u64>) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{CONCURRENT_MAX, places};
-
-    #[test]
-    fn both_lines_fit_into_the_descriptors() {
-        assert_eq!(places(Some(1024)), 192);
-        assert_eq!(places(Some(0)), 1);
-        assert_eq!(places(Some(1 << 20)) as u64, CONCURRENT_MAX);
-        assert_eq!(places(None) as u64, CONCURRENT_MAX);
-    }
-}
+mod tests;

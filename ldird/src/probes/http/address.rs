@@ -70,6 +70,16 @@ pub(super) enum Place {
     Named(String, u16),
 }
 
+impl Place {
+    /// The address, if it is known.
+    pub(super) fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::At(address) => Some(address.ip()),
+            Self::Named(..) => None,
+        }
+    }
+}
+
 impl Hop {
     /// `None` if what the file says makes no address, which was found when it was read.
     pub(super) fn first(http: &Http) -> Option<Self> {

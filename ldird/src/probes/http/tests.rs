@@ -1,7 +1,7 @@
 //! Rows K1 to K13 of the specification's section 8.4, against servers on the loopback interface.
 #![allow(clippy::unwrap_used)]
 
-use super::{Http, Page};
+use super::{Http, Page, Reply};
 use crate::probes::{Answer, Dialler, Means, Pattern};
 use rustls::pki_types::PrivateKeyDer;
 use std::io::{Read, Write};
@@ -132,6 +132,35 @@ async fn redirects_to_the_virtual_host_stay_on_this_server() {
     let mut http = check("http", server.address, None);
     http.virtualhost = Some(b"www.test.invalid".to_vec());
     assert_eq!(ask(&http).await, Answer::up("200 OK"));
+}
+
+/// The old daemon followed a redirect to anyone; whose answer counts is told.
+#[tokio::test]
+async fn a_redirect_to_another_server_is_told() {
+    let other = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
+    let address = other.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = other.accept().unwrap();
+        read_head(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    });
+    let server = serve(move |_, stream| {
+        let answer = format!("HTTP/1.1 302 Found\r\nLocation: http://{address}/x\r\n\r\n");
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let found = ask(&check("http", server.address, None)).await;
+    assert_eq!(found, Answer::up(format!("200 OK (answered by {address})")));
+}
+
+/// It waits for its server most of the time; hundreds of servers may hang.
+#[test]
+fn a_waiting_request_is_small() {
+    let http = check("https", (Ipv4Addr::LOCALHOST, 443).into(), Some("x"));
+    let means = Means::new(Dialler::default());
+    let mut reply = Reply::new(false);
+    let bytes = size_of_val(&http.follow(&means, &mut reply));
+    println!("a request: {bytes} bytes");
+    assert!(bytes <= 3072, "{bytes}");
 }
 
 #[tokio::test]

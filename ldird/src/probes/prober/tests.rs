@@ -1,0 +1,92 @@
+//! Many checks at once: who waits for whom, and what one costs.
+#![allow(clippy::unwrap_used)]
+
+use super::{CONCURRENT_MAX, Probed, Prober, SLOW, Shared, places};
+use crate::probes::{Connect, Dialler, Dialogue, Http, Means, Method, Probe};
+use ldird_core::config::ProbeId;
+use ldird_core::input::Finding;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+
+#[test]
+fn both_lines_fit_into_the_descriptors() {
+    assert_eq!(places(Some(1024)), 192);
+    assert_eq!(places(Some(0)), 1);
+    assert_eq!(places(Some(1 << 20)) as u64, CONCURRENT_MAX);
+    assert_eq!(places(None) as u64, CONCURRENT_MAX);
+}
+
+/// Accepts in the kernel, and says nothing.
+fn silent() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+fn http(target: SocketAddr, path: u32, timeout: Duration) -> Probe {
+    let dialogue = Dialogue {
+        target,
+        request: format!("/{path}").into_bytes(),
+        own: false,
+        receive: None,
+        virtualhost: None,
+        method: Method::Get,
+        timeout,
+    };
+    Http::plain(dialogue).unwrap()
+}
+
+async fn answer(answers: &mut mpsc::Receiver<Probed>) -> Probed {
+    let answer = tokio::time::timeout(Duration::from_secs(20), answers.recv());
+    answer.await.unwrap().unwrap()
+}
+
+/// With two places, six servers that hang and one that is well: after its first round nobody who
+/// hangs stands in the way of the one that does not.
+#[tokio::test]
+async fn hanging_servers_delay_only_each_other() {
+    let hang = SLOW + Duration::from_millis(200);
+    let (_listener, address) = silent();
+    let mut probes: BTreeMap<ProbeId, Arc<Probe>> = (0..6)
+        .map(|id| (ProbeId(id), Arc::new(http(address, id, hang))))
+        .collect();
+    let connect = Connect {
+        target: address,
+        timeout: hang,
+    };
+    let well = ProbeId(6);
+    probes.insert(well, Arc::new(Probe::Connect(connect)));
+    let (mut prober, mut answers) = Prober::with_places(probes, 2);
+    for id in 0..6 {
+        prober.start(ProbeId(id));
+    }
+    for _ in 0..6 {
+        let finding = answer(&mut answers).await.verdict.finding;
+        assert_ne!(finding, Finding::Up);
+    }
+    for id in 0..7 {
+        prober.start(ProbeId(id));
+    }
+    let first = answer(&mut answers).await;
+    assert_eq!(first.probe, well);
+    assert_eq!(first.verdict.finding, Finding::Up);
+}
+
+/// A check that waits for a connection holds this and its socket; a thousand of them fit beside
+/// everything else.
+#[test]
+fn a_waiting_check_is_small() {
+    let shared = Shared {
+        means: Means::new(Dialler::default()),
+        quick: Semaphore::new(1),
+        slow: Semaphore::new(1),
+        memory: Mutex::default(),
+    };
+    let probe = http((Ipv4Addr::LOCALHOST, 80).into(), 0, SLOW);
+    let task = size_of_val(&shared.run(ProbeId(0), &probe));
+    println!("a check: {task} bytes");
+    assert!(task <= 1536, "{task}");
+}
