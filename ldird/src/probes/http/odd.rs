@@ -401,3 +401,76 @@ fn an_answer_before_the_request_counts() {
         assert!(ours(server, false, "Test Page"));
     }
 }
+
+/// Answers put together from pieces of good ones, in any order.
+const PIECES: &[&str] = &[
+    "HTTP/1.1 200 OK\r\n",
+    "HTTP/1.0 200 OK\n",
+    "HTTP/1.1 404 No\r\n",
+    "\r\n",
+    "\r\n",
+    "\r\n",
+    "\n",
+    "Content-Length: ",
+    "content-length:",
+    "Transfer-Encoding: chunked",
+    "X-Other: y",
+    ": ",
+    " ",
+    "\t",
+    "9",
+    "0",
+    "4",
+    "20",
+    "zz",
+    "9\r\nTest Page",
+    "0\r\n\r\n",
+    "Test Page",
+    "Test ",
+    "Page",
+    ";a=b",
+    ",",
+    "\r",
+    "\0",
+    "\u{e9}",
+    "X",
+    "no colon",
+];
+
+fn drawn_answers(seed: u64, count: usize) -> Vec<(String, Then)> {
+    let mut state = seed;
+    let mut draw = move |bound: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    let mut answer = |_| {
+        let mut text = String::new();
+        if draw(5) > 0 {
+            text.push_str(OK);
+        }
+        for _ in 0..draw(9) {
+            text.push_str(PIECES[draw(PIECES.len())]);
+            if draw(3) == 0 {
+                text.push_str("\r\n");
+            }
+        }
+        (text, Close)
+    };
+    (0..count).map(&mut answer).collect()
+}
+
+#[test]
+fn verdicts_on_drawn_answers_are_those_of_the_old_library() {
+    let seed = std::env::var("LDIRD_HTTP_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let Some(found) = differences(drawn_answers(seed.unwrap_or(1), 400)) else {
+        return;
+    };
+    // Where the library drops a body because of an encoding that it does not know, we read on.
+    let known = |text: &String| text.contains("Transfer-Encoding") && text.ends_with("ours true");
+    let unknown: Vec<String> = found.into_iter().filter(|text| !known(text)).collect();
+    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+}

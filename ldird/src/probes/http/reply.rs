@@ -203,7 +203,8 @@ impl Reply {
     fn line(&mut self, line: &[u8], feed: &[u8]) -> Result<(), Broken> {
         match self.stage {
             Stage::Status => self.first_line(line, feed),
-            Stage::Headers if line.is_empty() => self.end_of_head()?,
+            // The old library takes a line "0" for nothing, too.
+            Stage::Headers if line.is_empty() || line == b"0" => self.end_of_head()?,
             Stage::Headers => {
                 self.fields.line(line);
                 if self.fields.lines >= HEAD_MAX_LINES {
