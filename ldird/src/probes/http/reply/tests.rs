@@ -64,7 +64,8 @@ fn heads_and_bodies_are_read_leniently() {
             "body",
         ),
         (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n2\r\nbo\r\n2;x=y\r\ndy\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n\
+             2\r\nbo\r\n2;x=y\r\ndy\r\n0\r\n\r\n",
             "200 OK",
             "body",
         ),
