@@ -10,7 +10,7 @@ use crate::driver::{Driver, State};
 use crate::identity::{self, Identity, Keeper};
 use crate::journal::{Journal, level, wall_ms};
 use crate::media::{self, Media};
-use crate::presence::Presence;
+use crate::presence::{Presence, may_pass};
 use crate::reload::Reload;
 use crate::resources::address::{Placement, virtual_addresses};
 use crate::resources::builtin::Addresses;
@@ -27,6 +27,7 @@ use ha_plumbing::log::{self, Level, Log};
 use ha_plumbing::signals::Signals;
 use ha_plumbing::{inherited, realtime, service};
 use ha_status::Severity;
+use ha_status::socket::BindError;
 use hbd_core::Cluster;
 use hbd_core::output::Ending;
 use std::path::PathBuf;
@@ -213,7 +214,7 @@ async fn driver(
         builtin: loaded.builtin,
         reports: report.clone(),
     };
-    let control = Control::open(&common.socket(), loaded.local.as_str()).await?;
+    let control = control(common, loaded.local.as_str(), &presence).await?;
     let mut config = used.core_config(life);
     config.known.clone_from(&identity.known);
     let keeper = keep(common, identity, report.clone());
@@ -247,6 +248,25 @@ fn keep(common: &Common, identity: Identity, reports: mpsc::Sender<Report>) -> K
     // When the queue is full, others tell worse things.
     let tell = move |text| drop(reports.try_send(Report::Tell(Severity::Warning, text)));
     Keeper::spawn(common.state.clone(), identity.known, identity.unsaved, tell)
+}
+
+/// The status socket now, or when there is a place for it.
+async fn control(common: &Common, node: &str, presence: &Presence) -> anyhow::Result<Control> {
+    let path = common.socket();
+    let error = match Control::open(&path, node).await {
+        Ok(control) => return Ok(control),
+        Err(error) => error,
+    };
+    let passes = match &error {
+        BindError::Bind { source, .. } => presence.is_makeshift() || may_pass(source),
+        BindError::InUse(_) | BindError::NotASocket(_) => false,
+    };
+    if !passes {
+        return Err(error.into());
+    }
+    let text = format!("no status socket: {error}; it is tried again");
+    log::emit(Level::Warning, &text);
+    Ok(Control::open_later(path, node.to_owned()))
 }
 
 /// Follows links and addresses in a task of its own.

@@ -54,6 +54,11 @@ impl Presence {
         Ok((presence, trouble))
     }
 
+    /// Is there no pid file yet?
+    pub fn is_makeshift(&self) -> bool {
+        self.file.is_none()
+    }
+
     /// Writes the pid file if it is missing and can be written by now. A line when that is done.
     pub fn retry(&mut self, now: Instant) -> Option<String> {
         if self.file.is_some() || now < self.next {
@@ -76,7 +81,7 @@ fn take(run: &Path) -> Result<Lockfile, LockError> {
 }
 
 /// Can it be written when somebody has made room?
-fn may_pass(error: &io::Error) -> bool {
+pub fn may_pass(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::StorageFull | ErrorKind::ReadOnlyFilesystem | ErrorKind::QuotaExceeded

@@ -30,6 +30,11 @@ pub(super) const CASES: &[Case] = &[
         run: killed_during_handover,
     },
     Case {
+        name: "run_directory_that_cannot_be_written_stops_nobody_and_is_used_later",
+        place: Place::Here,
+        run: read_only_run,
+    },
+    Case {
         name: "full_disk_at_start_is_told_and_stops_nobody",
         place: Place::Here,
         run: full_disk,
@@ -139,5 +144,32 @@ fn full_disk() -> Result<()> {
             "the log does not say where and why: {said}"
         );
         settled_on(pair, "lb1")
+    })
+}
+
+/// Neither pid file nor status socket: nobody can look, and the node serves all the same.
+fn read_only_run() -> Result<()> {
+    with_pair(|pair| {
+        let (one, two) = (pair.one(), pair.two());
+        two.stop()?;
+        two.host().sh("mount -t tmpfs -o ro none /run")?;
+        two.start()?;
+        wait::until("lb1 sees lb2 again", LIMIT, || {
+            one.sees("lb2", NodeStatus::Active)
+        })
+        .with_context(|| two.last_words())?;
+        one.power_off()?;
+        wait::until("lb2 has the address", LIMIT, || {
+            has_address(two.host(), VIP).unwrap_or(false)
+        })?;
+        two.host().sh("mount -o remount,rw /run")?;
+        wait::until("pid file and socket are there", LIMIT, || {
+            let status = two.hbd(&["status"]);
+            let pid = two.host().sh("test -s /run/heartbeat.pid");
+            status.is_ok() && pid.is_ok()
+        })?;
+        two.stop()?;
+        ensure!(!has_address(two.host(), VIP)?, "lb2 kept the address");
+        Ok(())
     })
 }
