@@ -3,7 +3,7 @@
 use crate::{
     app::{App, Connection, Kind, Message},
     cli::Options,
-    now_ms, source, svg,
+    now_ms, source, svg, terminal,
     theme::Theme,
     view,
 };
@@ -75,7 +75,9 @@ pub(crate) fn frame(app: &App, theme: Theme, size: (u16, u16)) -> anyhow::Result
 /// A frame as lines of text, without blanks at their ends.
 pub(crate) fn lines(buffer: &Buffer) -> String {
     let mut text = String::new();
-    for row in buffer.content().chunks(usize::from(buffer.area.width)) {
+    // A frame without a column has no cells either.
+    let width = usize::from(buffer.area.width).max(1);
+    for row in buffer.content().chunks(width) {
         let line: String = row.iter().map(ratatui::buffer::Cell::symbol).collect();
         text.push_str(line.trim_end());
         text.push('\n');
@@ -84,11 +86,11 @@ pub(crate) fn lines(buffer: &Buffer) -> String {
 }
 
 fn size(options: &Options) -> (u16, u16) {
-    let terminal = std::io::stdout()
+    let known = std::io::stdout()
         .is_terminal()
-        .then(|| crossterm::terminal::size().ok())
+        .then(terminal::size)
         .flatten();
-    let (width, height) = terminal.unwrap_or(DEFAULT_SIZE);
+    let (width, height) = known.unwrap_or(DEFAULT_SIZE);
     (
         options.width.unwrap_or(width),
         options.height.unwrap_or(height),

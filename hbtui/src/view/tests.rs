@@ -244,3 +244,21 @@ fn the_picture_is_well_formed() {
         picture.matches("</text>").count()
     );
 }
+
+/// A serial console says 0x0, a window can be dragged to anything.
+#[test]
+fn every_tiny_size_is_drawn_without_a_panic() {
+    let full = || app(Some(sample::two_nodes()), Some(sample::director()));
+    let (mut help, mut asking) = (full(), full());
+    press(&mut help, KeyCode::Char('?'));
+    press(&mut asking, KeyCode::Char('s'));
+    for shown in [full(), help, asking, app(None, None)] {
+        for width in (0..=64).chain([139, 140, 141]) {
+            for height in (0..=20).chain([29, 30, 31]) {
+                let frame = frame(&shown, THEME, (width, height)).unwrap();
+                lines(&frame);
+                svg::picture(&frame);
+            }
+        }
+    }
+}
