@@ -230,6 +230,7 @@ impl Daemon {
                 ..
             } => Err(Failure::Stranger("a director".to_owned())),
             Reply::Hello(_)
+            | Reply::Rows { .. }
             | Reply::Change { .. }
             | Reply::Notice { .. }
             | Reply::Metrics { .. }
@@ -265,6 +266,7 @@ impl Daemon {
                 Reply::Notice { notice, .. } => say(&told(&notice))?,
                 Reply::Error { text } => return Err(Failure::Refused(text)),
                 Reply::Snapshot { .. }
+                | Reply::Rows { .. }
                 | Reply::Change { .. }
                 | Reply::Hello(_)
                 | Reply::Metrics { .. }
@@ -291,6 +293,7 @@ impl Daemon {
                     Reply::Done { text } => return Ok(text),
                     Reply::Error { text } => return Err(Failure::Refused(text)),
                     Reply::Snapshot { .. }
+                    | Reply::Rows { .. }
                     | Reply::Change { .. }
                     | Reply::Notice { .. }
                     | Reply::Hello(_)

@@ -52,6 +52,7 @@ pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow
                 return Ok(FAILED);
             }
             Reply::Hello(_)
+            | Reply::Rows { .. }
             | Reply::Snapshot { .. }
             | Reply::Change { .. }
             | Reply::Metrics { .. }

@@ -4,7 +4,7 @@
 //! for fields that change without anything having happened: ages, counters, the clock, and the
 //! recent notices, which travel as lines of their own.
 
-mod rows;
+pub(crate) mod rows;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -65,6 +65,7 @@ impl Mirror {
                 Ok(Heard::Notice(notice))
             }
             other @ (Reply::Hello(_)
+            | Reply::Rows { .. }
             | Reply::Metrics { .. }
             | Reply::Done { .. }
             | Reply::Error { .. }) => Ok(Heard::Other(Box::new(other))),

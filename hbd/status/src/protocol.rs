@@ -1,6 +1,6 @@
 //! The conversation on a status socket: one JSON value per line, the server's first line a hello.
 
-use crate::{Change, ClusterSnapshot, DirectorSnapshot, HoldSet, Notice};
+use crate::{Change, ClusterSnapshot, DirectorSnapshot, Group, HoldSet, Notice, VirtualService};
 use serde::{Deserialize, Serialize};
 
 /// Grows when a field changes its meaning; new fields alone do not raise it.
@@ -66,6 +66,17 @@ pub enum Action {
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
     Hello(Hello),
+    /// Rows of the snapshot that comes next, before its own: a large table travels in lines of
+    /// bounded length. The client of this crate puts them together.
+    Rows {
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        groups: Vec<Group>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        services: Vec<VirtualService>,
+        /// The first of `services` is the last one before, with more real servers.
+        #[serde(default)]
+        continued: bool,
+    },
     Snapshot {
         /// Number of the last change that this snapshot contains.
         seq: u64,

@@ -2,7 +2,8 @@
 //!
 //! `client` is for whoever asks; `server` listens for a daemon and hands its loop one request at
 //! a time, `seats` says who gets a place; `control` is what a loop sees of it, with `admins` who may
-//! act; `publisher` is the loop's side of followers; `outbox` is each client's bounded queue.
+//! act; `publisher` is the loop's side of followers; `outbox` is each client's bounded queue;
+//! `pages` cuts large snapshots into lines.
 
 mod accounts;
 mod admins;
@@ -10,6 +11,7 @@ pub mod client;
 pub mod codec;
 pub mod control;
 mod outbox;
+mod pages;
 pub mod publisher;
 mod seats;
 pub mod server;

@@ -70,7 +70,7 @@ pub(super) fn replace<R: Row + Clone>(rows: &mut [R], row: &R) {
 }
 
 /// A virtual service without its real servers.
-pub(super) fn columns(service: &VirtualService) -> VirtualService {
+pub(crate) fn columns(service: &VirtualService) -> VirtualService {
     VirtualService {
         id: service.id.clone(),
         address: service.address.clone(),

@@ -268,7 +268,7 @@ pub(crate) fn pair_of_nodes() -> ClusterSnapshot {
     }
 }
 
-fn service(reals: usize) -> VirtualService {
+pub(crate) fn service(reals: usize) -> VirtualService {
     let bytes = [1];
     let mut dice = Dice::new(&bytes);
     let mut service = dice.service();
@@ -281,7 +281,7 @@ fn service(reals: usize) -> VirtualService {
     service
 }
 
-fn director(service: VirtualService) -> Snapshot {
+pub(crate) fn director(service: VirtualService) -> Snapshot {
     Snapshot::Director(DirectorSnapshot {
         config: "web".to_owned(),
         path: "/etc/ha.d/web.cf".to_owned(),

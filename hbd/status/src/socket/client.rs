@@ -1,6 +1,9 @@
 //! The asking half: connects, checks the version, sends requests, reads lines.
 
-use super::codec::{LineError, Lines, SERVER_LINE_MAX, encode};
+use super::{
+    codec::{LineError, Lines, SERVER_LINE_MAX, encode},
+    pages::Assembly,
+};
 use crate::{Hello, Reply, Request, SCHEMA_VERSION};
 use std::{io, path::Path, time::Duration};
 use tokio::{
@@ -21,6 +24,8 @@ pub struct Client {
     hello: Hello,
     lines: Lines<OwnedReadHalf>,
     writer: OwnedWriteHalf,
+    /// A snapshot whose lines are coming in.
+    assembly: Assembly,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +79,7 @@ impl Client {
             hello,
             lines,
             writer,
+            assembly: Assembly::default(),
         })
     }
 
@@ -91,9 +97,14 @@ impl Client {
             .map_err(ClientError::Send)
     }
 
-    /// The next line, `None` when the server closed the connection. Waits without limit; nothing
-    /// is lost when the future is dropped before it is ready.
+    /// The next reply, a snapshot always whole; `None` when the server closed the connection. Waits
+    /// without limit; nothing is lost when the future is dropped before it is ready.
     pub async fn next(&mut self) -> Result<Option<Reply>, ClientError> {
-        Ok(self.lines.next().await?)
+        while let Some(line) = self.lines.next().await? {
+            if let Some(reply) = self.assembly.take(line)? {
+                return Ok(Some(reply));
+            }
+        }
+        Ok(None)
     }
 }

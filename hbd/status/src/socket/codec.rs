@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Longest line a client accepts from a server, bytes: a snapshot of some 40,000 real servers.
+/// Longest line a client accepts from a server, bytes: many times what a line of rows needs.
 pub const SERVER_LINE_MAX: usize = 16 * 1024 * 1024;
 
 /// Longest line a server accepts from a client, bytes.
@@ -20,6 +20,8 @@ pub enum LineError {
     Read(io::Error),
     #[error("a line longer than {limit} bytes")]
     TooLong { limit: usize },
+    #[error("a snapshot of more than {limit} rows")]
+    TooMany { limit: usize },
     #[error("a line that is not what the protocol says: {0}")]
     Syntax(serde_json::Error),
     #[error("the connection ended in the middle of a line")]

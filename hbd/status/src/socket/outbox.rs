@@ -18,17 +18,24 @@ pub(super) const LINES_MAX: usize = 1024;
 /// Bytes that may wait for one client; a single longer line is let through an empty queue.
 pub(super) const BYTES_MAX: usize = 8 * 1024 * 1024;
 
+const TOO_SLOW: &str = "cut off: too slow in reading, connect again";
+
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
     wake: Notify,
+    /// A line has left the queue.
+    gone: Notify,
 }
 
 #[derive(Debug)]
 struct Queue {
     /// When the client last asked for something, or took something off our hands.
     active: Instant,
-    lines: VecDeque<Arc<str>>,
+    /// Each with whether it is of a snapshot in pages.
+    lines: VecDeque<(Arc<str>, bool)>,
+    /// How many of them are; and the bytes of the others.
+    pages: usize,
     bytes: usize,
     /// No more lines are taken; those waiting still go out.
     closed: bool,
@@ -39,6 +46,7 @@ impl Default for Queue {
         Self {
             active: Instant::now(),
             lines: VecDeque::new(),
+            pages: 0,
             bytes: 0,
             closed: false,
         }
@@ -62,20 +70,58 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// Queues a reply's lines. Those of a large snapshot count towards no limit, but there is only
+    /// one of them at a time. False if the client is gone, or is cut off now.
+    pub(super) fn push_all(&self, lines: &[Arc<str>]) -> bool {
+        if let [line] = lines {
+            return self.push(line);
+        }
+        let mut queue = self.queue();
+        if queue.closed {
+            return false;
+        }
+        let accepted = queue.pages == 0;
+        if accepted {
+            queue.pages = lines.len();
+            let pages = lines.iter().map(|line| (Arc::clone(line), true));
+            queue.lines.extend(pages);
+        } else {
+            queue.cut(TOO_SLOW);
+        }
+        drop(queue);
+        self.wake.notify_one();
+        accepted
+    }
+
+    /// Waits until no snapshot and not much else is on its way: a client that asks and does not read
+    /// is not answered again.
+    pub(super) async fn room(&self) {
+        loop {
+            {
+                let queue = self.queue();
+                let much = queue.pages > 0 || queue.bytes > BYTES_MAX / 2;
+                if queue.closed || !much {
+                    return;
+                }
+            }
+            self.gone.notified().await;
+        }
+    }
+
     /// Queues a line for the client. False if it is gone, or is cut off now.
     pub(super) fn push(&self, line: &Arc<str>) -> bool {
         let mut queue = self.queue();
         if queue.closed {
             return false;
         }
-        let fits =
-            queue.lines.len() < LINES_MAX && queue.bytes.saturating_add(line.len()) <= BYTES_MAX;
-        let accepted = fits || queue.lines.is_empty();
+        let waiting = queue.lines.len().saturating_sub(queue.pages);
+        let fits = waiting < LINES_MAX && queue.bytes.saturating_add(line.len()) <= BYTES_MAX;
+        let accepted = fits || waiting == 0;
         if accepted {
             queue.bytes = queue.bytes.saturating_add(line.len());
-            queue.lines.push_back(Arc::clone(line));
+            queue.lines.push_back((Arc::clone(line), false));
         } else {
-            queue.cut("cut off: too slow in reading, connect again");
+            queue.cut(TOO_SLOW);
         }
         drop(queue);
         self.wake.notify_one();
@@ -97,8 +143,13 @@ impl Outbox {
         loop {
             {
                 let mut queue = self.queue();
-                if let Some(line) = queue.lines.pop_front() {
-                    queue.bytes = queue.bytes.saturating_sub(line.len());
+                if let Some((line, page)) = queue.lines.pop_front() {
+                    if page {
+                        queue.pages = queue.pages.saturating_sub(1);
+                    } else {
+                        queue.bytes = queue.bytes.saturating_sub(line.len());
+                    }
+                    self.gone.notify_one();
                     return Some(line);
                 }
                 if queue.closed {
@@ -118,8 +169,10 @@ impl Queue {
     fn cut(&mut self, why: &str) {
         let text = why.to_owned();
         self.lines.clear();
+        self.pages = 0;
         self.bytes = 0;
-        self.lines.push_back(encode(&Reply::Error { text }).into());
+        self.lines
+            .push_back((encode(&Reply::Error { text }).into(), false));
         self.closed = true;
     }
 }

@@ -5,8 +5,8 @@
 //! before [`Publisher::publish`] of how it is now: then a follower's snapshot and the lines after
 //! it join without gap or double.
 
-use super::{codec::encode, outbox::Outbox, server::Responder};
-use crate::{Notice, Reply, Snapshot, Volatile, diff};
+use super::{outbox::Outbox, pages, server::Responder};
+use crate::{Change, Notice, Reply, Snapshot, Volatile, diff};
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
@@ -42,7 +42,13 @@ impl Publisher {
                 return;
             }
             let seq = self.number();
-            self.send(&Reply::Change { seq, changes });
+            if let [Change::Whole { .. }] = changes.as_slice() {
+                // In lines of bounded length, as every snapshot.
+                let snapshot = snapshot.clone();
+                self.send(&Reply::Snapshot { seq, snapshot });
+            } else {
+                self.send(&Reply::Change { seq, changes });
+            }
         }
         self.last = Some(snapshot.clone());
     }
@@ -91,7 +97,7 @@ impl Publisher {
     }
 
     fn send(&mut self, reply: &Reply) {
-        let line: Arc<str> = encode(reply).into();
-        self.followers.retain(|follower| follower.push(&line));
+        let lines = pages::lines(reply);
+        self.followers.retain(|follower| follower.push_all(&lines));
     }
 }

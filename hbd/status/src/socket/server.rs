@@ -9,6 +9,7 @@ use super::{
     accounts,
     codec::{Lines, REQUEST_LINE_MAX, encode},
     outbox::Outbox,
+    pages,
     seats::Seats,
 };
 use crate::{Hello, Reply, Request};
@@ -172,7 +173,7 @@ impl Responder {
 
     fn reply(&mut self, reply: &Reply) {
         if let Some(answered) = self.answered.take() {
-            self.outbox.push(&encode(reply).into());
+            self.outbox.push_all(&pages::lines(reply));
             // The reader is gone only if the client is.
             let _ = answered.send(());
         }
@@ -314,6 +315,7 @@ async fn read(
         // If the loop is gone, dropping the request answers it.
         let _ = requests.send(request).await;
         let _ = answer.await;
+        outbox.room().await;
     }
 }
 

@@ -4,13 +4,14 @@
 use super::{
     Asked, CLIENTS_MAX, Control, ROOT_PLACES,
     client::{Client, ClientError},
-    outbox,
+    outbox, pages,
     publisher::Publisher,
     server::{BindError, ClientRequest, Credentials, Server, Serving},
 };
 use crate::{
     Action, Heard, Hello, Mirror, Notice, Reply, Request, SCHEMA_VERSION, Severity, Snapshot,
-    change::tests::pair_of_nodes,
+    VirtualService,
+    change::tests::{director, pair_of_nodes, service},
 };
 use std::{
     os::unix::{fs::PermissionsExt, net::UnixListener},
@@ -371,4 +372,68 @@ async fn another_version_is_refused_by_the_client() {
 async fn no_socket_says_so() {
     let error = Client::connect(Path::new("/nonexistent/hbd.sock")).await;
     assert!(error.unwrap_err().to_string().contains("No such file"));
+}
+
+/// `services` virtual services of `reals` real servers each.
+fn large(services: usize, reals: usize) -> Snapshot {
+    let mut service = service(reals);
+    for real in &mut service.reals {
+        real.message = "x".repeat(200);
+    }
+    let mut snapshot = director(service.clone());
+    let Snapshot::Director(director) = &mut snapshot else {
+        unreachable!()
+    };
+    let named = (0..services).map(|number| {
+        let id = format!("fwm:{number}");
+        VirtualService {
+            id,
+            ..service.clone()
+        }
+    });
+    director.services = named.collect();
+    snapshot
+}
+
+#[test]
+fn snapshots_of_every_size_come_out_of_their_lines_as_they_went_in() {
+    let sizes = [0, 1, 127, 128, 254, 255, 256, 257, 511, 512, 700];
+    for services in [0, 1, 2, 3] {
+        for reals in sizes {
+            let snapshot = large(services, reals);
+            let seq = 7;
+            let reply = Reply::Snapshot { seq, snapshot };
+            let mut assembly = pages::Assembly::default();
+            let mut whole = Vec::new();
+            for line in pages::lines(&reply) {
+                assert!(line.len() < 1024 * 1024, "{} bytes", line.len());
+                let line = serde_json::from_str(&line).unwrap();
+                whole.extend(assembly.take(line).unwrap());
+            }
+            assert_eq!(whole, [reply], "{services} x {reals}");
+        }
+    }
+}
+
+/// Above 8 MiB a follower was cut off, above 16 MiB nobody could look.
+#[tokio::test]
+async fn a_table_of_any_size_can_be_looked_at_and_followed() {
+    let mut daemon = Daemon::start().await;
+    daemon.state = large(40, 1000);
+    let mut mirror = Mirror::default();
+    let mut client = daemon.follower().await;
+    let Snapshot::Director(director) = &mut daemon.state else {
+        unreachable!()
+    };
+    // Before the follower has read anything.
+    director.services[3].reals[3].failures += 1;
+    daemon.publisher.publish(&daemon.state);
+    mirror.take(next(&mut client).await).unwrap();
+    assert_eq!(mirror.take(next(&mut client).await), Ok(Heard::Change));
+    assert_eq!(mirror.snapshot(), Some(&daemon.state));
+    // A reload that makes everything new.
+    daemon.state = large(41, 1000);
+    daemon.publisher.publish(&daemon.state);
+    assert_eq!(mirror.take(next(&mut client).await), Ok(Heard::Snapshot));
+    assert_eq!(mirror.snapshot(), Some(&daemon.state));
 }
