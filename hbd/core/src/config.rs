@@ -160,6 +160,9 @@ pub struct GroupConfig {
     pub preferred: NodeName,
     /// Left to right: the order of starting.
     pub resources: Vec<ResourceConfig>,
+    /// What it really is, however it is written: its addresses and its disks. Groups of two nodes
+    /// that hold one thing in common are one group. Empty: its name.
+    pub holds: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,8 +9,11 @@
 //! | `hbd` | digest of haresources |
 //! | `hbn` | its nodes, blank-separated: `GENERATION.WAKES/NAME` if it hears one, else `-/NAME`; |
 //! |       | with a `~` before it while that life may still be a recording |
-//! | `hbg` | its groups, blank-separated: `TAG,STATE CAUSE,EPOCH,OWNER` without the blank |
+//! | `hbg` | its groups, blank-separated: `TAG+TAG…,STATE CAUSE,EPOCH,OWNER` without the blank |
 //! | `hbo` | of nodes that it hears and a third does not, see below; mostly empty |
+//!
+//! A tag stands for one thing that the group holds, an address or a disk: two groups that share one
+//! are the same group, wherever they stand and however they are written.
 //!
 //! Numbers are in hex; an owner is a place in `hbn`, or `-`. `hbo` passes on what such a node has
 //! said: its place in `hbn` alone, and `PLACE,GROUP,STATE` for each group (a place in `hbg`) that
@@ -26,7 +29,7 @@
 //! the generation of the node they are meant for, hex.
 
 use crate::config::{Config, GroupId, MAX_GROUPS, MAX_NODES};
-use crate::ownership::{Cause, Claim};
+use crate::ownership::{Cause, Claim, better_claim};
 use crate::roster::{NodeId, Roster};
 use crate::wire::Message;
 use ha_status::RunState;
@@ -98,10 +101,14 @@ pub(crate) struct GroupReport {
 /// Translates reports from and to the wire.
 #[derive(Debug, Clone)]
 pub(crate) struct Codec {
-    /// By [`GroupId`].
-    tags: Vec<u64>,
+    /// By [`GroupId`]: one tag for each thing that the group holds.
+    tags: Vec<Vec<u64>>,
     by_tag: BTreeMap<u64, GroupId>,
 }
+
+/// The most tags of one group; with many groups it is fewer, so that the tags of all take no more
+/// room than those of [`MAX_GROUPS`] groups.
+const MAX_TAGS: usize = 16;
 
 impl Report {
     /// Does it name this generation of a node?
@@ -123,13 +130,27 @@ impl Report {
 
 impl Codec {
     pub(crate) fn new(config: &Config) -> Self {
-        let tags: Vec<u64> = config.groups.iter().map(|group| tag(&group.name)).collect();
-        let by_tag = (0_u16..).zip(&tags).map(|(id, tag)| (*tag, GroupId(id)));
-        let by_tag: BTreeMap<_, _> = by_tag.collect();
+        let groups = &config.groups;
         assert!(
-            by_tag.len() == tags.len() && tags.len() <= MAX_GROUPS,
-            "group names are unique and at most {MAX_GROUPS}"
+            groups.len() <= MAX_GROUPS,
+            "there are at most {MAX_GROUPS} groups"
         );
+        let most = (MAX_GROUPS / groups.len().max(1)).clamp(1, MAX_TAGS);
+        let mut tags = Vec::with_capacity(groups.len());
+        let mut by_tag = BTreeMap::new();
+        for (id, group) in (0_u16..).zip(groups) {
+            let mut own: Vec<u64> = group.holds.iter().map(|held| tag(held)).collect();
+            // What two groups name belongs to the first.
+            own.retain(|tag| !by_tag.contains_key(tag));
+            own.truncate(most);
+            if own.is_empty() {
+                own.push(tag(&group.name));
+            }
+            for tag in &own {
+                by_tag.entry(*tag).or_insert(GroupId(id));
+            }
+            tags.push(own);
+        }
         Self { tags, by_tag }
     }
 
@@ -157,22 +178,22 @@ impl Codec {
             places[id.index()] = place;
         }
         let mut text = String::with_capacity(32 * self.tags.len());
-        for (tag, group) in self.tags.iter().zip(&report.groups) {
+        for (tags, group) in self.tags.iter().zip(&report.groups) {
             let Some(GroupReport { run, claim }) = group else {
                 continue;
             };
-            let blank = if text.is_empty() { "" } else { " " };
+            let mut before = if text.is_empty() { "" } else { " " };
+            for tag in tags {
+                write!(text, "{before}{tag:x}").expect("writing to a String succeeds");
+                before = "+";
+            }
             let (run, cause) = (run_letter(*run), cause_letter(claim.cause));
             let written = match claim.owner {
                 Some(owner) => {
                     let owner = places[owner.index()];
-                    write!(
-                        text,
-                        "{blank}{tag:x},{run}{cause},{:x},{owner:x}",
-                        claim.epoch
-                    )
+                    write!(text, ",{run}{cause},{:x},{owner:x}", claim.epoch)
                 }
-                None => write!(text, "{blank}{tag:x},{run}{cause},{:x},-", claim.epoch),
+                None => write!(text, ",{run}{cause},{:x},-", claim.epoch),
             };
             written.expect("writing to a String succeeds");
         }
@@ -193,19 +214,20 @@ impl Codec {
                 heard[id.index()] = read_heard(life);
             }
         }
-        let mut groups = vec![None; self.tags.len()];
+        let mut groups: Vec<Option<GroupReport>> = vec![None; self.tags.len()];
         let mut places = Vec::new();
         let entries = message.text("hbg")?.split(' ');
         for (place, entry) in entries.filter(|entry| !entry.is_empty()).enumerate() {
             if place == MAX_GROUPS {
                 break;
             }
-            let (tag, report) = read_group(entry, &table)?;
-            let id = self.find(tag, place);
-            places.push(id);
-            if let Some(id) = id {
-                groups[usize::from(id.0)] = Some(report);
+            let (tags, report) = read_group(entry, &table)?;
+            let ids = self.find(&tags, place);
+            for id in &ids {
+                let told = &mut groups[usize::from(id.0)];
+                *told = Some(told.map_or(report, |other| both(other, report)));
             }
+            places.push(ids);
         }
         Some(Report {
             wakes: message.hex("hbw").unwrap_or(0),
@@ -218,12 +240,37 @@ impl Codec {
         })
     }
 
-    /// The group of that tag; normally the order of the files is the same.
-    fn find(&self, tag: u64, place: usize) -> Option<GroupId> {
-        match self.tags.get(place) {
-            Some(same) if *same == tag => Some(GroupId(u16::try_from(place).ok()?)),
-            Some(_) | None => self.by_tag.get(&tag).copied(),
+    /// The groups that hold something of what is named; normally the files are the same, and so
+    /// are the places.
+    fn find(&self, tags: &[u64], place: usize) -> BTreeSet<GroupId> {
+        match (self.tags.get(place), u16::try_from(place)) {
+            (Some(same), Ok(place)) if same == tags => BTreeSet::from([GroupId(place)]),
+            _ => tags
+                .iter()
+                .filter_map(|tag| self.by_tag.get(tag).copied())
+                .collect(),
         }
+    }
+}
+
+/// What is known of a group that another node has in two: it holds what either holds.
+fn both(one: GroupReport, other: GroupReport) -> GroupReport {
+    let weight = |run: RunState| match run {
+        RunState::Stopped => 0,
+        RunState::Failed => 1,
+        RunState::Unknown => 2,
+        RunState::Stopping => 3,
+        RunState::Starting => 4,
+        RunState::Stuck => 5,
+        RunState::Running => 6,
+    };
+    GroupReport {
+        run: if weight(one.run) < weight(other.run) {
+            other.run
+        } else {
+            one.run
+        },
+        claim: better_claim(one.claim, other.claim),
     }
 }
 
@@ -270,7 +317,7 @@ fn write_relay(report: &Report, roster: &Roster) -> String {
     nodes.chain(objections).collect::<Vec<_>>().join(" ")
 }
 
-fn read_relay(text: &str, nodes: &[Option<NodeId>], groups: &[Option<GroupId>]) -> Option<Relay> {
+fn read_relay(text: &str, nodes: &[Option<NodeId>], groups: &[BTreeSet<GroupId>]) -> Option<Relay> {
     let mut relay = Relay::default();
     let entries = text.split(' ').filter(|entry| !entry.is_empty());
     for entry in entries.take(MAX_NODES + MAX_OBJECTIONS) {
@@ -281,10 +328,11 @@ fn read_relay(text: &str, nodes: &[Option<NodeId>], groups: &[Option<GroupId>]) 
             relay.nodes.extend(node);
             continue;
         };
-        let group = *groups.get(usize::try_from(hex(group)?).ok()?)?;
+        let groups = groups.get(usize::try_from(hex(group)?).ok()?)?;
         let run = read_run(parts.next()?.chars().next()?)?;
-        if let (Some(node), Some(group)) = (node, group) {
-            relay.objections.insert((node, group), run);
+        if let Some(node) = node {
+            let objections = groups.iter().map(|group| ((node, *group), run));
+            relay.objections.extend(objections);
         }
     }
     Some(relay)
@@ -303,9 +351,10 @@ fn read_heard(text: &str) -> Option<Heard> {
     })
 }
 
-fn read_group(entry: &str, table: &[Option<NodeId>]) -> Option<(u64, GroupReport)> {
+fn read_group(entry: &str, table: &[Option<NodeId>]) -> Option<(Vec<u64>, GroupReport)> {
     let mut parts = entry.split(',');
-    let tag = hex(parts.next()?)?;
+    let tags = parts.next()?.split('+').take(MAX_TAGS).map(hex);
+    let tags = tags.collect::<Option<Vec<u64>>>()?;
     let mut letters = parts.next()?.chars();
     let run = read_run(letters.next()?)?;
     let cause = read_cause(letters.next()?)?;
@@ -319,7 +368,7 @@ fn read_group(entry: &str, table: &[Option<NodeId>]) -> Option<(u64, GroupReport
         owner,
         cause,
     };
-    Some((tag, GroupReport { run, claim }))
+    Some((tags, GroupReport { run, claim }))
 }
 
 /// Digits only: `from_str_radix` would take a sign.

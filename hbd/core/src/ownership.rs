@@ -151,6 +151,8 @@ pub struct Situation<'a> {
     pub rested: bool,
     /// The claim is newer than this node's last failure to start the group.
     pub forgiven: bool,
+    /// The haresources of a live peer differ from ours.
+    pub differs: bool,
     /// `auto_failback`.
     pub returns: bool,
     /// The node we expected to take the group has had time enough, and has not.
@@ -225,6 +227,9 @@ pub enum Blocker {
     OldPeer(NodeId),
     /// It has ended and could not stop the group.
     LeftHolding(NodeId),
+    /// It is the preferred node, but its haresources differ and do not list the group: it may run
+    /// the same under a name that we cannot tell.
+    Differs(NodeId),
     /// It has not yet answered this life of ours.
     NotCurrent(NodeId),
     /// It reports another claim.
@@ -356,6 +361,9 @@ fn succeed(s: &Situation<'_>) -> Decision {
     if let Some(bar) = s.barred {
         return Decision::Wait(Blocker::Barred(bar));
     }
+    if let Some(preferred) = s.stranger_at_home() {
+        return Decision::Wait(Blocker::Differs(preferred));
+    }
     match s.successor() {
         // Nodes whose haresources differ may expect each other. Two that lose patience at once
         // claim the same epoch, which `better_claim` settles.
@@ -451,6 +459,14 @@ impl Situation<'_> {
             let standing = self.of(*node);
             standing.presence == Presence::Old && standing.run != RunState::Stopped
         })
+    }
+
+    /// The preferred node, if it lives and its haresources, which differ, lack the group.
+    fn stranger_at_home(&self) -> Option<NodeId> {
+        let preferred = self
+            .preferred
+            .filter(|node| *node != self.me && self.differs);
+        preferred.filter(|node| self.lives(*node) && !self.of(*node).knows)
     }
 
     fn runs_on(&self, node: NodeId) -> bool {

@@ -783,3 +783,43 @@ fn takeover_tries_a_failed_start_again_on_the_owner_too() {
     assert_eq!(pair.answer(id), Some(Ok(Done::Moved(1))));
     assert_eq!(pair.runners(0), [0]);
 }
+
+#[test]
+fn one_address_in_two_spellings_is_run_once() {
+    for failback in [Failback::On, Failback::Off] {
+        let mut pair = Pair::new(2, &[0], failback);
+        for (node, spelling) in [
+            (0, "IPaddr::10.77.0.100/24/eth0"),
+            (1, "IPaddr::10.77.0.100"),
+        ] {
+            pair.configure(node, |config| {
+                config.haresources_digest = spelling.to_owned();
+                config.groups[0].name = spelling.to_owned();
+                config.groups[0].holds = vec!["address 10.77.0.100".to_owned()];
+            });
+        }
+        (0..2).for_each(|node| pair.start(node));
+        pair.run_for(DEADTIME * 5);
+        assert_eq!(pair.runners(0), [0]);
+        pair.power_off(0);
+        pair.run_for(DEADTIME * 2);
+        assert_eq!(pair.runners(0), [1], "and it fails over");
+    }
+}
+
+#[test]
+fn a_resource_in_front_of_the_line_makes_no_other_group_of_it() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.command(1, Command::Shutdown);
+    pair.run_for(ms(500));
+    pair.configure(1, |config| {
+        config.haresources_digest = "new".to_owned();
+        config.groups[0].name = "drbddisk::r0".to_owned();
+        let address = "IPaddr::10.0.0.0".to_owned();
+        config.groups[0].holds = vec!["data r0".to_owned(), address];
+    });
+    pair.start(1);
+    pair.run_for(DEADTIME * 5);
+    assert_eq!(pair.runners(0), [0]);
+    assert_eq!(pair.view(1).groups[0].owner.as_deref(), Some("lb1"));
+}

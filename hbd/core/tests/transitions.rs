@@ -191,6 +191,7 @@ struct Case {
     barred: Option<Bar>,
     shaken: bool,
     rested: bool,
+    differs: bool,
     forgiven: bool,
     returns: bool,
     overdue: bool,
@@ -212,6 +213,7 @@ fn case() -> Case {
         barred: None,
         shaken: false,
         rested: true,
+        differs: false,
         forgiven: true,
         returns: true,
         overdue: false,
@@ -252,6 +254,7 @@ impl Case {
             barred: self.barred,
             shaken: self.shaken,
             rested: self.rested,
+            differs: self.differs,
             forgiven: self.forgiven,
             returns: self.returns,
             overdue: self.overdue,
@@ -727,4 +730,21 @@ fn what_a_node_left_behind_blocks_until_somebody_vouches() {
         Decision::Wait(busy),
         "nobody vouches for that"
     );
+}
+
+#[test]
+fn while_haresources_differ_nothing_is_taken_from_a_preferred_node_that_lives() {
+    let mut foreign = Case {
+        preferred: PEER,
+        differs: true,
+        ..case().claim(None, Cause::Home)
+    };
+    foreign.peer.knows = false;
+    let wait = Decision::Wait(Blocker::Differs(PEER));
+    assert_eq!(foreign.decide(), wait);
+    foreign.peer.presence = Presence::Joining;
+    assert_eq!(foreign.decide(), wait);
+    foreign.peer.presence = Presence::Absent;
+    let taken = claimed(ME, Cause::Failover, Why::OwnerGone);
+    assert_eq!(foreign.decide(), taken);
 }

@@ -4,12 +4,14 @@
 //! a fault or a warning here.
 
 mod addresses;
+mod holdings;
 
 use super::files::read;
 use super::odd;
 use addresses::Addresses;
 use ha_plumbing::{Diagnostic, Diagnostics, Line, Severity, Source, Span, Word};
 use hbd_core::config::{GroupConfig, MAX_GROUPS, NodeName, ResourceConfig, group_tag};
+use holdings::holdings;
 use ring::digest::{SHA256, digest};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -251,6 +253,7 @@ impl Reader<'_> {
             config: GroupConfig {
                 name: first.text.to_owned(),
                 preferred,
+                holds: holdings(&resources),
                 resources,
             },
             place: first.span,

@@ -13,6 +13,7 @@ fn surroundings() -> Surroundings {
     };
     Surroundings::new(&[GroupConfig {
         name: "group".to_owned(),
+        holds: Vec::new(),
         preferred: NodeName::new("lb1").unwrap(),
         resources: vec![
             resource("IPaddr", &["10.0.0.5/24/eth0"]),

@@ -241,6 +241,7 @@ impl Cluster {
             Blocker::Joining
             | Blocker::Unheard(_)
             | Blocker::OldPeer(_)
+            | Blocker::Differs(_)
             | Blocker::NotCurrent(_)
             | Blocker::Disagrees(_)
             | Blocker::Busy(..) => None,

@@ -615,9 +615,16 @@ impl Cluster {
             shaken: group.shaken,
             rested: self.rested(id, now),
             forgiven: group.runner.forgiven(group.claim.epoch),
+            differs: self.haresources_differ(),
             returns: self.config.failback.returns(),
             overdue: self.overdue(id, now),
         })
+    }
+
+    fn haresources_differ(&self) -> bool {
+        let ours = &self.config.haresources_digest;
+        let mut peers = self.membership.peers().filter(|(_, peer)| peer.lives());
+        peers.any(|(_, peer)| peer.report.as_ref().is_some_and(|r| r.digest != *ours))
     }
 
     /// One node's position towards a group.

@@ -274,6 +274,10 @@ impl Cluster {
                 "the cable of this node is just back: it listens before it takes anything"
                     .to_owned()
             }
+            Blocker::Differs(node) => format!(
+                "its preferred node {node} lives and does not list it: make haresources equal",
+                node = self.name(node)
+            ),
             Blocker::LeftHolding(node) => format!(
                 "{node} has ended and could not stop it; once you are sure that nothing of it is \
                  active there: hbd takeover --force",

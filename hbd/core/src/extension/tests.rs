@@ -13,6 +13,7 @@ fn config(groups: usize) -> Config {
     let name = |name| NodeName::new(name).unwrap();
     let group = |index| GroupConfig {
         name: format!("IPaddr::10.0.{}.{}", index / 250, index % 250),
+        holds: Vec::new(),
         preferred: name("lb1"),
         resources: Vec::new(),
     };
@@ -136,6 +137,43 @@ fn groups_are_found_whatever_their_place() {
     turned.set_text("hbg", entries.join(" "));
     let read = codec.read(&turned, &roster).unwrap();
     assert!(read.groups[0].is_none() && read.groups[1].is_some());
+}
+
+/// A codec for groups that hold these things.
+fn holding(groups: &[&[&str]]) -> (Codec, Roster) {
+    let mut config = config(groups.len());
+    for (group, held) in config.groups.iter_mut().zip(groups) {
+        group.name = format!("{held:?}");
+        group.holds = held.iter().map(|&held| held.to_owned()).collect();
+    }
+    (Codec::new(&config), Roster::new(&config))
+}
+
+#[test]
+fn groups_that_hold_the_same_are_one_whatever_they_are_called() {
+    let (old, roster) = holding(&[&["a"], &["b"]]);
+    let (new, _) = holding(&[&["c"], &["a", "d"]]);
+    let mut message = Message::new("status");
+    new.write(&report(2, 7), &roster, &mut message);
+    let read = old.read(&message, &roster).unwrap();
+    assert!(read.groups[0].is_some(), "a resource was put in front");
+    assert!(read.groups[1].is_none());
+}
+
+#[test]
+fn a_group_that_another_node_has_in_two_holds_what_either_holds() {
+    let (split, roster) = holding(&[&["a"], &["b"]]);
+    let (joined, _) = holding(&[&["a", "b"]]);
+    let mut told = report(2, 7);
+    let idle = GroupReport {
+        run: RunState::Stopped,
+        claim: Claim::default(),
+    };
+    told.groups[0] = Some(idle);
+    let mut message = Message::new("status");
+    split.write(&told, &roster, &mut message);
+    let read = joined.read(&message, &roster).unwrap();
+    assert_eq!(read.groups, [told.groups[1]]);
 }
 
 #[test]

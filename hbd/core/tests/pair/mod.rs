@@ -343,6 +343,7 @@ fn config(
 ) -> Config {
     let group = |(index, preferred): (usize, &usize)| GroupConfig {
         name: format!("IPaddr::10.0.0.{index}"),
+        holds: Vec::new(),
         preferred: name(*preferred),
         resources: vec![ResourceConfig {
             script: "IPaddr".to_owned(),

@@ -10,6 +10,7 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
     let shift = usize::from(odd);
     let group = |(index, preferred): (usize, &usize)| GroupConfig {
         name: format!("IPaddr::10.0.0.{index}/24/eth0"),
+        holds: Vec::new(),
         preferred: name((preferred + shift) % plan.nodes),
         resources: vec![ResourceConfig {
             script: "IPaddr".to_owned(),

@@ -243,6 +243,7 @@ fn addresses_of_every_group_are_virtual_whoever_puts_them() {
     };
     let group = GroupConfig {
         name: "group".to_owned(),
+        holds: Vec::new(),
         preferred: hbd_core::config::NodeName::new("lb2").unwrap(),
         resources: vec![
             resource("IPaddr", "10.0.0.5/24/eth0"),

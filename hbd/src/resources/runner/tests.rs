@@ -40,6 +40,7 @@ impl Bed {
         }
         let group = GroupConfig {
             name: "group".to_owned(),
+            holds: Vec::new(),
             preferred: NodeName::new("lb1").unwrap(),
             resources: scripts
                 .iter()
