@@ -71,11 +71,29 @@ impl Parser<'_> {
     }
 
     fn directive(&mut self, directive: &'static Directive, name: Word<'_>, line: Line<'_>) {
-        let again = !self.seen.insert(directive.name);
-        if directive.once && again {
-            self.only_once(directive, name);
+        let words = words_after(name, line, &directive.argument);
+        let words = words.as_slice();
+        if words.is_empty() && !matches!(directive.argument, Argument::Line { .. }) {
+            let message = format!("{} without a value has no effect", directive.name);
+            self.push(Diagnostic::warning(message), name.span);
             return;
         }
+        let again = !self.seen.insert(directive.name);
+        let twice = if again { Some(&name) } else { words.get(1) };
+        if let Some(twice) = twice.filter(|_| directive.once) {
+            let message = format!("{} may be given only once", directive.name);
+            self.push(Diagnostic::error(message), twice.span);
+            return;
+        }
+        self.support(directive, name);
+        for word in words {
+            self.quotes(*word);
+        }
+        self.argument(directive, words, name);
+    }
+
+    /// Says what becomes of a directive that is not simply honoured.
+    fn support(&mut self, directive: &Directive, name: Word<'_>) {
         match directive.support {
             Support::Honoured | Support::Added => {}
             Support::OldName(new) => {
@@ -90,34 +108,6 @@ impl Parser<'_> {
                 self.push(fault, name.span);
             }
         }
-        let all: Vec<Word<'_>> = match directive.argument {
-            Argument::Line { .. } => line.words().collect(),
-            _ => line.words_by(is_delimiter).collect(),
-        };
-        // After the name, and after commas that stand before it.
-        let after = |word: &&Word<'_>| word.span.start >= name.span.end;
-        let words: Vec<Word<'_>> = all.iter().filter(after).copied().collect();
-        let words = words.as_slice();
-        for word in words {
-            self.quotes(*word);
-        }
-        if directive.once
-            && let Some(second) = words.get(1)
-        {
-            self.only_once(directive, *second);
-            return;
-        }
-        if words.is_empty() && !matches!(directive.argument, Argument::Line { .. }) {
-            let message = format!("{} without a value has no effect", directive.name);
-            self.push(Diagnostic::warning(message), name.span);
-            return;
-        }
-        self.argument(directive, words, name);
-    }
-
-    fn only_once(&mut self, directive: &Directive, again: Word<'_>) {
-        let message = format!("{} may be given only once", directive.name);
-        self.push(Diagnostic::error(message), again.span);
     }
 
     /// There is no quoting: quotes are part of the value.
@@ -243,6 +233,30 @@ impl Parser<'_> {
         self.error(word.span, message);
         false
     }
+}
+
+/// What follows the name. Commas directly after the name are skipped in every directive; further on
+/// they stand between tokens only where each token is for itself.
+fn words_after<'a>(name: Word<'a>, line: Line<'a>, argument: &Argument) -> Vec<Word<'a>> {
+    let rest = line.text.get(name.span.end..).unwrap_or_default();
+    let skipped = rest.len() - rest.trim_start_matches(is_delimiter).len();
+    let start = name.span.end + skipped;
+    let part = |word: Word<'a>| {
+        let cut = start.saturating_sub(word.span.start).min(word.text.len());
+        word.part(cut..word.text.len())
+    };
+    let words: Vec<Word<'a>> = match argument {
+        Argument::Line { .. } => line.words().map(part).collect(),
+        Argument::Time { .. }
+        | Argument::Boolean(_)
+        | Argument::Integer { .. }
+        | Argument::Choice { .. }
+        | Argument::Text(_)
+        | Argument::Facility(_)
+        | Argument::Each { .. } => line.words_by(is_delimiter).collect(),
+    };
+    let after = |word: &Word<'a>| word.span.start >= start && !word.text.is_empty();
+    words.into_iter().filter(after).collect()
 }
 
 /// Between the tokens of an option list.

@@ -227,3 +227,21 @@ fn variables_for_scripts_stay_below_what_the_kernel_hands_over() {
     assert!(!read(&lines(60)).1.has_errors());
     assert!(read(&lines(70)).1.has_errors());
 }
+
+#[test]
+fn a_directive_that_may_be_given_once_is_given_by_its_value() {
+    assert_eq!(
+        read("watchdog\nwatchdog /dev/watchdog\n").1.error_count(),
+        0
+    );
+    assert_eq!(read("watchdog /a\nwatchdog /b\n").1.error_count(), 1);
+    assert_eq!(read("baud 9600 19200\n").1.error_count(), 1);
+}
+
+#[test]
+fn commas_after_the_name_are_skipped_and_kept_within_a_whole_line() {
+    let (draft, found) = read("ucast , eth0 10.0.0.2\nbcast ,eth1,\n");
+    assert_eq!((draft.media.len(), found.error_count()), (2, 0), "{found}");
+    assert_eq!(read("ucast , eth0\n").1.error_count(), 1);
+    assert_eq!(read("ucast eth0,10.0.0.2\n").1.error_count(), 1);
+}

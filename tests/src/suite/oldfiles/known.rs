@@ -68,6 +68,11 @@ const STRICTER: &[Known] = &[
         "a port beyond 65535 is another one by accident",
     ),
     stricter(
+        File::HaCf,
+        "udpport: 65536",
+        "a port beyond 65535 is another one by accident",
+    ),
+    stricter(
         File::Authkeys,
         "this line is not `auth` and a key number",
         "a line that says nothing is a fault, even if a later one replaces it",
