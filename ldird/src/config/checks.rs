@@ -8,7 +8,7 @@ use super::Section;
 use super::given::{At, CheckType, Faults, Given, Method, Service};
 use super::real_server::RealLine;
 use super::resolve::{self, Timeouts};
-use crate::probes::{Connect, Dialogue, Negotiate, Pattern, Ping, Probe};
+use crate::probes::{Connect, Dialogue, Negotiate, Pattern, PatternError, Ping, Probe};
 use ha_plumbing::Span;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -88,7 +88,10 @@ impl Recipe {
             receive: None,
             virtualhost: virtualhost(given, faults),
         };
-        recipe.receive = given.receive.as_ref().and_then(|at| pattern(at, faults));
+        recipe.receive = given
+            .receive
+            .as_ref()
+            .and_then(|at| pattern(at, faults).ok()?);
         recipe.how = recipe.choose(section, checktype, title, faults);
         recipe
     }
@@ -248,7 +251,7 @@ impl Recipe {
                 let pattern = if receive.value.is_empty() {
                     None
                 } else {
-                    Some(pattern(receive, faults)?)
+                    pattern(receive, faults).ok()?
                 };
                 let bytes = faults.source.bytes_of(&request.value);
                 (bytes, pattern, request.span)
@@ -280,13 +283,19 @@ fn without(fields: &[&str]) -> String {
 }
 
 /// A pattern that is wrong is found here, not when the check runs.
-fn pattern(at: &At<String>, faults: &mut Faults<'_>) -> Option<Arc<Pattern>> {
+/// What only we refuse is not asked for, because the old daemon took the file.
+fn pattern(at: &At<String>, faults: &mut Faults<'_>) -> Result<Option<Arc<Pattern>>, PatternError> {
     match Pattern::new(&faults.source.bytes_of(&at.value)) {
-        Ok(pattern) => Some(Arc::new(pattern)),
-        Err(error) => {
+        Ok(pattern) => Ok(Some(Arc::new(pattern))),
+        Err(error @ PatternError::Invalid(_)) => {
             let message = format!("invalid receive string \"{}\": {error}", at.value);
             faults.error(at.span, message);
-            None
+            Err(error)
+        }
+        Err(error @ (PatternError::Unsupported(_) | PatternError::Long | PatternError::Large)) => {
+            let message = format!("receive string \"{}\" is not looked for: {error}", at.value);
+            faults.warning_with(at.span, message, "any answer of success is up");
+            Ok(None)
         }
     }
 }

@@ -525,6 +525,18 @@ fn a_virtual_host_is_sent_as_the_file_has_it() {
     }
 }
 
+/// The old daemon takes the file; what the pattern would find is left out, and said.
+#[test]
+fn a_pattern_that_only_we_lack_is_a_warning() {
+    let text = format!("{B0}\treceive=\"(a)(?1)\"\n");
+    let source = Source::from_bytes("/x.cf", text.as_bytes());
+    let (configuration, diagnostics) = read(&source, &mut Catalogue::default());
+    let configuration = configuration.unwrap();
+    assert!(diagnostics.render(false).contains("a recursion (?1)"));
+    let probe = configuration.probes.values().next().unwrap();
+    assert!(matches!(&**probe, Probe::Http(http) if http.receive.is_none()));
+}
+
 /// Only a request that begins with the scheme names a server.
 #[test]
 fn an_address_inside_a_query_is_part_of_the_path() {

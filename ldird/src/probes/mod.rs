@@ -20,7 +20,7 @@ pub(crate) use catalogue::Catalogue;
 pub(crate) use connect::Connect;
 pub(crate) use http::Http;
 pub(crate) use means::{Dialler, Means};
-pub(crate) use pattern::Pattern;
+pub(crate) use pattern::{Pattern, PatternError};
 pub(crate) use ping::Ping;
 pub(crate) use prober::{Probed, Prober};
 pub(crate) use services::{CheckType, Dialogue, Method, Negotiate, Service};

@@ -65,9 +65,9 @@ impl Library {
         })
     }
 
-    pub(super) fn is_up(&mut self, url: &str, head: bool, receive: &str) -> bool {
+    pub(super) fn is_up(&mut self, url: &str, head: bool, receive: &str, seconds: u64) -> bool {
         let method = if head { "HEAD" } else { "GET" };
-        write!(self.ask, "{url}\t{method}\t1\t").unwrap();
+        write!(self.ask, "{url}\t{method}\t{seconds}\t").unwrap();
         for byte in receive.bytes() {
             write!(self.ask, "{byte:02x}").unwrap();
         }
@@ -305,7 +305,7 @@ fn behave(mut stream: TcpStream, answer: &str, then: Then) {
     }
 }
 
-fn ours(target: SocketAddr, head: bool, receive: &str) -> bool {
+fn ours(target: SocketAddr, head: bool, receive: &str, seconds: u64) -> bool {
     let pattern = (!receive.is_empty()).then(|| Arc::new(pattern(receive)));
     let http = Http {
         target,
@@ -314,7 +314,7 @@ fn ours(target: SocketAddr, head: bool, receive: &str) -> bool {
         virtualhost: None,
         head,
         receive: pattern,
-        timeout: Duration::from_secs(1),
+        timeout: Duration::from_secs(seconds),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -328,6 +328,10 @@ fn pattern(text: &str) -> Pattern {
     Pattern::new(text.as_bytes()).unwrap()
 }
 
+/// Time limits in seconds: where a server makes both wait for it, and where none should come.
+const BRIEF: u64 = 2;
+const PATIENT: u64 = 20;
+
 /// The request and the pattern of each question about a server.
 const QUESTIONS: &[(bool, &str)] = &[
     (false, ""),
@@ -340,7 +344,7 @@ const QUESTIONS: &[(bool, &str)] = &[
 /// What the two say where they differ, server by server, over several libraries at once: many of
 /// these servers cost each a whole deadline.
 fn differences(servers: Vec<(String, Then)>) -> Option<Vec<String>> {
-    const WORKERS: usize = 8;
+    const WORKERS: usize = 12;
     let queue = Mutex::new(servers);
     let found = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -352,11 +356,15 @@ fn differences(servers: Vec<(String, Then)>) -> Option<Vec<String>> {
                     let next = queue.lock().unwrap().pop();
                     let Some((answer, then)) = next else { return };
                     let shown: String = answer.chars().take(80).collect();
+                    let seconds = match then {
+                        Hold | Dribble => BRIEF,
+                        Close | Reset | Early => PATIENT,
+                    };
                     let server = serve(answer, then);
                     let url = format!("http://{server}/x");
                     for (head, receive) in QUESTIONS {
-                        let theirs = library.is_up(&url, *head, receive);
-                        let ours = ours(server, *head, receive);
+                        let theirs = library.is_up(&url, *head, receive, seconds);
+                        let ours = ours(server, *head, receive, seconds);
                         if theirs != ours {
                             let text = format!(
                                 "{shown:?} then {then:?}, head {head}, {receive:?}: library {theirs}, ours {ours}"
@@ -387,8 +395,8 @@ fn where_verdicts_differ_ours_is_the_lenient_one() {
     for (answer, why) in more_lenient() {
         let server = serve(answer, Close);
         let url = format!("http://{server}/x");
-        assert!(!library.is_up(&url, false, "Test Page"), "{why}");
-        assert!(ours(server, false, "Test Page"), "{why}");
+        assert!(!library.is_up(&url, false, "Test Page", PATIENT), "{why}");
+        assert!(ours(server, false, "Test Page", PATIENT), "{why}");
     }
 }
 
@@ -398,7 +406,7 @@ fn an_answer_before_the_request_counts() {
     let answer = format!("{OK}Content-Length: 9\r\n\r\nTest Page");
     let server = serve(answer, Early);
     for _ in 0..50 {
-        assert!(ours(server, false, "Test Page"));
+        assert!(ours(server, false, "Test Page", PATIENT));
     }
 }
 
