@@ -54,6 +54,15 @@ impl Wording {
         device.map_or("?", String::as_str)
     }
 
+    fn silence(&self, node: &NodeName, silent: Duration) -> String {
+        let unsure = if self.devices.len() == 1 {
+            "; over the only link nobody can tell a dead node from a cut cable"
+        } else {
+            ""
+        };
+        format!("node {node} was silent for {}{unsure}", ms(silent))
+    }
+
     fn group(&self, group: GroupId) -> &str {
         let name = self.groups.get(usize::from(group.0));
         name.map_or("?", String::as_str)
@@ -76,7 +85,7 @@ impl Wording {
             Notice::NodeDead { node, silent } => {
                 return vec![
                     Line::new(Warning, format!("node {node}: is dead")),
-                    Line::new(Info, format!("node {node} was silent for {}", ms(*silent))),
+                    Line::new(Info, self.silence(node, *silent)),
                 ];
             }
             Notice::NodeLeft { node } => (Info, format!("Received shutdown notice from '{node}'.")),

@@ -823,3 +823,29 @@ fn a_resource_in_front_of_the_line_makes_no_other_group_of_it() {
     assert_eq!(pair.runners(0), [0]);
     assert_eq!(pair.view(1).groups[0].owner.as_deref(), Some("lb1"));
 }
+
+/// It may have died, or only the cable between: with one link nobody can tell, and the reason says so.
+#[test]
+fn a_node_that_is_only_silent_is_not_called_dead_in_reasons() {
+    for (links, words) in [
+        (1, "fell silent (over the only link"),
+        (2, "silent on every link"),
+    ] {
+        let mut pair = Pair::new(2, &[0], Failback::On);
+        for node in 0..2 {
+            pair.configure(node, |config| {
+                let link = config.links[0].clone();
+                config.links = vec![link; links];
+            });
+            pair.start(node);
+        }
+        pair.run_for(INITDEAD);
+        pair.cut = true;
+        pair.run_for(DEADTIME * 2);
+        let reason = pair.view(1).groups[0].reason.clone();
+        assert!(
+            reason.contains(words) && !reason.contains("died"),
+            "{reason}"
+        );
+    }
+}

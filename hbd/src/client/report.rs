@@ -171,6 +171,15 @@ fn why_node(snapshot: &ClusterSnapshot, node: &Node) -> String {
             None => writeln!(out, "  never heard since this daemon started"),
         };
     }
+    if node.status == NodeStatus::Dead {
+        let links = snapshot.links.iter().filter(|link| link.node == node.name);
+        out.push_str(match links.count() {
+            1 => {
+                "  it is silent; over the only link nobody can tell a dead node from a cut cable\n"
+            }
+            _ => "  it is silent on every link\n",
+        });
+    }
     for link in snapshot.links.iter().filter(|link| link.node == node.name) {
         let (medium, device, state) = (&link.medium, &link.device, link_state(link.state));
         let last = heard(link.heard_ms);

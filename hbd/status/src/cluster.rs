@@ -185,7 +185,7 @@ pub struct Group {
     pub runs: Vec<GroupRun>,
     pub resources: Vec<Resource>,
     /// The causal chain of the present owner in one sentence,
-    /// e.g. `node lb1 died 4 s ago; lb2 was next`.
+    /// e.g. `lb1 fell silent on every link; lb2 was next`.
     pub reason: String,
 }
 

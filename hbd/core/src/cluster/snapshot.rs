@@ -248,7 +248,7 @@ impl Cluster {
             }
             (Some(Why::Deaf), _) => format!("{owner} runs it and does not hear this node"),
             (Some(Why::OwnerGone | Why::First) | None, cause) => match (reason.fate, cause) {
-                (Fate::Died, _) => next("died"),
+                (Fate::Died, _) => next(self.silence()),
                 (Fate::Left, _) => next("left"),
                 (Fate::Leaving, _) => next("is shutting down"),
                 (Fate::Failed, _) => next("could not start it"),
@@ -259,6 +259,15 @@ impl Cluster {
                 }
                 (Fate::Alive, Cause::Stay) => format!("{owner} keeps it until it is moved"),
             },
+        }
+    }
+
+    /// What is surely known of a node that is heard no more.
+    fn silence(&self) -> &'static str {
+        if self.config.links.len() == 1 {
+            "fell silent (over the only link nobody can tell a dead node from a cut cable)"
+        } else {
+            "fell silent on every link"
         }
     }
 

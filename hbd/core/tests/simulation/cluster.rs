@@ -1,6 +1,7 @@
 //! The world of one history: nodes with their clocks, machines, the network between them, and the
 //! one queue of everything that is going to happen.
 
+use crate::coverage::Coverage;
 use crate::faults::{Fault, MILLI, Micros, Plan, SECOND};
 use crate::generator::Generator;
 use crate::invariants::{Monitor, Violation};
@@ -14,7 +15,7 @@ use hbd_core::input::{Command, CommandId, Input};
 use hbd_core::output::Output;
 use hbd_core::wire::{Key, Keys, Message, Method, decode, encode_netstring};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -72,6 +73,7 @@ pub(crate) struct Node {
     down_since: Micros,
     /// Commands that have not been answered.
     pub(crate) unanswered: BTreeSet<u64>,
+    carrier: bool,
     /// Its disk.
     known: Vec<KnownPeer>,
     /// The last status in the timeline.
@@ -100,12 +102,16 @@ pub(crate) struct World {
     random: Generator,
     queue: BinaryHeap<Reverse<(Micros, u64)>>,
     /// Events by number, so that the queue itself stays small.
-    events: std::collections::BTreeMap<u64, Event>,
+    events: BTreeMap<u64, Event>,
     order: u64,
     epoch: Instant,
     keys: Keys,
     pub(crate) monitor: Monitor,
     calm: bool,
+    /// May it matter to what must always hold?
+    changed: bool,
+    /// What happened to groups in which state, for the score.
+    pub(crate) coverage: Coverage,
     next_command: u64,
     /// Lines of what happened; `None` if nobody reads them.
     timeline: Option<Vec<String>>,
@@ -127,6 +133,7 @@ impl World {
             ticket: 0,
             down_since: 0,
             unanswered: BTreeSet::new(),
+            carrier: true,
             known: Vec::new(),
             said: String::new(),
         };
@@ -136,12 +143,14 @@ impl World {
             now: 0,
             random,
             queue: BinaryHeap::new(),
-            events: std::collections::BTreeMap::new(),
+            events: BTreeMap::new(),
             order: 0,
             epoch: epoch(),
             keys: Keys::single(1, Key::new(Method::Md5, b"simulation")),
             monitor: Monitor::new(&plan),
             calm: false,
+            changed: true,
+            coverage: Coverage::default(),
             next_command: 0,
             timeline: traced.then(Vec::new),
             plan,
@@ -179,6 +188,9 @@ impl World {
     }
 
     fn check(&mut self) -> Result<(), Violation> {
+        if !std::mem::take(&mut self.changed) && self.monitor.is_at_ease() {
+            return Ok(());
+        }
         let mut monitor = std::mem::take(&mut self.monitor);
         let result = monitor.check(self);
         self.monitor = monitor;
@@ -200,6 +212,7 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) -> Result<(), Violation> {
+        self.changed |= !matches!(event, Event::Wake { .. } | Event::Deliver { .. });
         match event {
             Event::Wake { node, ticket } => {
                 let current = self.nodes[node].ticket == ticket;
@@ -229,10 +242,7 @@ impl World {
                 let (_, fault) = self.plan.schedule[index].clone();
                 self.strike(&fault)
             }
-            Event::Boot(node) => {
-                self.boot(node);
-                self.drain(node)
-            }
+            Event::Boot(node) => self.start(node),
         }
     }
 
@@ -248,8 +258,7 @@ impl World {
             Fault::Boot { node } => {
                 let rested = self.now >= self.nodes[node].down_since + RESTART;
                 if self.nodes[node].core.is_none() && self.nodes[node].boot > 0 && rested {
-                    self.boot(node);
-                    return self.drain(node);
+                    return self.start(node);
                 }
             }
             Fault::Freeze { node, machine } => self.freeze(node, machine),
@@ -258,7 +267,44 @@ impl World {
                 return self.thaw(node);
             }
             Fault::Command { node, choice } => return self.command(node, choice),
+            Fault::Lose { node, choice } => {
+                let (group, resource, reason) = (self.group(choice), what(), what());
+                return self.tell(
+                    node,
+                    Input::Lost {
+                        group,
+                        resource,
+                        reason,
+                    },
+                );
+            }
+            Fault::Mend { node, choice } => {
+                let group = self.group(choice);
+                return self.tell(node, Input::Mended { group });
+            }
+            Fault::Carrier { node, carrier } => return self.plug(node, carrier),
             Fault::Calm => return self.calm_down(),
+        }
+        Ok(())
+    }
+
+    fn group(&self, choice: u64) -> GroupId {
+        GroupId((choice % self.plan.groups.len() as u64) as u16)
+    }
+
+    /// Something that only a running daemon can be told.
+    fn tell(&mut self, node: usize, input: Input) -> Result<(), Violation> {
+        if self.nodes[node].core.is_none() {
+            return Ok(());
+        }
+        self.feed(node, input)
+    }
+
+    fn plug(&mut self, node: usize, carrier: bool) -> Result<(), Violation> {
+        self.nodes[node].carrier = carrier;
+        for link in 0..self.plan.links {
+            let interface = format!("eth{link}");
+            self.tell(node, Input::Carrier { interface, carrier })?;
         }
         Ok(())
     }
@@ -271,6 +317,11 @@ impl World {
             self.nodes[node].machine.calm();
             self.nodes[node].frozen.clear();
             self.thaw(node)?;
+            self.plug(node, true)?;
+            for group in 0..self.plan.groups.len() as u64 {
+                let group = self.group(group);
+                self.tell(node, Input::Mended { group })?;
+            }
             if self.nodes[node].core.is_none() {
                 let at = self.now + self.random.below(200 * MILLI);
                 self.at(at, Event::Boot(node));
@@ -291,6 +342,16 @@ impl World {
         node.boot += 1;
         node.down_since = at;
         node.unanswered.clear();
+    }
+
+    /// Boots a node; its shell tells what it sees.
+    fn start(&mut self, node: usize) -> Result<(), Violation> {
+        self.boot(node);
+        self.drain(node)?;
+        if self.nodes[node].carrier {
+            return Ok(());
+        }
+        self.plug(node, false)
     }
 
     fn boot(&mut self, node: usize) {
@@ -348,7 +409,7 @@ impl World {
         }
         self.next_command += 1;
         let id = self.next_command;
-        self.nodes[node].unanswered.insert(id);
+        self.nodes[node].unanswered.insert(id, command.clone());
         let id = CommandId(id);
         self.feed(node, Input::Command { id, command })
     }
@@ -394,6 +455,7 @@ impl World {
                 break;
             };
             let tick = matches!(input, Input::Tick);
+            self.coverage.note(core, &input, now);
             core.handle(input, now);
             if tick && core.deadline().is_some_and(|at| at <= now) {
                 return Err(Violation(format!("node {node} asks for a tick at once")));
@@ -418,6 +480,7 @@ impl World {
             self.obey(node, output)?;
         }
         if exited {
+            self.changed = true;
             let (at, index) = (self.now, node);
             let node = &mut self.nodes[node];
             node.core = None;
@@ -481,6 +544,7 @@ impl World {
 
     fn begin(&mut self, node: usize, group: GroupId, operation: Operation) {
         let index = usize::from(group.0);
+        self.changed = true;
         let machine = &mut self.nodes[node].machine;
         let (Begun { ticket, takes }, ended) = machine.begin(index, operation, &mut self.random);
         let boot = self.nodes[node].boot;
@@ -544,6 +608,10 @@ impl World {
         let now = self.local_time(node);
         self.nodes[node].core.as_ref()?.snapshot(now)
     }
+}
+
+fn what() -> String {
+    "the address is gone".to_owned()
 }
 
 /// What happened last, for a reader.

@@ -13,6 +13,9 @@ pub(crate) const SECOND: Micros = 1_000_000;
 /// to 32 times.
 pub(crate) const HOLD_DOWN: Micros = 30 * MILLI;
 
+/// As many nodes as a history can have.
+pub(crate) const MOST_NODES: usize = 16;
+
 /// When the first fault may strike.
 const QUIET_START: Micros = SECOND;
 
@@ -45,6 +48,8 @@ pub(crate) struct Plan {
     /// Does something happen that can make one node take a live one for dead?
     pub(crate) rough: bool,
     pub(crate) commands: bool,
+    /// Do groups lose what they hold?
+    pub(crate) losses: bool,
     pub(crate) schedule: Vec<(Micros, Fault)>,
 }
 
@@ -101,12 +106,32 @@ pub(crate) enum Fault {
         node: usize,
         choice: u64,
     },
+    /// What a group holds on a node has vanished for longer than its shell bears.
+    Lose {
+        node: usize,
+        choice: u64,
+    },
+    /// The reason of that is gone.
+    Mend {
+        node: usize,
+        choice: u64,
+    },
+    /// The cables of a node are pulled out, or plugged in, and its shell knows.
+    Carrier {
+        node: usize,
+        carrier: bool,
+    },
     Calm,
 }
 
 impl Plan {
     pub(crate) fn draw(random: &mut Generator) -> Self {
-        let nodes = if random.percent(60) { 2 } else { 3 };
+        let nodes = match random.below(100) {
+            0..70 => 2,
+            70..92 => 3,
+            92..99 => random.between(4, 6) as usize,
+            _ => random.between(7, MOST_NODES as u64) as usize,
+        };
         let keepalive = random.between(100, 300) * MILLI;
         let deadtime = keepalive * random.between(3, 8);
         let groups = (0..random.between(1, 4))
@@ -136,6 +161,7 @@ impl Plan {
             scripts: ScriptFaults::default(),
             rough: false,
             commands: false,
+            losses: false,
             schedule: Vec::new(),
         };
         plan.draw_faults(random);
@@ -154,7 +180,7 @@ impl Plan {
             self.rough = true;
         }
         if random.percent(25) {
-            self.network.duplicate = random.between(1, 30);
+            self.network.duplicate = random.between(1, 50);
         }
         if random.percent(25) {
             self.network.delay = random.between(1, self.keepalive / MILLI / 2) * MILLI;
@@ -165,7 +191,7 @@ impl Plan {
             }
         }
         if random.percent(15) {
-            self.network.replay = random.between(1, 10);
+            self.network.replay = random.between(1, 50);
         }
         if random.percent(10) {
             let odd = random.pick(self.nodes);
@@ -189,6 +215,10 @@ impl Plan {
             self.commands = true;
             self.strike(random, 6, Self::command);
         }
+        if random.percent(10) {
+            self.losses = true;
+            self.strike(random, 4, Self::lose);
+        }
         // Each of these can make a live node look dead.
         let calm = self.schedule.len();
         if random.percent(30) {
@@ -198,7 +228,16 @@ impl Plan {
             self.strike(random, 3, Self::one_way);
         }
         if random.percent(15) {
+            if random.percent(70) {
+                self.failback.fill(false);
+            }
+            self.strike(random, 2, Self::half_heal);
+        }
+        if random.percent(15) {
             self.strike(random, 8, Self::flap);
+        }
+        if random.percent(10) {
+            self.strike(random, 2, Self::unplug);
         }
         if random.percent(35) {
             self.strike(random, 3, Self::crash);
@@ -242,6 +281,20 @@ impl Plan {
         self.cut(from, to, None, begin, end);
     }
 
+    /// A full cut that heals in one direction first.
+    fn half_heal(&mut self, random: &mut Generator, begin: Micros, end: Micros) {
+        let alone = random.pick(self.nodes);
+        let hears = random.percent(50);
+        let half = end + self.deadtime + random.below(self.deadtime * 3);
+        let whole = half + random.below(self.deadtime * 8);
+        for other in (0..self.nodes).filter(|node| *node != alone) {
+            for (from, to) in [(alone, other), (other, alone)] {
+                let first = (to == alone) == hears;
+                self.cut(from, to, None, begin, if first { half } else { whole });
+            }
+        }
+    }
+
     fn flap(&mut self, random: &mut Generator, begin: Micros, end: Micros) {
         let from = random.pick(self.nodes);
         let to = (from + 1 + random.pick(self.nodes - 1)) % self.nodes;
@@ -272,6 +325,24 @@ impl Plan {
         let machine = random.percent(40);
         self.schedule.push((begin, Fault::Freeze { node, machine }));
         self.schedule.push((end, Fault::Thaw { node }));
+    }
+
+    fn lose(&mut self, random: &mut Generator, begin: Micros, end: Micros) {
+        let (node, choice) = (random.pick(self.nodes), random.next());
+        self.schedule.push((begin, Fault::Lose { node, choice }));
+        self.schedule.push((end, Fault::Mend { node, choice }));
+    }
+
+    fn unplug(&mut self, random: &mut Generator, begin: Micros, end: Micros) {
+        let node = random.pick(self.nodes);
+        for other in (0..self.nodes).filter(|other| *other != node) {
+            for (from, to) in [(node, other), (other, node)] {
+                self.cut(from, to, None, begin, end);
+            }
+        }
+        for (at, carrier) in [(begin, false), (end, true)] {
+            self.schedule.push((at, Fault::Carrier { node, carrier }));
+        }
     }
 
     fn command(&mut self, random: &mut Generator, begin: Micros, end: Micros) {

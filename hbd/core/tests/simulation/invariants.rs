@@ -48,8 +48,11 @@ pub(crate) struct Monitor {
     chatter: u64,
     /// A node started a group while it took another one for dead: (starter, dead one, group).
     unasked: BTreeSet<(usize, usize, usize)>,
-    /// A shutdown gave up: something stays active although its node is gone.
-    abandoned: bool,
+    /// What stays active because a shutdown gave up: (node, group).
+    abandoned: BTreeSet<(usize, usize)>,
+    /// Can nodes that have a way to each other lose sight of one another?
+    murky: bool,
+    deadtime: Micros,
 }
 
 impl Monitor {
@@ -59,6 +62,8 @@ impl Monitor {
             overlap_bound: plan.overlap_bound(),
             settling_bound: plan.settling_bound(),
             quiet: plan.deadtime * 2,
+            murky: plan.network.loss > 0 || plan.network.delay >= plan.keepalive,
+            deadtime: plan.deadtime,
             ..Self::default()
         }
     }
@@ -87,7 +92,11 @@ impl Monitor {
                 return self.count_message(world, node);
             }
             Output::Start(group) => self.check_start(world, node, usize::from(group.0))?,
-            Output::Exit(Ending::Held) => self.abandoned = true,
+            Output::Exit(Ending::Held) => {
+                let machine = &world.nodes[node].machine;
+                let held = (0..world.plan.groups.len()).filter(|group| machine.active(*group));
+                self.abandoned.extend(held.map(|group| (node, group)));
+            }
             Output::Notice(Notice::NodeDead { node: dead, .. }) => {
                 Self::check_verdict(world, node, dead)?;
             }
@@ -121,6 +130,7 @@ impl Monitor {
 
     /// Nobody starts what a live node has not reported as stopped.
     fn check_start(&mut self, world: &World, node: usize, group: usize) -> Result<(), Violation> {
+        self.check_world(world, node, group)?;
         let Some(view) = world.snapshot(node) else {
             return Ok(());
         };
@@ -160,7 +170,8 @@ impl Monitor {
                     other.name
                 )));
             }
-            if running && world.nodes[real].core.is_some() && !unasked && !self.abandoned {
+            let abandoned = self.abandoned.contains(&(real, group));
+            if running && world.nodes[real].core.is_some() && !unasked && !abandoned {
                 return Err(Violation(format!(
                     "node {node} starts group {group}, which is active on {}, not believed dead",
                     other.name
@@ -168,6 +179,30 @@ impl Monitor {
             }
         }
         Ok(())
+    }
+
+    /// Whatever a node believes: it does not start what runs on another one with which it has had a
+    /// way to talk for long enough to know.
+    fn check_world(&self, world: &World, node: usize, group: usize) -> Result<(), Violation> {
+        let long = self.deadtime * 2 + self.overlap_bound;
+        for other in (0..world.nodes.len()).filter(|other| *other != node) {
+            let pair = (node.min(other), node.max(other));
+            let since = self.connected.get(&pair);
+            let connected = since.is_some_and(|since| world.now > since + long);
+            let running = world.nodes[other].machine.active(group);
+            if connected && running && !self.murky && !self.abandoned.contains(&(other, group)) {
+                return Err(Violation(format!(
+                    "node {node} starts group {group}, which is active on node {other}, and the \
+                     two have been connected for long"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing is under way that time alone could make wrong.
+    pub(crate) fn is_at_ease(&self) -> bool {
+        self.overlap.is_empty()
     }
 
     /// Nobody is declared dead unheard: not while its packets wait, and not right after we
@@ -190,6 +225,8 @@ impl Monitor {
 
     /// After every event.
     pub(crate) fn check(&mut self, world: &World) -> Result<(), Violation> {
+        self.abandoned
+            .retain(|(node, group)| world.nodes[*node].machine.active(*group));
         let count = world.nodes.len();
         for one in 0..count {
             for other in one + 1..count {
@@ -217,7 +254,8 @@ impl Monitor {
                 self.overlap.remove(&(one, other, group));
                 continue;
             }
-            if self.gentle && !self.abandoned {
+            let left = |node: usize| self.abandoned.contains(&(node, group));
+            if self.gentle && !left(one) && !left(other) {
                 return Err(Violation(format!(
                     "group {group} is active on nodes {one} and {other}, and nothing excuses it"
                 )));
@@ -267,7 +305,8 @@ impl Monitor {
     fn check_chatter(&self, world: &World) -> Result<(), Violation> {
         let beats = (world.now - self.last_act) / world.plan.keepalive + 2;
         let nodes = world.nodes.len() as u64;
-        let most = beats * nodes * 3 / 2 + 4 * nodes;
+        // Each acknowledges every tenth message of each.
+        let most = beats * nodes * 3 / 2 + beats * nodes * nodes / 8 + 4 * nodes;
         if self.chatter > most {
             return Err(Violation(format!(
                 "{} messages at rest, {most} are expected at most",
@@ -311,7 +350,7 @@ impl Monitor {
             let home = world.plan.groups[group];
             let plan = &world.plan;
             let scripts = plan.scripts.fail + plan.scripts.hang > 0;
-            let moved = plan.commands || scripts || plan.at_odds;
+            let moved = plan.commands || scripts || plan.at_odds || plan.losses;
             let undisturbed = self.gentle && plan.boots.iter().all(|at| *at < plan.initdead);
             if (plan.failback.iter().all(|on| *on) || undisturbed) && !moved && runner != home {
                 return Err(format!(

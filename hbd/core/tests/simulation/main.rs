@@ -1,12 +1,14 @@
 //! Thousands of cluster histories, each made from one seed: the nodes, their order of events,
 //! every fault. See `invariants.rs` for what must hold.
 //!
-//! `HBD_HISTORIES=20000` runs so many, `HBD_FIRST=n` begins at another seed, `HBD_SEED=n` repeats
-//! one and prints its timeline.
+//! `HBD_HISTORIES=20000` runs so many (500000 once, before something large is trusted, takes some
+//! 40 minutes), `HBD_FIRST=n` begins at another seed, `HBD_SEED=n` repeats one and prints its
+//! timeline.
 
 #![allow(clippy::unwrap_used)]
 
 mod cluster;
+mod coverage;
 mod faults;
 mod generator;
 mod invariants;
@@ -15,9 +17,14 @@ mod scripts;
 mod setup;
 
 use cluster::{World, last_lines};
+use coverage::Coverage;
 
 /// Histories of a plain `cargo test`.
 const HISTORIES: u64 = 500;
+
+/// A few hundred histories meet at least so many pairs of a group's or a node's state and what
+/// happens in it.
+const PAIRS: usize = 25;
 
 /// Lines of the timeline that a failure prints.
 const LINES: usize = 120;
@@ -48,9 +55,13 @@ fn histories_keep_their_promises() {
         let halves = [even, odd].map(|half| scope.spawn(|| first_failure(half)));
         halves.map(|half| half.join().expect("a history does not panic"))
     });
-    if let Some(seed) = failed.into_iter().flatten().min() {
+    let mut met = Coverage::default();
+    failed.iter().for_each(|(_, coverage)| met.add(coverage));
+    println!("pairs of (state, event) met:\n{}", met.table());
+    if let Some(seed) = failed.iter().filter_map(|(seed, _)| *seed).min() {
         report(seed);
     }
+    assert!(met.count() >= PAIRS, "only {} pairs were met", met.count());
     println!("{} cluster histories passed", seeds.len());
 }
 
@@ -65,9 +76,18 @@ fn a_seed_means_the_same_twice() {
     }
 }
 
-fn first_failure(seeds: &[u64]) -> Option<u64> {
-    let mut seeds = seeds.iter().copied();
-    seeds.find(|seed| World::new(*seed, false).run().is_err())
+/// The first seed that fails, and what was met up to there.
+fn first_failure(seeds: &[u64]) -> (Option<u64>, Coverage) {
+    let mut met = Coverage::default();
+    for seed in seeds {
+        let mut world = World::new(*seed, false);
+        let failed = world.run().is_err();
+        met.add(&world.coverage);
+        if failed {
+            return (Some(*seed), met);
+        }
+    }
+    (None, met)
 }
 
 /// Runs a failed history again and tells it.

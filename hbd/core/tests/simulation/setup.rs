@@ -1,6 +1,6 @@
 //! What the files of the simulated nodes say.
 
-use crate::faults::{HOLD_DOWN, Plan};
+use crate::faults::{HOLD_DOWN, MOST_NODES, Plan};
 use hbd_core::config::{Config, Failback, GroupConfig, LinkConfig, NodeName, ResourceConfig};
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,9 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
 
 /// Names in an order that is not that of the `node` lines.
 pub(crate) fn name(node: usize) -> NodeName {
-    let names = ["mike", "alfa", "zulu"];
-    NodeName::new(names[node]).expect("a legal name")
+    const NAMES: [&str; MOST_NODES] = [
+        "mike", "alfa", "zulu", "kilo", "echo", "yankee", "golf", "bravo", "tango", "delta",
+        "papa", "hotel", "victor", "india", "oscar", "lima",
+    ];
+    NodeName::new(NAMES[node]).expect("a legal name")
 }

@@ -54,7 +54,7 @@ fn snapshot() -> ClusterSnapshot {
                 script: "IPaddr".to_owned(),
                 args: vec!["10.0.0.1/24/eth0".to_owned()],
             }],
-            reason: "node lb2 died 4 s ago; lb1 was next".to_owned(),
+            reason: "lb2 fell silent; lb1 was next".to_owned(),
         }],
         refused: Vec::new(),
         counters: Counters::default(),
@@ -75,7 +75,7 @@ LINK            STATE  HEARD    PACKETS
 lb2 bcast eth0  dead   4 s ago  17
 
 GROUP                     HERE     OWNER  PREFERRED  REASON
-IPaddr::10.0.0.1/24/eth0  running  lb1    lb2        node lb2 died 4 s ago; lb1 was next
+IPaddr::10.0.0.1/24/eth0  running  lb1    lb2        lb2 fell silent; lb1 was next
 ";
     assert_eq!(status(&snapshot()), expected);
 }
@@ -123,19 +123,21 @@ fn why_answers_for_nodes_groups_and_parts_of_names() {
         node.starts_with("node lb2 is dead for 2 min 5 s\n"),
         "{node}"
     );
+    let silent = "it is silent; over the only link nobody can tell a dead node from a cut cable";
+    assert!(node.contains(silent), "{node}");
     assert!(
         node.contains("  bcast eth0 is dead, last packet 4 s ago\n"),
         "{node}"
     );
     let local = why(&snapshot, "lb1").unwrap();
     assert!(
-        local.contains("owns IPaddr::10.0.0.1/24/eth0: node lb2 died"),
+        local.contains("owns IPaddr::10.0.0.1/24/eth0: lb2 fell silent"),
         "{local}"
     );
     for subject in ["IPaddr::10.0.0.1/24/eth0", "10.0.0.1"] {
         let group = why(&snapshot, subject).unwrap();
         assert!(
-            group.contains("because: node lb2 died 4 s ago; lb1 was next\n"),
+            group.contains("because: lb2 fell silent; lb1 was next\n"),
             "{group}"
         );
         assert!(
