@@ -3,7 +3,7 @@
 //! specification 10.2). The only place where such lines are made.
 
 use ha_status::{HoldSet, Severity};
-use hbd_core::config::{Config, GroupId, LinkId};
+use hbd_core::config::{Config, GroupId, LinkId, NodeName};
 use hbd_core::output::{Notice, YieldReason};
 use std::time::Duration;
 

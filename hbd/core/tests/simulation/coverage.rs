@@ -45,7 +45,7 @@ impl Coverage {
             Input::Carrier { carrier, .. } => {
                 (None, if *carrier { "plugged" } else { "unplugged" })
             }
-            Input::Command { command, .. } => (None, command_word(command)),
+            Input::Command { command, .. } => (None, command_word(*command)),
         };
         let Some(view) = core.snapshot(now) else {
             return;
@@ -77,7 +77,7 @@ impl Coverage {
     }
 }
 
-fn command_word(command: &Command) -> &'static str {
+fn command_word(command: Command) -> &'static str {
     match command {
         Command::Standby(_) => "standby",
         Command::Takeover(_) => "takeover",

@@ -56,7 +56,9 @@ fn histories_keep_their_promises() {
         halves.map(|half| half.join().expect("a history does not panic"))
     });
     let mut met = Coverage::default();
-    failed.iter().for_each(|(_, coverage)| met.add(coverage));
+    for (_, coverage) in &failed {
+        met.add(coverage);
+    }
     println!("pairs of (state, event) met:\n{}", met.table());
     if let Some(seed) = failed.iter().filter_map(|(seed, _)| *seed).min() {
         report(seed);
