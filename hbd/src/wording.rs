@@ -166,11 +166,7 @@ impl Wording {
                 format!("haresources of node {node} differs from ours: make them equal"),
             ),
             Notice::GroupTakeover { group, from, epoch } => {
-                return self.takeover(
-                    *group,
-                    from.as_ref().map(hbd_core::config::NodeName::as_str),
-                    *epoch,
-                );
+                return self.takeover(*group, from.as_ref().map(NodeName::as_str), *epoch);
             }
             Notice::GroupYield { group, to, reason } => (
                 Info,

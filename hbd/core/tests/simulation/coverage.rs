@@ -81,6 +81,7 @@ fn command_word(command: Command) -> &'static str {
     match command {
         Command::Standby(_) => "standby",
         Command::Takeover(_) => "takeover",
+        Command::ForcedTakeover(_) => "forced takeover",
         Command::Shutdown => "shutdown",
     }
 }
