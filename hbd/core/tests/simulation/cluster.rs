@@ -409,7 +409,7 @@ impl World {
         }
         self.next_command += 1;
         let id = self.next_command;
-        self.nodes[node].unanswered.insert(id, command);
+        self.nodes[node].unanswered.insert(id);
         let id = CommandId(id);
         self.feed(node, Input::Command { id, command })
     }
