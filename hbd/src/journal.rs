@@ -2,9 +2,9 @@
 //! a snapshot carries. A group that cannot be stopped is tried again and again, but not told so.
 
 use ha_plumbing::log::{self, Level};
-use ha_status::{ClusterSnapshot, Notice, Severity};
+use ha_status::{Notice, Recent, Severity, printable};
 use hbd_core::config::GroupId;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A group that stays stuck is told again after this time.
@@ -15,7 +15,7 @@ const STALL_INTERVAL: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub struct Journal {
-    recent: VecDeque<Notice>,
+    recent: Recent,
     stuck: BTreeMap<GroupId, Stuck>,
     stalls: Option<Stalls>,
 }
@@ -37,24 +37,15 @@ struct Stuck {
 impl Journal {
     /// Logs the line and remembers it; the notice is for followers.
     pub fn tell(&mut self, severity: Severity, text: &str) -> Notice {
-        // What a script wrote must not paint on the terminal of whoever follows.
-        let text = text.replace(char::is_control, " ");
-        log::emit(level(severity), &text);
-        let notice = Notice {
-            at_ms: wall_ms(),
-            severity,
-            text,
-        };
-        if self.recent.len() >= ClusterSnapshot::RECENT_MAX {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(notice.clone());
+        log::emit(level(severity), &printable(text));
+        let notice = Notice::new(wall_ms(), severity, text);
+        self.recent.push(notice.clone());
         notice
     }
 
     /// The last notices, oldest first.
     pub fn recent(&self) -> Vec<Notice> {
-        self.recent.iter().cloned().collect()
+        self.recent.list()
     }
 
     /// Stopping the group failed. `None` if that is to be counted only, else how often it failed

@@ -7,10 +7,11 @@ use crate::apply::Counters;
 use crate::instance::Instance;
 use crate::wording::Line;
 use ha_status::socket::{BindError, Control, Responder};
-use ha_status::{DirectorSnapshot, Health, Notice, Reply, Snapshot, Totals, VirtualService};
+use ha_status::{
+    DirectorSnapshot, Health, Notice, Recent, Reply, Snapshot, Totals, VirtualService,
+};
 use ldird_core::Director;
 use ldird_core::config::Config;
-use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -30,7 +31,7 @@ pub(crate) struct View {
     clock: Clock,
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
-    recent: VecDeque<Notice>,
+    recent: Recent,
     pub(crate) control: Control,
 }
 
@@ -41,7 +42,7 @@ impl View {
             clock: Clock::new(now),
             counters: Counters::new(),
             totals: Totals::default(),
-            recent: VecDeque::new(),
+            recent: Recent::default(),
             control,
         }
     }
@@ -52,16 +53,9 @@ impl View {
 
     /// Keeps a line and tells it to followers.
     pub(crate) fn notice(&mut self, line: &Line, now: Instant) {
-        let notice = Notice {
-            at_ms: self.clock.wall_ms(now),
-            severity: line.severity,
-            text: line.text.clone(),
-        };
+        let notice = Notice::new(self.clock.wall_ms(now), line.severity, &line.text);
         self.control.notice(&notice);
-        if self.recent.len() >= DirectorSnapshot::RECENT_MAX {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(notice);
+        self.recent.push(notice);
     }
 
     /// Tells followers how it is now.
@@ -134,7 +128,7 @@ impl View {
             phase: director.phase(),
             services,
             totals: self.totals.clone(),
-            recent: self.recent.iter().cloned().collect(),
+            recent: self.recent.list(),
         })
     }
 }

@@ -5,11 +5,11 @@ use super::*;
 #[test]
 fn only_the_last_notices_are_kept() {
     let mut journal = Journal::default();
-    for number in 0..ClusterSnapshot::RECENT_MAX + 5 {
+    for number in 0..Recent::MAX + 5 {
         journal.tell(Severity::Info, &number.to_string());
     }
     let recent = journal.recent();
-    assert_eq!(recent.len(), ClusterSnapshot::RECENT_MAX);
+    assert_eq!(recent.len(), Recent::MAX);
     assert_eq!(recent[0].text, "5");
 }
 

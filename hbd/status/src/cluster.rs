@@ -3,7 +3,7 @@
 //! Ages and times are milliseconds. "Age" fields count back from `at_ms`; they are *volatile*:
 //! they change without anything having happened.
 
-use crate::notice::Notice;
+use crate::notice::{Notice, Recent};
 use serde::{Deserialize, Serialize};
 
 /// Everything hbd shows at one moment.
@@ -40,7 +40,7 @@ pub struct ClusterSnapshot {
 
 impl ClusterSnapshot {
     /// How many notices a snapshot carries.
-    pub const RECENT_MAX: usize = 200;
+    pub const RECENT_MAX: usize = Recent::MAX;
 }
 
 /// Where the daemon is in its life.

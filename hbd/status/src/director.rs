@@ -1,7 +1,7 @@
 //! What ldird shows: virtual services with their real servers, as configured, as checked and as
 //! they stand in the kernel's table.
 
-use crate::notice::Notice;
+use crate::notice::{Notice, Recent};
 use serde::{Deserialize, Serialize};
 
 /// Everything one ldird shows at one moment.
@@ -25,7 +25,7 @@ pub struct DirectorSnapshot {
 
 impl DirectorSnapshot {
     /// How many notices a snapshot carries.
-    pub const RECENT_MAX: usize = 200;
+    pub const RECENT_MAX: usize = Recent::MAX;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

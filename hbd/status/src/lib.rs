@@ -22,5 +22,5 @@ pub use director::{
     DirectorPhase, DirectorSnapshot, Fallback, Health, RealServer, Totals, VirtualService,
 };
 pub use mirror::{Gap, Heard, Mirror};
-pub use notice::{Notice, Severity};
+pub use notice::{Notice, Recent, Severity, printable};
 pub use protocol::{Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot};
