@@ -367,9 +367,9 @@ impl<'a> Parser<'a> {
         } else {
             Greed::Greedy
         };
-        if greed == Greed::Possessive && self.behinds > 0 {
-            // Perl gets their width wrong.
-            let what = "a possessive repetition in a look-behind";
+        if greed == Greed::Possessive && (self.behinds > 0 || atom.is_bare_assertion()) {
+            // Perl gets both wrong.
+            let what = "a possessive repetition in a look-behind or of an assertion";
             return Err(PatternError::Unsupported(what.to_owned()));
         }
         self.skip(flags)?;

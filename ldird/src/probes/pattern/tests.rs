@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 #[test]
 fn patterns_match_as_in_perl() {
-    let rows: [(&str, &[u8], bool); 60] = [
+    let rows: [(&str, &[u8], bool); 61] = [
         ("Test Page", b"<h1>Test Page</h1>", true),
         ("^a", b"b\na", false),
         ("(?m)^a", b"b\na", true),
@@ -33,6 +33,7 @@ fn patterns_match_as_in_perl() {
         (r"\<b", b"b", false),
         (r"[\w-.]", b"-", true),
         (r"[a-c-e]", b"d", false),
+        (r"[a-\d--,]", b",", true),
         (r"\Qa.b\E", b"Qa.bE", true),
         (r"\101", b"A", true),
         (r"(a)\1", b"aa", true),

@@ -27,16 +27,15 @@ impl Parser<'_> {
             };
             first = false;
             match (element, low.take()) {
-                (Escaped::Class(class), None) => {
+                // Neither `[a-\d]` nor `[\d-z]` is a range.
+                (Escaped::Class(class), before) => {
                     set = set.and(class);
-                    // Nor is `[\d-z]`.
+                    if let Some(low) = before {
+                        set = with(set, low, low).and(Set::one(b'-'));
+                    }
                     if self.begins_range(flags) {
                         set = set.and(Set::one(b'-'));
                     }
-                }
-                // `[a-\d]` is no range.
-                (Escaped::Class(class), Some(low)) => {
-                    set = with(set, low, low).and(class).and(Set::one(b'-'));
                 }
                 (Escaped::Character(high), Some(low)) if low > high => {
                     return Err(invalid("Invalid [] range"));

@@ -28,6 +28,11 @@ impl Parser<'_> {
             return self.closed(*flags).map(Some);
         }
         if self.take(b"?>") {
+            if self.behinds > 0 {
+                // Perl gets its width wrong.
+                let what = "an atomic group in a look-behind".to_owned();
+                return Err(PatternError::Unsupported(what));
+            }
             let inner = self.closed(*flags)?;
             return Ok(Some(Node::Atomic(Box::new(inner))));
         }
