@@ -281,6 +281,8 @@ impl Director {
         if self.state.step == Step::Reading(Reach::Whole) {
             self.ledger.claim(&self.fleet);
             self.under_way = self.ledger.all(&self.fleet);
+            // Also what is none of ours any more, to be done with it.
+            self.under_way.append(&mut self.dirty);
             self.read_at = now + self.read_every();
         }
         if full {

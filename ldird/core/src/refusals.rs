@@ -73,6 +73,9 @@ impl Refusals {
     /// The kernel made this edit after all.
     pub(crate) fn made(&mut self, edit: &Edit) {
         self.remove(row(edit));
+        if let Edit::DeleteService(key) = edit {
+            self.needed(*key, &[]);
+        }
     }
 
     /// Is it too early to try exactly this again?

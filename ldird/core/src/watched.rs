@@ -3,7 +3,7 @@
 
 use crate::config::{Check, RealServer, VirtualService};
 use crate::health::{Health, State, Transition};
-use crate::input::Verdict;
+use crate::input::{Finding, Verdict};
 use crate::table::{DestinationKey, Service};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -105,9 +105,10 @@ impl Watched {
     }
 
     /// A check came back. Before the table has been seen it is not known whether the server carries
-    /// traffic, and so not how often it must fail: the verdict waits.
+    /// traffic, and so not how often it must fail: the verdict waits. That a check could not be asked
+    /// is no verdict, and takes no place from one.
     pub(crate) fn judge(&mut self, verdict: &Verdict, limit: u32, now: Instant) -> Transition {
-        if self.placed {
+        if self.placed || verdict.finding == Finding::CouldNotAsk {
             return self.health.judge(verdict, limit, now);
         }
         self.early = Some(verdict.clone());

@@ -28,7 +28,7 @@ fn clusters() -> Result<()> {
 }
 
 fn directors() -> Result<()> {
-    simulate("ldird-core", "LDIRD_HISTORIES", "5000")
+    simulate("ldird-core", "LDIRD_HISTORIES", "10000")
 }
 
 /// Runs a core's simulation with so many histories; a failing one has its timeline printed.

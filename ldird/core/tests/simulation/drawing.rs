@@ -5,7 +5,7 @@ use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, VirtualSe
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Forwarding, Protocol, Service, ServiceKey, ServiceSpec, Table,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -27,9 +27,29 @@ pub(crate) fn row(last: u8) -> DestinationKey {
 }
 
 pub(crate) const FALLBACK: u8 = 250;
+/// Services of a big table.
+const MANY: u8 = 70;
+/// Addresses 1 to this one are real servers.
+pub(crate) const REALS: u8 = 6;
+/// What the number of the second question about an address has more than that of the first.
+const OTHER_QUESTION: u32 = 100;
+
+/// Whom each probe asks.
+pub(crate) fn addresses() -> BTreeMap<ProbeId, DestinationKey> {
+    let two = |last| {
+        let number = u32::from(last);
+        [number, number + OTHER_QUESTION].map(|id| (ProbeId(id), row(last)))
+    };
+    (1..=REALS).flat_map(two).collect()
+}
 
 pub(crate) fn draw_config(random: &mut Random) -> Config {
-    let count = 1 + random.below(3);
+    // Beyond what counts as a small table, now and then.
+    let count = if random.chance(2) {
+        u64::from(MANY)
+    } else {
+        1 + random.below(3)
+    };
     let services = (0..count)
         .map(|number| draw_service(random, number as u8))
         .collect();
@@ -73,10 +93,11 @@ fn draw_service(random: &mut Random, number: u8) -> VirtualService {
 }
 
 fn draw_real(random: &mut Random) -> RealServer {
-    let last = 1 + random.below(6) as u8;
+    let last = 1 + random.below(REALS.into()) as u8;
     let check = match random.below(20) {
         0 => Check::On,
         1 => Check::Off,
+        2 | 3 => Check::Probe(ProbeId(u32::from(last) + OTHER_QUESTION)),
         _ => Check::Probe(ProbeId(u32::from(last))),
     };
     RealServer {

@@ -1,29 +1,35 @@
 //! One history: a seed draws a configuration, which faults are on, and everything that happens.
+//! `faults` holds what goes wrong, `checks` what must hold nevertheless.
 //!
 //! Checked after every step: strangers' services are untouched; no real server gets weight before
 //! a check passed (or it was found serving at start); no edit batch takes the last healthy server
 //! away while another is up; nothing after `Exit`. Checked when faults have stopped and the
-//! configuration was loaded once more: the table is the desired one, and stays.
+//! configuration was loaded once more: the table is the desired one, and stays. What is believed of
+//! each real server is what a second hand believes.
 
-use super::drawing::{draw_config, draw_table, row};
+use super::belief::Belief;
+use super::coverage::Coverage;
+use super::drawing::{addresses, draw_config, draw_table};
 use super::kernel::Kernel;
 use super::random::Random;
 use ldird_core::Director;
-use ldird_core::config::{Check, Config, ProbeId, RealServer, VirtualService};
-use ldird_core::diff;
+use ldird_core::config::{Config, ProbeId};
 use ldird_core::input::{Finding, Input, Verdict};
 use ldird_core::output::Output;
-use ldird_core::table::{DestinationKey, DestinationSpec, Edit, Service, ServiceKey, Table};
+use ldird_core::table::{DestinationKey, Edit, ServiceKey, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
+
+mod checks;
+mod faults;
 
 const TURBULENT: Duration = Duration::from_secs(40);
 /// Within so long after the faults have stopped, everything must be right.
 const CALM: Duration = Duration::from_secs(30);
 const TIMELINE_LINES: usize = 60;
-/// No history needs more steps; more means that something spins.
-const STEPS_MAX: u64 = 200_000;
+/// No second of a history needs more steps; more means that something spins.
+const STEPS_MAX: u64 = 500;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
@@ -32,6 +38,8 @@ pub(crate) struct Summary {
     pub(crate) faults: u64,
     pub(crate) reloads: u64,
     pub(crate) restarts: u64,
+    pub(crate) stalls: u64,
+    pub(crate) coverage: Coverage,
 }
 
 impl Summary {
@@ -41,6 +49,8 @@ impl Summary {
         self.faults += other.faults;
         self.reloads += other.reloads;
         self.restarts += other.restarts;
+        self.stalls += other.stalls;
+        self.coverage.add(&other.coverage);
     }
 }
 
@@ -59,6 +69,14 @@ struct Plan {
     reloading: u64,
     killing: u64,
     maintaining: u64,
+    /// Checks that cannot be asked.
+    wanting: u64,
+    /// The director stands still for seconds.
+    stalling: u64,
+    /// Refusals that last.
+    stubborn: u64,
+    /// The stop comes in the middle of it.
+    hasty: bool,
 }
 
 struct World {
@@ -76,9 +94,17 @@ struct World {
     sent: u64,
     now: Instant,
     start: Instant,
+    /// When the present second began, and how many steps it has had.
+    second: Instant,
+    steps: u64,
     calm: bool,
     /// Real servers that may carry weight: passed a check, or found serving at start.
     proven: BTreeSet<(ServiceKey, DestinationKey)>,
+    belief: Belief,
+    /// Services that this director has set, and that nothing has taken out of the table since.
+    ours: BTreeSet<ServiceKey>,
+    /// What a director of another file wants.
+    others: BTreeSet<ServiceKey>,
     maintenance: BTreeSet<(ServiceKey, DestinationKey)>,
     timeline: Vec<String>,
     summary: Summary,
@@ -116,6 +142,10 @@ impl World {
             reloading: swarm(&mut random, 4),
             killing: swarm(&mut random, 2),
             maintaining: swarm(&mut random, 4),
+            wanting: swarm(&mut random, 15),
+            stalling: swarm(&mut random, 2),
+            stubborn: swarm(&mut random, 3),
+            hasty: random.chance(25),
         };
         let config = draw_config(&mut random);
         let (table, foreign) = draw_table(&mut random, &config);
@@ -123,6 +153,7 @@ impl World {
             table,
             refuses: swarm(&mut random, 15),
             unreadable: swarm(&mut random, 15),
+            stubborn: BTreeMap::new(),
         };
         let now = Instant::now();
         let mut world = Self {
@@ -133,20 +164,24 @@ impl World {
             kernel,
             foreign,
             alive: BTreeMap::new(),
-            addresses: (1..=6)
-                .map(|last| (ProbeId(u32::from(last)), row(last)))
-                .collect(),
+            addresses: addresses(),
             pending: Vec::new(),
             sent: 0,
             now,
             start: now,
+            second: now,
+            steps: 0,
             calm: false,
             proven: BTreeSet::new(),
+            belief: Belief::default(),
+            ours: BTreeSet::new(),
+            others: BTreeSet::new(),
             maintenance: BTreeSet::new(),
             timeline: Vec::new(),
             summary: Summary::default(),
         };
         world.found_serving();
+        world.belief.configure(&world.config);
         world
     }
 
@@ -171,6 +206,9 @@ impl World {
         while self.now.duration_since(self.start) < TURBULENT {
             self.step()?;
             self.misfortune()?;
+            if self.plan.hasty && self.random.chance(1) {
+                return self.stop();
+            }
         }
         self.calm_down()?;
         let calm_until = self.now + CALM;
@@ -192,7 +230,11 @@ impl World {
     /// The next thing that is due: an answer, or the director's own deadline.
     fn step(&mut self) -> Result<(), String> {
         self.summary.steps += 1;
-        if self.summary.steps > STEPS_MAX {
+        if self.now.duration_since(self.second) >= Duration::from_secs(1) {
+            (self.second, self.steps) = (self.now, 0);
+        }
+        self.steps += 1;
+        if self.steps > STEPS_MAX {
             return Err("too many steps: something spins".to_owned());
         }
         let answer = self
@@ -230,8 +272,52 @@ impl World {
             Input::Table(table) => self.note(&format!("read {} services", table.len())),
             other => self.note(&format!("in   {}", first_line(other))),
         }
+        let idle = matches!(input, Input::Tick);
+        self.believe(&input);
+        self.summary.coverage.met(self.director.state(), &input);
         self.director.handle(input, self.now);
+        if !idle {
+            self.belief.compare(&self.director.services(self.now, 0))?;
+        }
         self.drain()
+    }
+
+    /// What another director wants, and we do not, is not ours any more.
+    fn let_others(&mut self) {
+        let wanted = |key: &ServiceKey| self.config.services.iter().any(|one| one.key == *key);
+        self.ours
+            .retain(|key| wanted(key) || !self.others.contains(key));
+    }
+
+    /// What a second hand makes of the same input.
+    fn believe(&mut self, input: &Input) {
+        use ha_status::DirectorPhase::{Reloading, Starting, Stopping};
+        match input {
+            Input::Probed { probe, verdict } => self.belief.answered(*probe, verdict.finding),
+            Input::Table(_) if self.director.phase() == Stopping => {}
+            Input::Table(table) if matches!(self.director.phase(), Starting | Reloading) => {
+                self.belief.placed(table);
+                self.ours.retain(|key| table.contains_key(key));
+                self.let_others();
+                let keys = self.config.services.iter().map(|service| service.key);
+                self.ours.extend(keys);
+            }
+            Input::Table(_) => self.let_others(),
+            Input::Maintenance {
+                service,
+                real,
+                active,
+            } => self.belief.maintain((*service, *real), *active),
+            Input::Reload(config) => self.belief.configure(config),
+            Input::Tick
+            | Input::Services(_)
+            | Input::Listed(_)
+            | Input::TableUnreadable(_)
+            | Input::Applied(_)
+            | Input::LeftBehind(_)
+            | Input::Others(_)
+            | Input::Shutdown => {}
+        }
     }
 
     fn answer(&mut self, least_ms: u64, spread_ms: u64, input: Input) {
@@ -281,15 +367,17 @@ impl World {
         let address = self.addresses.get(&probe).copied();
         let up = address.is_some_and(|key| self.alive.get(&key).copied().unwrap_or(true));
         let hangs = !self.calm && self.random.chance(self.plan.hanging);
+        let wants = !self.calm && self.random.chance(self.plan.wanting);
         let (least, spread) = if hangs { (2900, 200) } else { (1, 40) };
-        let message = if up && !hangs { "200 OK" } else { "timed out" }.to_owned();
+        let (finding, message) = match (wants, up && !hangs) {
+            (true, _) => (Finding::CouldNotAsk, "no descriptors"),
+            (false, true) => (Finding::Up, "200 OK"),
+            (false, false) => (Finding::Down, "timed out"),
+        };
+        self.belief.asked(probe);
         let verdict = Verdict {
-            finding: if up && !hangs {
-                Finding::Up
-            } else {
-                Finding::Down
-            },
-            message,
+            finding,
+            message: message.to_owned(),
             took: Duration::from_millis(least),
         };
         self.answer(least, spread, Input::Probed { probe, verdict });
@@ -300,7 +388,7 @@ impl World {
         let at_start = self.kernel.table.clone();
         for edit in edits {
             let before = self.kernel.table.clone();
-            let result = self.kernel.edit(&edit, &mut self.random);
+            let result = self.kernel.edit(&edit, self.now, &mut self.random);
             self.note(&format!("edit {} -> {result:?}", first_line(&edit)));
             self.summary.edits += 1;
             self.summary.faults += u64::from(result.is_err());
@@ -312,153 +400,12 @@ impl World {
         Ok(())
     }
 
-    /// Whatever the kernel refuses, a batch never leaves a service empty that had, and should have,
-    /// somebody to serve.
-    fn check_batch(
-        &self,
-        before: &Table,
-        results: &[(Edit, Result<(), String>)],
-    ) -> Result<(), String> {
-        let serving = |table: &Table, key: &ServiceKey| {
-            table
-                .get(key)
-                .is_some_and(|s| s.destinations.values().any(|spec| spec.weight > 0))
-        };
-        for service in &self.config.services {
-            let wanted = results.iter().any(|(edit, _)| match edit {
-                Edit::AddDestination(key, _, spec) | Edit::EditDestination(key, _, spec) => {
-                    *key == service.key && spec.weight > 0
-                }
-                _ => false,
-            });
-            let lost = serving(before, &service.key) && !serving(&self.kernel.table, &service.key);
-            if wanted && lost {
-                return Err(format!(
-                    "{} lost its last server to a refused edit",
-                    service.key
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_edit(&self, before: &Table, edit: &Edit) -> Result<(), String> {
-        for (key, service) in &self.foreign {
-            if before.get(key) == Some(service) && self.kernel.table.get(key) != Some(service) {
-                return Err(format!("{key} is not ours and was touched"));
-            }
-        }
-        if let Edit::AddDestination(key, row, spec) | Edit::EditDestination(key, row, spec) = edit {
-            let service = self
-                .config
-                .services
-                .iter()
-                .find(|service| service.key == *key);
-            let real = service.and_then(|s| s.reals.iter().find(|real| real.key == *row));
-            let checked = real.is_some_and(|real| matches!(real.check, Check::Probe(_)));
-            let trusted = self.shown_up(*key, *row) || !checked;
-            if spec.weight > 0 && !trusted {
-                return Err(format!("{row} of {key} got weight before a check passed"));
-            }
-        }
-        Ok(())
-    }
-
-    fn shown_up(&self, key: ServiceKey, row: DestinationKey) -> bool {
-        let rows = self.director.services(self.now, 0);
-        let service = rows.iter().find(|service| service.id == key.to_string());
-        service.is_some_and(|service| {
-            service.reals.iter().any(|real| {
-                let proven = real.checked_ms.is_some() || self.proven.contains(&(key, row));
-                real.address == row.to_string() && real.health == ha_status::Health::Up && proven
-            })
-        })
-    }
-
-    /// Draws what goes wrong after a step.
-    fn misfortune(&mut self) -> Result<(), String> {
-        if self.random.chance(self.plan.flapping) {
-            let last = 1 + self.random.below(6) as u8;
-            let up = self.random.chance(60);
-            self.alive.insert(row(last), up);
-            self.summary.faults += 1;
-            self.note(&format!(
-                "fault {} is {}",
-                row(last),
-                if up { "alive" } else { "dead" }
-            ));
-        }
-        if self.random.chance(self.plan.meddling)
-            && let Some(what) = self.kernel.meddle(&mut self.random)
-        {
-            self.summary.faults += 1;
-            self.note(&format!("fault somebody {what}"));
-            // Foreign services may be edited by their owners.
-            self.foreign
-                .retain(|key, service| self.kernel.table.get(key) == Some(service));
-        }
-        if self.random.chance(self.plan.reloading) {
-            self.config = draw_config(&mut self.random);
-            self.foreign
-                .retain(|key, _| self.config.services.iter().all(|s| s.key != *key));
-            self.summary.reloads += 1;
-            self.found_serving();
-            self.feed(Input::Reload(self.config.clone()))?;
-            // The files are still there; the shell says so again after each reload.
-            for (service, real) in self.maintenance.clone() {
-                self.feed(Input::Maintenance {
-                    service,
-                    real,
-                    active: true,
-                })?;
-            }
-        }
-        if self.random.chance(self.plan.maintaining) {
-            self.toggle_maintenance()?;
-        }
-        if self.random.chance(self.plan.killing) {
-            self.kill();
-            self.drain()?;
-        }
-        Ok(())
-    }
-
-    fn toggle_maintenance(&mut self) -> Result<(), String> {
-        let Some(service) = self.random.pick(&self.config.services).cloned() else {
-            return Ok(());
-        };
-        let Some(real) = self.random.pick(&service.reals) else {
-            return Ok(());
-        };
-        let place = (service.key, real.configured);
-        let active = !self.maintenance.remove(&place);
-        if active {
-            self.maintenance.insert(place);
-        }
-        self.feed(Input::Maintenance {
-            service: place.0,
-            real: place.1,
-            active,
-        })
-    }
-
-    /// kill -9, and a new director finds the table as it is.
-    fn kill(&mut self) {
-        self.note("fault kill -9 and restart");
-        self.summary.restarts += 1;
-        self.summary.faults += 1;
-        self.pending.clear();
-        self.maintenance.clear();
-        self.proven.clear();
-        self.found_serving();
-        self.director = Director::new(self.config.clone(), self.now);
-    }
-
     fn calm_down(&mut self) -> Result<(), String> {
         self.note("calm from here on, and the configuration is loaded once more");
         self.calm = true;
         self.kernel.refuses = 0;
         self.kernel.unreadable = 0;
+        self.kernel.stubborn.clear();
         for (service, real) in std::mem::take(&mut self.maintenance) {
             self.feed(Input::Maintenance {
                 service,
@@ -473,127 +420,6 @@ impl World {
         }
         self.found_serving();
         self.feed(Input::Reload(self.config.clone()))
-    }
-
-    fn everything_is_right(&self) -> Result<(), String> {
-        for service in &self.config.services {
-            let wanted = self.expected(service);
-            let actual = self.kernel.table.get(&service.key);
-            if actual != Some(&wanted) {
-                return Err(format!(
-                    "{}: want {wanted:?}\n  kernel has {actual:?}",
-                    service.key
-                ));
-            }
-        }
-        for (key, service) in &self.foreign {
-            if self.kernel.table.get(key) != Some(service) {
-                return Err(format!("{key} is not ours and was touched"));
-            }
-        }
-        Ok(())
-    }
-
-    /// The specification in a second hand: from the truth about the servers, not from the core.
-    fn expected(&self, service: &VirtualService) -> Service {
-        let mut destinations = BTreeMap::new();
-        let spec = |real: &RealServer, weight| DestinationSpec {
-            forwarding: real.forwarding,
-            weight,
-            upper: real.upper,
-            lower: real.lower,
-        };
-        let mut served = false;
-        for real in &service.reals {
-            let alive = match real.check {
-                Check::Off => continue,
-                Check::On => true,
-                Check::Probe(_) => self.alive.get(&real.key).copied().unwrap_or(true),
-            };
-            if alive {
-                served |= real.weight > 0;
-                destinations.insert(real.key, spec(real, real.weight));
-            } else if service.quiescent {
-                destinations.insert(real.key, spec(real, 0));
-            }
-        }
-        let all_off = service.reals.iter().all(|real| real.check == Check::Off);
-        if let Some(fallback) = &service.fallback
-            && !served
-            && !all_off
-        {
-            let spec = DestinationSpec {
-                forwarding: fallback.forwarding,
-                weight: 1,
-                upper: 0,
-                lower: 0,
-            };
-            destinations.insert(fallback.key, spec);
-        }
-        Service {
-            spec: service.spec.clone(),
-            destinations,
-        }
-    }
-
-    /// The end: our services leave as `cleanstop` says, everybody else's stay.
-    fn stop(&mut self) -> Result<(), String> {
-        let mut expected = self.kernel.table.clone();
-        for service in self
-            .config
-            .services
-            .iter()
-            .filter(|service| service.cleanstop)
-        {
-            expected.remove(&service.key);
-        }
-        self.director.handle(Input::Shutdown, self.now);
-        for _ in 0..STEPS_MAX {
-            match self.director.poll() {
-                Some(Output::Exit) => break,
-                Some(Output::Read) => {
-                    let table = self.kernel.table.clone();
-                    self.director.handle(Input::Table(table), self.now);
-                }
-                Some(Output::Apply(edits)) => {
-                    let done = |edit: Edit, table: &mut Table| {
-                        diff::apply(table, &edit);
-                        (edit, Ok(()))
-                    };
-                    let results = edits
-                        .into_iter()
-                        .map(|edit| done(edit, &mut self.kernel.table))
-                        .collect();
-                    self.drain_notices();
-                    self.director.handle(Input::Applied(results), self.now);
-                }
-                Some(
-                    Output::Notice(_) | Output::Probe(_) | Output::ReadServices(_) | Output::List,
-                ) => {}
-                // What was asked before the stop is still answered.
-                None => match self.pending.pop() {
-                    Some((_, _, input)) => self.director.handle(input, self.now),
-                    None => return Err("the stop never ends".to_owned()),
-                },
-            }
-        }
-        if self.kernel.table != expected {
-            return Err("the table after the stop is not what cleanstop says".to_owned());
-        }
-        self.director.handle(Input::Tick, self.now);
-        if self.director.poll().is_some() || self.director.deadline().is_some() {
-            return Err("something follows the end".to_owned());
-        }
-        Ok(())
-    }
-
-    fn drain_notices(&mut self) {
-        while let Some(output) = self.director.poll() {
-            debug_assert!(
-                matches!(output, Output::Notice(_)),
-                "{output:?} before an answer"
-            );
-        }
     }
 }
 

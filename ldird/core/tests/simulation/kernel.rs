@@ -4,6 +4,8 @@
 use super::random::Random;
 use ldird_core::diff;
 use ldird_core::table::{Edit, ServiceKey, Table};
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 #[derive(Debug, Default)]
 pub(crate) struct Kernel {
@@ -12,6 +14,8 @@ pub(crate) struct Kernel {
     pub(crate) refuses: u64,
     /// Percent of readings that fail.
     pub(crate) unreadable: u64,
+    /// Services to which nothing can be added until then.
+    pub(crate) stubborn: BTreeMap<ServiceKey, Instant>,
 }
 
 impl Kernel {
@@ -22,7 +26,17 @@ impl Kernel {
         Ok(self.table.clone())
     }
 
-    pub(crate) fn edit(&mut self, edit: &Edit, random: &mut Random) -> Result<(), String> {
+    pub(crate) fn edit(
+        &mut self,
+        edit: &Edit,
+        now: Instant,
+        random: &mut Random,
+    ) -> Result<(), String> {
+        self.stubborn.retain(|_, until| now < *until);
+        let adds = matches!(edit, Edit::AddService(..) | Edit::AddDestination(..));
+        if adds && self.stubborn.contains_key(&edit.service()) {
+            return Err("Invalid argument".to_owned());
+        }
         if random.chance(self.refuses) {
             return Err("Cannot allocate memory".to_owned());
         }

@@ -6,7 +6,7 @@ use crate::input::{Finding, Input};
 use crate::ledger::TOLD_MAX;
 use crate::output::{Drift, Notice, Output};
 use crate::refusals::RETRY_MAX;
-use crate::table::Edit;
+use crate::table::{Edit, ServiceKey};
 use std::time::Duration;
 
 #[test]
@@ -135,4 +135,45 @@ fn a_reload_tries_at_once_what_was_refused() {
     assert!(outputs.contains(&Output::Read));
     bed.serve(outputs);
     assert_eq!(bed.rows(), [(row(1), 1), (row(2), 1)]);
+}
+
+#[test]
+fn services_that_a_reload_removed_while_they_were_read_are_not_read_for_ever() {
+    let mut bed = Bed::new(many(200));
+    bed.refuses = |edit| {
+        let ServiceKey::Address { address, .. } = edit.service() else {
+            return false;
+        };
+        matches!(edit, Edit::AddService(..)) && address.port() <= 15
+    };
+    let outputs = bed.drain();
+    bed.serve(outputs);
+    let mut keys = Vec::new();
+    for _ in 0..10 {
+        bed.now = bed.director.deadline().unwrap();
+        let mut outputs = bed.feed(Input::Tick);
+        match outputs.pop() {
+            Some(Output::ReadServices(read)) => {
+                keys = read;
+                break;
+            }
+            other => bed.serve(outputs.into_iter().chain(other).collect()),
+        };
+    }
+    assert_eq!(keys.len(), 15);
+    bed.refuses = |_| false;
+    bed.feed(Input::Reload(many(1)));
+    let rows = keys.into_iter().map(|key| (key, None)).collect();
+    let outputs = bed.feed(Input::Services(rows));
+    bed.serve(outputs);
+    assert_eq!(bed.table.len(), 1);
+    // Each reading takes a moment.
+    bed.whole = 0;
+    for _ in 0..1000 {
+        bed.now += Duration::from_millis(1);
+        let due = bed.director.deadline().filter(|due| *due <= bed.now);
+        let outputs = due.map(|_| bed.feed(Input::Tick)).unwrap_or_default();
+        bed.serve(outputs);
+    }
+    assert!(bed.whole <= 2, "{} readings in a second", bed.whole);
 }

@@ -47,9 +47,14 @@ fn failurecount_counts_for_who_carries_traffic_at_a_reload() {
 
 #[test]
 fn a_good_verdict_from_before_the_first_table_is_not_lost() {
-    let mut bed = Bed::new(config(checked(1)));
+    let mut config = config(checked(1));
+    config.services[0].interval = Duration::from_secs(1);
+    let mut bed = Bed::new(config);
     bed.drain();
     bed.feed(found(1, Finding::Up));
+    bed.now = bed.director.deadline().unwrap();
+    assert_eq!(bed.feed(Input::Tick), [Output::Probe(ProbeId(1))]);
+    bed.feed(found(1, Finding::CouldNotAsk));
     bed.serve(Vec::new());
     assert_eq!(bed.rows(), [(row(1), 1)]);
 }

@@ -1,0 +1,206 @@
+//! What a director must believe of each real server, told a second time: `failurecount`, sharing,
+//! maintenance, verdicts from before the first table, and those that were not to be had.
+
+use ha_status::Health;
+use ldird_core::config::{Check, Config, ProbeId, RealServer};
+use ldird_core::input::Finding;
+use ldird_core::table::{DestinationKey, ServiceKey, Table};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Unknown,
+    Up,
+    Down,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    check: Check,
+    limit: u32,
+    state: State,
+    failures: u32,
+    maintenance: bool,
+    /// The first table has shown whether it carries traffic.
+    placed: bool,
+    /// The last verdict before that.
+    early: Option<bool>,
+}
+
+/// What is believed of every row, in the harness's own hand.
+#[derive(Debug, Default)]
+pub(crate) struct Belief {
+    rows: BTreeMap<(ServiceKey, DestinationKey), Row>,
+    /// The same in file order.
+    order: Vec<(ServiceKey, DestinationKey)>,
+    /// Probes that an answer is awaited of.
+    asked: BTreeSet<ProbeId>,
+    /// Of these, those that ran while the director stood still.
+    doubtful: BTreeSet<ProbeId>,
+}
+
+impl Belief {
+    /// A new director, or another configuration of the same one.
+    pub(crate) fn configure(&mut self, config: &Config) {
+        let old = std::mem::take(&mut self.rows);
+        self.order.clear();
+        for service in &config.services {
+            for real in &service.reals {
+                let place = (service.key, real.configured);
+                let fresh = Row::new(real, service.failurecount);
+                let row = old.get(&place).map_or(fresh, |old| fresh.after(old));
+                self.rows.insert(place, row);
+                self.order.push(place);
+            }
+        }
+        let wanted: BTreeSet<ProbeId> = self.rows.values().filter_map(Row::probe).collect();
+        self.asked.retain(|probe| wanted.contains(probe));
+        self.doubtful.retain(|probe| wanted.contains(probe));
+    }
+
+    pub(crate) fn asked(&mut self, probe: ProbeId) {
+        self.asked.insert(probe);
+    }
+
+    pub(crate) fn stood_still(&mut self) {
+        self.doubtful.clone_from(&self.asked);
+    }
+
+    pub(crate) fn answered(&mut self, probe: ProbeId, finding: Finding) {
+        let doubtful = self.doubtful.remove(&probe);
+        if !self.asked.remove(&probe) {
+            return;
+        }
+        let up = match finding {
+            Finding::Up => true,
+            Finding::Down if doubtful => return,
+            Finding::Down => false,
+            Finding::CouldNotAsk => return,
+        };
+        let of_probe = self.rows.values_mut();
+        for row in of_probe.filter(|row| row.probe() == Some(probe)) {
+            if row.placed {
+                row.judge(up);
+            } else {
+                row.early = Some(up);
+            }
+        }
+    }
+
+    /// A whole table was read for a new configuration.
+    pub(crate) fn placed(&mut self, table: &Table) {
+        for ((service, real), row) in &mut self.rows {
+            if std::mem::replace(&mut row.placed, true) {
+                continue;
+            }
+            let spec = table
+                .get(service)
+                .and_then(|row| row.destinations.get(real));
+            if row.state == State::Unknown && spec.is_some_and(|spec| spec.weight > 0) {
+                row.state = State::Up;
+            }
+            if let Some(up) = row.early.take() {
+                row.judge(up);
+            }
+        }
+    }
+
+    pub(crate) fn maintain(&mut self, place: (ServiceKey, DestinationKey), active: bool) {
+        let Some(row) = self.rows.get_mut(&place) else {
+            return;
+        };
+        if std::mem::replace(&mut row.maintenance, active) && !active {
+            row.failures = 0;
+            row.state = match row.check {
+                Check::On => State::Up,
+                Check::Off | Check::Probe(_) => State::Unknown,
+            };
+        }
+    }
+
+    /// Is that what is shown?
+    pub(crate) fn compare(&self, shown: &[ha_status::VirtualService]) -> Result<(), String> {
+        let real = |service: &'_ ha_status::VirtualService| service.reals.len();
+        let count: usize = shown.iter().map(real).sum();
+        if count != self.order.len() {
+            return Err(format!("{count} rows are shown, not {}", self.order.len()));
+        }
+        let shown = shown.iter().flat_map(|service| &service.reals);
+        for (real, place) in shown.zip(&self.order) {
+            let row = self.rows.get(place).ok_or("a row without belief")?;
+            if (row.health(), row.failures) != (real.health, real.failures) {
+                let (service, address) = place;
+                return Err(format!(
+                    "{service} {address}: to be believed {row:?}, shown {:?} with {} failures",
+                    real.health, real.failures
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Row {
+    fn new(real: &RealServer, limit: u32) -> Self {
+        Self {
+            check: real.check,
+            limit,
+            state: match real.check {
+                Check::On => State::Up,
+                Check::Off | Check::Probe(_) => State::Unknown,
+            },
+            failures: 0,
+            maintenance: false,
+            placed: false,
+            early: None,
+        }
+    }
+
+    /// What is kept of a row of the configuration before.
+    fn after(self, old: &Self) -> Self {
+        let limit = self.limit;
+        match (old.check, self.check) {
+            (was, is) if was == is => Self { limit, ..*old },
+            (Check::Probe(_), Check::Probe(_)) => Self {
+                check: self.check,
+                limit,
+                failures: 0,
+                early: None,
+                ..*old
+            },
+            (Check::On | Check::Off, _) | (_, Check::On | Check::Off) => Self {
+                maintenance: old.maintenance,
+                ..self
+            },
+        }
+    }
+
+    fn probe(&self) -> Option<ProbeId> {
+        match self.check {
+            Check::Probe(probe) => Some(probe),
+            Check::On | Check::Off => None,
+        }
+    }
+
+    fn judge(&mut self, up: bool) {
+        if self.maintenance {
+            return;
+        }
+        self.failures = if up { 0 } else { self.failures + 1 };
+        self.state = match self.state {
+            _ if up => State::Up,
+            State::Up if self.failures < self.limit => State::Up,
+            State::Up | State::Unknown | State::Down => State::Down,
+        };
+    }
+
+    fn health(&self) -> Health {
+        match (self.check, self.maintenance, self.state) {
+            (Check::Off, _, _) => Health::Off,
+            (_, true, _) => Health::Maintenance,
+            (_, false, State::Unknown) => Health::Unknown,
+            (_, false, State::Up) => Health::Up,
+            (_, false, State::Down) => Health::Down,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What is checked of a history: after every edit, when the faults have stopped, and at the end.
+
+use super::{STEPS_MAX, World};
+use ldird_core::config::{Check, RealServer, VirtualService};
+use ldird_core::diff;
+use ldird_core::input::Input;
+use ldird_core::output::Output;
+use ldird_core::table::{DestinationKey, DestinationSpec, Edit, Service, ServiceKey, Table};
+use std::collections::BTreeMap;
+
+impl World {
+    /// Whatever the kernel refuses, a batch never leaves a service empty that had, and should have,
+    /// somebody to serve.
+    pub(super) fn check_batch(
+        &self,
+        before: &Table,
+        results: &[(Edit, Result<(), String>)],
+    ) -> Result<(), String> {
+        let serving = |table: &Table, key: &ServiceKey| {
+            table
+                .get(key)
+                .is_some_and(|s| s.destinations.values().any(|spec| spec.weight > 0))
+        };
+        for service in &self.config.services {
+            let wanted = results.iter().any(|(edit, _)| match edit {
+                Edit::AddDestination(key, _, spec) | Edit::EditDestination(key, _, spec) => {
+                    *key == service.key && spec.weight > 0
+                }
+                _ => false,
+            });
+            let lost = serving(before, &service.key) && !serving(&self.kernel.table, &service.key);
+            if wanted && lost {
+                return Err(format!(
+                    "{} lost its last server to a refused edit",
+                    service.key
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_edit(&self, before: &Table, edit: &Edit) -> Result<(), String> {
+        for (key, service) in &self.foreign {
+            if before.get(key) == Some(service) && self.kernel.table.get(key) != Some(service) {
+                return Err(format!("{key} is not ours and was touched"));
+            }
+        }
+        if let Edit::AddDestination(key, row, spec) | Edit::EditDestination(key, row, spec) = edit {
+            let service = self
+                .config
+                .services
+                .iter()
+                .find(|service| service.key == *key);
+            let real = service.and_then(|s| s.reals.iter().find(|real| real.key == *row));
+            let checked = real.is_some_and(|real| matches!(real.check, Check::Probe(_)));
+            let trusted = self.shown_up(*key, *row) || !checked;
+            if spec.weight > 0 && !trusted {
+                return Err(format!("{row} of {key} got weight before a check passed"));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn shown_up(&self, key: ServiceKey, row: DestinationKey) -> bool {
+        let rows = self.director.services(self.now, 0);
+        let service = rows.iter().find(|service| service.id == key.to_string());
+        service.is_some_and(|service| {
+            service.reals.iter().any(|real| {
+                let proven = real.checked_ms.is_some() || self.proven.contains(&(key, row));
+                real.address == row.to_string() && real.health == ha_status::Health::Up && proven
+            })
+        })
+    }
+
+    pub(super) fn everything_is_right(&self) -> Result<(), String> {
+        for service in &self.config.services {
+            let wanted = self.expected(service);
+            let actual = self.kernel.table.get(&service.key);
+            if actual != Some(&wanted) {
+                return Err(format!(
+                    "{}: want {wanted:?}\n  kernel has {actual:?}",
+                    service.key
+                ));
+            }
+        }
+        for (key, service) in &self.foreign {
+            if self.kernel.table.get(key) != Some(service) {
+                return Err(format!("{key} is not ours and was touched"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The specification in a second hand: from the truth about the servers, not from the core.
+    pub(super) fn expected(&self, service: &VirtualService) -> Service {
+        let mut destinations = BTreeMap::new();
+        let spec = |real: &RealServer, weight| DestinationSpec {
+            forwarding: real.forwarding,
+            weight,
+            upper: real.upper,
+            lower: real.lower,
+        };
+        let mut served = false;
+        for real in &service.reals {
+            let alive = match real.check {
+                Check::Off => continue,
+                Check::On => true,
+                Check::Probe(_) => self.alive.get(&real.key).copied().unwrap_or(true),
+            };
+            if alive {
+                served |= real.weight > 0;
+                destinations.insert(real.key, spec(real, real.weight));
+            } else if service.quiescent {
+                destinations.insert(real.key, spec(real, 0));
+            }
+        }
+        let all_off = service.reals.iter().all(|real| real.check == Check::Off);
+        if let Some(fallback) = &service.fallback
+            && !served
+            && !all_off
+        {
+            let spec = DestinationSpec {
+                forwarding: fallback.forwarding,
+                weight: 1,
+                upper: 0,
+                lower: 0,
+            };
+            destinations.insert(fallback.key, spec);
+        }
+        Service {
+            spec: service.spec.clone(),
+            destinations,
+        }
+    }
+
+    /// The end: our services leave as `cleanstop` says, everybody else's stay.
+    pub(super) fn stop(&mut self) -> Result<(), String> {
+        self.note("stop");
+        self.kernel.refuses = 0;
+        self.kernel.unreadable = 0;
+        self.kernel.stubborn.clear();
+        let kept = |key: &ServiceKey| {
+            let mut services = self.config.services.iter();
+            services.any(|service| service.key == *key && !service.cleanstop)
+        };
+        let configured = self.config.services.iter().map(|service| service.key);
+        let mut gone: Vec<ServiceKey> = configured.chain(self.ours.iter().copied()).collect();
+        gone.retain(|key| !kept(key) && !self.others.contains(key));
+        self.hand(Input::Shutdown);
+        for _ in 0..STEPS_MAX {
+            match self.director.poll() {
+                Some(Output::Exit) => break,
+                Some(Output::Read) => {
+                    let table = self.kernel.table.clone();
+                    self.hand(Input::Table(table));
+                }
+                Some(Output::Apply(edits)) => {
+                    let done = |edit: Edit, table: &mut Table| {
+                        diff::apply(table, &edit);
+                        (edit, Ok(()))
+                    };
+                    let results = edits
+                        .into_iter()
+                        .map(|edit| done(edit, &mut self.kernel.table))
+                        .collect();
+                    self.drain_notices();
+                    self.hand(Input::Applied(results));
+                }
+                Some(
+                    Output::Notice(_) | Output::Probe(_) | Output::ReadServices(_) | Output::List,
+                ) => {}
+                // What was asked before the stop is still answered.
+                None => match (self.pending.pop(), self.director.deadline()) {
+                    (Some((_, _, input)), _) => self.hand(input),
+                    (None, Some(due)) => {
+                        self.now = self.now.max(due);
+                        self.hand(Input::Tick);
+                    }
+                    (None, None) => return Err("the stop never ends".to_owned()),
+                },
+            }
+        }
+        if let Some(key) = gone.iter().find(|key| self.kernel.table.contains_key(key)) {
+            return Err(format!("{key} is still there after the stop"));
+        }
+        for (key, service) in &self.foreign {
+            if self.kernel.table.get(key) != Some(service) {
+                return Err(format!("{key} is not ours and did not survive the stop"));
+            }
+        }
+        self.director.handle(Input::Tick, self.now);
+        if self.director.poll().is_some() || self.director.deadline().is_some() {
+            return Err("something follows the end".to_owned());
+        }
+        Ok(())
+    }
+
+    fn hand(&mut self, input: Input) {
+        self.summary.coverage.met(self.director.state(), &input);
+        self.director.handle(input, self.now);
+    }
+
+    fn drain_notices(&mut self) {
+        while let Some(output) = self.director.poll() {
+            debug_assert!(
+                matches!(output, Output::Notice(_)),
+                "{output:?} before an answer"
+            );
+        }
+    }
+}

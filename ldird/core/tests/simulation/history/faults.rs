@@ -1,0 +1,139 @@
+//! What goes wrong in a history, and when.
+
+use super::super::belief::Belief;
+use super::super::drawing::{REALS, draw_config, row, service_key};
+use super::World;
+use ldird_core::Director;
+use ldird_core::input::{Finding, Input};
+use std::time::Duration;
+
+impl World {
+    /// Draws what goes wrong after a step.
+    pub(super) fn misfortune(&mut self) -> Result<(), String> {
+        if self.random.chance(self.plan.flapping) {
+            let last = 1 + self.random.below(REALS.into()) as u8;
+            let up = self.random.chance(60);
+            self.alive.insert(row(last), up);
+            self.summary.faults += 1;
+            self.note(&format!(
+                "fault {} is {}",
+                row(last),
+                if up { "alive" } else { "dead" }
+            ));
+        }
+        if self.random.chance(self.plan.meddling)
+            && let Some(what) = self.kernel.meddle(&mut self.random)
+        {
+            self.summary.faults += 1;
+            self.note(&format!("fault somebody {what}"));
+            // Foreign services may be edited by their owners.
+            self.foreign
+                .retain(|key, service| self.kernel.table.get(key) == Some(service));
+        }
+        if self.random.chance(self.plan.reloading) {
+            self.config = draw_config(&mut self.random);
+            self.foreign
+                .retain(|key, _| self.config.services.iter().all(|s| s.key != *key));
+            self.summary.reloads += 1;
+            self.found_serving();
+            self.feed(Input::Reload(self.config.clone()))?;
+            // The files are still there; the shell says so again after each reload.
+            for (service, real) in self.maintenance.clone() {
+                self.feed(Input::Maintenance {
+                    service,
+                    real,
+                    active: true,
+                })?;
+            }
+        }
+        if self.random.chance(self.plan.reloading) {
+            let keys = (0..4).map(service_key);
+            let keys: Vec<_> = keys.filter(|_| self.random.chance(20)).collect();
+            self.others = keys.into_iter().collect();
+            self.feed(Input::Others(self.others.clone()))?;
+        }
+        if self.random.chance(self.plan.maintaining) {
+            self.toggle_maintenance()?;
+        }
+        if self.random.chance(self.plan.stalling) {
+            self.stand_still();
+        }
+        if self.random.chance(self.plan.stubborn) {
+            self.refuse_for_long();
+        }
+        if self.random.chance(self.plan.killing) {
+            self.kill()?;
+        }
+        Ok(())
+    }
+
+    /// SIGSTOP, or a machine that does not get round to us: every time limit passes meanwhile, and
+    /// what runs looks dead.
+    fn stand_still(&mut self) {
+        const LEAST_MS: u64 = 2000;
+        let time = Duration::from_millis(LEAST_MS + self.random.below(6000));
+        self.note(&format!("fault the director stands still for {time:?}"));
+        self.summary.stalls += 1;
+        self.summary.faults += 1;
+        self.now += time;
+        self.belief.stood_still();
+        for (_, _, input) in &mut self.pending {
+            if let Input::Probed { verdict, .. } = input {
+                verdict.finding = Finding::Down;
+                "timed out".clone_into(&mut verdict.message);
+                verdict.took = time;
+            }
+        }
+    }
+
+    fn refuse_for_long(&mut self) {
+        let Some(service) = self.random.pick(&self.config.services) else {
+            return;
+        };
+        let key = service.key;
+        let time = Duration::from_secs(3 + self.random.below(20));
+        self.note(&format!("fault nothing can be added to {key} for {time:?}"));
+        self.summary.faults += 1;
+        self.kernel.stubborn.insert(key, self.now + time);
+    }
+
+    pub(super) fn toggle_maintenance(&mut self) -> Result<(), String> {
+        let Some(service) = self.random.pick(&self.config.services).cloned() else {
+            return Ok(());
+        };
+        let Some(real) = self.random.pick(&service.reals) else {
+            return Ok(());
+        };
+        let place = (service.key, real.configured);
+        let active = !self.maintenance.remove(&place);
+        if active {
+            self.maintenance.insert(place);
+        }
+        self.feed(Input::Maintenance {
+            service: place.0,
+            real: place.1,
+            active,
+        })
+    }
+
+    /// kill -9, and a new director finds the table as it is.
+    pub(super) fn kill(&mut self) -> Result<(), String> {
+        self.note("fault kill -9 and restart");
+        self.summary.restarts += 1;
+        self.summary.faults += 1;
+        self.pending.clear();
+        self.maintenance.clear();
+        self.proven.clear();
+        self.found_serving();
+        self.belief = Belief::default();
+        self.belief.configure(&self.config);
+        self.director = Director::new(self.config.clone(), self.now);
+        self.drain()?;
+        if self.random.chance(50) {
+            self.feed(Input::LeftBehind(self.ours.clone()))?;
+        } else {
+            self.ours.clear();
+        }
+        self.feed(Input::Others(self.others.clone()))
+    }
+}
