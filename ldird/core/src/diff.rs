@@ -51,9 +51,14 @@ impl Edits {
     /// Of one service's edits, takes out those that must wait until the others are confirmed.
     ///
     /// Where a service would be left without a single healthy server if the kernel refused what is
-    /// added, nothing is taken away until it is known to be there.
-    pub fn split_off_late(&mut self, kernel: Option<&Service>) -> Vec<Edit> {
-        let Some(kernel) = kernel else {
+    /// added, nothing is taken away until it is known to be there. Who has weight only because
+    /// somebody gave it by hand is not known to be healthy.
+    pub fn split_off_late(
+        &mut self,
+        kernel: Option<&Service>,
+        wanted: Option<&Service>,
+    ) -> Vec<Edit> {
+        let (Some(kernel), Some(wanted)) = (kernel, wanted) else {
             return Vec::new();
         };
         if !self.gains.iter().any(|edit| is_gain(edit, kernel)) {
@@ -61,7 +66,10 @@ impl Edits {
         }
         let takes = self.losses.iter().chain(&self.deletions);
         let lost: BTreeSet<_> = takes.filter_map(lost_row).collect();
-        let survives = |(row, spec): (_, &DestinationSpec)| spec.weight > 0 && !lost.contains(row);
+        let survives = |(row, spec): (_, &DestinationSpec)| {
+            let healthy = wanted.destinations.get(row);
+            spec.weight > 0 && healthy.is_some_and(|spec| spec.weight > 0) && !lost.contains(row)
+        };
         if kernel.destinations.iter().any(survives) {
             return Vec::new();
         }

@@ -136,7 +136,7 @@ impl Ledger {
                 self.refusals.needed(*key, &[]);
                 continue;
             }
-            let late = edits.split_off_late(self.kernel.get(key));
+            let late = edits.split_off_late(self.kernel.get(key), self.intended.get(key));
             self.revert_all(&late);
             if !late.is_empty() {
                 self.staged.insert(*key);

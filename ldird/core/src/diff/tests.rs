@@ -115,7 +115,7 @@ proptest! {
 fn staged(is: &[(u8, u32)], want: &[(u8, u32)]) -> (Vec<Edit>, Vec<Edit>) {
     let (is, want) = (holding(is), holding(want));
     let mut edits: Edits = of_service(service_key(1), Some(&is), Some(&want));
-    let late = edits.split_off_late(Some(&is));
+    let late = edits.split_off_late(Some(&is), Some(&want));
     (edits.into_vec(), late)
 }
 
@@ -129,6 +129,18 @@ fn nobody_leaves_before_the_only_successor_is_known_to_be_there() {
     let (now, late) = staged(&[(1, 1)], &[(1, 0), (2, 1)]);
     assert_eq!(now.len(), 1);
     assert_eq!(late, [Edit::EditDestination(key, row(1), weight(0))]);
+}
+
+#[test]
+fn who_has_weight_by_hand_only_is_nobody_to_rely_on() {
+    let key = service_key(1);
+    let is = holding(&[(1, 4), (2, 1)]);
+    let want = holding(&[(1, 0), (3, 1)]);
+    // The merge leaves what was set by hand alone.
+    let target = holding(&[(1, 4), (3, 1)]);
+    let mut edits: Edits = of_service(key, Some(&is), Some(&target));
+    let late = edits.split_off_late(Some(&is), Some(&want));
+    assert_eq!(late, [Edit::DeleteDestination(key, row(2))]);
 }
 
 #[test]
