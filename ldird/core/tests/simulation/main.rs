@@ -99,10 +99,10 @@ fn run_all(seeds: &[u64]) -> history::Summary {
     };
     let results: Vec<_> = std::thread::scope(|scope| {
         let run = &run;
-        let threads: Vec<_> = (0..workers)
-            .map(|worker| scope.spawn(move || run(worker)))
-            .collect();
-        threads.into_iter().map(|thread| thread.join()).collect()
+        let threads = (0..workers).map(|worker| scope.spawn(move || run(worker)));
+        let threads: Vec<std::thread::ScopedJoinHandle<'_, _>> = threads.collect();
+        let ends = threads.into_iter();
+        ends.map(std::thread::ScopedJoinHandle::join).collect()
     });
     let mut total = history::Summary::default();
     let mut failures = Vec::new();
