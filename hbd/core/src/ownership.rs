@@ -424,6 +424,17 @@ pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
     })
 }
 
+/// Could another node take the group if this one were lost? The live nodes that cannot, if so.
+pub fn unfit(s: &Situation<'_>) -> Vec<NodeId> {
+    let live = |node: &NodeId| s.of(*node).presence == Presence::Active && s.of(*node).knows;
+    let fit = |node: NodeId| !matches!(s.of(node).run, RunState::Failed | RunState::Stuck);
+    let live: Vec<NodeId> = s.peers().filter(live).collect();
+    if live.iter().any(|node| fit(*node)) {
+        return Vec::new();
+    }
+    live
+}
+
 /// The best other node to hand the group to on purpose. One that failed to start it before is the
 /// last choice.
 pub fn taker(s: &Situation<'_>) -> Option<NodeId> {

@@ -849,3 +849,18 @@ fn a_node_that_is_only_silent_is_not_called_dead_in_reasons() {
         );
     }
 }
+
+#[test]
+fn an_owner_says_when_nobody_could_take_over_from_it() {
+    let mut pair = Pair::new(2, &[0], Failback::On);
+    pair.broken = Some(0);
+    (0..2).for_each(|node| pair.start(node));
+    pair.run_for(ms(200));
+    assert_eq!(pair.runners(0), [1]);
+    let reason = |pair: &Pair| pair.view(1).groups[0].reason.clone();
+    let lack = "a failover is not possible now: lb1 could not start it";
+    assert!(reason(&pair).contains(lack), "{}", reason(&pair));
+    pair.input(0, Input::Mended { group: GROUP });
+    pair.run_for(ms(100));
+    assert!(!reason(&pair).contains("not possible"), "{}", reason(&pair));
+}

@@ -81,7 +81,8 @@ fn node_row(snapshot: &ClusterSnapshot, node: &Node) -> Vec<String> {
     let speaks = match (node.local, node.extended) {
         (true, _) => "this node",
         (false, true) => "hbd",
-        (false, false) if node.generation == 0 => "-",
+        // What is remembered of it from another time says nothing of what runs there now.
+        (false, false) if node.heard_ms.is_none() => "-",
         (false, false) => "Heartbeat",
     };
     vec![

@@ -4,7 +4,7 @@ use super::Cluster;
 use super::groups::{Fate, Group, Waiting};
 use crate::config::{GroupConfig, GroupId};
 use crate::membership::Peer;
-use crate::ownership::{Bar, Blocker, Cause, Presence, Why};
+use crate::ownership::{Bar, Blocker, Cause, Presence, Why, unfit};
 use crate::roster::NodeId;
 use ha_status::{
     ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, Refused,
@@ -219,7 +219,32 @@ impl Cluster {
             }
             None => {}
         }
+        if group.claim.owner == Some(self.roster.local()) {
+            text.push_str(&self.lack(id, now));
+        }
         text
+    }
+
+    /// Who could not take the group over if this node were lost.
+    fn lack(&self, id: GroupId, now: Instant) -> String {
+        let unfit = self.with_situation(id, now, unfit);
+        if unfit.is_empty() {
+            return String::new();
+        }
+        let causes = unfit.into_iter().map(|node| {
+            let what = match self.standing(node, id, now).run {
+                RunState::Stuck => "stop",
+                RunState::Unknown
+                | RunState::Stopped
+                | RunState::Starting
+                | RunState::Running
+                | RunState::Stopping
+                | RunState::Failed => "start",
+            };
+            format!("{} could not {what} it", self.name(node))
+        });
+        let causes: Vec<String> = causes.collect();
+        format!("; a failover is not possible now: {}", causes.join(", "))
     }
 
     fn origin(&self, group: &Group, owner: &str) -> String {
