@@ -10,6 +10,7 @@ mod configuration;
 mod dashboard;
 mod failover;
 mod garbage;
+mod grammar;
 mod interfaces;
 mod lifecycle;
 mod model;
@@ -61,6 +62,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         tidy::CASES,
         bed::CASES,
         configuration::CASES,
+        grammar::CASES,
         oldfiles::CASES,
         failover::CASES,
         split::CASES,

@@ -21,6 +21,8 @@ pub(crate) struct Directive {
     fault: &'static str,
     value: Value,
     support: Support,
+    /// Nothing at all may stand behind `=`, and means nothing.
+    may_be_empty: bool,
 }
 
 /// The shape of a value, and where it goes.
@@ -79,9 +81,9 @@ pub(crate) static GLOBAL: &[Directive] = &[
     own("fallback6", "[SERVER][:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V6)),
     raw("fallbackcommand", "invalid fallback command", |g| &mut g.unused).later(NO_COMMANDS),
     yes_no("autoreload", "no", "autoreload must be 'yes' or 'no'", |g| &mut g.autoreload),
-    quoted("callback", "invalid callback", |g| &mut g.unused).later(NO_COMMANDS),
+    quoted("callback", "invalid callback", |g| &mut g.unused).or_nothing().later(NO_COMMANDS),
     quoted("logfile", "unable to open logfile", |g| &mut g.logfile).default("/var/log/ldirectord.log"),
-    raw("execute", "invalid execute", |g| &mut g.unused).later("start the other configuration's director on its own"),
+    raw("execute", "invalid execute", |g| &mut g.unused).or_nothing().later("start the other configuration's director on its own"),
     yes_no("fork", "no", "fork must be 'yes' or 'no'", |g| &mut g.fork),
     own("supervised", "yes|no", supervised),
     yes_no("quiescent", "no", "quiescent must be 'yes' or 'no'", |g| &mut g.quiescent),
@@ -142,8 +144,8 @@ pub(crate) static SECTION: &[Directive] = &[
     yes_no("cleanstop", "the global one", "cleanstop must be 'yes' or 'no'", |g| &mut g.cleanstop),
     maybe_quoted("monitorfile", "invalid monitorfile", |g| &mut g.monitorfile)
         .later("monitor files are not written by this release"),
-    raw("servicename", "invalid servicename", |g| &mut g.servicename),
-    raw("comment", "invalid comment", |g| &mut g.unused),
+    raw("servicename", "invalid servicename", |g| &mut g.servicename).or_nothing(),
+    raw("comment", "invalid comment", |g| &mut g.unused).or_nothing(),
 ];
 
 const fn row(name: &'static str, fault: &'static str, value: Value) -> Directive {
@@ -154,6 +156,7 @@ const fn row(name: &'static str, fault: &'static str, value: Value) -> Directive
         fault,
         value,
         support,
+        may_be_empty: false,
     }
 }
 
@@ -213,6 +216,11 @@ const fn refused(name: &'static str, fault: &'static str) -> Directive {
 impl Directive {
     const fn later(mut self, reason: &'static str) -> Self {
         self.support = Support::Later(reason);
+        self
+    }
+
+    const fn or_nothing(mut self) -> Self {
+        self.may_be_empty = true;
         self
     }
 
@@ -291,6 +299,8 @@ impl Directive {
         let span = word.span;
         if let Some(value) = value {
             *slot(given) = Some(At { value, span });
+        } else if self.may_be_empty {
+            *slot(given) = None;
         } else {
             let hint = format!("{}={}", self.name, self.argument());
             faults.error_with(span, self.fault, hint);
@@ -452,12 +462,17 @@ fn alert_status(_: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
         "stopping",
         "reloading",
     ];
+    if trimmed(word).text.len() < word.text.len() {
+        faults.tolerated(word.span, "blanks stand behind the value");
+    }
     let pieces: Vec<Word<'_>> = trimmed(word)
         .split(",")
         .map(|piece| trimmed(rest(piece, 0)))
         .collect();
     let alone = pieces.len() == 1;
-    for piece in &pieces {
+    // What follows the last comma may be nothing.
+    let end = pieces.iter().rposition(|piece| !piece.text.is_empty());
+    for piece in pieces.iter().take(end.map_or(0, |end| end + 1)) {
         let name = piece.text;
         if !KNOWN.contains(&name) {
             faults.error_with(
@@ -468,8 +483,11 @@ fn alert_status(_: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
         }
     }
     if !alone && pieces.iter().any(|piece| piece.text == "none") {
-        let other = pieces.iter().find(|piece| piece.text != "none");
-        let name = other.map_or("none", |piece| piece.text);
+        let other = |piece: &&Word<'_>| !matches!(piece.text, "none" | "");
+        let Some(other) = pieces.iter().find(other) else {
+            return;
+        };
+        let name = other.text;
         let message = format!("invalid email alert status: \"{name}\" specified with \"none\"");
         faults.error(word.span, message);
     }
@@ -511,7 +529,9 @@ fn checktype(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
 fn checktype_of(word: Word<'_>, faults: &mut Faults<'_>) -> Option<CheckType> {
     let name = |c: char| word_character(c) || c == '-';
     if let Some((before, digits, after)) = first_run(word, |c| c.is_ascii_digit()) {
-        if before.text.ends_with(name) || after.text.starts_with(name) {
+        let blank = super::lines::blank;
+        let glued = before.text.rsplit(blank).next().unwrap_or_default();
+        if glued.contains(word_character) || after.text.starts_with(word_character) {
             return None;
         }
         tell_around(word, [before, after], digits, faults);

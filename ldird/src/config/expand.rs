@@ -160,6 +160,20 @@ impl<'a> Expansion<'a, '_, '_> {
         let global = self.global;
         self.fallback = self.fallback_host(global.fallback.as_ref(), Family::V4);
         self.fallback6 = self.fallback_host(global.fallback6.as_ref(), Family::V6);
+        for line in [&global.fallback, &global.fallback6].into_iter().flatten() {
+            let Some(port) = &line.port else { continue };
+            let known = |protocol| self.ports.number(&port.value, Some(protocol));
+            match (known("tcp"), known("udp")) {
+                (Some(_), Some(_)) => {}
+                (None, None) => self
+                    .faults
+                    .error(port.span, "invalid port for fallback server"),
+                (Some(_), None) | (None, Some(_)) => {
+                    let message = "the fallback's port is a name that only tcp or only udp has";
+                    self.faults.tolerated(port.span, message);
+                }
+            }
+        }
     }
 
     /// One virtual service; `None` if its own address is wrong.
@@ -386,9 +400,17 @@ impl<'a> Expansion<'a, '_, '_> {
             return Some(vec![first]);
         };
         let last = match resolve::short_end(first, &end.value) {
-            Some(last) => last,
+            Some(last) => {
+                let message = format!("\"{}\" ends the range at {last}", end.value);
+                self.faults.tolerated(end.span, message);
+                last
+            }
             None => self.real_host(end, "end host", line.family)?,
         };
+        if line.family == Family::V6 {
+            self.faults
+                .tolerated(line.span, "a range of IPv6 addresses");
+        }
         match resolve::range(first, last) {
             Ok(addresses) => Some(addresses),
             Err(RangeFault::Backwards) => {
@@ -526,6 +548,11 @@ impl<'a> Expansion<'a, '_, '_> {
             None => own_port,
             Some(at) => {
                 let port = self.ports.number(&at.value, protocol.as_deref());
+                let name = at.value.parse::<u16>().is_err();
+                if name && protocol.is_none() && port.is_some() {
+                    let message = "the port of a firewall mark's fallback is a name";
+                    self.faults.tolerated(at.span, message);
+                }
                 let Some(port) = port else {
                     let message = "invalid port for fallback server";
                     self.faults.error(at.span, message);

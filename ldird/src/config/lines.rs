@@ -37,6 +37,8 @@ pub(crate) enum Place {
     Stray,
     /// A `virtual` line that is indented; its section is read all the same.
     Indented,
+    /// Nothing but more blanks than an indented line needs, in a section: an editor's leftovers.
+    Leftovers,
 }
 
 /// Every statement of the file; blank lines and comments are gone.
@@ -51,9 +53,16 @@ pub(crate) fn statements(source: &Source) -> Vec<Statement<'_>> {
             continue;
         }
         if body.is_empty() {
-            // More blanks than an indented line needs are an editor's leftovers, not an end.
-            if let (Around::Section, true) = (around, columns <= SECTION_COLUMNS) {
-                around = Around::Blank(line.number);
+            match around {
+                Around::Section if columns <= SECTION_COLUMNS => {
+                    around = Around::Blank(line.number);
+                }
+                Around::Section => found.push(Statement {
+                    place: Place::Leftovers,
+                    text: line.word(0..text.len()),
+                    inner_hash: false,
+                }),
+                Around::Globals | Around::Blank(_) => {}
             }
             continue;
         }
@@ -68,9 +77,11 @@ pub(crate) fn statements(source: &Source) -> Vec<Statement<'_>> {
         let start = text.len() - body.len();
         let end = match place {
             Place::Global | Place::Indented => text.len(),
-            Place::Section | Place::AfterBlank(_) | Place::Shallow | Place::Stray => {
-                start + comment(body).unwrap_or(body.len())
-            }
+            Place::Section
+            | Place::AfterBlank(_)
+            | Place::Shallow
+            | Place::Stray
+            | Place::Leftovers => start + comment(body).unwrap_or(body.len()),
         };
         let text = line.word(start..end);
         let inner_hash = place == Place::Section && text.text.contains('#');
@@ -79,7 +90,7 @@ pub(crate) fn statements(source: &Source) -> Vec<Statement<'_>> {
             Place::Global if opens_section(text.text) => around = Around::Section,
             Place::Global => around = Around::Globals,
             Place::AfterBlank(_) => around = Around::Section,
-            Place::Section | Place::Shallow | Place::Stray => {}
+            Place::Section | Place::Shallow | Place::Stray | Place::Leftovers => {}
         }
         found.push(Statement {
             place,
@@ -93,6 +104,14 @@ pub(crate) fn statements(source: &Source) -> Vec<Statement<'_>> {
 /// The first line that ends in a carriage return.
 pub(crate) fn first_return(source: &Source) -> Option<Line<'_>> {
     source.lines().find(|line| line.text.ends_with('\r'))
+}
+
+/// The file's very last line, if it is a `virtual` line.
+pub(crate) fn last_opens_section(source: &Source) -> Option<Line<'_>> {
+    source
+        .lines()
+        .last()
+        .filter(|line| opens_section(line.text))
 }
 
 /// Blanks of ldirectord.cf.

@@ -155,9 +155,12 @@ pub(crate) fn explain(
     names: Names,
 ) -> (serde_json::Value, Option<Configuration>, Diagnostics) {
     let mut catalogue = Catalogue::default();
+    let ports = &resolve::Ports::new();
     let Ok(source) = Source::read(path) else {
-        let (configuration, all) = reload(path, names, &mut catalogue);
-        let reading = reading::file(path, &Given::default(), &[], &all);
+        let (configuration, all) = reload(path, names.clone(), &mut catalogue);
+        let names = &names;
+        let known = reading::Known { names, ports };
+        let reading = reading::file(path, &Given::default(), &[], known, &all);
         return (reading, configuration, all);
     };
     let asking = Asking::Now(names);
@@ -168,7 +171,9 @@ pub(crate) fn explain(
         .zip(services)
         .filter_map(|(number, service)| Some((file.sections.get(*number)?, service)))
         .collect();
-    let reading = reading::file(path, &file.global, &pairs, &all);
+    let names = &configuration.names;
+    let known = reading::Known { names, ports };
+    let reading = reading::file(path, &file.global, &pairs, known, &all);
     let usable = (!all.has_errors()).then_some(configuration);
     (reading, usable, all)
 }
@@ -215,6 +220,10 @@ impl File {
         for statement in lines::statements(source) {
             file.read_statement(statement, &mut unused, faults);
         }
+        if let Some(last) = lines::last_opens_section(source) {
+            // It reads the line twice and finds its own virtual service there already.
+            faults.tolerated(last.span(), "the file ends with a virtual line");
+        }
         if let Some(fork) = file.global.fork.as_ref().filter(|fork| fork.value) {
             let message = "fork=yes: checks run side by side in one process, with or without it";
             faults.warning(fork.span, message);
@@ -244,6 +253,7 @@ impl File {
         match statement.place {
             Place::Global => self.read_global(line, unused, faults),
             Place::Section => self.read_section(line, unused, faults),
+            Place::Leftovers => faults.tolerated(line.span, "a line of blanks in a section"),
             Place::AfterBlank(_) => {
                 let hint = "an empty line ends a section: remove it or put a # there";
                 faults.error_with(trimmed(line).span, AFTER_BLANK, hint);

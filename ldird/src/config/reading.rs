@@ -1,13 +1,16 @@
 //! What was read, as JSON: every value that a director would act upon, after inheritance and
 //! defaults. For `check --json`, and for comparing with the old daemon's own reading.
 
+use super::Section;
 use super::given::{At, CheckType, Family, Given, Method, Service};
+use super::names::{Answer, Names};
 use super::real_server::RealLine;
-use super::{Section, resolve};
+use super::resolve::{self, Host, Ports};
 use ha_plumbing::{Diagnostic, Diagnostics, Severity};
 use ldird_core::config::{RealServer, VirtualService};
 use ldird_core::table::ServiceKey;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::path::Path;
 
 /// One file.
@@ -15,11 +18,12 @@ pub(super) fn file(
     path: &Path,
     global: &Given,
     services: &[(&Section, &VirtualService)],
+    known: Known<'_>,
     found: &Diagnostics,
 ) -> Value {
     let virtuals: Vec<Value> = services
         .iter()
-        .map(|(section, service)| virtual_service(global, section, service))
+        .map(|(section, service)| virtual_service(global, section, service, known))
         .collect();
     json!({
         "file": path,
@@ -37,10 +41,20 @@ fn diagnostic(one: &Diagnostic) -> Value {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    json!({"severity": severity, "line": one.line(), "message": one.message})
+    json!({
+        "severity": severity,
+        "line": one.line(),
+        "again": one.again.lines,
+        "message": one.message,
+    })
 }
 
-fn virtual_service(global: &Given, section: &Section, service: &VirtualService) -> Value {
+fn virtual_service(
+    global: &Given,
+    section: &Section,
+    service: &VirtualService,
+    known: Known<'_>,
+) -> Value {
     let given = &section.given;
     let timeouts = resolve::timeouts(given, global);
     let port = match service.key {
@@ -81,15 +95,18 @@ fn virtual_service(global: &Given, section: &Section, service: &VirtualService) 
         "cleanstop": service.cleanstop,
         "servicename": service.name,
         "fallback": fallback,
-        "reals": reals(given, &service.reals),
+        "reals": reals(given, &service.reals, known),
     })
 }
 
 /// Each with the request of the line that names its place; of several the last one counts.
-fn reals(given: &Given, reals: &[RealServer]) -> Vec<Value> {
+fn reals(given: &Given, reals: &[RealServer], known: Known<'_>) -> Vec<Value> {
     let own = |real: &RealServer| {
         let mut lines = given.reals.iter().rev();
-        lines.find(|line| names(line, real))?.dialogue.as_ref()
+        lines
+            .find(|line| known.is_of(line, real))?
+            .dialogue
+            .as_ref()
     };
     let value = |real: &RealServer| {
         let own = own(real);
@@ -107,23 +124,40 @@ fn reals(given: &Given, reals: &[RealServer]) -> Vec<Value> {
     reals.iter().map(value).collect()
 }
 
-/// Is this a server of that line? Names of hosts and ports are taken for equal.
-fn names(line: &RealLine, real: &RealServer) -> bool {
-    let resolve::Host::Address(first) = resolve::host(&line.host.value, line.family) else {
-        return true;
-    };
-    let last = line.last.as_ref().map_or(first, |last| {
-        let end = resolve::short_end(first, &last.value);
-        match resolve::host(&last.value, line.family) {
-            resolve::Host::Address(last) => end.unwrap_or(last),
-            resolve::Host::Name | resolve::Host::Wrong => end.unwrap_or(first),
+/// What names come to.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) names: &'a Names,
+    pub(super) ports: &'a Ports,
+}
+
+impl Known<'_> {
+    /// Is this a server of that line?
+    fn is_of(self, line: &RealLine, real: &RealServer) -> bool {
+        let Some(first) = self.address(&line.host, line.family) else {
+            return false;
+        };
+        let last = line.last.as_ref().and_then(|last| {
+            let short = resolve::short_end(first, &last.value);
+            short.or_else(|| self.address(last, line.family))
+        });
+        let port = line.port.as_ref();
+        let port = port.map_or(Some(0), |at| self.ports.number(&at.value, None));
+        (port, line.forwarding, line.weight)
+            == (Some(real.configured.port), real.forwarding, real.weight)
+            && (first..=last.unwrap_or(first)).contains(&real.configured.address)
+    }
+
+    fn address(self, at: &At<String>, family: Family) -> Option<IpAddr> {
+        match resolve::host(&at.value, family) {
+            Host::Address(address) => Some(address),
+            Host::Wrong => None,
+            Host::Name => match self.names.answer(&(at.value.clone(), family)) {
+                Answer::Address(address) | Answer::Kept(address) => Some(address),
+                Answer::Missing => None,
+            },
         }
-    });
-    let port = line.port.as_ref().map_or("0", |at| at.value.as_str());
-    let port_fits = port
-        .parse()
-        .map_or(true, |port: u16| port == real.configured.port);
-    port_fits && (first..=last).contains(&real.configured.address)
+    }
 }
 
 fn checktype(given: Option<CheckType>) -> String {

@@ -80,6 +80,13 @@ pub(crate) fn real(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>, 
     };
     if line.read_options(trimmed(options), faults).is_some() {
         line.order_thresholds(faults);
+        if let Some((request, _)) = &line.dialogue
+            && request.value.starts_with('/')
+        {
+            let message = "this real server is checked with its own request";
+            let hint = "the old daemon forgets what stands behind a request that begins with a /";
+            faults.warning_with(request.span, message, hint);
+        }
         given.reals.push(line);
     }
 }
@@ -95,32 +102,35 @@ impl RealLine {
         let mut weighed = false;
         while !left.text.is_empty() {
             let (word, after) = split_word(left);
-            let digits = word.text.chars().all(|c| c.is_ascii_digit());
-            let step = if digits && !weighed {
-                self.weight = weight(word, faults)?;
+            let digits = word.text.find(|c: char| !c.is_ascii_digit());
+            let digits = word.part(0..digits.unwrap_or(word.text.len()));
+            let step = if !digits.text.is_empty() && !weighed {
+                self.weight = weight(digits, faults);
                 weighed = true;
+                let glued = word.part(digits.text.len()..word.text.len());
+                if !glued.text.is_empty() {
+                    dropped.push(glued);
+                    left = after;
+                    continue;
+                }
                 Some(after)
             } else if word.text.starts_with('"') {
-                self.read_dialogue(left)
+                self.read_dialogue(left, faults)
             } else {
                 self.read_threshold(left)
             };
-            match step {
-                Some(next) => {
-                    for one in dropped.drain(..) {
-                        faults.warning(one.span, format!("\"{}\" is ignored", one.text));
-                    }
-                    left = next;
-                }
-                None if word.text.starts_with('"') => {
-                    dropped.push(left);
-                    break;
-                }
-                None => {
-                    dropped.push(word);
-                    left = after;
-                }
+            let Some(next) = step else {
+                dropped.push(word);
+                left = after;
+                continue;
+            };
+            if !weighed && word.text.starts_with('"') {
+                tell_number(left, faults);
             }
+            for one in dropped.drain(..) {
+                faults.warning(one.span, format!("\"{}\" is ignored", one.text));
+            }
+            left = next;
         }
         let Some(first) = dropped.first() else {
             return Some(());
@@ -167,7 +177,7 @@ impl RealLine {
     }
 
     /// Two quoted strings with a comma, a blank or both between them.
-    fn read_dialogue<'a>(&mut self, left: Word<'a>) -> Option<Word<'a>> {
+    fn read_dialogue<'a>(&mut self, left: Word<'a>, faults: &mut Faults<'_>) -> Option<Word<'a>> {
         let (request, after) = quoted(left)?;
         let separator = rest(after, 0);
         let comma = usize::from(separator.text.starts_with(','));
@@ -176,6 +186,9 @@ impl RealLine {
             return None;
         }
         let (receive, next) = quoted(second)?;
+        if comma > 0 && separator.span.start > after.span.start {
+            faults.tolerated(left.span, "a blank stands before the comma");
+        }
         // The manual's notation suggests quoted thresholds, and people write them.
         let mut both = self.clone();
         if both.set_threshold(request.text).is_some() && both.set_threshold(receive.text).is_some()
@@ -188,22 +201,29 @@ impl RealLine {
     }
 }
 
-fn weight(digits: Word<'_>, faults: &mut Faults<'_>) -> Option<u32> {
-    match digits.text.parse() {
-        Ok(weight) if weight <= WEIGHT_MAX => {
-            if weight > WEIGHT_USUAL {
-                let message = format!("weight {weight} is above {WEIGHT_USUAL}");
-                let hint = "older kernels and tools do not know such weights";
-                faults.warning_with(digits.span, message, hint);
-            }
-            Some(weight)
-        }
-        _ => {
-            let message = format!("Invalid real server line, around \"{}\"", digits.text);
-            faults.error_with(digits.span, message, format!("weights end at {WEIGHT_MAX}"));
-            None
-        }
+/// Without a weight the old daemon takes the first number behind a blank, in a string, too.
+fn tell_number(dialogue: Word<'_>, faults: &mut Faults<'_>) {
+    let mut words = dialogue.text.split(blank).skip(1);
+    if words.any(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+        faults.tolerated(
+            dialogue.span,
+            "a number in a string and no weight before it",
+        );
     }
+}
+
+/// Ends at what the kernel takes.
+fn weight(digits: Word<'_>, faults: &mut Faults<'_>) -> u32 {
+    let weight = digits.text.parse().unwrap_or(u32::MAX).min(WEIGHT_MAX);
+    if weight == WEIGHT_MAX {
+        let message = format!("weight {} is read as {weight}", digits.text);
+        faults.warning_with(digits.span, message, "the kernel knows no greater one");
+    } else if weight > WEIGHT_USUAL {
+        let message = format!("weight {weight} is above {WEIGHT_USUAL}");
+        let hint = "older kernels and tools do not know such weights";
+        faults.warning_with(digits.span, message, hint);
+    }
+    weight
 }
 
 /// Reads a `fallback` value; the last one of a scope counts.
@@ -280,7 +300,10 @@ fn fallback_address<'a>(
             faults.warning_with(server.span, message, "put the address into brackets");
             Some((host, Some(port)))
         }
-        Family::V6 if address(server) => Some((server, None)),
+        Family::V6 if address(server) => {
+            faults.tolerated(server.span, "an IPv6 address stands without brackets");
+            Some((server, None))
+        }
         Family::V6 => (!host.text.contains(':')).then_some((host, Some(port))),
     }
 }
@@ -323,6 +346,9 @@ fn address_and_port(address: Word<'_>, family: Family, faults: &mut Faults<'_>) 
         },
         _ => None,
     };
+    if address.text.contains([' ', '\t']) {
+        faults.tolerated(address.span, "blanks stand around ->");
+    }
     let found = read.and_then(|(host, last, after)| {
         let port = port_after(after)?;
         Some((at(host), last.map(at), port.map(at)))

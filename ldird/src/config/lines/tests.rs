@@ -57,7 +57,11 @@ fn indentation_and_blank_lines_decide_where_a_line_stands() {
         (
             "L15",
             "virtual=1\n     \n\ta=1",
-            &[(Place::Global, "virtual=1"), (Place::Section, "a=1")],
+            &[
+                (Place::Global, "virtual=1"),
+                (Place::Leftovers, "     "),
+                (Place::Section, "a=1"),
+            ],
         ),
         (
             "L18",
