@@ -14,7 +14,7 @@ pub(super) const CASES: &[Case] = &[
         run: clusters,
     },
     Case {
-        name: "simulation_5000_director_histories",
+        name: "simulation_10000_director_histories",
         place: Place::Here,
         run: directors,
     },
