@@ -1,4 +1,10 @@
-//! The repository itself: sizes that stay readable, words that have no place here, samples that work.
+//! The repository itself: sizes that stay readable, words that have no place here, samples that work,
+//! and the rules of shape: short functions, whole matches, no import circles, nothing unused.
+
+mod imports;
+mod shape;
+mod source;
+mod unused;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -36,6 +42,31 @@ pub(super) const CASES: &[Case] = &[
         name: "tidy_shell_scripts_parse",
         place: Place::Here,
         run: scripts,
+    },
+    Case {
+        name: "tidy_functions_fit_on_a_screen",
+        place: Place::Here,
+        run: shape::functions,
+    },
+    Case {
+        name: "tidy_matches_name_every_state",
+        place: Place::Here,
+        run: shape::matches,
+    },
+    Case {
+        name: "tidy_imports_run_in_no_circle",
+        place: Place::Here,
+        run: imports::circles,
+    },
+    Case {
+        name: "tidy_public_items_of_the_cores_are_used",
+        place: Place::Here,
+        run: unused::items,
+    },
+    Case {
+        name: "tidy_dependencies_are_used",
+        place: Place::Here,
+        run: unused::dependencies,
     },
 ];
 
