@@ -12,6 +12,7 @@ use crate::bed::netns::init;
 use crate::bed::{probe, vm};
 use crate::bench;
 use crate::demo::{self, Shape, control};
+use crate::mutants;
 use crate::suite;
 
 /// See the cluster run: real daemons, real servers, a real kernel's balancing, on this machine alone.
@@ -65,6 +66,17 @@ enum Task {
     ///
     /// For figures that count, build as for use: cargo run --release -p lab -- bench
     Bench,
+    /// Put small bugs into the pure cores, one at a time, and see whether a test notices.
+    ///
+    /// Prints the kill rate of each core and its survivors. Builds cargo-mutants at the first call.
+    Mutants {
+        /// Every file of both cores (hours) and not only those that CI tries (minutes).
+        #[arg(long)]
+        all: bool,
+        /// Of these only each Nth, beginning with the Kth: several machines share the work.
+        #[arg(long, value_name = "K/N", requires = "all")]
+        shard: Option<String>,
+    },
     /// Leave the demo's cluster running for a look.
     Up {
         #[arg(value_enum, default_value_t = Shape::Dr)]
@@ -144,6 +156,14 @@ fn perform(task: Task) -> Result<u8> {
         Task::Bench => {
             bench::run();
             Ok(0)
+        }
+        Task::Mutants { all, shard } => {
+            let scope = match (all, shard) {
+                (false, _) => mutants::Scope::Bounded,
+                (true, None) => mutants::Scope::All,
+                (true, Some(shard)) => mutants::Scope::Shard(shard),
+            };
+            mutants::run(&scope).map(|explained| u8::from(!explained))
         }
         Task::Up { shape } => demo::up(shape),
         Task::In { host, command } => control::enter(&host, &command).map(|()| 0),

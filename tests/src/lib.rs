@@ -6,5 +6,6 @@ pub mod bed;
 pub mod bench;
 pub mod cli;
 pub mod demo;
+pub mod mutants;
 pub mod scenario;
 pub mod suite;

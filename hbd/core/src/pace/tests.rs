@@ -54,3 +54,23 @@ fn missed_beats_are_dropped() {
     assert!(!pace.due(late));
     assert_eq!(pace.deadline(), late + KEEPALIVE);
 }
+
+#[test]
+fn a_beat_that_is_a_little_late_does_not_shift_the_next() {
+    let (mut pace, now) = begun();
+    assert!(pace.due(now + KEEPALIVE + KEEPALIVE / 10));
+    assert_eq!(pace.deadline(), now + KEEPALIVE * 2);
+}
+
+#[test]
+fn each_refill_brings_one_credit() {
+    let (mut pace, now) = begun();
+    let mut ask = |at| {
+        pace.news();
+        pace.due(at)
+    };
+    while ask(now) {}
+    assert!(ask(now + REFILL));
+    assert!(!ask(now + REFILL), "one credit, not all of them");
+    assert!(!ask(now + REFILL + REFILL / 2), "nor one too early");
+}
