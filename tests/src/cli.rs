@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use crate::bed::netns::init;
 use crate::bed::{probe, vm};
 use crate::bench;
-use crate::demo::{self, Shape, control};
+use crate::demo::{self, Shape, action, control};
 use crate::mutants;
 use crate::suite;
 
@@ -92,7 +92,7 @@ enum Task {
     /// Break or mend something in the cluster that runs.
     Do {
         #[arg(value_enum)]
-        action: control::Action,
+        action: action::Action,
     },
     /// The scripted demo under the kernel that it needs.
     #[command(hide = true)]

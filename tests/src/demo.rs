@@ -3,6 +3,7 @@
 //! Here stands where each part runs: the cluster under a kernel with IPVS, which may be an emulated
 //! machine's; outages are measured outside of it, where a millisecond is one.
 
+pub mod action;
 pub mod control;
 mod live;
 mod load;

@@ -11,6 +11,7 @@ pub mod netns;
 pub mod network;
 pub mod packages;
 pub mod peers;
+pub mod plan;
 pub mod probe;
 pub mod real_server;
 pub mod signals;

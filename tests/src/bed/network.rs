@@ -3,7 +3,6 @@
 //! This namespace has no way out: nothing that runs here can reach the machine's own network.
 
 use std::fs;
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,13 +10,12 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context, Result, ensure};
 
 use super::artefacts;
-use super::host::{Host, Nic};
 use super::netns::Space;
 
 /// A network of the lab. Hosts keep it alive; the last one to go takes it away.
 pub struct Network {
     pub(super) switch: Space,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     segments: Mutex<Vec<String>>,
     hosts: AtomicU16,
 }
@@ -56,17 +54,14 @@ impl Network {
         Ok(())
     }
 
-    /// Describes a host; [`Plan::power_on`] makes it.
-    pub fn host(self: &Arc<Self>, name: &str) -> Plan {
-        let number = self.hosts.fetch_add(1, Ordering::Relaxed);
-        Plan {
-            network: Arc::clone(self),
-            name: name.to_owned(),
-            number,
-            nics: Vec::new(),
-            gateway: None,
-            sysctls: Vec::new(),
-        }
+    /// A number for the next host, which names its ports and cards.
+    pub(super) fn next_host(&self) -> u16 {
+        self.hosts.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn has_segment(&self, name: &str) -> bool {
+        let segments = self.segments.lock().expect("no panic inside");
+        segments.iter().any(|segment| segment == name)
     }
 
     /// Runs `tc` on the switch, where faults of a cable are made.
@@ -85,76 +80,6 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// A host to be: its cables and settings.
-pub struct Plan {
-    network: Arc<Network>,
-    name: String,
-    number: u16,
-    nics: Vec<Nic>,
-    gateway: Option<Ipv4Addr>,
-    sysctls: Vec<(String, String)>,
-}
-
-impl Plan {
-    /// Plugs the next device (`eth0`, `eth1`, ...) into `segment`; addresses as `10.0.0.1/24`.
-    pub fn nic(mut self, segment: &str, addresses: &[&str]) -> Self {
-        let index = self.nics.len();
-        self.nics.push(Nic {
-            device: format!("eth{index}"),
-            port: format!("p{}.{index}", self.number),
-            // Locally administered, and the same after a power cycle, as a real card's.
-            mac: format!(
-                "02:4c:{:02x}:{:02x}:00:{index:02x}",
-                self.number >> 8,
-                self.number & 0xff
-            ),
-            segment: segment.to_owned(),
-            addresses: addresses.iter().map(ToString::to_string).collect(),
-        });
-        self
-    }
-
-    pub fn gateway(mut self, gateway: Ipv4Addr) -> Self {
-        self.gateway = Some(gateway);
-        self
-    }
-
-    /// A kernel setting, such as `net.ipv4.ip_forward`, set at every power-on.
-    pub fn sysctl(mut self, name: &str, value: &str) -> Self {
-        self.sysctls.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Makes the host and switches it on.
-    pub fn power_on(self) -> Result<Host> {
-        let known = self
-            .network
-            .segments
-            .lock()
-            .expect("no panic inside")
-            .clone();
-        for nic in &self.nics {
-            ensure!(
-                known.contains(&nic.segment),
-                "host {}: no segment {}",
-                self.name,
-                nic.segment
-            );
-        }
-        let folder = self.network.folder.join(&self.name);
-        let host = Host::new(
-            self.network,
-            self.name,
-            folder,
-            self.nics,
-            self.gateway,
-            self.sysctls,
-        );
-        host.power_on()?;
-        Ok(host)
     }
 }
 

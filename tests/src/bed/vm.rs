@@ -270,7 +270,6 @@ fn boot_folder() -> Result<tempfile::TempDir> {
 }
 
 fn qemu(kernel: &Kernel, initramfs: &Path, folder: &Path) -> Result<Command> {
-    let socket = |name: &str| folder.join(name).display().to_string();
     // The kernel kills qemu with us, however we end.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]);
@@ -304,6 +303,17 @@ fn qemu(kernel: &Kernel, initramfs: &Path, folder: &Path) -> Result<Command> {
         "-serial",
         &format!("file:{}", folder.join(CONSOLE_LOG).display()),
     ]);
+    devices(&mut command, folder);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(folder.join(QEMU_LOG))?);
+    Ok(command)
+}
+
+/// Ports, channels and shared folders.
+fn devices(command: &mut Command, folder: &Path) {
+    let socket = |name: &str| folder.join(name).display().to_string();
     // The second and third port, after the console: see CABLE.
     let cable = socket("cable");
     command.args([
@@ -335,11 +345,6 @@ fn qemu(kernel: &Kernel, initramfs: &Path, folder: &Path) -> Result<Command> {
             scratch().display()
         ),
     ]);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(File::create(folder.join(QEMU_LOG))?);
-    Ok(command)
 }
 
 fn accept(listener: &UnixListener, qemu: &mut Child, folder: &Path) -> Result<UnixStream> {

@@ -12,9 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::action::Action;
 use super::stage::Stage;
 use crate::bed::artefacts;
 
@@ -24,20 +24,6 @@ const LINE_LIMIT: u64 = 64 * 1024;
 /// How often a watcher gets new figures.
 const WATCH_EVERY: Duration = Duration::from_millis(200);
 const SOCKET: &str = "control";
-
-/// What can happen to a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// The director that runs the group loses power.
-    KillPrimary,
-    /// One more real server's services die.
-    StopReal,
-    /// The cable of the director that runs the group is cut.
-    CutCable,
-    /// Power, cables and services come back, all of them.
-    BringBack,
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -96,6 +82,11 @@ impl Control {
     }
 }
 
+/// The socket of the demo's tmux is beside the control socket.
+pub(super) fn tmux_socket(control: &Path) -> PathBuf {
+    control.with_file_name("tmux")
+}
+
 impl Drop for Control {
     fn drop(&mut self) {
         let ours = self.socket().display().to_string();
@@ -150,7 +141,7 @@ pub(super) fn request(socket: &Path, action: Action) -> Result<String> {
     match ask(socket, &Request::Do(action))? {
         Reply::Done(text) => Ok(text),
         Reply::Failed(text) => bail!("{text}"),
-        other => bail!("the lab answered {other:?}"),
+        other @ (Reply::Prefix(_) | Reply::Figures(_)) => bail!("the lab answered {other:?}"),
     }
 }
 
@@ -159,7 +150,7 @@ pub fn enter(host: &str, command: &[String]) -> Result<()> {
     let prefix = match ask(&running()?, &Request::Enter(host.to_owned()))? {
         Reply::Prefix(words) => words,
         Reply::Failed(text) => bail!("{text}"),
-        other => bail!("the lab answered {other:?}"),
+        other @ (Reply::Done(_) | Reply::Figures(_)) => bail!("the lab answered {other:?}"),
     };
     let (program, arguments) = prefix.split_first().context("no way in")?;
     let mut entering = Command::new(program);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::control::Control;
+use super::control::{Control, tmux_socket};
 use super::menu;
 use super::stage::{self, Stage};
 use crate::bed::signals::Signals;
@@ -135,11 +135,6 @@ impl Drop for Screen {
             .output();
         let _ = self.client.wait();
     }
-}
-
-/// tmux's socket is beside the control socket.
-pub(super) fn tmux_socket(control: &Path) -> PathBuf {
-    control.with_file_name("tmux")
 }
 
 /// No status line, no delay after escape; F2 changes between dashboard and menu, a click does as well.

@@ -11,7 +11,8 @@ use std::thread;
 use anyhow::{Context, Result};
 use rustix::termios::{OptionalActions, tcgetattr, tcgetwinsize, tcsetattr};
 
-use super::control::{self, Action};
+use super::action::Action;
+use super::control;
 
 /// Lines of the pane: keys, two of figures, the last action.
 pub(super) const HEIGHT: u16 = 4;
@@ -116,7 +117,7 @@ fn make_raw() -> Result<()> {
 fn quit(socket: &Path) {
     let _ = Command::new("tmux")
         .arg("-S")
-        .arg(super::live::tmux_socket(socket))
+        .arg(control::tmux_socket(socket))
         .arg("kill-server")
         .stdin(Stdio::null())
         .status();

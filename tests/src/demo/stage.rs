@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::control::Action;
+use super::action::Action;
 use super::load::Load;
 use crate::bed::probe::Probe;
 use crate::bed::real_server::{RealServer, Service};

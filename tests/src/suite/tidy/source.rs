@@ -32,6 +32,11 @@ impl Source {
         format!("{}:{}", self.path, span.start().line)
     }
 
+    /// Is it part of what people run? The lab is a test of that.
+    pub(super) fn is_program(&self) -> bool {
+        !self.is_test && self.package != "tests"
+    }
+
     /// Its items without those that are compiled for tests only.
     pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
         self.syntax.items.iter().filter(|item| !is_for_tests(item))
