@@ -225,31 +225,22 @@ impl App {
             (Command::Takeover, None) => self.ask(Verb::Takeover),
             (Command::NextPanel, None) => self.panel = self.panel.after(1),
             (Command::PreviousPanel, None) => self.panel = self.panel.after(Panel::ALL.len() - 1),
-            (
-                Command::Down
-                | Command::Up
-                | Command::PageDown
-                | Command::PageUp
-                | Command::Home
-                | Command::End,
-                None,
-            ) => self.scroll(command),
+            (Command::Down, None) => self.scroll(|at, _| at.saturating_add(1)),
+            (Command::Up, None) => self.scroll(|at, _| at.saturating_sub(1)),
+            (Command::PageDown, None) => self.scroll(|at, _| at.saturating_add(PAGE)),
+            (Command::PageUp, None) => self.scroll(|at, _| at.saturating_sub(PAGE)),
+            (Command::Home, None) => self.scroll(|_, _| 0),
+            (Command::End, None) => self.scroll(|_, last| last),
         }
         None
     }
 
-    fn scroll(&mut self, command: Command) {
+    /// Moves the selection of the panel in focus: `to` is told the present row and the last one.
+    fn scroll(&mut self, to: impl FnOnce(usize, usize) -> usize) {
         let total = self.total(self.panel);
         let at = self.selected(self.panel, total);
         let last = total.saturating_sub(1);
-        let to = match command {
-            Command::Down => at.saturating_add(1),
-            Command::Up => at.saturating_sub(1),
-            Command::PageDown => at.saturating_add(PAGE),
-            Command::PageUp => at.saturating_sub(PAGE),
-            Command::Home => 0,
-            _ => last,
-        };
+        let to = to(at, last);
         // At the end of the events the newest stays in view.
         let follow = self.panel == Panel::Events && to >= last;
         self.selected[self.panel.index()] = (!follow).then_some(to.min(last));
