@@ -172,7 +172,12 @@ impl Daemon {
                         source: error,
                     },
                 },
-                _ => Failure::Talk {
+                ClientError::Silent
+                | ClientError::Refused(_)
+                | ClientError::Version { .. }
+                | ClientError::Line(_)
+                | ClientError::Send(_)
+                | ClientError::Ended => Failure::Talk {
                     socket: named(),
                     source: error,
                 },

@@ -169,7 +169,17 @@ impl Driver {
                 let message = &received.message;
                 self.doubts.authentic(from, device, message, now)
             }
-            _ => None,
+            Input::Tick
+            | Input::LinkWrite { .. }
+            | Input::Probed { .. }
+            | Input::Started { .. }
+            | Input::Stopped { .. }
+            | Input::Lost { .. }
+            | Input::Mended { .. }
+            | Input::Carrier { .. }
+            | Input::Command { .. }
+            | Input::Load(_)
+            | Input::WallClock(_) => None,
         };
         if let Some((severity, text)) = line {
             self.tell(severity, &text);
@@ -233,28 +243,12 @@ impl Driver {
     }
 
     fn notice(&mut self, notice: &Notice) {
-        let mut again = String::new();
-        match notice {
-            Notice::ShutdownStarted => service::stopping("releasing resources"),
-            Notice::GroupStuck { group, reason, .. } => {
-                match self.journal.stuck(*group, reason, Instant::now()) {
-                    None => return,
-                    Some(1) => {}
-                    Some(attempts) => again = format!(" (tried {attempts} times since last told)"),
-                }
-            }
-            Notice::LocalStall { late } => match self.journal.stalled(*late, Instant::now()) {
-                None => return,
-                Some((count, worst)) if count > 1 => {
-                    again = format!(" ({count} times since last told, at most {worst:.0?})");
-                }
-                Some(_) => {}
-            },
-            Notice::GroupRunning { group } | Notice::GroupStopped { group } => {
-                self.journal.unstuck(*group);
-            }
-            _ => {}
+        if *notice == Notice::ShutdownStarted {
+            service::stopping("releasing resources");
         }
+        let Some(again) = self.journal.again(notice, Instant::now()) else {
+            return;
+        };
         for line in self.wording.lines(notice) {
             self.tell(line.severity, &format!("{}{again}", line.text));
         }

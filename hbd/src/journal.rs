@@ -7,6 +7,8 @@ use hbd_core::config::GroupId;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+mod again;
+
 /// A group that stays stuck is told again after this time.
 const STUCK_INTERVAL: Duration = Duration::from_secs(600);
 
@@ -50,7 +52,7 @@ impl Journal {
 
     /// Stopping the group failed. `None` if that is to be counted only, else how often it failed
     /// since it was last told.
-    pub fn stuck(&mut self, group: GroupId, why: &str, now: Instant) -> Option<u32> {
+    fn stuck(&mut self, group: GroupId, why: &str, now: Instant) -> Option<u32> {
         let why = gist(why);
         let known = self.stuck.get_mut(&group).filter(|stuck| stuck.why == why);
         let Some(stuck) = known else {
@@ -75,7 +77,7 @@ impl Journal {
 
     /// This node stood still. `None` if that is to be counted only, else how often it did since
     /// that was last told (0 if never) and the longest of those.
-    pub fn stalled(&mut self, late: Duration, now: Instant) -> Option<(u32, Duration)> {
+    fn stalled(&mut self, late: Duration, now: Instant) -> Option<(u32, Duration)> {
         let fresh = Stalls {
             told: now,
             count: 0,
@@ -96,7 +98,7 @@ impl Journal {
     }
 
     /// The group is in order again.
-    pub fn unstuck(&mut self, group: GroupId) {
+    fn unstuck(&mut self, group: GroupId) {
         self.stuck.remove(&group);
     }
 }

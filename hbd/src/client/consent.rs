@@ -60,7 +60,8 @@ fn question(snapshot: &ClusterSnapshot, set: HoldSet, node: &str) -> String {
     let held = meant(snapshot, set).filter(held);
     let names: Vec<&str> = held.map(|group| group.name.as_str()).collect();
     format!(
-        "Node {node} could not stop:\n  {}\nIf an address or a disk of it is still in use there, clients and data suffer. Look first: \
+        "Node {node} could not stop:\n  {}\n\
+         If an address or a disk of it is still in use there, clients and data suffer. Look first: \
          is the node switched off, or is nothing of it active?\nType {node} to go on: ",
         names.join("\n  ")
     )

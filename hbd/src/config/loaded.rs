@@ -129,7 +129,11 @@ impl Loaded {
         let logging = self.logging.clone();
         let console = match Console::detect() {
             Console::Journal if logging.facility.is_some() => Console::Off,
-            console => console,
+            console @ (Console::Off
+            | Console::Plain
+            | Console::Journal
+            | Console::Dated
+            | Console::Bare) => console,
         };
         let layout = if logging.syslog_layout {
             Layout::Heartbeat {

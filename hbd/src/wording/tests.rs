@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use hbd_core::config::NodeName;
 
 fn wording() -> Wording {
     Wording {
@@ -15,10 +14,17 @@ fn node() -> NodeName {
     NodeName::new("lb2").unwrap()
 }
 
+/// What people search for stands in the first line.
+fn told(rows: &[(Notice, &str)]) {
+    for (notice, text) in rows {
+        assert_eq!(wording().lines(notice)[0].text, *text);
+    }
+}
+
 #[test]
-fn fixed_parts_are_those_people_search_for() {
+fn lines_about_nodes_have_the_parts_that_people_search_for() {
     let link = LinkId(0);
-    let rows = [
+    told(&[
         (Notice::LocalStatus("up"), "Local status now set to: 'up'"),
         (
             Notice::NodeStatus {
@@ -51,6 +57,12 @@ fn fixed_parts_are_those_people_search_for() {
             Notice::NodeReturned { node: node() },
             "Cluster node lb2 returning after partition.",
         ),
+    ]);
+}
+
+#[test]
+fn lines_about_packets_have_the_parts_that_people_search_for() {
+    told(&[
         (
             Notice::LateHeartbeat {
                 node: node(),
@@ -71,6 +83,12 @@ fn fixed_parts_are_those_people_search_for() {
             Notice::PacketsRecovered { node: node() },
             "No pkts missing from lb2!",
         ),
+    ]);
+}
+
+#[test]
+fn lines_about_groups_have_the_parts_that_people_search_for() {
+    told(&[
         (
             Notice::GroupTakeover {
                 group: GroupId(0),
@@ -86,10 +104,7 @@ fn fixed_parts_are_those_people_search_for() {
             },
             "lb2 wants to go standby [foreign]",
         ),
-    ];
-    for (notice, text) in rows {
-        assert_eq!(wording().lines(&notice)[0].text, text);
-    }
+    ]);
 }
 
 #[test]

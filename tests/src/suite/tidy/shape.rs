@@ -8,7 +8,7 @@ use syn::visit::{self, Visit};
 use syn::{Arm, Block, ExprMatch, ImplItemFn, Item, ItemEnum, ItemFn, ItemImpl, Pat, Path, Type};
 
 use super::source::{self, Source};
-use super::verdict;
+use super::{unused, verdict};
 
 /// The longest function, signature included.
 const FUNCTION_LINES: usize = 70;
@@ -75,11 +75,13 @@ impl<'ast> Visit<'ast> for Ruler<'_> {
 pub(super) fn matches() -> Result<()> {
     let sources = source::all()?;
     let enums: BTreeSet<String> = sources.iter().flat_map(enums_of).collect();
+    let foreign = unused::foreign()?;
     let mut findings = Vec::new();
     for source in sources.iter().filter(|source| source.is_program()) {
         let mut reader = MatchReader {
             source,
             enums: &enums,
+            foreign: &foreign,
             implementing: None,
             findings: &mut findings,
         };
@@ -109,6 +111,8 @@ fn enums_of(source: &Source) -> Vec<String> {
 struct MatchReader<'a> {
     source: &'a Source,
     enums: &'a BTreeSet<String>,
+    /// Libraries of others: an enum of theirs may be called like one of ours.
+    foreign: &'a BTreeSet<String>,
     /// The type whose `impl` this is, for `Self::Variant`.
     implementing: Option<String>,
     findings: &'a mut Vec<String>,
@@ -117,6 +121,10 @@ struct MatchReader<'a> {
 impl MatchReader<'_> {
     /// The enum of ours that this path names a variant of.
     fn owner(&self, path: &Path) -> Option<String> {
+        let first = path.segments.first()?.ident.to_string();
+        if self.foreign.contains(&first) {
+            return None;
+        }
         let owner = path.segments.iter().rev().nth(1)?.ident.to_string();
         let owner = match owner.as_str() {
             "Self" => self.implementing.clone()?,

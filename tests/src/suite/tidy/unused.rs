@@ -124,6 +124,20 @@ pub(super) fn dependencies() -> Result<()> {
     verdict(findings)
 }
 
+/// What sources call the libraries that are not ours.
+pub(super) fn foreign() -> Result<BTreeSet<String>> {
+    let manifests = source::manifests()?;
+    let own = |name: &String| {
+        let line = format!("name = \"{name}\"");
+        let mut texts = manifests.values();
+        texts.any(|text| text.lines().any(|found| found == line))
+    };
+    let names = manifests.values().flat_map(|text| dependency_names(text));
+    let foreign = names.filter(|name| !own(name));
+    let libraries = foreign.map(|name| library(&name));
+    Ok(libraries.chain(["std".to_owned()]).collect())
+}
+
 /// The keys of the tables whose name ends in `dependencies`.
 fn dependency_names(manifest: &str) -> Vec<String> {
     let mut names = Vec::new();
