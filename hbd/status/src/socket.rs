@@ -1,12 +1,13 @@
 //! The two halves of the status socket: a unix stream with one JSON value per line.
 //!
 //! `client` is for whoever asks; `server` listens for a daemon and hands its loop one request at
-//! a time, `seats` says who gets a place; `control` is what a loop sees of it, with `admins` who may
+//! a time, `caller` says who asked, `seats` who gets a place; `control` is what a loop sees of it, with `admins` who may
 //! act; `publisher` is the loop's side of followers; `outbox` is each client's bounded queue;
 //! `pages` cuts large snapshots into lines.
 
 mod accounts;
 mod admins;
+mod caller;
 pub mod client;
 pub mod codec;
 pub mod control;
@@ -19,8 +20,9 @@ pub mod server;
 #[cfg(test)]
 mod tests;
 
+pub use caller::{ClientId, Credentials};
 pub use client::{Client, ClientError};
 pub use control::{Asked, Control};
 pub use publisher::Publisher;
 pub use seats::{CLIENTS_MAX, ROOT_PLACES};
-pub use server::{BindError, ClientId, ClientRequest, Credentials, Responder, Server, Serving};
+pub use server::{BindError, ClientRequest, Responder, Server, Serving};

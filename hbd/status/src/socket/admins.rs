@@ -1,6 +1,6 @@
 //! Who may act: root, whoever runs the daemon, and the members of one group of /etc/group.
 
-use super::{accounts, server::Credentials};
+use super::{accounts, caller::Credentials};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -15,18 +15,26 @@ const ROWS_MAX: usize = 4_000_000;
 
 /// The lines of a reply, one but for a large snapshot.
 pub(super) fn lines(reply: &Reply) -> Vec<Arc<str>> {
-    match reply {
+    let (mut lines, last) = match reply {
         Reply::Snapshot { seq, snapshot } if rows(snapshot) > ROWS_PER_LINE => {
-            let (mut lines, snapshot) = match snapshot {
+            let (lines, snapshot) = match snapshot {
                 Snapshot::Cluster(cluster) => cluster_lines(cluster),
                 Snapshot::Director(director) => director_lines(director),
             };
             let seq = *seq;
-            lines.push(encode(&Reply::Snapshot { seq, snapshot }).into());
-            lines
+            (lines, encode(&Reply::Snapshot { seq, snapshot }))
         }
-        other => vec![encode(other).into()],
-    }
+        Reply::Snapshot { .. }
+        | Reply::Hello(_)
+        | Reply::Rows { .. }
+        | Reply::Change { .. }
+        | Reply::Notice { .. }
+        | Reply::Metrics { .. }
+        | Reply::Done { .. }
+        | Reply::Error { .. } => (Vec::new(), encode(reply)),
+    };
+    lines.push(last.into());
+    lines
 }
 
 fn rows(snapshot: &Snapshot) -> usize {
@@ -166,7 +174,12 @@ impl Assembly {
                 }
                 Ok(Some(Reply::Snapshot { seq, snapshot }))
             }
-            other => Ok(Some(other)),
+            other @ (Reply::Hello(_)
+            | Reply::Change { .. }
+            | Reply::Notice { .. }
+            | Reply::Metrics { .. }
+            | Reply::Done { .. }
+            | Reply::Error { .. }) => Ok(Some(other)),
         }
     }
 }

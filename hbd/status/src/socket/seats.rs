@@ -2,7 +2,7 @@
 //! a new one, and some places are for root alone, so that sixty forgotten connections lock no operator
 //! out of `status` and `stop`.
 
-use super::{outbox::Outbox, server::ClientId};
+use super::{caller::ClientId, outbox::Outbox};
 use std::{
     sync::Arc,
     time::{Duration, Instant},

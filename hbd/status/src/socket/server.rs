@@ -7,6 +7,7 @@
 
 use super::{
     accounts,
+    caller::{ClientId, Credentials},
     codec::{Lines, REQUEST_LINE_MAX, encode},
     outbox::Outbox,
     pages,
@@ -58,18 +59,6 @@ pub enum BindError {
     NotASocket(PathBuf),
     #[error("{}: {source}", path.display())]
     Bind { path: PathBuf, source: io::Error },
-}
-
-/// Tells clients of one daemon apart, e.g. in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub u64);
-
-/// Who the kernel says is at the other end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Credentials {
-    pub uid: u32,
-    pub gid: u32,
-    pub pid: Option<i32>,
 }
 
 /// One request, to be answered through `reply`.

@@ -3,10 +3,11 @@
 
 use super::{
     Asked, CLIENTS_MAX, Control, ROOT_PLACES,
+    caller::Credentials,
     client::{Client, ClientError},
     outbox, pages,
     publisher::Publisher,
-    server::{BindError, ClientRequest, Credentials, Server, Serving},
+    server::{BindError, ClientRequest, Server, Serving},
 };
 use crate::{
     Action, Heard, Hello, Mirror, Notice, Reply, Request, SCHEMA_VERSION, Severity, Snapshot,
