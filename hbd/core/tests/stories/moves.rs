@@ -1,0 +1,145 @@
+//! How groups move: handed over, given back, and sent by an operator.
+
+use super::{GROUP, is_start, ms};
+use crate::pair::{DEADTIME, HOLD_DOWN, Pair, name};
+use ha_status::{HoldSet, NodeStatus};
+use hbd_core::config::Failback;
+use hbd_core::input::Command;
+use hbd_core::output::{Done, Ending, Notice, Output, Refusal, YieldReason};
+
+#[test]
+fn a_clean_stop_hands_over_at_once_and_ends_in_silence() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    let id = pair.command(0, Command::Shutdown);
+    let took = pair.run_until(ms(100), |pair| pair.runners(0) == [1]);
+    assert!(took <= ms(5), "{took:?}");
+    pair.run_for(ms(1));
+    assert!(!pair.is_up(0));
+    assert_eq!(pair.answer(id), Some(Ok(Done::Released)));
+    assert_eq!(pair.view(1).nodes[0].status, NodeStatus::Left);
+    let (_, _, last) = pair
+        .outputs
+        .iter()
+        .rfind(|(_, node, _)| *node == 0)
+        .unwrap();
+    assert!(matches!(last, Output::Exit(Ending::Released)));
+    pair.outputs.clear();
+    pair.run_for(DEADTIME * 3);
+    let dead = |notice: &Notice| matches!(notice, Notice::NodeDead { .. });
+    assert!(!pair.notices(1).iter().any(dead), "it left in peace");
+}
+
+#[test]
+fn a_returning_node_gets_its_group_back_at_once() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.power_off(0);
+    pair.run_for(ms(3000));
+    assert_eq!(pair.runners(0), [1]);
+    pair.outputs.clear();
+    pair.start(0);
+    pair.run_until(ms(1000), |pair| pair.runners(0) == [0]);
+    let stop = pair.when(|node, output| node == 1 && matches!(output, Output::Stop(_)));
+    let start = pair.when(|node, output| node == 0 && is_start(output));
+    assert!(
+        start.unwrap() <= stop.unwrap() + ms(2),
+        "the gap of a failback"
+    );
+    let yields = Notice::GroupYield {
+        group: GROUP,
+        to: name(0),
+        reason: YieldReason::Failback,
+    };
+    assert!(pair.notices(1).contains(&yields));
+}
+
+#[test]
+fn without_failback_the_group_stays() {
+    let mut pair = Pair::running(2, &[0], Failback::Off);
+    pair.power_off(0);
+    pair.run_for(ms(3000));
+    pair.start(0);
+    pair.run_for(ms(5000));
+    assert_eq!(pair.runners(0), [1]);
+}
+
+#[test]
+fn standby_moves_the_groups_and_says_when_they_run() {
+    let mut pair = Pair::running(2, &[0, 0, 1], Failback::On);
+    let id = pair.standby(0, HoldSet::Local);
+    let took = pair.run_until(ms(100), |pair| pair.answer(id).is_some());
+    assert!(took <= ms(5), "{took:?}");
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(2))));
+    pair.run_for(ms(5000));
+    assert_eq!(
+        (pair.runners(0), pair.runners(1), pair.runners(2)),
+        (vec![1], vec![1], vec![1])
+    );
+    assert!(pair.view(1).groups[0].epoch > 1);
+}
+
+#[test]
+fn a_thousand_groups_move_with_few_messages() {
+    let mut pair = Pair::running(2, &[0; 1000], Failback::On);
+    let id = pair.standby(0, HoldSet::All);
+    let took = pair.run_until(ms(500), |pair| pair.answer(id).is_some());
+    assert!(took <= ms(20), "{took:?}");
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(1000))));
+    let said = pair.said(0, "status").len() + pair.said(1, "status").len();
+    assert!(said <= 40, "{said}");
+}
+
+#[test]
+fn a_manual_move_lasts_until_the_preferred_node_was_away() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.standby(0, HoldSet::All);
+    pair.run_for(ms(3000));
+    assert_eq!(pair.runners(0), [1]);
+    pair.command(0, Command::Shutdown);
+    pair.run_for(ms(500));
+    pair.start(0);
+    pair.run_for(ms(2000));
+    assert_eq!(pair.runners(0), [0]);
+}
+
+#[test]
+fn takeover_is_the_mirror_of_standby() {
+    let mut pair = Pair::running(2, &[0, 1], Failback::On);
+    let id = pair.command(1, Command::Takeover(HoldSet::Foreign));
+    pair.run_for(ms(100));
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(1))));
+    assert_eq!((pair.runners(0), pair.runners(1)), (vec![1], vec![1]));
+}
+
+#[test]
+fn standby_without_a_taker_is_refused_and_changes_nothing() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.power_off(1);
+    pair.run_for(ms(3000));
+    let epoch = pair.view(0).groups[0].epoch;
+    let id = pair.standby(0, HoldSet::All);
+    let refusal = Refusal::NoTaker {
+        group: GROUP,
+        others_live: false,
+    };
+    assert_eq!(pair.answer(id), Some(Err(refusal)));
+    assert_eq!(pair.view(0).groups[0].epoch, epoch);
+    assert_eq!(pair.runners(0), [0]);
+}
+
+#[test]
+fn a_group_returns_at_once_the_first_time_and_then_ever_later() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    let mut returns = 0;
+    for _ in 0..20 {
+        pair.power_off(0);
+        pair.run_for(DEADTIME + ms(300));
+        pair.start(0);
+        pair.run_for(ms(700));
+        returns += u32::from(pair.runners(0) == [0]);
+    }
+    assert_eq!(returns, 1, "a hold-down ends the to and fro");
+    let reason = pair.view(1).groups[0].reason.clone();
+    assert!(reason.contains("must be steady for 2 s"), "{reason}");
+    pair.run_for(HOLD_DOWN + ms(100));
+    assert_eq!(pair.runners(0), [0]);
+}
