@@ -135,13 +135,6 @@ impl History {
         self.acknowledged.remove(node);
     }
 
-    /// How many of our messages the slowest of these (live) peers has not acknowledged; 0
-    /// without peers. Above 250 the old daemon pauses its clients.
-    pub fn unacknowledged<'a>(&self, nodes: impl IntoIterator<Item = &'a str>) -> u64 {
-        let slowest = nodes.into_iter().map(|node| self.acknowledged_by(node));
-        slowest.min().map_or(0, |seq| self.highest - seq)
-    }
-
     /// Answers a peer's request for the numbers `first` to `last`, both included (`NS_rexmit`):
     /// at most [`MAX_PER_REQUEST`] answers, the rest is asked for again. Numbers the peer has
     /// acknowledged, or that were sent again a moment ago, need no answer.

@@ -167,14 +167,6 @@ impl Message {
         self.set(name, Value::Text(value.into()));
     }
 
-    /// Replaces the first field of that name where it stands, or appends it.
-    ///
-    /// # Panics
-    /// As [`Message::push`].
-    pub fn set_binary(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) {
-        self.set(name, Value::Binary(value.into()));
-    }
-
     /// As [`Message::set_text`], with a number in the wire's hex: lower case, no padding.
     ///
     /// # Panics

@@ -121,14 +121,3 @@ fn acknowledgements_only_move_forward() {
         assert_eq!(history.acknowledged_by("bob"), after, "{seq}");
     }
 }
-
-#[test]
-fn the_slowest_peer_counts() {
-    let mut history = history(30);
-    history.acknowledge("bob", 30);
-    history.acknowledge("carol", 10);
-    assert_eq!(history.unacknowledged([]), 0);
-    assert_eq!(history.unacknowledged(["bob"]), 0);
-    assert_eq!(history.unacknowledged(["bob", "carol"]), 20);
-    assert_eq!(history.unacknowledged(["bob", "dave"]), 30);
-}
