@@ -47,9 +47,15 @@ pub const MAX_NODES: usize = 100;
 /// The most media, as many as the old daemon can have.
 pub const MAX_LINKS: usize = 64;
 
-/// What a group is called in reports. Two groups of one cluster may not be called the same.
+/// What a group is called in reports, and each thing that it holds. Two groups of one cluster may
+/// not be called the same. FNV-1a with 64 bits: names a group independently of its place in the
+/// file. With 1000 groups the odds of a collision are below 1 in 10^13.
 pub fn group_tag(name: &str) -> u64 {
-    crate::extension::tag(name)
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    name.bytes().fold(OFFSET, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    })
 }
 
 /// Everything fixed for one life of the daemon.

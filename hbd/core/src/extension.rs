@@ -28,7 +28,7 @@
 //! `hbt` stands in messages without number, which say nothing else about when they were written:
 //! the generation of the node they are meant for, hex.
 
-use crate::config::{Config, GroupId, MAX_GROUPS, MAX_NODES};
+use crate::config::{Config, GroupId, MAX_GROUPS, MAX_NODES, group_tag};
 use crate::ownership::{Cause, Claim, better_claim};
 use crate::roster::{NodeId, Roster};
 use crate::wire::Message;
@@ -139,12 +139,12 @@ impl Codec {
         let mut tags = Vec::with_capacity(groups.len());
         let mut by_tag = BTreeMap::new();
         for (id, group) in (0_u16..).zip(groups) {
-            let mut own: Vec<u64> = group.holds.iter().map(|held| tag(held)).collect();
+            let mut own: Vec<u64> = group.holds.iter().map(|held| group_tag(held)).collect();
             // What two groups name belongs to the first.
             own.retain(|tag| !by_tag.contains_key(tag));
             own.truncate(most);
             if own.is_empty() {
-                own.push(tag(&group.name));
+                own.push(group_tag(&group.name));
             }
             for tag in &own {
                 by_tag.entry(*tag).or_insert(GroupId(id));
@@ -416,16 +416,6 @@ fn read_cause(letter: char) -> Option<Cause> {
         'f' => Cause::Failover,
         's' => Cause::Stay,
         _ => return None,
-    })
-}
-
-/// FNV-1a with 64 bits: names a group independently of its place in the file. With 1000 groups
-/// the odds of a collision are below 1 in 10^13.
-pub(crate) fn tag(name: &str) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    name.bytes().fold(OFFSET, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
     })
 }
 

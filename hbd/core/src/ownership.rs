@@ -373,11 +373,12 @@ fn succeed(s: &Situation<'_>) -> Decision {
                 Some(owner) if s.failed(owner) => Why::OwnerFailed,
                 Some(_) | None => Why::OwnerGone,
             };
-            let cause = match why {
-                // Sending it back to where it just failed would only cost another outage.
-                Why::OwnerFailed if s.claim.owner == s.preferred => Cause::Stay,
-                _ if s.claim.cause == Cause::Stay => Cause::Stay,
-                _ => Cause::Failover,
+            // Sending it back to where it just failed would only cost another outage.
+            let failed_at_home = why == Why::OwnerFailed && s.claim.owner == s.preferred;
+            let cause = if failed_at_home || s.claim.cause == Cause::Stay {
+                Cause::Stay
+            } else {
+                Cause::Failover
             };
             let cause = s.cause_for(s.me, cause);
             Decision::Claim(s.claim.succeed(s.me, cause), why)

@@ -355,20 +355,35 @@ impl Runner {
 
     /// Remembers failures, and forgets them after a success.
     fn count(&mut self, before: Run, event: Event, epoch: u64) {
-        match (before, event) {
-            (Run::Starting, Event::StartFailed | Event::StartFailedHeld)
-            | (Run::Running, Event::Lost) => {
-                let count = self.failure.map_or(0, |failure| failure.count);
-                let count = count.saturating_add(1);
-                self.failure = Some(Failure { epoch, count });
+        match event {
+            Event::StartFailed | Event::StartFailedHeld if before == Run::Starting => {
+                self.count_failure(epoch);
             }
-            (Run::Starting, Event::Started) => self.failure = None,
-            (Run::Stopping | Run::Failing, Event::StopFailed) => {
+            Event::Lost if before == Run::Running => self.count_failure(epoch),
+            Event::Started if before == Run::Starting => self.failure = None,
+            Event::StopFailed if matches!(before, Run::Stopping | Run::Failing) => {
                 self.stop_failures = self.stop_failures.saturating_add(1);
             }
-            (_, Event::Stopped) => self.stop_failures = 0,
-            (_, _) => {}
+            Event::Stopped => self.stop_failures = 0,
+            Event::Probed(_)
+            | Event::Started
+            | Event::StartFailed
+            | Event::StartFailedHeld
+            | Event::StopFailed
+            | Event::Lost
+            | Event::Mended
+            | Event::Start
+            | Event::Stop
+            | Event::Due
+            | Event::Forgive
+            | Event::Vouched => {}
         }
+    }
+
+    fn count_failure(&mut self, epoch: u64) {
+        let count = self.failure.map_or(0, |failure| failure.count);
+        let count = count.saturating_add(1);
+        self.failure = Some(Failure { epoch, count });
     }
 
     /// It doubles with every failure in a row.

@@ -1,0 +1,206 @@
+//! What the others report of the groups: their claims, what they run, what they left behind, and
+//! whether they have agreed with this node since it was cut off from them.
+
+use crate::cluster::Cluster;
+use crate::config::GroupId;
+use crate::extension::{GroupReport, Report};
+use crate::output::{Notice, Output, YieldReason};
+use crate::ownership::{Claim, believable, better_claim};
+use crate::roster::NodeId;
+use crate::takeover::{Event, Run};
+use ha_status::{NodeStatus, RunState};
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+impl Cluster {
+    /// Takes in a new report of a node; `before` is the one it replaces.
+    pub(in crate::cluster) fn learn(
+        &mut self,
+        node: NodeId,
+        before: Option<&Report>,
+        now: Instant,
+    ) {
+        let report = self.membership.peer(node).and_then(|p| p.report.as_ref());
+        let Some(report) = report else { return };
+        let gone = report.gone;
+        let same_footing = before.is_some_and(|before| {
+            before.heard == report.heard
+                && before.leaving == report.leaving
+                && before.relay == report.relay
+        });
+        let hears_us = report.heard[self.roster.local().index()].is_some();
+        self.deafness.told(node, hears_us, before.is_none(), now);
+        let told = |id: &GroupId| report.groups[usize::from(id.0)];
+        let news: Vec<(GroupId, Option<GroupReport>)> = self
+            .group_ids()
+            .map(|id| (id, told(&id)))
+            .filter(|(id, now)| before.is_none_or(|old| old.groups[usize::from(id.0)] != *now))
+            .collect();
+        if !same_footing {
+            self.note_absence();
+            self.touch_all();
+        }
+        for (id, told) in news {
+            self.group_mut(id).dirty = true;
+            let Some(GroupReport { run, claim }) = told else {
+                continue;
+            };
+            if !self.disputes(id, claim) {
+                self.adopt(id, claim, now);
+                self.watch_rival(id, node, run);
+            }
+        }
+        self.note_left_behind(node, gone);
+        if gone {
+            self.hear_shutdone(node, now);
+        } else {
+            self.note_agreement(node);
+        }
+    }
+
+    /// What a node holds as it ends stays there until it is heard again, or somebody vouches.
+    fn note_left_behind(&mut self, node: NodeId, gone: bool) {
+        for id in self.group_ids() {
+            let peer = self.membership.peer(node).and_then(|p| p.report.as_ref());
+            let told = peer.and_then(|report| report.groups[usize::from(id.0)]);
+            let run = told.map_or(RunState::Stopped, |told| told.run);
+            let held = !matches!(run, RunState::Stopped | RunState::Failed);
+            let group = self.group_mut(id);
+            if matches!(run, RunState::Starting | RunState::Running) {
+                group.vouched.remove(&node);
+            }
+            if !(gone && held) {
+                group.left_behind.remove(&node);
+            } else if group.left_behind.insert(node) {
+                let node = self.roster.name(node).clone();
+                self.notice(Notice::GroupLeftBehind { group: id, node });
+            }
+        }
+    }
+
+    /// An operator vouches that nothing of the group is active but where it really runs.
+    pub(in crate::cluster) fn vouch_for(&mut self, id: GroupId, now: Instant) {
+        let peers: Vec<NodeId> = self.roster.peers().collect();
+        self.group_mut(id).vouched.extend(peers);
+        self.run_event(id, Event::Vouched, now);
+        self.notice(Notice::GroupForced { group: id });
+    }
+
+    /// Does the claim come from a node that took a group of ours while neither could hear the
+    /// other? Then it is not adopted unseen.
+    fn disputes(&self, id: GroupId, heard: Claim) -> bool {
+        let group = self.group(id);
+        let apart = heard.owner.is_some_and(|node| group.apart.contains(&node));
+        let ours = group.claim.owner == Some(self.roster.local());
+        apart && ours && better_claim(group.claim, heard) != group.claim
+    }
+
+    /// Where a node that hears us reports our own claim, nothing is in dispute any more.
+    fn note_agreement(&mut self, node: NodeId) {
+        let cut_off = self.carriers.cut_off();
+        for id in self.group_ids() {
+            let group = self.group(id);
+            if group.apart.is_empty() && !group.shaken {
+                continue;
+            }
+            let peer = self.membership.peer(node).and_then(|p| p.report.as_ref());
+            let told = peer.and_then(|report| report.groups[usize::from(id.0)]);
+            let current = peer.is_some_and(|report| self.answers_us(report));
+            if current && told.is_some_and(|told| told.claim == group.claim) {
+                let group = self.group_mut(id);
+                group.apart.remove(&node);
+                group.shaken &= cut_off;
+            }
+        }
+    }
+
+    /// Was the report written after its sender had heard this life of ours?
+    pub(super) fn answers_us(&self, report: &Report) -> bool {
+        report.answers(self.roster.local(), self.life())
+    }
+
+    /// Nobody here hears these nodes any more: they may take what we run, and we cannot know. One
+    /// that a third node hears knows of our claims through that.
+    pub(in crate::cluster) fn note_absence(&mut self) {
+        let dead = self.membership.peers();
+        let dead = dead.filter(|(_, peer)| peer.status == NodeStatus::Dead);
+        let absent = dead.filter(|(node, _)| !self.membership.hearsay(*node));
+        let absent: BTreeSet<NodeId> = absent.map(|(node, _)| node).collect();
+        // Those who were away before it ran here have taken nothing from us.
+        let newly: Vec<NodeId> = absent.difference(&self.absent).copied().collect();
+        self.absent = absent;
+        let me = Some(self.roster.local());
+        for group in &mut self.groups {
+            if group.claim.owner == me && group.runner.run() == Run::Running {
+                group.apart.extend(&newly);
+            }
+        }
+    }
+
+    /// This node was cut off or stood still: whatever it runs, clients may be elsewhere by now.
+    pub(in crate::cluster) fn shake(&mut self) {
+        for group in &mut self.groups {
+            group.shaken |= group.runner.run() == Run::Running;
+        }
+    }
+
+    /// Keeps the better of our claim and one we heard of.
+    pub(super) fn adopt(&mut self, id: GroupId, heard: Claim, now: Instant) {
+        let old = self.group(id).claim;
+        if !believable(heard, old) || better_claim(old, heard) == old {
+            return;
+        }
+        let me = Some(self.roster.local());
+        let run = self.group(id).runner.run();
+        self.set_claim(id, heard, None, now);
+        if old.owner == heard.owner {
+            return;
+        }
+        if heard.owner == me {
+            self.notice_takeover(id, old.owner);
+            return;
+        }
+        let Some(owner) = heard.owner.filter(|_| old.owner == me) else {
+            return;
+        };
+        let to = self.roster.name(owner).clone();
+        let group = id;
+        let runs_there = matches!(
+            self.standing(owner, id, now).run,
+            RunState::Running | RunState::Starting
+        );
+        if run == Run::Failed {
+            let reason = YieldReason::StartFailed;
+            self.notice(Notice::GroupYield { group, to, reason });
+        } else if run.held() && runs_there {
+            self.notice(Notice::GroupConflictLost { group, to });
+        } else if self.shutdown.is_none() {
+            let reason = YieldReason::Takeover;
+            self.notice(Notice::GroupYield { group, to, reason });
+        }
+    }
+
+    /// This node runs a group and keeps it: does another one run it too, or has it stopped?
+    pub(super) fn watch_rival(&mut self, id: GroupId, node: NodeId, run: RunState) {
+        let me = self.roster.local();
+        let group = self.group_mut(id);
+        let ours = group.claim.owner == Some(me) && group.runner.run() == Run::Running;
+        let announce = match run {
+            RunState::Running | RunState::Starting => {
+                let rival = ours && group.rivals.insert(node);
+                if rival {
+                    let against = self.roster.name(node).clone();
+                    let group = id;
+                    self.notice(Notice::GroupConflictWon { group, against });
+                }
+                rival
+            }
+            // It may have answered for the address until this moment.
+            RunState::Stopped | RunState::Failed => group.rivals.remove(&node) && ours,
+            RunState::Unknown | RunState::Stopping | RunState::Stuck => false,
+        };
+        if announce {
+            self.queue.push_back(Output::Announce(id));
+        }
+    }
+}
