@@ -93,7 +93,7 @@ impl PathReader<'_> {
             }
             UseTree::Name(name) => self.take_end(before, &name.ident.to_string()),
             UseTree::Rename(rename) => self.take_end(before, &rename.ident.to_string()),
-            _ => self.take(before),
+            UseTree::Glob(_) => self.take(before),
         }
     }
 
