@@ -23,6 +23,9 @@ const KINDS_MAX: usize = 16;
 const PLACES_MAX: usize = 256;
 /// A kind that has been silent for so long makes room for another.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+/// A refusal is shown no more when its sender has been believed since, and refused no more for so
+/// long: where both go on, both come more often than that.
+const MENDED_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a datagram is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +41,18 @@ pub enum Why {
     SameUuid(NodeName),
     /// It is authentic, from a node that our ha.cf does not name.
     NotConfigured(String),
+}
+
+impl Why {
+    /// Is it said of packets that are not authentic?
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::NotOurs | Self::WrongKey | Self::UnknownKey | Self::TooLong | Self::Malformed => {
+                true
+            }
+            Self::SameName | Self::SameUuid(_) | Self::NotConfigured(_) => false,
+        }
+    }
 }
 
 impl From<Reject> for Why {
@@ -68,6 +83,16 @@ struct Told {
     next: Instant,
     pause: Duration,
     last: Instant,
+    /// When an authentic packet came from the same place, if that was after the last refused one.
+    believed: Option<Instant>,
+}
+
+impl Told {
+    /// Has it no more to say?
+    fn is_over(&self, now: Instant) -> bool {
+        let age = now.saturating_duration_since(self.last);
+        age >= FORGOTTEN_AFTER || (self.believed.is_some() && age >= MENDED_AFTER)
+    }
 }
 
 pub struct Doubts {
@@ -111,7 +136,7 @@ impl Doubts {
                 count: told.total,
                 last_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             };
-            (age < FORGOTTEN_AFTER).then(row)
+            (!told.is_over(now)).then(row)
         };
         self.kinds.iter().filter_map(row).collect()
     }
@@ -157,8 +182,20 @@ impl Doubts {
         message: &Message,
         now: Instant,
     ) -> Option<(Severity, String)> {
+        self.believe(from, device, now);
         let why = self.doubt(from, message)?;
         self.count(from, device, why, now)
+    }
+
+    /// Whoever sends from there has our key now.
+    fn believe(&mut self, from: IpAddr, device: &str, now: Instant) {
+        for (kind, told) in &mut self.kinds {
+            let place = kind.from.as_ref();
+            let same = place.is_some_and(|(ip, on)| *ip == from && on == device);
+            if same && kind.why.is_refusal() {
+                told.believed = Some(now);
+            }
+        }
     }
 
     fn doubt(&mut self, from: IpAddr, message: &Message) -> Option<Why> {
@@ -218,10 +255,12 @@ impl Doubts {
             next: now,
             pause: FIRST_PAUSE,
             last: now,
+            believed: None,
         });
         told.count = told.count.saturating_add(1);
         told.total = told.total.saturating_add(1);
         told.last = now;
+        told.believed = None;
         if now < told.next {
             return None;
         }

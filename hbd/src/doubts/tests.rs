@@ -123,3 +123,25 @@ fn refused_packets_are_rows_with_the_node_whose_address_they_have() {
     assert_eq!(row.from.as_deref(), Some("192.0.2.7"));
     assert!(doubts.rows(now + FORGOTTEN_AFTER).is_empty());
 }
+
+#[test]
+fn refusal_is_shown_no_more_once_its_sender_is_believed() {
+    let mut doubts = doubts();
+    let now = Instant::now();
+    let lb2 = message("lb2", [2; 16], 9);
+    doubts.refused(THERE, "eth1", Reject::BadDigest, now);
+    let later = now + MENDED_AFTER;
+    assert_eq!(doubts.rows(later).len(), 1);
+    doubts.authentic(HERE, "eth1", &lb2, now);
+    doubts.authentic(THERE, "eth0", &lb2, now);
+    assert_eq!(doubts.rows(later).len(), 1, "of another place");
+    doubts.authentic(THERE, "eth1", &lb2, now);
+    assert_eq!(doubts.rows(now).len(), 1, "it may go on");
+    assert!(doubts.rows(later).is_empty());
+    // It comes again: shown, and told no more often than before.
+    assert_eq!(
+        doubts.refused(THERE, "eth1", Reject::BadDigest, later),
+        None
+    );
+    assert_eq!(doubts.rows(later + MENDED_AFTER).remove(0).count, 2);
+}
