@@ -8,6 +8,7 @@ mod bed;
 mod compatibility;
 mod configuration;
 mod dashboard;
+mod doubts;
 mod failover;
 mod garbage;
 mod grammar;
@@ -66,6 +67,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         oldfiles::CASES,
         failover::CASES,
         split::CASES,
+        doubts::CASES,
         restart::CASES,
         interfaces::CASES,
         garbage::CASES,
