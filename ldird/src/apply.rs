@@ -5,7 +5,7 @@
 
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, Service, ServiceKey, ServiceSpec,
-    Table,
+    Table, Tunnel, TunnelChecksum,
 };
 use ldird_ipvs::{
     Cause, Client, Destination, Error, Family, Netmask, ServiceFlags, ServiceId, ServiceStatus,
@@ -187,7 +187,13 @@ async fn carry_through(client: &mut Client, edit: &Edit) -> Result<(), Error> {
     };
     match error.cause().and_then(|cause| overtaken(edit, cause)) {
         Some(Instead::Nothing) => Ok(()),
-        Some(Instead::Edit(instead)) => make(client, &instead).await,
+        Some(Instead::Edit(mut instead)) => {
+            // What is there has not been read: it may hold what no file has a word for.
+            if let Some(held) = client.service(&id(&instead.service())).await? {
+                instead.keep(&row(&held));
+            }
+            make(client, &instead).await
+        }
         None => Err(error),
     }
 }
@@ -307,6 +313,7 @@ fn service(key: &ServiceKey, spec: &ServiceSpec) -> ldird_ipvs::Service {
         },
         timeout: spec.persistent.unwrap_or(0),
         netmask,
+        pe_name: spec.pe.clone(),
         ..ldird_ipvs::Service::new(id, spec.scheduler.as_str())
     }
 }
@@ -323,6 +330,7 @@ fn spec(service: &ldird_ipvs::Service) -> ServiceSpec {
         },
         one_packet: flags.one_packet,
         scheduler_flags: [flags.sched1, flags.sched2, flags.sched3],
+        pe: service.pe_name.clone(),
     }
 }
 
@@ -337,6 +345,7 @@ fn destination(real: &DestinationKey, spec: &DestinationSpec) -> Destination {
     Destination {
         upper_threshold: spec.upper,
         lower_threshold: spec.lower,
+        tunnel: tunnel(spec.tunnel),
         ..Destination::new(address, forwarding, spec.weight)
     }
 }
@@ -353,6 +362,43 @@ fn destination_spec(destination: &Destination) -> DestinationSpec {
         weight: destination.weight,
         upper: destination.upper_threshold,
         lower: destination.lower_threshold,
+        tunnel: core_tunnel(destination.tunnel),
+    }
+}
+
+fn tunnel(tunnel: Tunnel) -> ldird_ipvs::Tunnel {
+    let translate = |checksum| match checksum {
+        TunnelChecksum::None => ldird_ipvs::TunnelChecksum::None,
+        TunnelChecksum::Full => ldird_ipvs::TunnelChecksum::Full,
+        TunnelChecksum::Remote => ldird_ipvs::TunnelChecksum::Remote,
+    };
+    match tunnel {
+        Tunnel::Ipip => ldird_ipvs::Tunnel::Ipip,
+        Tunnel::Gue { port, checksum } => ldird_ipvs::Tunnel::Gue {
+            port,
+            checksum: translate(checksum),
+        },
+        Tunnel::Gre { checksum } => ldird_ipvs::Tunnel::Gre {
+            checksum: translate(checksum),
+        },
+    }
+}
+
+fn core_tunnel(tunnel: ldird_ipvs::Tunnel) -> Tunnel {
+    let translate = |checksum| match checksum {
+        ldird_ipvs::TunnelChecksum::None => TunnelChecksum::None,
+        ldird_ipvs::TunnelChecksum::Full => TunnelChecksum::Full,
+        ldird_ipvs::TunnelChecksum::Remote => TunnelChecksum::Remote,
+    };
+    match tunnel {
+        ldird_ipvs::Tunnel::Ipip => Tunnel::Ipip,
+        ldird_ipvs::Tunnel::Gue { port, checksum } => Tunnel::Gue {
+            port,
+            checksum: translate(checksum),
+        },
+        ldird_ipvs::Tunnel::Gre { checksum } => Tunnel::Gre {
+            checksum: translate(checksum),
+        },
     }
 }
 

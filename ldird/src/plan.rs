@@ -16,7 +16,7 @@ use ldird_core::config::ProbeId;
 use ldird_core::diff;
 use ldird_core::input::Input;
 use ldird_core::output::Output;
-use ldird_core::table::{DestinationSpec, Edit, ServiceSpec, Table};
+use ldird_core::table::{DestinationSpec, Edit, ServiceSpec, Table, Tunnel};
 use ldird_ipvs::Client;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -173,11 +173,14 @@ fn in_words(edit: &Edit) -> String {
     }
 }
 
-/// `wlc persistent 600 mask /24 one-packet flags 1,2`
+/// `wlc persistent 600 mask /24 pe sip one-packet flags 1,2`
 fn attributes(spec: &ServiceSpec) -> String {
     let mut text = spec.scheduler.clone();
     if let Some(seconds) = spec.persistent {
         write!(text, " persistent {seconds} mask /{}", spec.netmask).expect(WRITES);
+    }
+    if let Some(engine) = &spec.pe {
+        write!(text, " pe {engine}").expect(WRITES);
     }
     if spec.one_packet {
         text.push_str(" one-packet");
@@ -194,7 +197,13 @@ fn attributes(spec: &ServiceSpec) -> String {
 }
 
 fn place(spec: &DestinationSpec) -> String {
-    let mut text = format!("{} weight {}", spec.forwarding, spec.weight);
+    let mut text = match spec.tunnel {
+        Tunnel::Ipip => format!("{} weight {}", spec.forwarding, spec.weight),
+        Tunnel::Gue { port, checksum: _ } => {
+            format!("{} gue {port} weight {}", spec.forwarding, spec.weight)
+        }
+        Tunnel::Gre { checksum: _ } => format!("{} gre weight {}", spec.forwarding, spec.weight),
+    };
     if (spec.lower, spec.upper) != (0, 0) {
         write!(text, " l:{} u:{}", spec.lower, spec.upper).expect(WRITES);
     }

@@ -269,6 +269,7 @@ fn service(number: u16, weight: u32) -> VirtualService {
             netmask: 32,
             one_packet: false,
             scheduler_flags: [false; 3],
+            pe: None,
         },
         reals: (0..REALS)
             .map(|real| real_server(number, real, weight))

@@ -1,7 +1,7 @@
 //! The table we want: a pure function of configuration and health. No history, no kernel.
 
 use crate::config::{Check, RealServer};
-use crate::table::{DestinationSpec, Service};
+use crate::table::{DestinationSpec, Service, Tunnel};
 use crate::watched::Virtual;
 use std::collections::BTreeMap;
 
@@ -37,6 +37,7 @@ pub(crate) fn service(service: &Virtual) -> Service {
             weight: FALLBACK_WEIGHT,
             upper: 0,
             lower: 0,
+            tunnel: Tunnel::Ipip,
         };
         destinations.insert(fallback.key, spec);
     }
@@ -52,6 +53,7 @@ fn destination(real: &RealServer, weight: u32) -> DestinationSpec {
         weight,
         upper: real.upper,
         lower: real.lower,
+        tunnel: Tunnel::Ipip,
     }
 }
 

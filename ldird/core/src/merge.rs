@@ -1,7 +1,7 @@
 //! The three-way merge that decides what a service should be where others edit the same table:
 //! what the kernel holds, what we last made of it, and what we want now.
 
-use crate::table::{DestinationKey, DestinationSpec, Forwarding, Service};
+use crate::table::{DestinationKey, DestinationSpec, Service, ServiceSpec};
 use std::collections::BTreeSet;
 
 /// How much of a service a merge may change.
@@ -60,18 +60,42 @@ pub(crate) fn service(
 
 /// `want`, except for what the file has no word for and the kernel or somebody else has settled.
 fn replace(is: &Service, want: &Service) -> Service {
-    let mut service = want.clone();
-    for (key, spec) in &mut service.destinations {
-        adopt(is.destinations.get(key), spec);
+    let destinations = want.destinations.iter();
+    Service {
+        spec: adopt_spec(&is.spec, &want.spec),
+        destinations: destinations
+            .map(|(key, spec)| (*key, adopt(is.destinations.get(key), spec)))
+            .collect(),
     }
-    service
 }
 
-/// A destination that the kernel shows as local keeps that word: it stands for any forwarding
-/// method when the address is the director's own.
-fn adopt(is: Option<&DestinationSpec>, want: &mut DestinationSpec) {
-    if is.is_some_and(|is| is.forwarding == Forwarding::Local) {
-        want.forwarding = Forwarding::Local;
+fn adopt_spec(is: &ServiceSpec, want: &ServiceSpec) -> ServiceSpec {
+    let mut spec = want.clone();
+    spec.keep(is);
+    spec
+}
+
+fn adopt(is: Option<&DestinationSpec>, want: &DestinationSpec) -> DestinationSpec {
+    let mut spec = want.clone();
+    if let Some(is) = is {
+        spec.keep(is);
+    }
+    spec
+}
+
+/// A row that is set for another reason keeps the thresholds that somebody gave it, if the file
+/// says nothing of them and said nothing before.
+fn keep_thresholds(
+    is: Option<&DestinationSpec>,
+    was: Option<&DestinationSpec>,
+    spec: &mut DestinationSpec,
+) {
+    let silent = |spec: &DestinationSpec| (spec.upper, spec.lower) == (0, 0);
+    if let Some(is) = is
+        && was.is_some_and(silent)
+        && silent(spec)
+    {
+        (spec.upper, spec.lower) = (is.upper, is.lower);
     }
 }
 
@@ -83,9 +107,10 @@ fn changed_rows(
     merged: &mut Merged,
 ) -> Service {
     let mut service = is.clone();
+    let spec = adopt_spec(&is.spec, &want.spec);
     if want.spec != was.spec {
-        service.spec = want.spec.clone();
-    } else if is.spec != want.spec {
+        service.spec = spec;
+    } else if is.spec != spec {
         merged.drift.insert(None);
     }
     let rows: BTreeSet<DestinationKey> = [&is.destinations, &was.destinations, &want.destinations]
@@ -95,10 +120,7 @@ fn changed_rows(
     for row in rows {
         let here = is.destinations.get(&row);
         let before = was.destinations.get(&row);
-        let mut wanted = want.destinations.get(&row).cloned();
-        if let Some(spec) = &mut wanted {
-            adopt(here, spec);
-        }
+        let wanted = want.destinations.get(&row).map(|spec| adopt(here, spec));
         let answer = answer(here, before, want.destinations.get(&row), readd_quiescent);
         match answer {
             Answer::Leave if here == wanted.as_ref() => {}
@@ -110,7 +132,8 @@ fn changed_rows(
                 service.destinations.extend(wanted.map(|spec| (row, spec)));
             }
             Answer::Set => match wanted {
-                Some(spec) => {
+                Some(mut spec) => {
+                    keep_thresholds(here, before, &mut spec);
                     service.destinations.insert(row, spec);
                 }
                 None => {

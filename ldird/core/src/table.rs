@@ -34,6 +34,15 @@ pub struct ServiceSpec {
     pub one_packet: bool,
     /// The kernel's scheduler flags 1, 2, 3.
     pub scheduler_flags: [bool; 3],
+    /// The persistence engine, e.g. `sip`. No file has a word for it: it is somebody else's setting.
+    pub pe: Option<String>,
+}
+
+impl ServiceSpec {
+    /// Takes over from what the kernel holds whatever no file has a word for.
+    pub fn keep(&mut self, is: &Self) {
+        self.pe.clone_from(&is.pe);
+    }
 }
 
 /// Identity of a destination inside its service.
@@ -51,6 +60,23 @@ pub struct DestinationSpec {
     /// Upper and lower connection threshold, 0 for none.
     pub upper: u32,
     pub lower: u32,
+    /// The wrapping, of meaning for `Ipip` only. No file has a word for it, as for `pe`.
+    pub tunnel: Tunnel,
+}
+
+impl DestinationSpec {
+    /// Takes over from what the kernel holds whatever no file has a word for.
+    ///
+    /// A destination that the kernel shows as local keeps that word: it stands for any forwarding
+    /// method when the address is the director's own.
+    pub fn keep(&mut self, is: &Self) {
+        if is.forwarding == Forwarding::Local {
+            self.forwarding = Forwarding::Local;
+        }
+        if is.forwarding == self.forwarding {
+            self.tunnel = is.tunnel;
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +87,31 @@ pub enum Forwarding {
     /// The kernel's word for a destination that is an address of this machine; equal to any
     /// configured method for such an address.
     Local,
+}
+
+/// How tunnelled packets are wrapped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tunnel {
+    #[default]
+    Ipip,
+    /// The UDP port is the real server's, never 0.
+    Gue {
+        port: u16,
+        checksum: TunnelChecksum,
+    },
+    Gre {
+        checksum: TunnelChecksum,
+    },
+}
+
+/// Checksums of the outer packet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TunnelChecksum {
+    #[default]
+    None,
+    Full,
+    /// Offloaded to the far end.
+    Remote,
 }
 
 /// What a service holds.
@@ -94,6 +145,22 @@ impl Edit {
             | Self::AddDestination(key, ..)
             | Self::EditDestination(key, ..)
             | Self::DeleteDestination(key, _) => *key,
+        }
+    }
+
+    /// An edit of what the kernel holds takes over whatever no file has a word for.
+    pub fn keep(&mut self, held: &Service) {
+        match self {
+            Self::EditService(_, spec) => spec.keep(&held.spec),
+            Self::EditDestination(_, row, spec) => {
+                if let Some(is) = held.destinations.get(row) {
+                    spec.keep(is);
+                }
+            }
+            Self::AddService(..)
+            | Self::DeleteService(_)
+            | Self::AddDestination(..)
+            | Self::DeleteDestination(..) => {}
         }
     }
 }

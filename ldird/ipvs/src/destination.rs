@@ -156,7 +156,8 @@ pub struct Destination {
     pub upper_threshold: u32,
     /// It gets new ones again below this many; 0 lets the kernel take three quarters of the upper.
     pub lower_threshold: u32,
-    /// The wrapping; without meaning unless `forwarding` is [`Forwarding::Tunnel`].
+    /// The wrapping; of use only if `forwarding` is [`Forwarding::Tunnel`], but the kernel keeps it
+    /// with every other one, too.
     pub tunnel: Tunnel,
 }
 
@@ -189,9 +190,7 @@ impl Destination {
         writer.u32(WEIGHT, self.weight);
         writer.u32(U_THRESH, self.upper_threshold);
         writer.u32(L_THRESH, self.lower_threshold);
-        let tunnelled = self.forwarding == Forwarding::Tunnel;
-        let tunnel = if tunnelled { self.tunnel } else { Tunnel::Ipip };
-        tunnel.encode(writer);
+        self.tunnel.encode(writer);
     }
 }
 

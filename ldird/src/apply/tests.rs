@@ -5,9 +5,10 @@ use super::{
     spec, within,
 };
 use ldird_core::table::{
-    DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, ServiceKey, ServiceSpec,
+    DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, ServiceKey, ServiceSpec, Tunnel,
+    TunnelChecksum,
 };
-use ldird_ipvs::Cause;
+use ldird_ipvs::{Cause, Netmask, ServiceFlags};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ fn services_survive_translation() {
                 netmask,
                 one_packet: netmask == 24,
                 scheduler_flags: [true, false, netmask == 1],
+                pe: persistent.map(|_| "sip".to_owned()),
             };
             assert_eq!(spec(&service(&wanted, &attributes)), attributes);
         }
@@ -61,10 +63,55 @@ fn destinations_survive_translation() {
             weight: 7,
             upper: 20,
             lower: 10,
+            tunnel: Tunnel::Gue {
+                port: 6080,
+                checksum: TunnelChecksum::Remote,
+            },
         };
         let there = destination(&real, &attributes);
         assert_eq!(destination_key(&there), real);
         assert_eq!(destination_spec(&there), attributes);
+    }
+}
+
+/// The director itself has a word for less than this: an edit of a row that was read says it again.
+#[test]
+fn every_setting_of_a_row_that_others_made_survives_translation() {
+    for wanted in keys() {
+        let mut held = ldird_ipvs::Service::new(id(&wanted), "mh");
+        held.flags = ServiceFlags {
+            persistent: true,
+            one_packet: true,
+            sched1: true,
+            sched2: true,
+            sched3: true,
+        };
+        held.timeout = 90;
+        held.netmask = match held.netmask {
+            Netmask::V4(_) => Netmask::V4([255, 255, 0, 0].into()),
+            Netmask::V6(_) => Netmask::V6(64),
+        };
+        held.pe_name = Some("sip".to_owned());
+        assert_eq!(service(&wanted, &spec(&held)), held);
+    }
+    let address = SocketAddr::from(([10, 0, 0, 1], 80));
+    let mut held = ldird_ipvs::Destination::new(address, ldird_ipvs::Forwarding::Tunnel, 3);
+    (held.upper_threshold, held.lower_threshold) = (20, 10);
+    for checksum in [
+        ldird_ipvs::TunnelChecksum::None,
+        ldird_ipvs::TunnelChecksum::Full,
+        ldird_ipvs::TunnelChecksum::Remote,
+    ] {
+        let port = 6080;
+        for tunnel in [
+            ldird_ipvs::Tunnel::Ipip,
+            ldird_ipvs::Tunnel::Gue { port, checksum },
+            ldird_ipvs::Tunnel::Gre { checksum },
+        ] {
+            held.tunnel = tunnel;
+            let again = destination(&destination_key(&held), &destination_spec(&held));
+            assert_eq!(again, held);
+        }
     }
 }
 
@@ -81,6 +128,7 @@ fn an_edit_that_somebody_else_overtook_comes_to_the_same() {
         weight: 1,
         upper: 0,
         lower: 0,
+        tunnel: Tunnel::Ipip,
     };
     let add = Edit::AddDestination(service, real, spec.clone());
     let edit = Edit::EditDestination(service, real, spec);

@@ -54,6 +54,7 @@ pub(super) fn spec(
         },
         one_packet: wanted.is_some() && one_packet,
         scheduler_flags: schedflags(given.schedflags.as_ref(), scheduler, faults),
+        pe: None,
     }
 }
 

@@ -471,6 +471,7 @@ fn somebody_elses() -> Service {
         netmask: 32,
         one_packet: false,
         scheduler_flags: [false; 3],
+        pe: None,
     };
     let destinations = BTreeMap::new();
     Service { spec, destinations }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ldird_core::diff;
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, Service, ServiceKey, ServiceSpec,
-    Table,
+    Table, Tunnel, TunnelChecksum,
 };
 use ldird_ipvs as ipvs;
 
@@ -126,6 +126,7 @@ fn draw_service(random: &mut Random, v6: bool) -> ServiceSpec {
         netmask: if random.below(3) == 0 { 24 } else { host },
         one_packet: false,
         scheduler_flags: [false, scheduler == "sh" && random.below(2) == 0, false],
+        pe: (random.below(3) == 0).then(|| "sip".to_owned()),
     }
 }
 
@@ -137,6 +138,26 @@ fn draw_destination(random: &mut Random) -> DestinationSpec {
         weight: [0, 1, 7, 65_535][random.below(4)],
         upper,
         lower: upper / 2,
+        tunnel: draw_tunnel(random),
+    }
+}
+
+/// Whatever the forwarding: the kernel keeps it with every one.
+fn draw_tunnel(random: &mut Random) -> Tunnel {
+    let kinds = [
+        TunnelChecksum::None,
+        TunnelChecksum::Full,
+        TunnelChecksum::Remote,
+    ];
+    match random.below(3) {
+        0 => Tunnel::Ipip,
+        1 => Tunnel::Gue {
+            port: 6080,
+            checksum: kinds[random.below(3)],
+        },
+        _ => Tunnel::Gre {
+            checksum: kinds[random.below(2)],
+        },
     }
 }
 
@@ -197,6 +218,16 @@ async fn read(client: &mut ipvs::Client) -> Result<Table> {
                 weight: real.weight,
                 upper: real.upper_threshold,
                 lower: real.lower_threshold,
+                tunnel: match real.tunnel {
+                    ipvs::Tunnel::Ipip => Tunnel::Ipip,
+                    ipvs::Tunnel::Gue { port, checksum } => Tunnel::Gue {
+                        port,
+                        checksum: read_checksum(checksum),
+                    },
+                    ipvs::Tunnel::Gre { checksum } => Tunnel::Gre {
+                        checksum: read_checksum(checksum),
+                    },
+                },
             };
             Ok((row, spec))
         });
@@ -215,6 +246,7 @@ async fn read(client: &mut ipvs::Client) -> Result<Table> {
                 service.flags.sched2,
                 service.flags.sched3,
             ],
+            pe: service.pe_name.clone(),
         };
         table.insert(key(service.id), Service { spec, destinations });
     }
@@ -270,6 +302,7 @@ fn service(key: ServiceKey, spec: &ServiceSpec) -> ipvs::Service {
         }
         ipvs::Family::V6 => ipvs::Netmask::V6(spec.netmask),
     };
+    service.pe_name.clone_from(&spec.pe);
     service.timeout = spec.persistent.unwrap_or(0);
     service.flags.persistent = spec.persistent.is_some();
     service.flags.one_packet = spec.one_packet;
@@ -291,7 +324,33 @@ fn destination(row: DestinationKey, spec: &DestinationSpec) -> ipvs::Destination
     ipvs::Destination {
         upper_threshold: spec.upper,
         lower_threshold: spec.lower,
+        tunnel: match spec.tunnel {
+            Tunnel::Ipip => ipvs::Tunnel::Ipip,
+            Tunnel::Gue { port, checksum } => ipvs::Tunnel::Gue {
+                port,
+                checksum: made_checksum(checksum),
+            },
+            Tunnel::Gre { checksum } => ipvs::Tunnel::Gre {
+                checksum: made_checksum(checksum),
+            },
+        },
         ..ipvs::Destination::new(address(row), forwarding, spec.weight)
+    }
+}
+
+fn read_checksum(checksum: ipvs::TunnelChecksum) -> TunnelChecksum {
+    match checksum {
+        ipvs::TunnelChecksum::None => TunnelChecksum::None,
+        ipvs::TunnelChecksum::Full => TunnelChecksum::Full,
+        ipvs::TunnelChecksum::Remote => TunnelChecksum::Remote,
+    }
+}
+
+fn made_checksum(checksum: TunnelChecksum) -> ipvs::TunnelChecksum {
+    match checksum {
+        TunnelChecksum::None => ipvs::TunnelChecksum::None,
+        TunnelChecksum::Full => ipvs::TunnelChecksum::Full,
+        TunnelChecksum::Remote => ipvs::TunnelChecksum::Remote,
     }
 }
 

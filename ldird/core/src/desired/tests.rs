@@ -41,6 +41,7 @@ fn base() -> VirtualService {
             netmask: 32,
             one_packet: false,
             scheduler_flags: [false; 3],
+            pe: None,
         },
         reals: vec![real(1, 3), real(2, 2)],
         fallback: Some(Fallback {

@@ -3,7 +3,7 @@
 use super::{Edits, apply, diff, service as of_service};
 use crate::table::{
     DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, Service, ServiceKey, ServiceSpec,
-    Table,
+    Table, Tunnel,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -31,6 +31,7 @@ fn spec(scheduler: &str) -> ServiceSpec {
         netmask: 32,
         one_packet: false,
         scheduler_flags: [false; 3],
+        pe: None,
     }
 }
 
@@ -40,6 +41,7 @@ fn weight(weight: u32) -> DestinationSpec {
         weight,
         upper: 0,
         lower: 0,
+        tunnel: Tunnel::Ipip,
     }
 }
 
@@ -64,6 +66,7 @@ fn any_table() -> impl Strategy<Value = Table> {
             weight: w,
             upper: 0,
             lower: 0,
+            tunnel: Tunnel::Ipip,
         });
     let rows = prop::collection::btree_map((0u8..5).prop_map(row), destination, 0..5);
     let service =

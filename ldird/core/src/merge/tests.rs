@@ -1,7 +1,9 @@
 //! Other people's rows stay, ours come back.
 
 use super::{Merged, Scope, service};
-use crate::table::{DestinationKey, DestinationSpec, Forwarding, Service, ServiceSpec};
+use crate::table::{
+    DestinationKey, DestinationSpec, Forwarding, Service, ServiceSpec, Tunnel, TunnelChecksum,
+};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -22,6 +24,7 @@ fn holding(rows: &[(u8, u32)]) -> Service {
         weight,
         upper: 0,
         lower: 0,
+        tunnel: Tunnel::Ipip,
     };
     Service {
         spec: ServiceSpec {
@@ -30,6 +33,7 @@ fn holding(rows: &[(u8, u32)]) -> Service {
             netmask: 32,
             one_packet: false,
             scheduler_flags: [false; 3],
+            pe: None,
         },
         destinations: rows
             .iter()
@@ -54,6 +58,29 @@ fn any_service() -> impl Strategy<Value = Option<Service>> {
     prop::option::of(service)
 }
 
+/// What others can have made of a service.
+fn held_service() -> impl Strategy<Value = Service> {
+    let checksum = TunnelChecksum::Full;
+    let tunnels = prop::sample::select(vec![
+        Tunnel::Ipip,
+        Tunnel::Gre { checksum },
+        Tunnel::Gue {
+            port: 6080,
+            checksum,
+        },
+    ]);
+    let tunnels = prop::collection::vec(tunnels, 5);
+    let engine = prop::option::of(Just("sip".to_owned()));
+    let service = any_service().prop_filter_map("no service", |service| service);
+    (service, engine, tunnels).prop_map(|(mut service, engine, tunnels)| {
+        service.spec.pe = engine;
+        for (spec, tunnel) in service.destinations.values_mut().zip(tunnels) {
+            spec.tunnel = tunnel;
+        }
+        service
+    })
+}
+
 proptest! {
     #[test]
     fn a_stranger_is_never_touched(is in any_service()) {
@@ -68,6 +95,32 @@ proptest! {
             let merged = service(is.as_ref(), was.as_ref(), want.as_ref(), Scope::Full);
             prop_assert_eq!(merged.target, want);
         }
+    }
+
+    #[test]
+    fn a_merge_keeps_what_the_file_has_no_word_for(is in held_service(), was in any_service(), want in any_service()) {
+        prop_assume!(was.is_some() || want.is_some());
+        for scope in [Scope::Full, CHANGES] {
+            let merged = service(Some(&is), was.as_ref(), want.as_ref(), scope);
+            let Some(target) = merged.target else { continue };
+            prop_assert_eq!(&target.spec.pe, &is.spec.pe);
+            for (row, spec) in &target.destinations {
+                if let Some(held) = is.destinations.get(row) {
+                    prop_assert_eq!(spec.tunnel, held.tunnel);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_file_has_no_word_for_is_no_drift(is in held_service()) {
+        let mut ours = is.clone();
+        ours.spec.pe = None;
+        for spec in ours.destinations.values_mut() {
+            spec.tunnel = Tunnel::Ipip;
+        }
+        let settled = Merged { target: Some(is.clone()), ..Merged::default() };
+        prop_assert_eq!(service(Some(&is), Some(&ours), Some(&ours), CHANGES), settled);
     }
 
     #[test]
@@ -146,4 +199,37 @@ fn a_local_destination_equals_any_method() {
         let merged = service(Some(&is), was, Some(&want), Scope::Full);
         assert_eq!(merged.target.as_ref(), Some(&is));
     }
+}
+
+#[test]
+fn another_way_of_forwarding_starts_without_the_old_tunnel() {
+    let want = holding(&[(1, 3)]);
+    let mut is = want.clone();
+    for spec in is.destinations.values_mut() {
+        spec.forwarding = Forwarding::Ipip;
+        spec.tunnel = Tunnel::Gre {
+            checksum: TunnelChecksum::None,
+        };
+    }
+    let merged = service(Some(&is), Some(&is), Some(&want), Scope::Full);
+    assert_eq!(merged.target, Some(want));
+}
+
+#[test]
+fn thresholds_set_by_hand_stay_until_the_file_speaks_of_them_or_is_loaded() {
+    let [was, down] = [3, 0].map(|weight| holding(&[(1, weight)]));
+    let limited = |service: &Service| {
+        let mut service = service.clone();
+        for spec in service.destinations.values_mut() {
+            (spec.upper, spec.lower) = (20, 10);
+        }
+        service
+    };
+    let target = |is: &Service, was: &Service, want: &Service, scope| {
+        service(Some(is), Some(was), Some(want), scope).target
+    };
+    let is = limited(&was);
+    assert_eq!(target(&is, &was, &down, CHANGES), Some(limited(&down)));
+    assert_eq!(target(&is, &is, &down, CHANGES), Some(down.clone()));
+    assert_eq!(target(&is, &was, &down, Scope::Full), Some(down));
 }

@@ -4,6 +4,7 @@ use super::random::Random;
 use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, VirtualService};
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Forwarding, Protocol, Service, ServiceKey, ServiceSpec, Table,
+    Tunnel, TunnelChecksum,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -78,6 +79,7 @@ fn draw_service(random: &mut Random, number: u8) -> VirtualService {
             netmask: 32,
             one_packet: false,
             scheduler_flags: [false; 3],
+            pe: None,
         },
         reals,
         fallback: random.chance(60).then(|| Fallback {
@@ -123,6 +125,10 @@ pub(crate) fn draw_table(random: &mut Random, config: &Config) -> (Table, Table)
         weight: w,
         upper: 0,
         lower: 0,
+        tunnel: Tunnel::Gue {
+            port: 6080,
+            checksum: TunnelChecksum::Full,
+        },
     };
     let make = |rows: Vec<(DestinationKey, DestinationSpec)>| Service {
         spec: ServiceSpec {
@@ -131,6 +137,7 @@ pub(crate) fn draw_table(random: &mut Random, config: &Config) -> (Table, Table)
             netmask: 32,
             one_packet: false,
             scheduler_flags: [false; 3],
+            pe: Some("sip".to_owned()),
         },
         destinations: rows.into_iter().collect(),
     };

@@ -46,13 +46,9 @@ impl Kernel {
         // As the shell does where somebody else has been faster.
         let made = match edit {
             Edit::DeleteService(_) | Edit::DeleteDestination(..) => true,
-            Edit::AddService(key, spec) => {
-                let instead = Edit::EditService(*key, spec.clone());
-                diff::apply(&mut self.table, &instead)
-            }
+            Edit::AddService(key, spec) => self.keeping(Edit::EditService(*key, spec.clone())),
             Edit::AddDestination(key, real, spec) => {
-                let instead = Edit::EditDestination(*key, *real, spec.clone());
-                diff::apply(&mut self.table, &instead)
+                self.keeping(Edit::EditDestination(*key, *real, spec.clone()))
             }
             Edit::EditDestination(key, real, spec) => {
                 let instead = Edit::AddDestination(*key, *real, spec.clone());
@@ -65,6 +61,14 @@ impl Kernel {
         } else {
             Err("refused".to_owned())
         }
+    }
+
+    /// Makes an edit of what was there already.
+    fn keeping(&mut self, mut edit: Edit) -> bool {
+        if let Some(held) = self.table.get(&edit.service()) {
+            edit.keep(held);
+        }
+        diff::apply(&mut self.table, &edit)
     }
 
     /// Somebody with `ipvsadm`: a weight, a deleted server, a deleted service.

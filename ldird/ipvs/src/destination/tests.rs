@@ -42,11 +42,7 @@ pub(crate) fn any_destination() -> impl Strategy<Value = Destination> {
                 weight,
                 upper_threshold,
                 lower_threshold,
-                tunnel: if forwarding == Forwarding::Tunnel {
-                    tunnel
-                } else {
-                    Tunnel::Ipip
-                },
+                tunnel,
             },
         )
 }
@@ -111,16 +107,13 @@ fn the_forwarding_method_is_the_low_three_bits() {
 }
 
 #[test]
-fn a_tunnel_is_sent_for_tunnelled_servers_only() {
-    let mut real = Destination::new("10.0.0.1:80".parse().unwrap(), Forwarding::Masq, 1);
+fn a_tunnel_that_the_kernel_keeps_with_a_local_server_survives_an_edit() {
+    let mut real = Destination::new("10.0.0.1:80".parse().unwrap(), Forwarding::Local, 1);
     real.tunnel = Tunnel::Gue {
         port: 6080,
         checksum: TunnelChecksum::Full,
     };
-    assert_eq!(
-        decode(&encode(&real)).unwrap().destination.tunnel,
-        Tunnel::Ipip
-    );
+    assert_eq!(decode(&encode(&real)).unwrap().destination, real);
 }
 
 #[test]

@@ -339,6 +339,9 @@ fn expressible_real(service: &Service, mut real: Destination) -> Destination {
     {
         real.address.set_port(port);
     }
+    if real.forwarding != Forwarding::Tunnel {
+        real.tunnel = Tunnel::Ipip;
+    }
     real.tunnel = match real.tunnel {
         Tunnel::Gue { port, checksum } => Tunnel::Gue {
             port: port.max(1),

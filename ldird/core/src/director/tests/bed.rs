@@ -8,7 +8,7 @@ use crate::input::{Finding, Input, Verdict};
 use crate::output::{Notice, Output};
 use crate::table::{
     DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, Service, ServiceKey, ServiceSpec,
-    Table,
+    Table, Tunnel,
 };
 use std::time::{Duration, Instant};
 
@@ -57,6 +57,7 @@ pub(super) fn config(reals: Vec<RealServer>) -> Config {
             netmask: 32,
             one_packet: false,
             scheduler_flags: [false; 3],
+            pe: None,
         },
         reals,
         fallback: None,
@@ -108,6 +109,7 @@ impl Bed {
             weight: 1,
             upper: 0,
             lower: 0,
+            tunnel: Tunnel::Ipip,
         };
         let rows = serving.iter().map(|last| (row(*last), spec.clone()));
         let row = Service {

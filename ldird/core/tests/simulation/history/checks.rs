@@ -5,7 +5,9 @@ use ldird_core::config::{Check, RealServer, VirtualService};
 use ldird_core::diff;
 use ldird_core::input::Input;
 use ldird_core::output::Output;
-use ldird_core::table::{DestinationKey, DestinationSpec, Edit, Service, ServiceKey, Table};
+use ldird_core::table::{
+    DestinationKey, DestinationSpec, Edit, Service, ServiceKey, Table, Tunnel,
+};
 use std::collections::BTreeMap;
 
 impl World {
@@ -45,6 +47,11 @@ impl World {
                 return Err(format!("{key} is not ours and was touched"));
             }
         }
+        for (key, held) in before {
+            if let Some(service) = self.kernel.table.get(key) {
+                loses_nothing(held, service).map_err(|what| format!("{key} lost {what}"))?;
+            }
+        }
         if let Edit::AddDestination(key, row, spec) | Edit::EditDestination(key, row, spec) = edit {
             let service = self
                 .config
@@ -74,8 +81,17 @@ impl World {
 
     pub(super) fn everything_is_right(&self) -> Result<(), String> {
         for service in &self.config.services {
-            let wanted = self.expected(service);
+            let mut wanted = self.expected(service);
             let actual = self.kernel.table.get(&service.key);
+            // What others settled; that no edit takes it away is checked at every edit.
+            if let Some(actual) = actual {
+                wanted.spec.keep(&actual.spec);
+                for (row, spec) in &mut wanted.destinations {
+                    if let Some(actual) = actual.destinations.get(row) {
+                        spec.tunnel = actual.tunnel;
+                    }
+                }
+            }
             if actual != Some(&wanted) {
                 return Err(format!(
                     "{}: want {wanted:?}\n  kernel has {actual:?}",
@@ -99,6 +115,7 @@ impl World {
             weight,
             upper: real.upper,
             lower: real.lower,
+            tunnel: Tunnel::Ipip,
         };
         let mut served = false;
         for real in &service.reals {
@@ -124,6 +141,7 @@ impl World {
                 weight: 1,
                 upper: 0,
                 lower: 0,
+                tunnel: Tunnel::Ipip,
             };
             destinations.insert(fallback.key, spec);
         }
@@ -208,4 +226,20 @@ impl World {
             );
         }
     }
+}
+
+/// What no file has a word for stays in every row that stays what it is.
+fn loses_nothing(held: &Service, service: &Service) -> Result<(), String> {
+    if held.spec.pe != service.spec.pe {
+        return Err("its persistence engine".to_owned());
+    }
+    for (row, spec) in &service.destinations {
+        if let Some(held) = held.destinations.get(row)
+            && held.forwarding == spec.forwarding
+            && held.tunnel != spec.tunnel
+        {
+            return Err(format!("the tunnel of {row}"));
+        }
+    }
+    Ok(())
 }
