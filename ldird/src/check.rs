@@ -5,22 +5,13 @@
 
 mod machine;
 
-use crate::cli::Invocation;
+use crate::cli::{Invocation, Manner};
 use crate::config::{self, Configuration, Names};
 use crate::console::{CONFIGURATION, FAILED, OK, say};
 use crate::instance::Instance;
 use ha_plumbing::Diagnostics;
 use std::io::IsTerminal as _;
 use std::path::Path;
-
-/// How a check is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Manner {
-    /// One JSON value a file, on a line: what was read, and what was found.
-    pub(crate) json: bool,
-    /// For files that are meant for another machine: neither kernel nor name servers are asked.
-    pub(crate) offline: bool,
-}
 
 /// Checks CONFIG and every further file; the worst exit code counts.
 pub(crate) async fn run(invocation: &Invocation, manner: Manner) -> u8 {

@@ -1,7 +1,6 @@
 //! The command line: exactly the old daemon's `[options] [CONFIG] COMMAND` (specification 1.1), and
 //! the commands that are new.
 
-use crate::check::Manner;
 use clap::{CommandFactory as _, Parser, error::ErrorKind};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -96,6 +95,15 @@ pub(crate) enum Command {
         follow: bool,
     },
     Ipvs(Ipvs),
+}
+
+/// How a check is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// One JSON value a file, on a line: what was read, and what was found.
+    pub(crate) json: bool,
+    /// For files that are meant for another machine: neither kernel nor name servers are asked.
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -62,11 +62,21 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
 /// What runs is stopped and looked at without its file, too.
 fn located(invocation: &Invocation) -> Result<Instance, NotFound> {
     let located = Instance::locate(invocation);
+    if located.is_ok() {
+        return located;
+    }
     match invocation.command {
-        Command::Stop | Command::Status | Command::Show { .. } if located.is_err() => {
+        Command::Stop | Command::Status | Command::Show { .. } => {
             Instance::orphan(invocation).map_or(located, Ok)
         }
-        _ => located,
+        Command::Start
+        | Command::Restart
+        | Command::TryRestart
+        | Command::Reload { .. }
+        | Command::Run
+        | Command::Check(_)
+        | Command::Plan
+        | Command::Ipvs(_) => located,
     }
 }
 

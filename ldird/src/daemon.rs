@@ -73,20 +73,9 @@ async fn serve(
         let text = format!("ldirectord stale pid file {pid} for {path}");
         Line::new(Severity::Warning, text).log();
     }
-    let _claim = match hold_file(&instance) {
+    let _held = match hold(mode, &instance) {
         Ok(held) => held,
-        // As always for who says start; a service manager must not take it for a start.
-        Err(_) if mode == Mode::Background => return Ok(OK),
-        Err(pid) => {
-            let path = instance.path.display();
-            return Ok(refuse(&format!("already running [pid {pid}] ({path})")));
-        }
-    };
-    let _pidfile = match hold_pidfile(mode, &instance) {
-        Ok(held) => held,
-        Err(LockError::Running { .. }) if mode == Mode::Background => return Ok(OK),
-        Err(error @ LockError::Running { .. }) => return Ok(refuse(&error.to_string())),
-        Err(error) => return Ok(refuse(&format!("Can not open PIDFILE: {error}"))),
+        Err(code) => return Ok(code),
     };
     let siblings = siblings::living(&instance).await;
     if let Some(conflict) = siblings::conflict(&siblings, siblings::keys(&configuration.core)) {
@@ -127,8 +116,12 @@ async fn serve(
     let driver = Driver::new(parts, |configuration: &Configuration| {
         ready(mode, configuration);
     });
-    let end = driver.run().await;
-    Ok(match end {
+    Ok(ended(driver.run().await))
+}
+
+/// What the loop ended with, in the log and as an exit code.
+fn ended(end: End) -> u8 {
+    match end {
         End::Stopped(signal) => {
             info(format!(
                 "Linux Director Daemon terminated on signal: {signal}"
@@ -143,7 +136,7 @@ async fn serve(
             OK
         }
         End::NeverStarted(error) => refuse(&error),
-    })
+    }
 }
 
 fn ready(mode: Mode, configuration: &Configuration) {
@@ -177,6 +170,25 @@ fn invocation() -> String {
         text.push(' ');
     }
     text
+}
+
+/// What nobody else may hold while this director lives, or the exit code if somebody does.
+fn hold(mode: Mode, instance: &Instance) -> Result<(Option<Claim>, Option<Lockfile>), u8> {
+    let claim = match hold_file(instance) {
+        Ok(held) => held,
+        // As always for who says start; a service manager must not take it for a start.
+        Err(_) if mode == Mode::Background => return Err(OK),
+        Err(pid) => {
+            let path = instance.path.display();
+            return Err(refuse(&format!("already running [pid {pid}] ({path})")));
+        }
+    };
+    match hold_pidfile(mode, instance) {
+        Ok(pidfile) => Ok((claim, pidfile)),
+        Err(LockError::Running { .. }) if mode == Mode::Background => Err(OK),
+        Err(error @ LockError::Running { .. }) => Err(refuse(&error.to_string())),
+        Err(error) => Err(refuse(&format!("Can not open PIDFILE: {error}"))),
+    }
 }
 
 /// The claim on the configuration file, or who holds it.

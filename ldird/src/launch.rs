@@ -2,7 +2,8 @@
 //!
 //! `start` runs this program again with the same arguments (process lists and cluster managers look
 //! for them) and a mark in the environment, which means nothing to anybody further down; the new
-//! process leaves the session and says on a pipe when its table is set up. Errors until then go to the caller's standard error.
+//! process leaves the session and says on a pipe when its table is set up. Errors until then go to the
+//! caller's standard error.
 
 use rustix::process::setsid;
 use std::io::{self, Write as _};

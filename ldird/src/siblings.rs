@@ -112,19 +112,19 @@ async fn ask(socket: &Path) -> Option<Sibling> {
     let mut client = Client::connect(socket).await.ok()?;
     let (name, pid) = (client.hello().name.clone(), client.hello().pid);
     client.request(&Request::Snapshot).await.ok()?;
-    match client.next().await.ok()?? {
-        Reply::Snapshot {
-            snapshot: Snapshot::Director(snapshot),
-            ..
-        } => {
-            let services = snapshot.services.into_iter().map(|service| service.id);
-            let services = services.collect();
-            Some(Sibling {
-                name,
-                pid,
-                services,
-            })
-        }
-        _ => None,
-    }
+    let reply = client.next().await.ok()??;
+    let Reply::Snapshot {
+        snapshot: Snapshot::Director(snapshot),
+        ..
+    } = reply
+    else {
+        return None;
+    };
+    let services = snapshot.services.into_iter().map(|service| service.id);
+    let services = services.collect();
+    Some(Sibling {
+        name,
+        pid,
+        services,
+    })
 }

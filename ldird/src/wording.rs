@@ -38,7 +38,7 @@ impl Line {
 
 /// The line for a fact.
 pub(crate) fn line(notice: &Notice) -> Line {
-    Line::new(severity(notice), text(notice))
+    Line::new(severity(notice), sentence(notice))
 }
 
 fn severity(notice: &Notice) -> Severity {
@@ -72,7 +72,8 @@ fn severity(notice: &Notice) -> Severity {
     }
 }
 
-fn text(notice: &Notice) -> String {
+/// The words of each fact, one row each.
+fn sentence(notice: &Notice) -> String {
     match notice {
         Notice::ServiceAdded(service) => format!("Added virtual server: {}", title(service)),
         Notice::ServiceChanged(service) => format!("Changed virtual server: {}", title(service)),
@@ -152,7 +153,8 @@ fn text(notice: &Notice) -> String {
             real,
             message,
         } => format!(
-            "Real server {real} ({service}) could not be checked, and perhaps others: {message}; servers stay as they are"
+            "Real server {real} ({service}) could not be checked, and perhaps others: {message}; \
+             servers stay as they are"
         ),
         Notice::AskedAgain => "Every real server is checked again".to_owned(),
         Notice::NobodyServes(service) => format!(

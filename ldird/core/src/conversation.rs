@@ -107,10 +107,7 @@ impl State {
     /// The whole machine: the state that follows, and what is to be done.
     #[must_use]
     pub fn on(self, event: Event) -> (Self, Action) {
-        let Self { step, goal } = self;
-        let to = |step, action| (Self { step, goal }, action);
-        let stay = to(step, Action::Nothing);
-        match (step, event) {
+        match (self.step, event) {
             (
                 Step::Ended,
                 Event::Due(_)
@@ -121,59 +118,58 @@ impl State {
                 | Event::GiveUp
                 | Event::Reload
                 | Event::Stop,
-            ) => stay,
+            ) => self.stay(),
             (
                 Step::Idle | Step::Reading(_) | Step::Applying { .. } | Step::Cleaning,
                 Event::Stop,
-            ) => {
-                let goal = Goal::Clean;
-                (Self { step, goal }, Action::Nothing)
-            }
+            ) => (self.stopping(), Action::Nothing),
             (
                 Step::Idle | Step::Reading(_) | Step::Applying { .. } | Step::Cleaning,
                 Event::Reload,
             ) => (self.reloaded(), Action::Nothing),
             (Step::Idle, Event::Due(reach)) => {
-                let reach = match goal {
+                let reach = match self.goal {
                     Goal::Follow => reach,
                     Goal::Start | Goal::Reload | Goal::Clean => Reach::Whole,
                 };
-                to(Step::Reading(reach), Action::Read(reach))
+                self.to(Step::Reading(reach), Action::Read(reach))
             }
-            (Step::Reading(reach), Event::Read) => match (reach, goal) {
-                (Reach::List, Goal::Follow) => to(Step::Idle, Action::Compare),
+            (Step::Reading(reach), Event::Read) => match (reach, self.goal) {
+                (Reach::List, Goal::Follow) => self.to(Step::Idle, Action::Compare),
                 (Reach::Some, Goal::Follow)
                 | (Reach::Whole, Goal::Follow | Goal::Start | Goal::Reload | Goal::Clean) => {
-                    to(step, Action::Decide)
+                    self.to(self.step, Action::Decide)
                 }
                 (Reach::List | Reach::Some, Goal::Start | Goal::Reload | Goal::Clean) => {
-                    to(Step::Reading(Reach::Whole), Action::Read(Reach::Whole))
+                    self.to(Step::Reading(Reach::Whole), Action::Read(Reach::Whole))
                 }
             },
-            (Step::Reading(_), Event::Unreadable) => to(Step::Idle, Action::Later),
-            (Step::Reading(_), Event::Decided { edits }) => match (goal, edits) {
-                (Goal::Clean, true) => to(Step::Cleaning, Action::Apply),
-                (Goal::Clean, false) => to(Step::Ended, Action::Exit),
+            (Step::Reading(_), Event::Unreadable) => self.to(Step::Idle, Action::Later),
+            (Step::Reading(_), Event::Decided { edits }) => match (self.goal, edits) {
+                (Goal::Clean, true) => self.to(Step::Cleaning, Action::Apply),
+                (Goal::Clean, false) => self.to(Step::Ended, Action::Exit),
                 (Goal::Follow | Goal::Start | Goal::Reload, true) => {
-                    to(Step::Applying { overtaken: false }, Action::Apply)
+                    self.to(Step::Applying { overtaken: false }, Action::Apply)
                 }
                 (Goal::Follow | Goal::Start | Goal::Reload, false) => self.fulfilled(),
             },
             (Step::Applying { overtaken: false }, Event::Applied { .. }) => self.fulfilled(),
             (Step::Applying { overtaken: true }, Event::Applied { .. }) => {
-                to(Step::Idle, Action::Settle)
+                self.to(Step::Idle, Action::Settle)
             }
-            (Step::Cleaning, Event::Applied { again: true }) => to(Step::Idle, Action::Later),
-            (Step::Cleaning, Event::Applied { again: false }) => to(Step::Ended, Action::Exit),
+            (Step::Cleaning, Event::Applied { again: true }) => self.to(Step::Idle, Action::Later),
+            (Step::Cleaning, Event::Applied { again: false }) => self.to(Step::Ended, Action::Exit),
             (
                 Step::Idle | Step::Reading(_) | Step::Applying { .. } | Step::Cleaning,
                 Event::GiveUp,
-            ) => match goal {
-                Goal::Clean => to(Step::Ended, Action::Exit),
-                Goal::Follow | Goal::Start | Goal::Reload => stay,
+            ) => match self.goal {
+                Goal::Clean => self.to(Step::Ended, Action::Exit),
+                Goal::Follow | Goal::Start | Goal::Reload => self.stay(),
             },
             // One thing at a time; what is due stays due.
-            (Step::Reading(_) | Step::Applying { .. } | Step::Cleaning, Event::Due(_)) => stay,
+            (Step::Reading(_) | Step::Applying { .. } | Step::Cleaning, Event::Due(_)) => {
+                self.stay()
+            }
             // Answers that nobody waits for.
             (
                 Step::Idle,
@@ -183,8 +179,22 @@ impl State {
             | (
                 Step::Applying { .. } | Step::Cleaning,
                 Event::Read | Event::Unreadable | Event::Decided { .. },
-            ) => stay,
+            ) => self.stay(),
         }
+    }
+
+    fn to(self, step: Step, action: Action) -> (Self, Action) {
+        let goal = self.goal;
+        (Self { step, goal }, action)
+    }
+
+    fn stay(self) -> (Self, Action) {
+        (self, Action::Nothing)
+    }
+
+    fn stopping(self) -> Self {
+        let goal = Goal::Clean;
+        Self { goal, ..self }
     }
 
     /// A stop is the last word; a first table is still the first one.

@@ -8,7 +8,6 @@ use crate::desired;
 use crate::health::{State, Transition};
 use crate::input::{Finding, Verdict};
 use crate::output::Notice;
-use crate::report;
 use crate::schedule::{Finish, Schedule};
 use crate::table::{DestinationKey, Service, ServiceKey, Table};
 use crate::watched::{Virtual, Watched};
@@ -161,15 +160,15 @@ impl Fleet {
             let Some(row) = service.reals.get_mut(&place.real) else {
                 continue;
             };
-            let shown = report::shown(&row.health);
+            let shown = row.shown();
             let transition = row.judge(&verdict, limit, now);
-            if transition != Transition::None || shown != report::shown(&row.health) {
+            if transition != Transition::None || shown != row.shown() {
                 self.revision += 1;
             }
             if matters(transition) {
                 self.changed.insert(place.service);
             }
-            notices.extend(report::transition(place.service, row, limit, transition));
+            notices.extend(row.notice(place.service, limit, transition));
         }
         notices.extend(self.report_asking(probe, &verdict, now));
         notices
@@ -226,7 +225,7 @@ impl Fleet {
             let limit = service.config.failurecount;
             for row in service.reals.values_mut() {
                 let transition = row.place(table.get(key), limit, now);
-                notices.extend(report::transition(*key, row, limit, transition));
+                notices.extend(row.notice(*key, limit, transition));
             }
         }
         self.revision += 1;

@@ -2,7 +2,7 @@
 
 use crate::config::Check;
 use crate::fleet::Fleet;
-use crate::health::{Health, State, Transition};
+use crate::health::{Health, State};
 use crate::output::{Notice, When};
 use crate::table::{DestinationKey, Edit, ServiceKey, Table};
 use crate::watched::{Virtual, Watched};
@@ -62,44 +62,6 @@ fn deleted(fleet: &Fleet, service: ServiceKey, real: DestinationKey, when: When)
             real,
             when,
         },
-    }
-}
-
-/// What a verdict may change in the steady part of a snapshot, for comparison.
-pub(crate) fn shown(health: &Health) -> (u32, String, Option<String>) {
-    let (message, unasked) = (&health.message, &health.could_not_ask);
-    (health.failures, message.clone(), unasked.clone())
-}
-
-/// The notice for what a verdict changed, if anything.
-pub(crate) fn transition(
-    service: ServiceKey,
-    row: &Watched,
-    limit: u32,
-    transition: Transition,
-) -> Option<Notice> {
-    let real = row.config.configured;
-    let message = || row.health.message.clone();
-    match transition {
-        Transition::None => None,
-        Transition::WentUp => Some(Notice::Up {
-            service,
-            real,
-            message: message(),
-        }),
-        Transition::WentDown => Some(Notice::Down {
-            service,
-            real,
-            message: message(),
-        }),
-        Transition::SoftFailure => Some(Notice::SoftFailure {
-            service,
-            real,
-            failures: row.health.failures,
-            limit,
-            message: message(),
-        }),
-        Transition::Recovered => Some(Notice::SoftFailureReset { service, real }),
     }
 }
 

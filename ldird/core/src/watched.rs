@@ -4,7 +4,8 @@
 use crate::config::{Check, RealServer, VirtualService};
 use crate::health::{Health, State, Transition};
 use crate::input::{Finding, Verdict};
-use crate::table::{DestinationKey, Service};
+use crate::output::Notice;
+use crate::table::{DestinationKey, Service, ServiceKey};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -134,6 +135,45 @@ impl Watched {
             Some(verdict) => self.health.judge(&verdict, limit, now),
             None => Transition::None,
         }
+    }
+
+    /// The notice for what a verdict changed, if anything.
+    pub(crate) fn notice(
+        &self,
+        service: ServiceKey,
+        limit: u32,
+        transition: Transition,
+    ) -> Option<Notice> {
+        let real = self.config.configured;
+        let message = || self.health.message.clone();
+        match transition {
+            Transition::None => None,
+            Transition::WentUp => Some(Notice::Up {
+                service,
+                real,
+                message: message(),
+            }),
+            Transition::WentDown => Some(Notice::Down {
+                service,
+                real,
+                message: message(),
+            }),
+            Transition::SoftFailure => Some(Notice::SoftFailure {
+                service,
+                real,
+                failures: self.health.failures,
+                limit,
+                message: message(),
+            }),
+            Transition::Recovered => Some(Notice::SoftFailureReset { service, real }),
+        }
+    }
+
+    /// What a verdict may change in the steady part of a snapshot, for comparison.
+    pub(crate) fn shown(&self) -> (u32, String, Option<String>) {
+        let health = &self.health;
+        let (message, unasked) = (&health.message, &health.could_not_ask);
+        (health.failures, message.clone(), unasked.clone())
     }
 
     fn inherit(&mut self, old: Self) {

@@ -1,8 +1,7 @@
 //! Which words make which command (specification 1.1, rows C1 to C3, C12 and C13 of 8.5).
 #![allow(clippy::unwrap_used)]
 
-use super::{Command, Invocation, Ipvs, Request, read};
-use crate::check::Manner;
+use super::{Command, Invocation, Ipvs, Manner, Request, read};
 use std::path::Path;
 
 fn run(words: &[&str]) -> Invocation {
@@ -13,7 +12,7 @@ fn run(words: &[&str]) -> Invocation {
     }
 }
 
-fn check(offline: bool) -> Command {
+const fn check(offline: bool) -> Command {
     Command::Check(Manner {
         json: false,
         offline,
@@ -33,78 +32,80 @@ fn a_check_takes_several_files() {
     }
 }
 
+/// The words, the configuration, its short name and the command.
+const LINES: &[(&[&str], &str, &str, Command)] = &[
+    (&["start"], "ldirectord.cf", "ldirectord", Command::Start),
+    (
+        &["ldirectord.cf", "start"],
+        "ldirectord.cf",
+        "ldirectord.cf",
+        Command::Start,
+    ),
+    (
+        &["/etc/ha.d/x.cf", "start"],
+        "/etc/ha.d/x.cf",
+        "x.cf",
+        Command::Start,
+    ),
+    (
+        &["x.cf", "stop", "ignored", "--too"],
+        "x.cf",
+        "x.cf",
+        Command::Stop,
+    ),
+    (&["check", "status"], "check", "check", Command::Status),
+    (
+        &["force-reload"],
+        "ldirectord.cf",
+        "ldirectord",
+        Command::Reload { force: false },
+    ),
+    (
+        &["--", "try-restart"],
+        "ldirectord.cf",
+        "ldirectord",
+        Command::TryRestart,
+    ),
+    (
+        &["show", "--json"],
+        "ldirectord.cf",
+        "ldirectord",
+        Command::Show {
+            json: true,
+            follow: false,
+        },
+    ),
+    (
+        &["x.cf", "show", "--follow"],
+        "x.cf",
+        "x.cf",
+        Command::Show {
+            json: false,
+            follow: true,
+        },
+    ),
+    (
+        &["ipvs", "save"],
+        "ldirectord.cf",
+        "ldirectord",
+        Command::Ipvs(Ipvs::Save),
+    ),
+    (&["x.cf", "check"], "x.cf", "x.cf", check(false)),
+    (&["check", "x.cf"], "x.cf", "x.cf", check(false)),
+    (
+        &["check", "--offline"],
+        "ldirectord.cf",
+        "ldirectord",
+        check(true),
+    ),
+    (&["check", "--offline", "x.cf"], "x.cf", "x.cf", check(true)),
+    (&["x.cf", "check", "--offline"], "x.cf", "x.cf", check(true)),
+    (&["status", "x.cf"], "x.cf", "x.cf", Command::Status),
+];
+
 #[test]
 fn one_operand_is_a_command_and_two_are_configuration_and_command() {
-    let rows: &[(&[&str], &str, &str, Command)] = &[
-        (&["start"], "ldirectord.cf", "ldirectord", Command::Start),
-        (
-            &["ldirectord.cf", "start"],
-            "ldirectord.cf",
-            "ldirectord.cf",
-            Command::Start,
-        ),
-        (
-            &["/etc/ha.d/x.cf", "start"],
-            "/etc/ha.d/x.cf",
-            "x.cf",
-            Command::Start,
-        ),
-        (
-            &["x.cf", "stop", "ignored", "--too"],
-            "x.cf",
-            "x.cf",
-            Command::Stop,
-        ),
-        (&["check", "status"], "check", "check", Command::Status),
-        (
-            &["force-reload"],
-            "ldirectord.cf",
-            "ldirectord",
-            Command::Reload { force: false },
-        ),
-        (
-            &["--", "try-restart"],
-            "ldirectord.cf",
-            "ldirectord",
-            Command::TryRestart,
-        ),
-        (
-            &["show", "--json"],
-            "ldirectord.cf",
-            "ldirectord",
-            Command::Show {
-                json: true,
-                follow: false,
-            },
-        ),
-        (
-            &["x.cf", "show", "--follow"],
-            "x.cf",
-            "x.cf",
-            Command::Show {
-                json: false,
-                follow: true,
-            },
-        ),
-        (
-            &["ipvs", "save"],
-            "ldirectord.cf",
-            "ldirectord",
-            Command::Ipvs(Ipvs::Save),
-        ),
-        (&["x.cf", "check"], "x.cf", "x.cf", check(false)),
-        (&["check", "x.cf"], "x.cf", "x.cf", check(false)),
-        (
-            &["check", "--offline"],
-            "ldirectord.cf",
-            "ldirectord",
-            check(true),
-        ),
-        (&["check", "--offline", "x.cf"], "x.cf", "x.cf", check(true)),
-        (&["x.cf", "check", "--offline"], "x.cf", "x.cf", check(true)),
-        (&["status", "x.cf"], "x.cf", "x.cf", Command::Status),
-    ];
-    for (words, config, name, command) in rows {
+    for (words, config, name, command) in LINES {
         let invocation = run(words);
         let found = (
             invocation.config.as_str(),

@@ -7,6 +7,7 @@
 mod awake;
 mod catalogue;
 mod connect;
+mod dialler;
 mod http;
 mod means;
 mod pattern;
@@ -18,8 +19,9 @@ mod want;
 
 pub(crate) use catalogue::Catalogue;
 pub(crate) use connect::Connect;
+pub(crate) use dialler::Dialler;
 pub(crate) use http::Http;
-pub(crate) use means::{Dialler, Means};
+pub(crate) use means::Means;
 pub(crate) use pattern::{Pattern, PatternError};
 pub(crate) use ping::Ping;
 pub(crate) use prober::{Probed, Prober};

@@ -7,7 +7,7 @@
 
 mod hello;
 
-use super::means::Dialler;
+use super::dialler::Dialler;
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring;

@@ -56,6 +56,17 @@ fn base() -> VirtualService {
     }
 }
 
+/// The base configuration, changed.
+fn with(change: impl FnOnce(&mut VirtualService)) -> VirtualService {
+    let mut service = base();
+    change(&mut service);
+    service
+}
+
+fn check_all(service: &mut VirtualService, check: Check) {
+    service.reals.iter_mut().for_each(|real| real.check = check);
+}
+
 /// `u` up, `d` down, `?` unseen, `m` up but in maintenance.
 #[expect(
     clippy::disallowed_methods,
@@ -92,60 +103,18 @@ fn shown(config: &VirtualService, states: &str) -> String {
 
 #[test]
 fn conformance_rows() {
-    let quiescent = VirtualService {
-        quiescent: true,
-        ..base()
-    };
-    let without_fallback = VirtualService {
-        fallback: None,
-        ..base()
-    };
-    let no_reals = VirtualService {
-        reals: vec![],
-        ..base()
-    };
-    let nothing = VirtualService {
-        reals: vec![],
-        fallback: None,
-        ..base()
-    };
-    let always = VirtualService {
-        reals: base()
-            .reals
-            .into_iter()
-            .map(|r| RealServer {
-                check: Check::On,
-                ..r
-            })
-            .collect(),
-        ..base()
-    };
-    let off = VirtualService {
-        reals: base()
-            .reals
-            .into_iter()
-            .map(|r| RealServer {
-                check: Check::Off,
-                ..r
-            })
-            .collect(),
-        ..base()
-    };
-    let own_fallback = VirtualService {
-        fallback: Some(Fallback {
-            key: address(1),
-            forwarding: Forwarding::Gate,
-        }),
-        ..base()
-    };
-    let weightless = VirtualService {
-        reals: vec![real(1, 0)],
-        ..base()
-    };
-    let twice = VirtualService {
-        reals: vec![real(1, 3), real(1, 7)],
-        ..base()
-    };
+    let quiescent = with(|service| service.quiescent = true);
+    let without_fallback = with(|service| service.fallback = None);
+    let no_reals = with(|service| service.reals.clear());
+    let nothing = with(|service| (service.fallback, service.reals) = (None, vec![]));
+    let always = with(|service| check_all(service, Check::On));
+    let off = with(|service| check_all(service, Check::Off));
+    let own_fallback = with(|service| {
+        let (key, forwarding) = (address(1), Forwarding::Gate);
+        service.fallback = Some(Fallback { key, forwarding });
+    });
+    let weightless = with(|service| service.reals = vec![real(1, 0)]);
+    let twice = with(|service| service.reals = vec![real(1, 3), real(1, 7)]);
     let rows: [(&str, &VirtualService, &str, &str); 17] = [
         ("T1 all up", &base(), "uu", ".1g3 .2g2"),
         ("T2 all down", &base(), "dd", ".127g1"),

@@ -185,103 +185,105 @@ fn tunnels_thresholds_and_flags_are_read() {
     assert!(service.flags.sched1 && service.flags.sched2 && !service.flags.sched3);
 }
 
+/// A line, the word at fault and what is wrong with it.
+const FAULTS: &[(&str, &str, Problem)] = &[
+    ("hello", "hello", Problem::UnexpectedWord),
+    ("-", "-", Problem::UnexpectedWord),
+    ("--", "--", Problem::UnknownOption),
+    ("-A -t 10.0.0.1:80 -q", "-q", Problem::UnknownOption),
+    (
+        "-A -t 10.0.0.1:80 --ops=1",
+        "--ops=1",
+        Problem::ValueUnexpected,
+    ),
+    ("-A -s rr -t", "-t", Problem::ValueMissing),
+    ("-t 10.0.0.1:80", "-t", Problem::NoCommand),
+    ("-A -D -t 10.0.0.1:80", "-D", Problem::Repeated),
+    ("-A -t 10.0.0.1:80 -u 10.0.0.1:80", "-u", Problem::Repeated),
+    ("-A -t 10.0.0.1:80 -r 10.0.0.2", "-r", Problem::NotHere),
+    ("-C -t 10.0.0.1:80", "-t", Problem::NotHere),
+    ("-A -s rr", "-A", Problem::ServiceMissing),
+    ("-a -t 10.0.0.1:80", "-a", Problem::DestinationMissing),
+    ("-A -t www:80", "www:80", Problem::BadAddress),
+    ("-A -t 10.0.0.1:http", "10.0.0.1:http", Problem::BadAddress),
+    ("-A -t [10.0.0.1]:80", "[10.0.0.1]:80", Problem::BadAddress),
+    ("-A -f 0", "0", Problem::BadMark),
+    (
+        "-A -6 -t 10.0.0.1:80",
+        "10.0.0.1:80",
+        Problem::FamilyMismatch,
+    ),
+    ("-A -t 10.0.0.1", "-A", Problem::ZeroPort),
+    (
+        "-A -t 10.0.0.1:80 -p 2678401",
+        "2678401",
+        Problem::BadTimeout,
+    ),
+    ("-A -t 10.0.0.1:80 -p 0", "0", Problem::BadTimeout),
+    ("-A -t 10.0.0.1:80 -p -M 24", "24", Problem::BadNetmask),
+    ("-A -t [::1]:80 -p -M 129", "129", Problem::BadNetmask),
+    (
+        "-A -t 10.0.0.1:80 -M 255.255.255.0",
+        "-M",
+        Problem::NeedsPersistence,
+    ),
+    (
+        "-A -t 10.0.0.1:80 --pe sip",
+        "--pe",
+        Problem::NeedsPersistence,
+    ),
+    (
+        "-A -t 10.0.0.1:80 -s sixteen-bytes-xx",
+        "sixteen-bytes-xx",
+        Problem::BadName,
+    ),
+    ("-A -t 10.0.0.1:80 -b flag-4", "flag-4", Problem::BadFlags),
+    ("-A -t 10.0.0.1:80 -o", "-o", Problem::NotOnePacket),
+    (
+        "-a -t 10.0.0.1:80 -r 10.0.0.2 -w -1",
+        "-1",
+        Problem::BadNumber,
+    ),
+    (
+        "-a -t 10.0.0.1:80 -r 10.0.0.2 -w 2147483648",
+        "2147483648",
+        Problem::BadNumber,
+    ),
+    (
+        "-a -t 10.0.0.1:80 -r 10.0.0.2 -x 1 -y 2",
+        "2",
+        Problem::ThresholdOrder,
+    ),
+    (
+        "-a -t 10.0.0.1:80 -r 10.0.0.2 -i --tun-type vxlan",
+        "vxlan",
+        Problem::BadTunnel,
+    ),
+    (
+        "-a -t 10.0.0.1:80 -r 10.0.0.2 -i --tun-type gue",
+        "gue",
+        Problem::BadTunnelPort,
+    ),
+    (
+        "-a -t 10.0.0.1:80 -r 10.0.0.2 -i --tun-csum",
+        "--tun-csum",
+        Problem::TunnelMismatch,
+    ),
+    (
+        "-a -t 10.0.0.1:80 -r 10.0.0.2 -g --tun-type ipip",
+        "--tun-type",
+        Problem::TunnelMismatch,
+    ),
+    (
+        "-a -t 10.0.0.1:80 -r 10.0.0.2 -g -m",
+        "-m",
+        Problem::Repeated,
+    ),
+];
+
 #[test]
 fn every_fault_names_its_line_and_word() {
-    let table = [
-        ("hello", "hello", Problem::UnexpectedWord),
-        ("-", "-", Problem::UnexpectedWord),
-        ("--", "--", Problem::UnknownOption),
-        ("-A -t 10.0.0.1:80 -q", "-q", Problem::UnknownOption),
-        (
-            "-A -t 10.0.0.1:80 --ops=1",
-            "--ops=1",
-            Problem::ValueUnexpected,
-        ),
-        ("-A -s rr -t", "-t", Problem::ValueMissing),
-        ("-t 10.0.0.1:80", "-t", Problem::NoCommand),
-        ("-A -D -t 10.0.0.1:80", "-D", Problem::Repeated),
-        ("-A -t 10.0.0.1:80 -u 10.0.0.1:80", "-u", Problem::Repeated),
-        ("-A -t 10.0.0.1:80 -r 10.0.0.2", "-r", Problem::NotHere),
-        ("-C -t 10.0.0.1:80", "-t", Problem::NotHere),
-        ("-A -s rr", "-A", Problem::ServiceMissing),
-        ("-a -t 10.0.0.1:80", "-a", Problem::DestinationMissing),
-        ("-A -t www:80", "www:80", Problem::BadAddress),
-        ("-A -t 10.0.0.1:http", "10.0.0.1:http", Problem::BadAddress),
-        ("-A -t [10.0.0.1]:80", "[10.0.0.1]:80", Problem::BadAddress),
-        ("-A -f 0", "0", Problem::BadMark),
-        (
-            "-A -6 -t 10.0.0.1:80",
-            "10.0.0.1:80",
-            Problem::FamilyMismatch,
-        ),
-        ("-A -t 10.0.0.1", "-A", Problem::ZeroPort),
-        (
-            "-A -t 10.0.0.1:80 -p 2678401",
-            "2678401",
-            Problem::BadTimeout,
-        ),
-        ("-A -t 10.0.0.1:80 -p 0", "0", Problem::BadTimeout),
-        ("-A -t 10.0.0.1:80 -p -M 24", "24", Problem::BadNetmask),
-        ("-A -t [::1]:80 -p -M 129", "129", Problem::BadNetmask),
-        (
-            "-A -t 10.0.0.1:80 -M 255.255.255.0",
-            "-M",
-            Problem::NeedsPersistence,
-        ),
-        (
-            "-A -t 10.0.0.1:80 --pe sip",
-            "--pe",
-            Problem::NeedsPersistence,
-        ),
-        (
-            "-A -t 10.0.0.1:80 -s sixteen-bytes-xx",
-            "sixteen-bytes-xx",
-            Problem::BadName,
-        ),
-        ("-A -t 10.0.0.1:80 -b flag-4", "flag-4", Problem::BadFlags),
-        ("-A -t 10.0.0.1:80 -o", "-o", Problem::NotOnePacket),
-        (
-            "-a -t 10.0.0.1:80 -r 10.0.0.2 -w -1",
-            "-1",
-            Problem::BadNumber,
-        ),
-        (
-            "-a -t 10.0.0.1:80 -r 10.0.0.2 -w 2147483648",
-            "2147483648",
-            Problem::BadNumber,
-        ),
-        (
-            "-a -t 10.0.0.1:80 -r 10.0.0.2 -x 1 -y 2",
-            "2",
-            Problem::ThresholdOrder,
-        ),
-        (
-            "-a -t 10.0.0.1:80 -r 10.0.0.2 -i --tun-type vxlan",
-            "vxlan",
-            Problem::BadTunnel,
-        ),
-        (
-            "-a -t 10.0.0.1:80 -r 10.0.0.2 -i --tun-type gue",
-            "gue",
-            Problem::BadTunnelPort,
-        ),
-        (
-            "-a -t 10.0.0.1:80 -r 10.0.0.2 -i --tun-csum",
-            "--tun-csum",
-            Problem::TunnelMismatch,
-        ),
-        (
-            "-a -t 10.0.0.1:80 -r 10.0.0.2 -g --tun-type ipip",
-            "--tun-type",
-            Problem::TunnelMismatch,
-        ),
-        (
-            "-a -t 10.0.0.1:80 -r 10.0.0.2 -g -m",
-            "-m",
-            Problem::Repeated,
-        ),
-    ];
-    for (line, token, problem) in table {
+    for &(line, token, problem) in FAULTS {
         let text = format!("# saved\n\n{line}\n");
         let expected = RestoreError {
             line: 3,

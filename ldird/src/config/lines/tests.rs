@@ -12,88 +12,89 @@ fn cut(text: &str) -> Vec<(Place, String)> {
     found.collect()
 }
 
+/// The row of the specification, the text, and its lines with their places.
+const PLACES: &[(&str, &str, &[(Place, &str)])] = &[
+    ("L6", "\n  \n # x\na=1\n", &[(Place::Global, "a=1")]),
+    ("L21", "a=1", &[(Place::Global, "a=1")]),
+    ("L5", " a=1", &[(Place::Shallow, "a=1")]),
+    ("L9", "virtual=1 # c", &[(Place::Global, "virtual=1 # c")]),
+    (
+        "tab",
+        "virtual=1\n\ta=1",
+        &[(Place::Global, "virtual=1"), (Place::Section, "a=1")],
+    ),
+    (
+        "L13",
+        "virtual=1\n    a=1",
+        &[(Place::Global, "virtual=1"), (Place::Section, "a=1")],
+    ),
+    (
+        "L13",
+        "virtual=1\n   a=1",
+        &[(Place::Global, "virtual=1"), (Place::Shallow, "a=1")],
+    ),
+    (
+        "L10",
+        "virtual=1\n# c\n\ta=1",
+        &[(Place::Global, "virtual=1"), (Place::Section, "a=1")],
+    ),
+    (
+        "L14",
+        "virtual=1\n\n\ta=1\n\tb=1",
+        &[
+            (Place::Global, "virtual=1"),
+            (Place::AfterBlank(2), "a=1"),
+            (Place::Section, "b=1"),
+        ],
+    ),
+    (
+        "L14",
+        "virtual=1\n    \n\ta=1",
+        &[(Place::Global, "virtual=1"), (Place::AfterBlank(2), "a=1")],
+    ),
+    (
+        "L15",
+        "virtual=1\n     \n\ta=1",
+        &[
+            (Place::Global, "virtual=1"),
+            (Place::Leftovers, "     "),
+            (Place::Section, "a=1"),
+        ],
+    ),
+    (
+        "L18",
+        "virtual=1\na=1\n\tb=1",
+        &[
+            (Place::Global, "virtual=1"),
+            (Place::Global, "a=1"),
+            (Place::Stray, "b=1"),
+        ],
+    ),
+    (
+        "indented",
+        "  virtual=1\n\ta=1\n    virtual=2\n\ta=2",
+        &[
+            (Place::Indented, "virtual=1"),
+            (Place::Section, "a=1"),
+            (Place::Indented, "virtual=2"),
+            (Place::Section, "a=2"),
+        ],
+    ),
+    (
+        "names",
+        "virtual6 = 1\n\ta=1\nvirtualhost=x\n\tb=1",
+        &[
+            (Place::Global, "virtual6 = 1"),
+            (Place::Section, "a=1"),
+            (Place::Global, "virtualhost=x"),
+            (Place::Stray, "b=1"),
+        ],
+    ),
+];
+
 #[test]
 fn indentation_and_blank_lines_decide_where_a_line_stands() {
-    type Row = (&'static str, &'static str, &'static [(Place, &'static str)]);
-    let rows: &[Row] = &[
-        ("L6", "\n  \n # x\na=1\n", &[(Place::Global, "a=1")]),
-        ("L21", "a=1", &[(Place::Global, "a=1")]),
-        ("L5", " a=1", &[(Place::Shallow, "a=1")]),
-        ("L9", "virtual=1 # c", &[(Place::Global, "virtual=1 # c")]),
-        (
-            "tab",
-            "virtual=1\n\ta=1",
-            &[(Place::Global, "virtual=1"), (Place::Section, "a=1")],
-        ),
-        (
-            "L13",
-            "virtual=1\n    a=1",
-            &[(Place::Global, "virtual=1"), (Place::Section, "a=1")],
-        ),
-        (
-            "L13",
-            "virtual=1\n   a=1",
-            &[(Place::Global, "virtual=1"), (Place::Shallow, "a=1")],
-        ),
-        (
-            "L10",
-            "virtual=1\n# c\n\ta=1",
-            &[(Place::Global, "virtual=1"), (Place::Section, "a=1")],
-        ),
-        (
-            "L14",
-            "virtual=1\n\n\ta=1\n\tb=1",
-            &[
-                (Place::Global, "virtual=1"),
-                (Place::AfterBlank(2), "a=1"),
-                (Place::Section, "b=1"),
-            ],
-        ),
-        (
-            "L14",
-            "virtual=1\n    \n\ta=1",
-            &[(Place::Global, "virtual=1"), (Place::AfterBlank(2), "a=1")],
-        ),
-        (
-            "L15",
-            "virtual=1\n     \n\ta=1",
-            &[
-                (Place::Global, "virtual=1"),
-                (Place::Leftovers, "     "),
-                (Place::Section, "a=1"),
-            ],
-        ),
-        (
-            "L18",
-            "virtual=1\na=1\n\tb=1",
-            &[
-                (Place::Global, "virtual=1"),
-                (Place::Global, "a=1"),
-                (Place::Stray, "b=1"),
-            ],
-        ),
-        (
-            "indented",
-            "  virtual=1\n\ta=1\n    virtual=2\n\ta=2",
-            &[
-                (Place::Indented, "virtual=1"),
-                (Place::Section, "a=1"),
-                (Place::Indented, "virtual=2"),
-                (Place::Section, "a=2"),
-            ],
-        ),
-        (
-            "names",
-            "virtual6 = 1\n\ta=1\nvirtualhost=x\n\tb=1",
-            &[
-                (Place::Global, "virtual6 = 1"),
-                (Place::Section, "a=1"),
-                (Place::Global, "virtualhost=x"),
-                (Place::Stray, "b=1"),
-            ],
-        ),
-    ];
-    for (row, text, expected) in rows {
+    for (row, text, expected) in PLACES {
         let expected: Vec<_> = expected
             .iter()
             .map(|(place, text)| (*place, (*text).to_owned()))

@@ -103,110 +103,120 @@ use Then::{Close, Dribble, Early, Hold, Reset};
 
 const OK: &str = "HTTP/1.1 200 OK\r\n";
 
-fn odd_servers() -> Vec<(String, Then)> {
+/// What stands behind a good status line.
+const BEHIND_OK: &[(&str, Then)] = &[
+    ("Content-Length: 9\r\n\r\nTest Page", Close),
+    ("Content-Length: 9\r\n\r\nTest Page", Early),
+    ("Content-Length: 9\r\n\r\nTest Page", Reset),
+    ("Content-Length: 9\r\n\r\nTest Page", Hold),
+    ("Content-Length: 100\r\n\r\nTest Page", Close),
+    ("Content-Length: 100\r\n\r\nTest Page", Hold),
+    ("Content-Length: 100\r\n\r\nTest Page", Dribble),
+    ("Content-Length: 4\r\n\r\nTest Page", Close),
+    (
+        "Content-Length: 9\r\nContent-Length: 20\r\n\r\nTest Page",
+        Close,
+    ),
+    (
+        "Content-Length: 20\r\nContent-Length: 9\r\n\r\nTest Page",
+        Close,
+    ),
+    (
+        "Content-Length: 20\r\nContent-Length: 4\r\n\r\nTest Page",
+        Close,
+    ),
+    ("Content-Length: 9, 9\r\n\r\nTest Page", Close),
+    ("Content-Length: -1\r\n\r\nTest Page", Close),
+    ("Content-Length: x\r\n\r\nTest Page", Close),
+    ("Content-Length : 9\r\n\r\nTest Page", Close),
+    ("Content-Length:\r\n 4\r\n\r\nTest Page", Close),
+    ("\r\nTest Page", Close),
+    ("\r\nTest Page", Hold),
+    ("\r\nTest Page", Reset),
+    ("\r\nTest Page", Dribble),
+    ("X: a\r\n folded\r\n\tagain\r\n\r\nTest Page", Close),
+    (" folded first\r\n\r\nTest Page", Close),
+    ("no colon\r\n\r\nTest Page", Close),
+    (": no name\r\n\r\nTest Page", Close),
+    ("X Y: blank in name\r\n\r\nTest Page", Close),
+    ("X: \0\x01\r\n\r\nTest Page", Close),
+    ("Foo: bar\r\n", Close),
+    ("Foo: bar\r\n", Hold),
+    ("Foo: bar", Close),
+    ("Foo: bar\r\n", Reset),
+    ("Set-Cookie: Test Page\r\n\r\n", Close),
+    ("Content-Encoding: gzip\r\n\r\nTest Page", Close),
+    (
+        "Content-Type: text/html; charset=utf-8\r\n\r\nTest Page",
+        Close,
+    ),
+    (
+        "TRANSFER-ENCODING: Chunked\r\n\r\n9\r\nTest Page\r\n0\r\n\r\n",
+        Close,
+    ),
+    (
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nTest Page\r\n0\r\n\r\n",
+        Close,
+    ),
+];
+
+/// What stands behind the head of a chunked answer.
+const CHUNKED: &[(&str, Then)] = &[
+    ("9\r\nTest Page\r\n0\r\n\r\n", Close),
+    ("9\r\nTest Page\r\n", Close),
+    ("9\r\nTest Page\r\n", Hold),
+    ("9\r\nTest Page\r\n", Reset),
+    ("9\r\nTest Page\r\n0\r\n", Hold),
+    ("9\r\nTest Page0\r\n\r\n", Close),
+    ("9  \r\nTest Page\r\n0\r\n\r\n", Close),
+    ("9;a=b\r\nTest Page\r\n0\r\n\r\n", Close),
+    ("00009\nTest Page\n0\n\n", Close),
+    ("5\r\nTest \r\n4\r\nPage\r\n0\r\n\r\n", Close),
+    ("zz\r\nTest Page\r\n0\r\n\r\n", Close),
+    ("ff\r\nTest Page\r\n", Close),
+    ("Test Page", Close),
+];
+
+/// Whole answers.
+const WHOLE: &[(&str, Then)] = &[
+    ("HTTP/1.0 200 OK\n\nTest Page", Close),
+    ("HTTP/1.1 200\r\n\r\nTest Page", Close),
+    ("HTTP/1.1   200   OK\r\n\r\nTest Page", Close),
+    ("HTTP/1.1\t200\tOK\r\n\r\nTest Page", Close),
+    ("HTTP/2 200 OK\r\n\r\nTest Page", Close),
+    ("HTTP/9.9 299 Odd\r\n\r\nTest Page", Close),
+    ("HTTP/1.1 200 OK\r\rTest Page", Close),
+    ("HTTP/1.1 204 None\r\n\r\nTest Page", Close),
+    ("HTTP/1.1 206 Part\r\n\r\nTest Page", Close),
+    ("HTTP/1.1 304 Same\r\n\r\nTest Page", Close),
+    ("HTTP/1.1 302 No place\r\n\r\nTest Page", Close),
+    ("HTTP/1.1 404 No\r\n\r\nTest Page", Close),
+    ("HTTP/1.1 500 No\r\n\r\nTest Page", Hold),
+    ("HTTP/1.1 600 No\r\n\r\nTest Page", Close),
+    ("HTTP/1.1 20 No\r\n\r\nTest Page", Close),
+    (
+        "HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 200 OK\r\n\r\nTest Page",
+        Close,
+    ),
+    ("ICY 200 OK\r\n\r\nTest Page", Close),
+    ("http/1.1 200 OK\r\n\r\nTest Page", Close),
+    ("\r\nHTTP/1.1 200 OK\r\n\r\nTest Page", Close),
+    (" HTTP/1.1 200 OK\r\n\r\nTest Page", Close),
+    ("Test Page\n", Close),
+    ("Test Page\n", Hold),
+    ("Test Page", Close),
+    ("<html>\nTest Page", Reset),
+    ("Test Page", Hold),
+    ("\n", Close),
+    ("", Close),
+    ("", Hold),
+    ("", Reset),
+];
+
+/// Answers that are too large for a table.
+fn large() -> [(String, Then); 6] {
     let ok = |rest: &str| format!("{OK}{rest}");
-    let chunked = |rest: &str| format!("{OK}Transfer-Encoding: chunked\r\n\r\n{rest}");
-    let mut all = vec![
-        (ok("Content-Length: 9\r\n\r\nTest Page"), Close),
-        (ok("Content-Length: 9\r\n\r\nTest Page"), Early),
-        (ok("Content-Length: 9\r\n\r\nTest Page"), Reset),
-        (ok("Content-Length: 9\r\n\r\nTest Page"), Hold),
-        (ok("Content-Length: 100\r\n\r\nTest Page"), Close),
-        (ok("Content-Length: 100\r\n\r\nTest Page"), Hold),
-        (ok("Content-Length: 100\r\n\r\nTest Page"), Dribble),
-        (ok("Content-Length: 4\r\n\r\nTest Page"), Close),
-        (
-            ok("Content-Length: 9\r\nContent-Length: 20\r\n\r\nTest Page"),
-            Close,
-        ),
-        (
-            ok("Content-Length: 20\r\nContent-Length: 9\r\n\r\nTest Page"),
-            Close,
-        ),
-        (
-            ok("Content-Length: 20\r\nContent-Length: 4\r\n\r\nTest Page"),
-            Close,
-        ),
-        (ok("Content-Length: 9, 9\r\n\r\nTest Page"), Close),
-        (ok("Content-Length: -1\r\n\r\nTest Page"), Close),
-        (ok("Content-Length: x\r\n\r\nTest Page"), Close),
-        (ok("Content-Length : 9\r\n\r\nTest Page"), Close),
-        (ok("Content-Length:\r\n 4\r\n\r\nTest Page"), Close),
-        (ok("\r\nTest Page"), Close),
-        (ok("\r\nTest Page"), Hold),
-        (ok("\r\nTest Page"), Reset),
-        (ok("\r\nTest Page"), Dribble),
-        (ok("X: a\r\n folded\r\n\tagain\r\n\r\nTest Page"), Close),
-        (ok(" folded first\r\n\r\nTest Page"), Close),
-        (ok("no colon\r\n\r\nTest Page"), Close),
-        (ok(": no name\r\n\r\nTest Page"), Close),
-        (ok("X Y: blank in name\r\n\r\nTest Page"), Close),
-        (ok("X: \0\x01\r\n\r\nTest Page"), Close),
-        (ok("Foo: bar\r\n"), Close),
-        (ok("Foo: bar\r\n"), Hold),
-        (ok("Foo: bar"), Close),
-        (ok("Foo: bar\r\n"), Reset),
-        (ok("Set-Cookie: Test Page\r\n\r\n"), Close),
-        (ok("Content-Encoding: gzip\r\n\r\nTest Page"), Close),
-        (
-            ok("Content-Type: text/html; charset=utf-8\r\n\r\nTest Page"),
-            Close,
-        ),
-        (chunked("9\r\nTest Page\r\n0\r\n\r\n"), Close),
-        (chunked("9\r\nTest Page\r\n"), Close),
-        (chunked("9\r\nTest Page\r\n"), Hold),
-        (chunked("9\r\nTest Page\r\n"), Reset),
-        (chunked("9\r\nTest Page\r\n0\r\n"), Hold),
-        (chunked("9\r\nTest Page0\r\n\r\n"), Close),
-        (chunked("9  \r\nTest Page\r\n0\r\n\r\n"), Close),
-        (chunked("9;a=b\r\nTest Page\r\n0\r\n\r\n"), Close),
-        (chunked("00009\nTest Page\n0\n\n"), Close),
-        (chunked("5\r\nTest \r\n4\r\nPage\r\n0\r\n\r\n"), Close),
-        (chunked("zz\r\nTest Page\r\n0\r\n\r\n"), Close),
-        (chunked("ff\r\nTest Page\r\n"), Close),
-        (chunked("Test Page"), Close),
-        (
-            ok("TRANSFER-ENCODING: Chunked\r\n\r\n9\r\nTest Page\r\n0\r\n\r\n"),
-            Close,
-        ),
-        (
-            ok(
-                "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nTest Page\r\n0\r\n\r\n",
-            ),
-            Close,
-        ),
-        ("HTTP/1.0 200 OK\n\nTest Page".to_owned(), Close),
-        ("HTTP/1.1 200\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/1.1   200   OK\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/1.1\t200\tOK\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/2 200 OK\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/9.9 299 Odd\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/1.1 200 OK\r\rTest Page".to_owned(), Close),
-        ("HTTP/1.1 204 None\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/1.1 206 Part\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/1.1 304 Same\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/1.1 302 No place\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/1.1 404 No\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/1.1 500 No\r\n\r\nTest Page".to_owned(), Hold),
-        ("HTTP/1.1 600 No\r\n\r\nTest Page".to_owned(), Close),
-        ("HTTP/1.1 20 No\r\n\r\nTest Page".to_owned(), Close),
-        (
-            "HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 200 OK\r\n\r\nTest Page".to_owned(),
-            Close,
-        ),
-        ("ICY 200 OK\r\n\r\nTest Page".to_owned(), Close),
-        ("http/1.1 200 OK\r\n\r\nTest Page".to_owned(), Close),
-        ("\r\nHTTP/1.1 200 OK\r\n\r\nTest Page".to_owned(), Close),
-        (" HTTP/1.1 200 OK\r\n\r\nTest Page".to_owned(), Close),
-        ("Test Page\n".to_owned(), Close),
-        ("Test Page\n".to_owned(), Hold),
-        ("Test Page".to_owned(), Close),
-        ("<html>\nTest Page".to_owned(), Reset),
-        ("Test Page".to_owned(), Hold),
-        ("\n".to_owned(), Close),
-        (String::new(), Close),
-        (String::new(), Hold),
-        (String::new(), Reset),
+    [
         (
             ok(&format!("X: {}\r\n\r\nTest Page", "a".repeat(8000))),
             Close,
@@ -228,7 +238,22 @@ fn odd_servers() -> Vec<(String, Then)> {
             ok(&format!("\r\nTest Page{}", "x".repeat(3_000_000))),
             Close,
         ),
-    ];
+    ]
+}
+
+fn odd_servers() -> Vec<(String, Then)> {
+    let behind = |head: &str, rows: &[(&str, Then)]| -> Vec<(String, Then)> {
+        let rows = rows.iter();
+        rows.map(|&(rest, then)| (format!("{head}{rest}"), then))
+            .collect()
+    };
+    let mut all = behind(OK, BEHIND_OK);
+    all.extend(behind(
+        &format!("{OK}Transfer-Encoding: chunked\r\n\r\n"),
+        CHUNKED,
+    ));
+    all.extend(behind("", WHOLE));
+    all.extend(large());
     for version in ["1.0", "1.1"] {
         for end in ["\n", "\r\n"] {
             let text = format!("HTTP/{version} 200 OK{end}Server: old{end}{end}Test Page{end}");

@@ -281,11 +281,14 @@ impl Reply {
             return true;
         }
         let left = left.map(|left| left - most as u64);
-        self.stage = match (left, stage(left)) {
-            (Some(0), Stage::Body(_)) => Stage::Done,
-            (_, next) => next,
+        let is_all = left == Some(0);
+        let next = stage(left);
+        self.stage = if is_all && matches!(next, Stage::Body(_)) {
+            Stage::Done
+        } else {
+            next
         };
-        left == Some(0)
+        is_all
     }
 
     fn keep(&mut self, bytes: &[u8]) {

@@ -376,14 +376,14 @@ impl<'a> Parser<'a> {
         if self.quantifier()?.is_some() {
             return Err(invalid("Nested quantifiers"));
         }
-        Ok(match atom {
-            Node::Empty if high.is_none_or(|high| low <= high) => Node::Empty,
-            atom => Node::Repeat {
-                inner: Box::new(atom),
-                low,
-                high,
-                greed,
-            },
+        if atom == Node::Empty && high.is_none_or(|high| low <= high) {
+            return Ok(Node::Empty);
+        }
+        Ok(Node::Repeat {
+            inner: Box::new(atom),
+            low,
+            high,
+            greed,
         })
     }
 

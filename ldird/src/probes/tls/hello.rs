@@ -3,7 +3,7 @@
 //!
 //! Owns the bytes of that one message and the reading of its answer; no keys, no secrets.
 
-use super::super::means::Dialler;
+use super::super::dialler::Dialler;
 use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,11 +1,11 @@
 //! Functions that fit on a screen, and matches that name every state of our own enums.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Arm, Block, ExprMatch, ImplItemFn, Item, ItemEnum, ItemFn, ItemImpl, Pat, Path, Type};
+use syn::{Arm, Block, ExprMatch, ImplItemFn, ItemEnum, ItemFn, ItemImpl, Pat, Path, Type};
 
 use super::source::{self, Source};
 use super::{unused, verdict};
@@ -13,8 +13,8 @@ use super::{unused, verdict};
 /// The longest function, signature included.
 const FUNCTION_LINES: usize = 70;
 
-/// State tables, written out in full: nothing in them but rows.
-const TABLES: &[&str] = &["step"];
+/// Tables over states or facts, written out in full: nothing in them but rows.
+const TABLES: &[&str] = &["step", "on", "sentence"];
 
 pub(super) fn functions() -> Result<()> {
     let mut findings = Vec::new();
@@ -74,8 +74,11 @@ impl<'ast> Visit<'ast> for Ruler<'_> {
 /// place that asks has an answer. Tests, and the lab is one, may look for one variant among many.
 pub(super) fn matches() -> Result<()> {
     let sources = source::all()?;
-    let enums: BTreeSet<String> = sources.iter().flat_map(enums_of).collect();
     let foreign = unused::foreign()?;
+    let mut enums = Enums::new();
+    for source in &sources {
+        note_enums(source, &mut enums);
+    }
     let mut findings = Vec::new();
     for source in sources.iter().filter(|source| source.is_program()) {
         let mut reader = MatchReader {
@@ -92,25 +95,27 @@ pub(super) fn matches() -> Result<()> {
     verdict(findings)
 }
 
-fn enums_of(source: &Source) -> Vec<String> {
-    struct Names(Vec<String>);
-    impl<'ast> Visit<'ast> for Names {
+/// The variants of each enum: a constant of the enum's (`Tunnel::GRE`) is a value like any other.
+type Enums = BTreeMap<String, BTreeSet<String>>;
+
+fn note_enums(source: &Source, enums: &mut Enums) {
+    struct Names<'a>(&'a mut Enums);
+    impl<'ast> Visit<'ast> for Names<'_> {
         fn visit_item_enum(&mut self, item: &'ast ItemEnum) {
-            self.0.push(item.ident.to_string());
+            let variants = item.variants.iter().map(|one| one.ident.to_string());
+            let known = self.0.entry(item.ident.to_string()).or_default();
+            known.extend(variants);
         }
     }
-    let mut names = Names(Vec::new());
     if source.is_program() {
-        source
-            .items()
-            .for_each(|item: &Item| names.visit_item(item));
+        let mut names = Names(enums);
+        source.items().for_each(|item| names.visit_item(item));
     }
-    names.0
 }
 
 struct MatchReader<'a> {
     source: &'a Source,
-    enums: &'a BTreeSet<String>,
+    enums: &'a Enums,
     /// Libraries of others: an enum of theirs may be called like one of ours.
     foreign: &'a BTreeSet<String>,
     /// The type whose `impl` this is, for `Self::Variant`.
@@ -130,7 +135,9 @@ impl MatchReader<'_> {
             "Self" => self.implementing.clone()?,
             _ => owner,
         };
-        self.enums.contains(&owner).then_some(owner)
+        let variant = path.segments.last()?.ident.to_string();
+        let variants = self.enums.get(&owner)?;
+        variants.contains(&variant).then_some(owner)
     }
 
     /// The enums that the pattern takes apart, by position where it is a tuple.

@@ -21,95 +21,97 @@ fn whole(bytes: &[u8]) -> (String, String) {
     (line, String::from_utf8_lossy(&body).into_owned())
 }
 
+/// The bytes, the status line and the body.
+const REPLIES: &[(&str, &str, &str)] = &[
+    ("HTTP/1.1 200 OK\r\n\r\nbody", "200 OK", "body"),
+    ("HTTP/1.0 200 OK\n\nbody", "200 OK", "body"),
+    ("HTTP/2 200\r\n\r\nbody", "200", "body"),
+    ("HTTP/1.1   404   Not Found \r\n\r\nx", "404 Not Found", "x"),
+    (
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nbody",
+        "200 OK",
+        "bo",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nbody",
+        "200 OK",
+        "bo",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nContent-Length:\r\n 2\r\n\r\nbody",
+        "200 OK",
+        "bo",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: 2\r\n\r\nbody",
+        "200 OK",
+        "bo",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nbody",
+        "200 OK",
+        "body",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nbody",
+        "200 OK",
+        "body",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nno header\r\n: nor this\r\n\r\nbody",
+        "200 OK",
+        "body",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n\
+         2\r\nbo\r\n2;x=y\r\ndy\r\n0\r\n\r\n",
+        "200 OK",
+        "body",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, Chunked\r\n\r\n4 \r\nbody\r\n",
+        "200 OK",
+        "body",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\nzz\r\nmore",
+        "200 OK",
+        "body",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody!\r\n4\r\nmore",
+        "200 OK",
+        "body",
+    ),
+    ("HTTP/1.1 204 No Content\r\n\r\nbody", "204 No Content", ""),
+    (
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody",
+        "200 OK",
+        "body",
+    ),
+    ("Test Page\n", "200 Assumed OK", "Test Page\n"),
+    (
+        "\r\nHTTP/1.1 200 OK\r\n",
+        "200 Assumed OK",
+        "\r\nHTTP/1.1 200 OK\r\n",
+    ),
+    (
+        "HTTP/1.1 600 What\r\n\r\n",
+        "200 Assumed OK",
+        "HTTP/1.1 600 What\r\n\r\n",
+    ),
+    (
+        "http/1.1 200 OK\r\n",
+        "200 Assumed OK",
+        "http/1.1 200 OK\r\n",
+    ),
+    ("HTTP/1.1 200 OK", "200 OK", ""),
+    ("HTTP/1.1 200 OK\r\nLocation: x", "200 OK", ""),
+];
+
 #[test]
 fn heads_and_bodies_are_read_leniently() {
-    let rows = [
-        ("HTTP/1.1 200 OK\r\n\r\nbody", "200 OK", "body"),
-        ("HTTP/1.0 200 OK\n\nbody", "200 OK", "body"),
-        ("HTTP/2 200\r\n\r\nbody", "200", "body"),
-        ("HTTP/1.1   404   Not Found \r\n\r\nx", "404 Not Found", "x"),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nbody",
-            "200 OK",
-            "bo",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nbody",
-            "200 OK",
-            "bo",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length:\r\n 2\r\n\r\nbody",
-            "200 OK",
-            "bo",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: 2\r\n\r\nbody",
-            "200 OK",
-            "bo",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nbody",
-            "200 OK",
-            "body",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nbody",
-            "200 OK",
-            "body",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nno header\r\n: nor this\r\n\r\nbody",
-            "200 OK",
-            "body",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n\
-             2\r\nbo\r\n2;x=y\r\ndy\r\n0\r\n\r\n",
-            "200 OK",
-            "body",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, Chunked\r\n\r\n4 \r\nbody\r\n",
-            "200 OK",
-            "body",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\nzz\r\nmore",
-            "200 OK",
-            "body",
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody!\r\n4\r\nmore",
-            "200 OK",
-            "body",
-        ),
-        ("HTTP/1.1 204 No Content\r\n\r\nbody", "204 No Content", ""),
-        (
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody",
-            "200 OK",
-            "body",
-        ),
-        ("Test Page\n", "200 Assumed OK", "Test Page\n"),
-        (
-            "\r\nHTTP/1.1 200 OK\r\n",
-            "200 Assumed OK",
-            "\r\nHTTP/1.1 200 OK\r\n",
-        ),
-        (
-            "HTTP/1.1 600 What\r\n\r\n",
-            "200 Assumed OK",
-            "HTTP/1.1 600 What\r\n\r\n",
-        ),
-        (
-            "http/1.1 200 OK\r\n",
-            "200 Assumed OK",
-            "http/1.1 200 OK\r\n",
-        ),
-        ("HTTP/1.1 200 OK", "200 OK", ""),
-        ("HTTP/1.1 200 OK\r\nLocation: x", "200 OK", ""),
-    ];
-    for (bytes, line, body) in rows {
+    for &(bytes, line, body) in REPLIES {
         let expected = (line.to_owned(), body.to_owned());
         assert_eq!(whole(bytes.as_bytes()), expected, "{bytes:?}");
     }
