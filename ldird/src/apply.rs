@@ -206,33 +206,38 @@ enum Instead {
 }
 
 fn overtaken(edit: &Edit, cause: Cause) -> Option<Instead> {
-    match (edit, cause) {
-        (Edit::DeleteService(_), Cause::NoSuchService)
-        | (Edit::DeleteDestination(..), Cause::NoSuchDestination | Cause::ServiceNotDefined) => {
-            Some(Instead::Nothing)
+    match edit {
+        Edit::DeleteService(_) => (cause == Cause::NoSuchService).then_some(Instead::Nothing),
+        Edit::DeleteDestination(..) => {
+            let gone = matches!(cause, Cause::NoSuchDestination | Cause::ServiceNotDefined);
+            gone.then_some(Instead::Nothing)
         }
-        (Edit::AddService(key, spec), Cause::ServiceExists) => {
-            Some(Instead::Edit(Edit::EditService(*key, spec.clone())))
-        }
-        (Edit::AddDestination(key, real, spec), Cause::DestinationExists) => Some(Instead::Edit(
-            Edit::EditDestination(*key, *real, spec.clone()),
-        )),
-        (Edit::EditDestination(key, real, spec), Cause::NoSuchDestination) => Some(Instead::Edit(
-            Edit::AddDestination(*key, *real, spec.clone()),
-        )),
+        Edit::AddService(key, spec) => (cause == Cause::ServiceExists)
+            .then(|| Instead::Edit(Edit::EditService(*key, spec.clone()))),
+        Edit::AddDestination(key, real, spec) => (cause == Cause::DestinationExists)
+            .then(|| Instead::Edit(Edit::EditDestination(*key, *real, spec.clone()))),
+        Edit::EditDestination(key, real, spec) => (cause == Cause::NoSuchDestination)
+            .then(|| Instead::Edit(Edit::AddDestination(*key, *real, spec.clone()))),
         // A service that vanished has lost its destinations, too: that needs a new reading.
-        _ => None,
+        Edit::EditService(..) => None,
     }
 }
 
 /// The kernel does not say which name it does not know.
 fn in_words(edit: &Edit, error: &Error) -> String {
-    match (edit, error.cause()) {
-        (Edit::AddService(_, spec) | Edit::EditService(_, spec), Some(Cause::NoSuchScheduler)) => {
+    match edit {
+        Edit::AddService(_, spec) | Edit::EditService(_, spec)
+            if error.cause() == Some(Cause::NoSuchScheduler) =>
+        {
             let name = &spec.scheduler;
             format!("{error} (scheduler \"{name}\", kernel module ip_vs_{name})")
         }
-        _ => error.to_string(),
+        Edit::AddService(..)
+        | Edit::EditService(..)
+        | Edit::DeleteService(_)
+        | Edit::AddDestination(..)
+        | Edit::EditDestination(..)
+        | Edit::DeleteDestination(..) => error.to_string(),
     }
 }
 

@@ -347,7 +347,30 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Notice::TableUnreadable(error) if self.ready.is_some() => {
                 self.end = Some(End::NeverStarted(error.clone()));
             }
-            _ => {}
+            Notice::ServiceAdded(_)
+            | Notice::ServiceChanged(_)
+            | Notice::ServicePurged { .. }
+            | Notice::RealAdded { .. }
+            | Notice::RealReadded { .. }
+            | Notice::RealRestored { .. }
+            | Notice::RealQuiesced { .. }
+            | Notice::RealDeleted { .. }
+            | Notice::RealPurged { .. }
+            | Notice::FallbackAdded { .. }
+            | Notice::FallbackDeleted { .. }
+            | Notice::SoftFailure { .. }
+            | Notice::SoftFailureReset { .. }
+            | Notice::Down { .. }
+            | Notice::Up { .. }
+            | Notice::CouldNotAsk { .. }
+            | Notice::AskedAgain
+            | Notice::NobodyServes(_)
+            | Notice::ServedAgain(_)
+            | Notice::EditFailed { .. }
+            | Notice::MoreEditsFailed(_)
+            | Notice::TableUnreadable(_)
+            | Notice::Drift(_)
+            | Notice::ShutdownStarted => {}
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::service::Family;
+use crate::identity::Family;
 
 #[cfg(test)]
 mod tests;

@@ -10,11 +10,12 @@ use crate::attributes::DecodeError;
 use crate::daemon::{SyncDaemon, SyncRole};
 use crate::destination::{Destination, DestinationStatus};
 use crate::error::{Attempt, Cause, Error, Invalid, Operation};
+use crate::identity::ServiceId;
 use crate::info::{Info, Timeouts};
 use crate::link::{Answer, CONTROLLER_FAMILY, DUMP_ENTRIES, Failure, Link, Payload, Shape};
 use crate::messages::{self, Request};
 use crate::module;
-use crate::service::{Service, ServiceId, ServiceStatus};
+use crate::service::{Service, ServiceStatus};
 use crate::text::Command;
 
 #[cfg(test)]
@@ -295,15 +296,18 @@ fn explain(attempt: Attempt, failure: Failure) -> Error {
 
 /// What the kernel's error number means.
 fn refusal(attempt: Attempt, errno: i32) -> Error {
-    match (errno, Cause::of(attempt.operation, errno)) {
-        (libc::EPERM, _) => Error::NotPermitted { attempt },
-        // Where ENOENT has no meaning of its own, the family number is gone: the module was unloaded, or
-        // unloaded and loaded again with another number. The next request looks for it again.
-        (libc::ENOENT, Cause::Errno(_)) => Error::ModuleMissing {
-            modprobe: "not tried, it was unloaded just now".to_owned(),
-        },
-        (_, cause) => Error::Kernel { attempt, cause },
+    let cause = Cause::of(attempt.operation, errno);
+    if errno == libc::EPERM {
+        return Error::NotPermitted { attempt };
     }
+    // Where ENOENT has no meaning of its own, the family number is gone: the module was unloaded, or
+    // unloaded and loaded again with another number. The next request looks for it again.
+    if errno == libc::ENOENT && matches!(cause, Cause::Errno(_)) {
+        return Error::ModuleMissing {
+            modprobe: "not tried, it was unloaded just now".to_owned(),
+        };
+    }
+    Error::Kernel { attempt, cause }
 }
 
 fn check(attempt: Attempt, checked: Result<(), Invalid>) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use crate::attributes::{Attribute, Attributes, DecodeError, Writer};
 use crate::error::Invalid;
-use crate::service::{Family, ServiceId};
+use crate::identity::{Family, ServiceId};
 use crate::stats::{self, Stats};
 
 #[cfg(test)]

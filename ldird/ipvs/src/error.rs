@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::attributes::DecodeError;
-use crate::service::{NAME_BYTES, ServiceId};
+use crate::identity::{NAME_BYTES, ServiceId};
 
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,7 @@ mod destination;
 mod error;
 #[cfg(test)]
 mod golden;
+mod identity;
 mod info;
 mod link;
 mod messages;
@@ -49,8 +50,7 @@ pub use destination::{
     Destination, DestinationStatus, Forwarding, MAX_WEIGHT, Tunnel, TunnelChecksum,
 };
 pub use error::{Attempt, Cause, Error, Invalid, Operation};
+pub use identity::{Family, NAME_BYTES, Protocol, ServiceId};
 pub use info::{Info, Timeouts, Version};
-pub use service::{
-    Family, NAME_BYTES, Netmask, Protocol, Service, ServiceFlags, ServiceId, ServiceStatus,
-};
+pub use service::{Netmask, Service, ServiceFlags, ServiceStatus};
 pub use stats::Stats;

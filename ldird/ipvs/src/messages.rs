@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use crate::attributes::{Attributes, DecodeError, Writer};
 use crate::daemon::{SyncDaemon, SyncRole};
 use crate::destination::{self, Destination, DestinationStatus};
+use crate::identity::ServiceId;
 use crate::info::Timeouts;
-use crate::service::{self, Service, ServiceId, ServiceStatus};
+use crate::service::{self, Service, ServiceStatus};
 
 const NEW_SERVICE: u8 = 1;
 const SET_SERVICE: u8 = 2;

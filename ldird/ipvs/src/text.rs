@@ -15,7 +15,8 @@ pub use list::{Columns, Numbers, list};
 pub use restore::{Command, MAX_FAULTS, MAX_LINE_BYTES, Problem, RestoreError, parse};
 pub use save::save;
 
-use crate::service::{Family, Service, ServiceId};
+use crate::identity::{Family, ServiceId};
+use crate::service::Service;
 
 /// `10.0.0.1:80`, `[2001:db8::1]:80`, `5` or `5 IPv6`: a service without its protocol.
 fn service_name(id: &ServiceId) -> String {

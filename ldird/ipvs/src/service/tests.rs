@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use std::net::IpAddr;
 
 pub(crate) fn any_id() -> impl Strategy<Value = ServiceId> {
     let protocol = prop::sample::select(vec![Protocol::Tcp, Protocol::Udp, Protocol::Sctp]);
@@ -142,7 +143,7 @@ fn what_the_kernel_could_not_be_told_is_refused() {
 #[test]
 fn each_missing_part_is_named() {
     let mut writer = Writer::default();
-    writer.u16(AF, AF_INET);
+    writer.u16(AF, Family::V4.number());
     let missing = |what| Err(DecodeError::Missing { list: LIST, what });
     assert_eq!(decode(&[]), missing("AF"));
     assert_eq!(decode(&writer.finish()), missing("ADDR"));

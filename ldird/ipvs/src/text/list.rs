@@ -2,8 +2,9 @@
 
 use super::{scheduler_flags, service_name};
 use crate::destination::{DestinationStatus, Forwarding};
+use crate::identity::ServiceId;
 use crate::info::Info;
-use crate::service::{Netmask, Service, ServiceId, ServiceStatus};
+use crate::service::{Netmask, Service, ServiceStatus};
 use crate::stats::Stats;
 
 /// What a listing shows of each real server.

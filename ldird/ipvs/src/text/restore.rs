@@ -6,7 +6,8 @@
 use std::net::SocketAddr;
 
 use crate::destination::Destination;
-use crate::service::{Service, ServiceId};
+use crate::identity::ServiceId;
+use crate::service::Service;
 
 mod options;
 mod words;

@@ -2,7 +2,8 @@
 
 use super::{scheduler_flags, service_name};
 use crate::destination::{Destination, Forwarding, Tunnel, TunnelChecksum};
-use crate::service::{Family, Netmask, Protocol, Service, ServiceId, ServiceStatus};
+use crate::identity::{Family, Protocol, ServiceId};
+use crate::service::{Netmask, Service, ServiceStatus};
 
 /// Prints the lines, in the order given. Like ipvsadm's, they hold no thresholds.
 pub fn save(table: &[ServiceStatus]) -> String {

@@ -311,7 +311,7 @@ fn all_faults_are_gathered_up_to_a_bound() {
 /// What ipvsadm's options can express of a service.
 fn expressible(mut service: Service) -> Service {
     if let ServiceId::Address { protocol, port, .. } = &mut service.id {
-        service.flags.one_packet &= *protocol == crate::service::Protocol::Udp;
+        service.flags.one_packet &= *protocol == crate::identity::Protocol::Udp;
         *port = (*port).max(1);
     }
     if service.flags.persistent {

@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::words::{Name, Opt};
+use super::words::{Kind, Name, Opt, Verb};
 use super::{Command, Fault, Problem};
 use crate::destination::{Destination, Forwarding, MAX_WEIGHT, Tunnel, TunnelChecksum};
-use crate::service::{Family, Netmask, Protocol, Service, ServiceId, check_name};
+use crate::identity::{Family, Protocol, ServiceId};
+use crate::service::{Netmask, Service, check_name};
 
 /// ipvsadm's defaults.
 const DEFAULT_SCHEDULER: &str = "wlc";
@@ -16,23 +17,23 @@ const MAX_TIMEOUT: u32 = 31 * 24 * 60 * 60;
 
 /// What a line needs, in the order of its parts.
 pub(super) fn command(options: &[Opt<'_>]) -> Result<Command, Fault> {
-    let (verb, rest) = verb(options)?;
-    match verb.name {
-        Name::AddService => Ok(Command::AddService(service(verb, &rest)?)),
-        Name::EditService => Ok(Command::EditService(service(verb, &rest)?)),
-        Name::DeleteService => {
+    let (command, verb, rest) = verb(options)?;
+    match command {
+        Verb::AddService => Ok(Command::AddService(service(verb, &rest)?)),
+        Verb::EditService => Ok(Command::EditService(service(verb, &rest)?)),
+        Verb::DeleteService => {
             only(&rest, is_identity)?;
             Ok(Command::DeleteService(required_identity(verb, &rest)?))
         }
-        Name::AddServer => {
+        Verb::AddServer => {
             let (id, real) = destination(verb, &rest)?;
             Ok(Command::AddDestination(id, real))
         }
-        Name::EditServer => {
+        Verb::EditServer => {
             let (id, real) = destination(verb, &rest)?;
             Ok(Command::EditDestination(id, real))
         }
-        Name::DeleteServer => {
+        Verb::DeleteServer => {
             only(&rest, |name| is_identity(name) || name == Name::RealServer)?;
             let id = required_identity(verb, &rest)?;
             Ok(Command::DeleteDestination(
@@ -40,12 +41,11 @@ pub(super) fn command(options: &[Opt<'_>]) -> Result<Command, Fault> {
                 real_address(verb, &rest, &id)?,
             ))
         }
-        Name::Clear => {
+        Verb::Clear => {
             only(&rest, |_| false)?;
             Ok(Command::Clear)
         }
-        // `verb` returns nothing else.
-        _ => {
+        Verb::Zero => {
             only(&rest, is_identity)?;
             Ok(Command::Zero(identity(&rest)?))
         }
@@ -53,28 +53,22 @@ pub(super) fn command(options: &[Opt<'_>]) -> Result<Command, Fault> {
 }
 
 /// Finds the one command among the options.
-fn verb<'a>(options: &[Opt<'a>]) -> Result<(Opt<'a>, Vec<Opt<'a>>), Fault> {
-    let is_verb = |option: &Opt<'_>| {
-        matches!(
-            option.name,
-            Name::AddService
-                | Name::EditService
-                | Name::DeleteService
-                | Name::AddServer
-                | Name::EditServer
-                | Name::DeleteServer
-                | Name::Clear
-                | Name::Zero
-        )
-    };
-    let (verbs, rest): (Vec<_>, Vec<_>) = options.iter().copied().partition(is_verb);
+fn verb<'a>(options: &[Opt<'a>]) -> Result<(Verb, Opt<'a>, Vec<Opt<'a>>), Fault> {
+    let (mut verbs, mut rest) = (Vec::new(), Vec::new());
+    for option in options {
+        if let Name::Verb(verb) = option.name {
+            verbs.push((verb, *option));
+        } else {
+            rest.push(*option);
+        }
+    }
     match verbs.as_slice() {
-        [verb] => Ok((*verb, rest)),
+        [(verb, option)] => Ok((*verb, *option, rest)),
         [] => {
             let first = options.first().map_or("", |option| option.word);
             Err(Fault::new(first, Problem::NoCommand))
         }
-        [_, second, ..] => Err(Fault::new(second.word, Problem::Repeated)),
+        [_, (_, second), ..] => Err(Fault::new(second.word, Problem::Repeated)),
     }
 }
 
@@ -97,10 +91,7 @@ fn one<'a>(options: &[Opt<'a>], belongs: impl Fn(Name) -> bool) -> Result<Option
 }
 
 fn is_service(name: Name) -> bool {
-    matches!(
-        name,
-        Name::TcpService | Name::UdpService | Name::SctpService | Name::FwmarkService
-    )
+    matches!(name, Name::Service(_))
 }
 
 fn is_identity(name: Name) -> bool {
@@ -113,15 +104,16 @@ fn required_identity(verb: Opt<'_>, options: &[Opt<'_>]) -> Result<ServiceId, Fa
 
 fn identity(options: &[Opt<'_>]) -> Result<Option<ServiceId>, Fault> {
     let ipv6 = one(options, |name| name == Name::Ipv6)?;
-    let Some(option) = one(options, is_service)? else {
+    let found = one(options, is_service)?.map(|option| (option, option.name));
+    let Some((option, Name::Service(kind))) = found else {
         return Ok(None);
     };
     let text = option.value.unwrap_or_default();
-    let protocol = match option.name {
-        Name::TcpService => Protocol::Tcp,
-        Name::UdpService => Protocol::Udp,
-        Name::SctpService => Protocol::Sctp,
-        _ => {
+    let protocol = match kind {
+        Kind::Tcp => Protocol::Tcp,
+        Kind::Udp => Protocol::Udp,
+        Kind::Sctp => Protocol::Sctp,
+        Kind::Fwmark => {
             let mark = text.parse().ok().filter(|&mark| mark != 0);
             let mark = mark.ok_or_else(|| option.fault(Problem::BadMark))?;
             let family = if ipv6.is_some() {

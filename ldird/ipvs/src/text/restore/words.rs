@@ -5,18 +5,10 @@ use super::{Fault, Problem};
 /// An option of ipvsadm, by its long name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Name {
-    AddService,
-    EditService,
-    DeleteService,
-    AddServer,
-    EditServer,
-    DeleteServer,
-    Clear,
-    Zero,
-    TcpService,
-    UdpService,
-    SctpService,
-    FwmarkService,
+    /// What is to be done.
+    Verb(Verb),
+    /// Which virtual service.
+    Service(Kind),
     Ipv6,
     Scheduler,
     SchedFlags,
@@ -38,6 +30,28 @@ pub(super) enum Name {
     TunRemcsum,
 }
 
+/// The command of a line; each has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    AddService,
+    EditService,
+    DeleteService,
+    AddServer,
+    EditServer,
+    DeleteServer,
+    Clear,
+    Zero,
+}
+
+/// How a virtual service is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Tcp,
+    Udp,
+    Sctp,
+    Fwmark,
+}
+
 /// Whether an option takes a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Takes {
@@ -49,32 +63,67 @@ enum Takes {
 
 /// Every option: long name, short name, value.
 const OPTIONS: [(&str, Option<char>, Takes, Name); 31] = [
-    ("add-service", Some('A'), Takes::Nothing, Name::AddService),
-    ("edit-service", Some('E'), Takes::Nothing, Name::EditService),
+    (
+        "add-service",
+        Some('A'),
+        Takes::Nothing,
+        Name::Verb(Verb::AddService),
+    ),
+    (
+        "edit-service",
+        Some('E'),
+        Takes::Nothing,
+        Name::Verb(Verb::EditService),
+    ),
     (
         "delete-service",
         Some('D'),
         Takes::Nothing,
-        Name::DeleteService,
+        Name::Verb(Verb::DeleteService),
     ),
-    ("add-server", Some('a'), Takes::Nothing, Name::AddServer),
-    ("edit-server", Some('e'), Takes::Nothing, Name::EditServer),
+    (
+        "add-server",
+        Some('a'),
+        Takes::Nothing,
+        Name::Verb(Verb::AddServer),
+    ),
+    (
+        "edit-server",
+        Some('e'),
+        Takes::Nothing,
+        Name::Verb(Verb::EditServer),
+    ),
     (
         "delete-server",
         Some('d'),
         Takes::Nothing,
-        Name::DeleteServer,
+        Name::Verb(Verb::DeleteServer),
     ),
-    ("clear", Some('C'), Takes::Nothing, Name::Clear),
-    ("zero", Some('Z'), Takes::Nothing, Name::Zero),
-    ("tcp-service", Some('t'), Takes::Value, Name::TcpService),
-    ("udp-service", Some('u'), Takes::Value, Name::UdpService),
-    ("sctp-service", None, Takes::Value, Name::SctpService),
+    ("clear", Some('C'), Takes::Nothing, Name::Verb(Verb::Clear)),
+    ("zero", Some('Z'), Takes::Nothing, Name::Verb(Verb::Zero)),
+    (
+        "tcp-service",
+        Some('t'),
+        Takes::Value,
+        Name::Service(Kind::Tcp),
+    ),
+    (
+        "udp-service",
+        Some('u'),
+        Takes::Value,
+        Name::Service(Kind::Udp),
+    ),
+    (
+        "sctp-service",
+        None,
+        Takes::Value,
+        Name::Service(Kind::Sctp),
+    ),
     (
         "fwmark-service",
         Some('f'),
         Takes::Value,
-        Name::FwmarkService,
+        Name::Service(Kind::Fwmark),
     ),
     ("ipv6", Some('6'), Takes::Nothing, Name::Ipv6),
     ("scheduler", Some('s'), Takes::Value, Name::Scheduler),
