@@ -12,8 +12,10 @@ fn cut(text: &str) -> Vec<(Place, String)> {
     found.collect()
 }
 
+type Row = (&'static str, &'static str, &'static [(Place, &'static str)]);
+
 /// The row of the specification, the text, and its lines with their places.
-const PLACES: &[(&str, &str, &[(Place, &str)])] = &[
+const PLACES: &[Row] = &[
     ("L6", "\n  \n # x\na=1\n", &[(Place::Global, "a=1")]),
     ("L21", "a=1", &[(Place::Global, "a=1")]),
     ("L5", " a=1", &[(Place::Shallow, "a=1")]),
