@@ -1,9 +1,9 @@
 //! The two halves of the status socket: a unix stream with one JSON value per line.
 //!
-//! `client` is for whoever asks; `server` listens for a daemon and hands its loop one request at
-//! a time, `caller` says who asked, `seats` who gets a place; `control` is what a loop sees of it, with `admins` who may
-//! act; `publisher` is the loop's side of followers; `outbox` is each client's bounded queue;
-//! `pages` cuts large snapshots into lines.
+//! `client` is for whoever asks; `server` listens for a daemon and hands its loop one request at a
+//! time, `caller` says who asked, `seats` who gets a place; `control` is what a loop sees of it,
+//! with `admins` who may act; `publisher` is the loop's side of followers; `outbox` is each
+//! client's bounded queue; `pages` cuts large snapshots into lines.
 
 mod accounts;
 mod admins;
