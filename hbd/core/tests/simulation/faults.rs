@@ -219,7 +219,11 @@ impl Plan {
             self.losses = true;
             self.strike(random, 4, Self::lose);
         }
-        // Each of these can make a live node look dead.
+        self.draw_silence(random);
+    }
+
+    /// Each of these can make a live node look dead.
+    fn draw_silence(&mut self, random: &mut Generator) {
         let calm = self.schedule.len();
         if random.percent(30) {
             self.strike(random, 3, Self::partition);
