@@ -5,8 +5,7 @@
 //! with a warning: never "always up".
 
 use super::Section;
-use super::given::{At, CheckType, Faults, Given, Method, Service};
-use super::real_server::RealLine;
+use super::given::{At, CheckType, Faults, Given, Method, RealLine, Service};
 use super::resolve::{self, Timeouts};
 use crate::probes::{Connect, Dialogue, Negotiate, Pattern, PatternError, Ping, Probe};
 use ha_plumbing::Span;

@@ -3,28 +3,27 @@
 //! Goes through everything even after a fault, so that all of them are told at once; the result
 //! counts only if there was none.
 
+mod fallbacks;
+
 use super::attributes;
 use super::checks::{Question, Recipe};
-use super::given::{At, Family, Faults, Given, Service};
+use super::given::{At, FallbackLine, Family, Faults, Given, RealLine, Service};
 use super::names::{Answer, Name, Names};
-use super::real_server::{FallbackLine, RealLine};
 use super::resolve::{self, Host, Ports, RangeFault};
+use super::settings::{log_target, maintenancedir, seed};
 use super::virtual_server::What;
-use super::{Configuration, File, LogTarget, Section};
+use super::{Configuration, File, Section};
 use crate::probes::{Catalogue, Probe};
 use ha_plumbing::Span;
-use ha_plumbing::log::Facility;
-use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, VirtualService};
+use ldird_core::config::{Check, Config, ProbeId, RealServer, VirtualService};
 use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The old daemon's, where the file names none.
-const DEFAULT_LOGFILE: &str = "/var/log/ldirectord.log";
 const DEFAULT_INTERVAL_SECONDS: u32 = 10;
 
 /// The configuration, and of each of its services the number of its section.
@@ -156,26 +155,6 @@ struct Expansion<'a, 'f, 's> {
 }
 
 impl<'a> Expansion<'a, '_, '_> {
-    fn resolve_global_fallbacks(&mut self) {
-        let global = self.global;
-        self.fallback = self.fallback_host(global.fallback.as_ref(), Family::V4);
-        self.fallback6 = self.fallback_host(global.fallback6.as_ref(), Family::V6);
-        for line in [&global.fallback, &global.fallback6].into_iter().flatten() {
-            let Some(port) = &line.port else { continue };
-            let known = |protocol| self.ports.number(&port.value, Some(protocol));
-            match (known("tcp"), known("udp")) {
-                (Some(_), Some(_)) => {}
-                (None, None) => self
-                    .faults
-                    .error(port.span, "invalid port for fallback server"),
-                (Some(_), None) | (None, Some(_)) => {
-                    let message = "the fallback's port is a name that only tcp or only udp has";
-                    self.faults.tolerated(port.span, message);
-                }
-            }
-        }
-    }
-
     /// One virtual service; `None` if its own address is wrong.
     fn section(&mut self, section: &'a Section) -> Option<VirtualService> {
         let given = &section.given;
@@ -496,85 +475,6 @@ impl<'a> Expansion<'a, '_, '_> {
         }
         port
     }
-
-    fn fallback_host(
-        &mut self,
-        line: Option<&'a FallbackLine>,
-        family: Family,
-    ) -> Option<(&'a FallbackLine, IpAddr)> {
-        let line = line?;
-        let version = if family == Family::V4 { 4 } else { 6 };
-        let message = format!(
-            "invalid IPv{version} address or could not resolve for fallback server: {}",
-            line.host.value
-        );
-        match self.host(&line.host, family) {
-            Found::Address(address) if is_refused(address) => {
-                let message = format!("fallback {}: {REFUSED}", line.host.value);
-                self.faults.warning_with(line.host.span, message, NOT_USED);
-            }
-            Found::Address(address) => return Some((line, address)),
-            Found::Nowhere => {
-                let message = format!("{message}; there is no fallback until it does");
-                self.tell_missing(&line.host, message);
-            }
-            Found::Wrong => self.faults.error(line.host.span, message),
-        }
-        None
-    }
-
-    /// The section's own fallback, else the global one of its family.
-    fn fallback_of(
-        &mut self,
-        section: &'a Section,
-        key: ServiceKey,
-        reals: &[RealServer],
-    ) -> Option<Fallback> {
-        let (own, global) = match section.family {
-            Family::V4 => (&section.given.fallback, self.fallback),
-            Family::V6 => (&section.given.fallback6, self.fallback6),
-        };
-        let (line, address) = match own {
-            Some(line) => self.fallback_host(Some(line), section.family),
-            None => global,
-        }?;
-        let (own_port, protocol) = match key {
-            ServiceKey::Address { protocol, address } => {
-                (address.port(), Some(protocol.to_string()))
-            }
-            ServiceKey::Fwmark { .. } => (0, None),
-        };
-        let port = match &line.port {
-            None => own_port,
-            Some(at) => {
-                let port = self.ports.number(&at.value, protocol.as_deref());
-                let name = at.value.parse::<u16>().is_err();
-                if name && protocol.is_none() && port.is_some() {
-                    let message = "the port of a firewall mark's fallback is a name";
-                    self.faults.tolerated(at.span, message);
-                }
-                let Some(port) = port else {
-                    let message = "invalid port for fallback server";
-                    self.faults.error(at.span, message);
-                    return None;
-                };
-                port
-            }
-        };
-        let configured = DestinationKey { address, port };
-        let place = table_key(configured, line.forwarding, key);
-        if reals.iter().any(|real| real.key == place) {
-            let message = format!(
-                "virtual {}: the fallback {place} is one of its real servers",
-                title(key)
-            );
-            self.faults.warning(line.span, message);
-        }
-        Some(Fallback {
-            key: place,
-            forwarding: line.forwarding,
-        })
-    }
 }
 
 /// Where a destination stands in the kernel's table: gate and ipip cannot change the port
@@ -613,50 +513,4 @@ fn flag(own: Option<&At<bool>>, inherited: Option<&At<bool>>, default: bool) -> 
 
 fn number(own: Option<&At<u32>>, inherited: Option<&At<u32>>) -> Option<u32> {
     own.or(inherited).map(|at| at.value)
-}
-
-/// A path, or the name of a syslog facility. Only looks; the file is opened when the daemon starts.
-fn log_target(given: Option<&At<String>>, faults: &mut Faults<'_>) -> LogTarget {
-    let default = || LogTarget::File(PathBuf::from(DEFAULT_LOGFILE));
-    let Some(at) = given else { return default() };
-    if at.value.starts_with('/') {
-        let path = PathBuf::from(&at.value);
-        if path.parent().is_some_and(Path::is_dir) {
-            return LogTarget::File(path);
-        }
-        let message = format!("unable to open logfile: {}", at.value);
-        faults.error_with(at.span, message, "its directory does not exist");
-        return default();
-    }
-    if let Some(facility) = Facility::from_name(&at.value) {
-        return LogTarget::Syslog(facility);
-    }
-    let message = format!("unable to open logfile: {}", at.value);
-    faults.error_with(
-        at.span,
-        message,
-        "an absolute path or a syslog facility, e.g. local0",
-    );
-    default()
-}
-
-fn maintenancedir(given: Option<&At<String>>, faults: &mut Faults<'_>) -> Option<PathBuf> {
-    let at = given?;
-    let path = PathBuf::from(&at.value);
-    if !path.is_dir() {
-        faults.warning(at.span, "maintenance directory does not exist");
-    }
-    Some(path)
-}
-
-/// Spreads checks differently on different machines and for different files (FNV-1a).
-fn seed(path: &Path) -> u64 {
-    let system = rustix::system::uname();
-    let host = system.nodename().to_bytes();
-    let path = path.as_os_str().as_encoded_bytes();
-    host.iter()
-        .chain(path)
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
 }

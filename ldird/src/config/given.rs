@@ -1,9 +1,9 @@
 //! What a file says, directive by directive, before anything is resolved: one such record for the
 //! globals and one for each section, because most directives may stand in both.
 
-use super::real_server::{FallbackLine, RealLine};
 pub(crate) use crate::probes::{CheckType, Method, Service};
-use ha_plumbing::{Diagnostic, Source, Span, Word};
+use ha_plumbing::{Diagnostic, Source, Span};
+use ldird_core::table::Forwarding;
 
 /// A value and where it stands, for complaints that come later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,32 @@ pub(crate) struct Given {
     /// Where values go that are read by the old grammar and not used by this release.
     pub(crate) unused: Option<At<String>>,
     pub(crate) unused_number: Option<At<u32>>,
+}
+
+/// A `real` line, or several servers where it has a range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RealLine {
+    pub(crate) family: Family,
+    pub(crate) host: At<String>,
+    /// The last address of a range.
+    pub(crate) last: Option<At<String>>,
+    pub(crate) port: Option<At<String>>,
+    pub(crate) forwarding: Forwarding,
+    pub(crate) weight: u32,
+    /// Its own request and receive pattern.
+    pub(crate) dialogue: Option<(At<String>, At<String>)>,
+    pub(crate) lower: u32,
+    pub(crate) upper: u32,
+    pub(crate) span: Span,
+}
+
+/// A `fallback` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FallbackLine {
+    pub(crate) host: At<String>,
+    pub(crate) port: Option<At<String>>,
+    pub(crate) forwarding: Forwarding,
+    pub(crate) span: Span,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,45 +147,4 @@ impl<'a> Faults<'a> {
         });
         self.found
     }
-}
-
-/// A word without the blanks at its end.
-pub(crate) fn trimmed(word: Word<'_>) -> Word<'_> {
-    let end = word.text.trim_end_matches(super::lines::blank).len();
-    word.part(0..end)
-}
-
-/// The first run of characters like these, and what stands around it.
-pub(crate) fn first_run(
-    word: Word<'_>,
-    like: impl Fn(char) -> bool,
-) -> Option<(Word<'_>, Word<'_>, Word<'_>)> {
-    let start = word.text.find(&like)?;
-    let tail = word.text.get(start..)?;
-    let length = tail.find(|c| !like(c)).unwrap_or(tail.len());
-    let end = start + length;
-    Some((
-        word.part(0..start),
-        word.part(start..end),
-        word.part(end..word.text.len()),
-    ))
-}
-
-/// Perl's `\w`, as far as words of ldirectord.cf go.
-pub(crate) fn word_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
-}
-
-/// The rest of a word from this byte on, without leading blanks.
-pub(crate) fn rest(word: Word<'_>, from: usize) -> Word<'_> {
-    let text = word.text.get(from..).unwrap_or_default();
-    let skipped = text.len() - text.trim_start_matches(super::lines::blank).len();
-    word.part(from + skipped..word.text.len())
-}
-
-/// The word up to the first blank, and what follows without leading blanks.
-pub(crate) fn split_word(word: Word<'_>) -> (Word<'_>, Word<'_>) {
-    let end = word.text.find(super::lines::blank);
-    let end = end.unwrap_or(word.text.len());
-    (word.part(0..end), rest(word, end))
 }

@@ -19,11 +19,14 @@ mod reading;
 mod real_server;
 mod report;
 mod resolve;
+mod settings;
+mod values;
 mod virtual_server;
+mod words;
 
 use crate::probes::{Catalogue, Probe};
 use directives::{Directive, Support};
-use given::{At, Family, Faults, Given, rest, trimmed};
+use given::{At, Family, Faults, Given};
 use ha_plumbing::log::Facility;
 use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
 use ldird_core::config::{Config, ProbeId};
@@ -32,6 +35,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use virtual_server::VirtualLine;
+use words::{rest, trimmed};
 
 pub(crate) use names::Names;
 pub(crate) use report::{prefix, report};
@@ -333,12 +337,12 @@ impl File {
         let Some((directive, name, value)) = known else {
             return complain(line, directives::SECTION, faults);
         };
-        let (fits, other) = match (name.text, section.family) {
-            ("real" | "fallback", Family::V6) => (false, format!("{}6", name.text)),
-            ("real6" | "fallback6", Family::V4) => (false, name.text.replace('6', "")),
-            _ => (true, String::new()),
+        let other = match section.family {
+            Family::V4 if matches!(name.text, "real6" | "fallback6") => name.text.replace('6', ""),
+            Family::V6 if matches!(name.text, "real" | "fallback") => format!("{}6", name.text),
+            Family::V4 | Family::V6 => String::new(),
         };
-        if !fits {
+        if !other.is_empty() {
             let message = format!(
                 "cannot specify \"{}\" here.  please use \"{other}\" instead",
                 name.text

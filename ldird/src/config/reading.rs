@@ -2,9 +2,8 @@
 //! defaults. For `check --json`, and for comparing with the old daemon's own reading.
 
 use super::Section;
-use super::given::{At, CheckType, Family, Given, Method, Service};
+use super::given::{At, CheckType, Family, Given, Method, RealLine, Service};
 use super::names::{Answer, Names};
-use super::real_server::RealLine;
 use super::resolve::{self, Host, Ports};
 use ha_plumbing::{Diagnostic, Diagnostics, Severity};
 use ldird_core::config::{RealServer, VirtualService};

@@ -3,39 +3,11 @@
 //! Only cuts and checks the text; names and ports become addresses in `resolve`. Anchored on the
 //! left: the old daemon skipped leading garbage and checked servers that nobody meant.
 
-use super::directives::between_quotes;
-use super::given::{
-    At, Family, Faults, Given, first_run, rest, split_word, trimmed, word_character,
-};
+use super::given::{At, FallbackLine, Family, Faults, Given, RealLine};
 use super::lines::blank;
-use ha_plumbing::{Span, Word};
+use super::words::{between_quotes, first_run, rest, split_word, trimmed, word_character};
+use ha_plumbing::Word;
 use ldird_core::table::Forwarding;
-
-/// A `real` line, or several servers where it has a range.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RealLine {
-    pub(crate) family: Family,
-    pub(crate) host: At<String>,
-    /// The last address of a range.
-    pub(crate) last: Option<At<String>>,
-    pub(crate) port: Option<At<String>>,
-    pub(crate) forwarding: Forwarding,
-    pub(crate) weight: u32,
-    /// Its own request and receive pattern.
-    pub(crate) dialogue: Option<(At<String>, At<String>)>,
-    pub(crate) lower: u32,
-    pub(crate) upper: u32,
-    pub(crate) span: Span,
-}
-
-/// A `fallback` line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FallbackLine {
-    pub(crate) host: At<String>,
-    pub(crate) port: Option<At<String>>,
-    pub(crate) forwarding: Forwarding,
-    pub(crate) span: Span,
-}
 
 const WRONG_FORMAT: &str = "invalid address for real server (wrong format)";
 const WRONG_METHOD: &str = "forward method must be gate, masq or ipip";

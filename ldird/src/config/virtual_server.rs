@@ -3,7 +3,8 @@
 //! Only the beginning has to fit, so comments behind the address do no harm. A forgotten port is an
 //! error here: the old daemon took the first digits of the address for a firewall mark.
 
-use super::given::{At, Family, Faults, rest, trimmed};
+use super::given::{At, Family, Faults};
+use super::words::{rest, trimmed};
 use ha_plumbing::{Span, Word};
 
 /// What a `virtual` line names, before names are resolved.

@@ -69,6 +69,13 @@ fn conformance_8_1_global_directives() {
             before_b0("logfile=\"/nonexistent/x.log\""),
             Bad("unable to open logfile"),
         ),
+    ];
+    check_rows(&rows);
+}
+
+#[test]
+fn conformance_8_1_global_directives_that_are_not_acted_upon_or_wrong() {
+    let rows: Vec<(&str, String, Expect)> = vec![
         (
             "P20",
             before_b0("callback=/bin/x"),
@@ -168,6 +175,13 @@ fn conformance_8_1_sections() {
         ("P44", b0("receive=\"\""), Bad("invalid receive string")),
         ("P46", format!("{B0}{B0}"), Bad("duplicate virtual server")),
         ("P47", format!("{B0}{}", b0("protocol=udp")), Good),
+    ];
+    check_rows(&rows);
+}
+
+#[test]
+fn conformance_8_1_values_of_sections() {
+    let rows: Vec<(&str, String, Expect)> = vec![
         (
             "P61",
             b0("protocol=sctp"),

@@ -1,0 +1,109 @@
+//! Fallbacks: the global ones, once, and each service's.
+
+use super::{Expansion, Found, NOT_USED, REFUSED, is_refused, table_key, title};
+use crate::config::Section;
+use crate::config::given::{FallbackLine, Family};
+use ldird_core::config::{Fallback, RealServer};
+use ldird_core::table::{DestinationKey, ServiceKey};
+use std::net::IpAddr;
+
+impl<'a> Expansion<'a, '_, '_> {
+    pub(super) fn resolve_global_fallbacks(&mut self) {
+        let global = self.global;
+        self.fallback = self.fallback_host(global.fallback.as_ref(), Family::V4);
+        self.fallback6 = self.fallback_host(global.fallback6.as_ref(), Family::V6);
+        for line in [&global.fallback, &global.fallback6].into_iter().flatten() {
+            let Some(port) = &line.port else { continue };
+            let known = |protocol| self.ports.number(&port.value, Some(protocol));
+            match (known("tcp"), known("udp")) {
+                (Some(_), Some(_)) => {}
+                (None, None) => self
+                    .faults
+                    .error(port.span, "invalid port for fallback server"),
+                (Some(_), None) | (None, Some(_)) => {
+                    let message = "the fallback's port is a name that only tcp or only udp has";
+                    self.faults.tolerated(port.span, message);
+                }
+            }
+        }
+    }
+
+    fn fallback_host(
+        &mut self,
+        line: Option<&'a FallbackLine>,
+        family: Family,
+    ) -> Option<(&'a FallbackLine, IpAddr)> {
+        let line = line?;
+        let version = if family == Family::V4 { 4 } else { 6 };
+        let message = format!(
+            "invalid IPv{version} address or could not resolve for fallback server: {}",
+            line.host.value
+        );
+        match self.host(&line.host, family) {
+            Found::Address(address) if is_refused(address) => {
+                let message = format!("fallback {}: {REFUSED}", line.host.value);
+                self.faults.warning_with(line.host.span, message, NOT_USED);
+            }
+            Found::Address(address) => return Some((line, address)),
+            Found::Nowhere => {
+                let message = format!("{message}; there is no fallback until it does");
+                self.tell_missing(&line.host, message);
+            }
+            Found::Wrong => self.faults.error(line.host.span, message),
+        }
+        None
+    }
+
+    /// The section's own fallback, else the global one of its family.
+    pub(super) fn fallback_of(
+        &mut self,
+        section: &'a Section,
+        key: ServiceKey,
+        reals: &[RealServer],
+    ) -> Option<Fallback> {
+        let (own, global) = match section.family {
+            Family::V4 => (&section.given.fallback, self.fallback),
+            Family::V6 => (&section.given.fallback6, self.fallback6),
+        };
+        let (line, address) = match own {
+            Some(line) => self.fallback_host(Some(line), section.family),
+            None => global,
+        }?;
+        let (own_port, protocol) = match key {
+            ServiceKey::Address { protocol, address } => {
+                (address.port(), Some(protocol.to_string()))
+            }
+            ServiceKey::Fwmark { .. } => (0, None),
+        };
+        let port = match &line.port {
+            None => own_port,
+            Some(at) => {
+                let port = self.ports.number(&at.value, protocol.as_deref());
+                let name = at.value.parse::<u16>().is_err();
+                if name && protocol.is_none() && port.is_some() {
+                    let message = "the port of a firewall mark's fallback is a name";
+                    self.faults.tolerated(at.span, message);
+                }
+                let Some(port) = port else {
+                    let message = "invalid port for fallback server";
+                    self.faults.error(at.span, message);
+                    return None;
+                };
+                port
+            }
+        };
+        let configured = DestinationKey { address, port };
+        let place = table_key(configured, line.forwarding, key);
+        if reals.iter().any(|real| real.key == place) {
+            let message = format!(
+                "virtual {}: the fallback {place} is one of its real servers",
+                title(key)
+            );
+            self.faults.warning(line.span, message);
+        }
+        Some(Fallback {
+            key: place,
+            forwarding: line.forwarding,
+        })
+    }
+}
