@@ -38,6 +38,11 @@ pub(super) const CASES: &[Case] = &[
         run: broken_file,
     },
     Case {
+        name: "ldird_edits_keep_the_tunnel_and_the_engine_that_others_set",
+        place: Place::Kernel,
+        run: others_settings,
+    },
+    Case {
         name: "five_hanging_of_twenty_reals_delay_no_verdict",
         place: Place::Kernel,
         run: hanging_reals,
@@ -273,6 +278,42 @@ fn broken_file() -> Result<()> {
         .run(&["ip", "address", "del", "10.10.0.25/24", "dev", "eth0"])?;
     farm.await_count(usize::from(FARM) - 1)?;
     farm.configure("")?;
+    farm.ldird("stop").map(drop)
+}
+
+/// ldirectord.cf has no word for GUE or a persistence engine; who set them with ipvsadm keeps them
+/// when ldird changes the scheduler and the weight beside them.
+fn others_settings() -> Result<()> {
+    let phones = |scheduler: &str, weight: u32| {
+        format!(
+            "virtual=10.10.0.101:5060\n\treal=10.10.0.20:5060 ipip {weight}\n\tprotocol=udp\n\
+             \tchecktype=on\n\tpersistent=60\n\tscheduler={scheduler}\n"
+        )
+    };
+    let farm = Farm::new(&phones("rr", 1))?;
+    let host = farm.host();
+    farm.start()?;
+    host.sh("ipvsadm -E -u 10.10.0.101:5060 -s rr -p 60 --pe sip
+         ipvsadm -e -u 10.10.0.101:5060 -r 10.10.0.20:5060 -w 1 \
+             -i --tun-type gue --tun-port 6080 --tun-csum
+         ipvsadm -A -u 10.10.0.102:5060 -s rr -p 60 --pe sip")?;
+    farm.configure(&phones("wrr", 5))?;
+    farm.ldird("reload")?;
+    let mut saved = String::new();
+    wait::for_some("the edits of the reload", LIMIT, || {
+        saved = host.sh("ipvsadm -Sn")?;
+        let made = saved.contains("-s wrr") && saved.contains("-w 5");
+        Ok(made.then_some(()))
+    })
+    .with_context(|| format!("the table is\n{saved}"))?;
+    for line in [
+        "-A -u 10.10.0.101:5060 -s wrr -p 60 --pe sip",
+        "-a -u 10.10.0.101:5060 -r 10.10.0.20:5060 -i -w 5 --tun-type gue --tun-port 6080 --tun-csum",
+        "-A -u 10.10.0.102:5060 -s rr -p 60 --pe sip",
+    ] {
+        let kept = saved.lines().any(|saved| saved.trim_end() == line);
+        ensure!(kept, "no \"{line}\" in\n{saved}");
+    }
     farm.ldird("stop").map(drop)
 }
 
