@@ -88,7 +88,8 @@ pub(crate) static GLOBAL: &[Directive] = &[
     yes_no("autoreload", "no", "autoreload must be 'yes' or 'no'", |g| &mut g.autoreload),
     quoted("callback", "invalid callback", |g| &mut g.unused).or_nothing().later(NO_COMMANDS),
     quoted("logfile", "unable to open logfile", |g| &mut g.logfile).default("/var/log/ldirectord.log"),
-    raw("execute", "invalid execute", |g| &mut g.unused).or_nothing().later("start the other configuration's director on its own"),
+    raw("execute", "invalid execute", |g| &mut g.unused).or_nothing()
+        .later("start the other configuration's director on its own"),
     yes_no("fork", "no", "fork must be 'yes' or 'no'", |g| &mut g.fork),
     own("supervised", "yes|no", supervised),
     yes_no("quiescent", "no", "quiescent must be 'yes' or 'no'", |g| &mut g.quiescent),

@@ -3,6 +3,7 @@
 
 mod cases;
 mod compare;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fs;

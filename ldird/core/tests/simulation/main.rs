@@ -1,8 +1,8 @@
 //! Thousands of director histories from seeds: a model of the kernel's table with faults, real
 //! servers that flap and hang, an operator with `ipvsadm`, reloads, kill -9.
 //!
-//! `LDIRD_HISTORIES` says how many (default 500; `cargo lab test` runs 10,000), `LDIRD_FIRST` the first seed; `LDIRD_SEED`
-//! repeats one, with its timeline. The long run is half a million, with an optimised build:
+//! `LDIRD_HISTORIES` says how many (default 500; `cargo lab test` runs 10,000), `LDIRD_FIRST` the
+//! first seed; `LDIRD_SEED` repeats one, with its timeline. The long run is half a million, with an optimised build:
 //!
 //! ```text
 //! LDIRD_HISTORIES=500000 cargo test --release -p ldird-core --test simulation -- --nocapture

@@ -209,6 +209,13 @@ fn conformance_8_1_values_of_sections() {
             b0("scheduler=!"),
             Bad("invalid scheduler, should be only lowercase letters (a-z)"),
         ),
+    ];
+    check_rows(&rows);
+}
+
+#[test]
+fn conformance_8_1_masks_hosts_and_places_of_sections() {
+    let rows: Vec<(&str, String, Expect)> = vec![
         (
             "P70",
             b0("netmask=24"),
