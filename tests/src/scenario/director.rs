@@ -208,7 +208,11 @@ impl Director {
             }
         }
         match configuration {
-            Configuration::Samples => copy_files(&repository().join("ha.d"), &etc)?,
+            Configuration::Samples => {
+                copy_files(&repository().join("ha.d"), &etc)?;
+                // The key of the samples is public and refused: each cluster has one of its own.
+                fs::write(etc.join("authkeys"), "auth 1\n1 sha1 a-key-of-the-lab\n")?;
+            }
             Configuration::Files(files) => {
                 for (name, content) in files {
                     fs::write(etc.join(name), content)?;
