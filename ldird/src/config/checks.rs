@@ -26,6 +26,12 @@ pub(super) struct Recipe {
     request: Vec<u8>,
     receive: Option<Arc<Pattern>>,
     virtualhost: Option<Vec<u8>>,
+    login: Option<Vec<u8>>,
+    passwd: Option<Vec<u8>>,
+    database: Option<Vec<u8>>,
+    secret: Option<Vec<u8>>,
+    /// The virtual service's protocol.
+    udp: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,12 +86,14 @@ impl Recipe {
                 .as_ref()
                 .and_then(|at| at.value.try_into().ok()),
             method: given.httpmethod.as_ref().map_or(Method::Get, |at| at.value),
-            request: given
-                .request
-                .as_ref()
-                .map_or_else(Vec::new, |at| faults.source.bytes_of(&at.value)),
+            request: bytes(given.request.as_ref(), faults).unwrap_or_default(),
             receive: None,
             virtualhost: virtualhost(given, faults),
+            login: bytes(given.login.as_ref(), faults),
+            passwd: bytes(given.passwd.as_ref(), faults),
+            database: bytes(given.database.as_ref(), faults),
+            secret: bytes(given.secret.as_ref(), faults),
+            udp,
         };
         recipe.receive = given
             .receive
@@ -257,13 +265,17 @@ impl Recipe {
             }
         };
         let dialogue = Dialogue {
-            target,
             request,
             own: line.dialogue.is_some(),
             receive,
             virtualhost: self.virtualhost.clone(),
             method: self.method,
-            timeout: self.timeouts.negotiate,
+            login: self.login.clone(),
+            passwd: self.passwd.clone(),
+            database: self.database.clone(),
+            secret: self.secret.clone(),
+            udp: self.udp,
+            ..Dialogue::new(target, self.timeouts.negotiate)
         };
         let question = match self.service.negotiate {
             Negotiate::Asks(question) => question(dialogue),
@@ -271,6 +283,11 @@ impl Recipe {
         };
         question.map_err(|fault| faults.error(span, fault)).ok()
     }
+}
+
+/// A text as the file has it, byte by byte.
+fn bytes(at: Option<&At<String>>, faults: &Faults<'_>) -> Option<Vec<u8>> {
+    at.map(|at| faults.source.bytes_of(&at.value))
 }
 
 /// What a stand-in does not look at.

@@ -1,9 +1,9 @@
 //! How connections are opened: from which address, through which interface, with which mark.
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 /// Where connections come from.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,17 @@ impl Dialler {
         socket.connect(target).await
     }
 
+    /// A datagram socket that talks with this target only. What the target's machine refuses comes as
+    /// an error of a later send or receive.
+    #[allow(dead_code, reason = "used as the checks over UDP come in")]
+    pub(super) fn connect_udp(&self, target: SocketAddr) -> io::Result<UdpSocket> {
+        let socket = Socket::new(Domain::for_address(target), Type::DGRAM, None)?;
+        socket.set_nonblocking(true)?;
+        self.prepare(&SockRef::from(&socket), target)?;
+        socket.connect(&target.into())?;
+        UdpSocket::from_std(socket.into())
+    }
+
     /// For a socket of any kind, before it is connected.
     pub(super) fn prepare(&self, socket: &SockRef<'_>, target: SocketAddr) -> io::Result<()> {
         if let Some(device) = &self.device {
@@ -40,5 +51,50 @@ impl Dialler {
             }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::Dialler;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+    /// A datagram goes there and back, from the source where its family fits.
+    async fn there_and_back(local: IpAddr, source: IpAddr, seen: IpAddr) {
+        let server = UdpSocket::bind((local, 0)).unwrap();
+        let dialler = Dialler {
+            source: Some(source),
+            ..Dialler::default()
+        };
+        let socket = dialler.connect_udp(server.local_addr().unwrap()).unwrap();
+        socket.send(b"ping").await.unwrap();
+        let mut buffer = [0; 16];
+        let (length, from) = server.recv_from(&mut buffer).unwrap();
+        assert_eq!((&buffer[..length], from.ip()), (b"ping".as_slice(), seen));
+        server.send_to(b"pong", from).unwrap();
+        let length = socket.recv(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..length], b"pong");
+    }
+
+    #[tokio::test]
+    async fn datagrams_come_from_the_source_of_their_family() {
+        let source = IpAddr::from(Ipv4Addr::new(127, 0, 0, 7));
+        there_and_back(Ipv4Addr::LOCALHOST.into(), source, source).await;
+        let v6 = IpAddr::from(Ipv6Addr::LOCALHOST);
+        there_and_back(v6, source, v6).await;
+    }
+
+    #[tokio::test]
+    async fn a_datagram_to_a_closed_port_is_refused() {
+        let closed: SocketAddr = {
+            let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            server.local_addr().unwrap()
+        };
+        let socket = Dialler::default().connect_udp(closed).unwrap();
+        socket.send(b"ping").await.unwrap();
+        let error = socket.recv(&mut [0; 16]).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
     }
 }

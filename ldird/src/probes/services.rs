@@ -35,6 +35,7 @@ pub(crate) enum Negotiate {
 
 /// What the file says about one real server's negotiate check.
 #[derive(Debug, Clone)]
+#[allow(dead_code, reason = "read as the checks of the services come in")]
 pub(crate) struct Dialogue {
     /// The real server and its check port.
     pub(crate) target: SocketAddr,
@@ -46,8 +47,36 @@ pub(crate) struct Dialogue {
     pub(crate) receive: Option<Arc<Pattern>>,
     pub(crate) virtualhost: Option<Vec<u8>>,
     pub(crate) method: Method,
+    /// `None` where the file gives none: what stands in for it is the service's own. The same holds
+    /// for the three below.
+    pub(crate) login: Option<Vec<u8>>,
+    pub(crate) passwd: Option<Vec<u8>>,
+    pub(crate) database: Option<Vec<u8>>,
+    pub(crate) secret: Option<Vec<u8>>,
+    /// The virtual service's protocol is udp, for the services that are spoken over both.
+    pub(crate) udp: bool,
     /// For the whole check.
     pub(crate) timeout: Duration,
+}
+
+impl Dialogue {
+    /// With nothing said but where to ask and for how long.
+    pub(crate) fn new(target: SocketAddr, timeout: Duration) -> Self {
+        Self {
+            target,
+            request: Vec::new(),
+            own: false,
+            receive: None,
+            virtualhost: None,
+            method: Method::Get,
+            login: None,
+            passwd: None,
+            database: None,
+            secret: None,
+            udp: false,
+            timeout,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

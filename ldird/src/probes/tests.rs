@@ -3,8 +3,7 @@
 
 use super::awake::{Awake, Late};
 use super::{
-    Answer, Catalogue, Connect, Dialler, Dialogue, Finding, Http, Means, Method, Probe, Prober,
-    Turn,
+    Answer, Catalogue, Connect, Dialler, Dialogue, Finding, Http, Means, Probe, Prober, Turn,
 };
 use socket2::{Domain, Socket, Type};
 use std::collections::BTreeMap;
@@ -134,13 +133,8 @@ async fn a_check_that_ran_out_while_we_did_not_run_says_nothing_of_the_server() 
     let target = listener.local_addr().unwrap();
     let ask_for = |timeout| {
         let dialogue = Dialogue {
-            target,
             request: b"/".to_vec(),
-            own: false,
-            receive: None,
-            virtualhost: None,
-            method: Method::Get,
-            timeout,
+            ..Dialogue::new(target, timeout)
         };
         Http::plain(dialogue).unwrap()
     };

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{CONCURRENT_MAX, Probed, Prober, SLOW, Shared, places};
-use crate::probes::{Connect, Dialler, Dialogue, Http, Means, Method, Probe};
+use crate::probes::{Connect, Dialler, Dialogue, Http, Means, Probe};
 use ldird_core::config::ProbeId;
 use ldird_core::input::Finding;
 use std::collections::BTreeMap;
@@ -28,13 +28,8 @@ fn silent() -> (TcpListener, SocketAddr) {
 
 fn http(target: SocketAddr, path: u32, timeout: Duration) -> Probe {
     let dialogue = Dialogue {
-        target,
         request: format!("/{path}").into_bytes(),
-        own: false,
-        receive: None,
-        virtualhost: None,
-        method: Method::Get,
-        timeout,
+        ..Dialogue::new(target, timeout)
     };
     Http::plain(dialogue).unwrap()
 }

@@ -2,7 +2,7 @@
 //! is up as far as a connection shows, and named.
 #![allow(clippy::unwrap_used)]
 
-use crate::probes::{Answer, Dialler, Dialogue, Finding, Means, Method, Pattern, Probe, Service};
+use crate::probes::{Answer, Dialler, Dialogue, Finding, Means, Pattern, Probe, Service};
 use crate::probes::{Negotiate, Turn};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -85,13 +85,9 @@ fn https(target: SocketAddr, receive: &str) -> Probe {
         panic!("https is asked");
     };
     let dialogue = Dialogue {
-        target,
         request: b"/page".to_vec(),
-        own: false,
         receive: Some(Arc::new(Pattern::new(receive.as_bytes()).unwrap())),
-        virtualhost: None,
-        method: Method::Get,
-        timeout: Duration::from_secs(30),
+        ..Dialogue::new(target, Duration::from_secs(30))
     };
     question(dialogue).unwrap()
 }
