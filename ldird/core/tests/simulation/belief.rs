@@ -37,11 +37,18 @@ pub(crate) struct Belief {
     asked: BTreeSet<ProbeId>,
     /// Of these, those that ran while the director stood still.
     doubtful: BTreeSet<ProbeId>,
+    /// Grows whenever something that is shown may have changed.
+    revision: u64,
 }
 
 impl Belief {
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// A new director, or another configuration of the same one.
     pub(crate) fn configure(&mut self, config: &Config) {
+        self.revision += 1;
         let old = std::mem::take(&mut self.rows);
         self.order.clear();
         for service in &config.services {
@@ -80,7 +87,9 @@ impl Belief {
         let of_probe = self.rows.values_mut();
         for row in of_probe.filter(|row| row.probe() == Some(probe)) {
             if row.placed {
+                let before = (row.state, row.failures);
                 row.judge(up);
+                self.revision += u64::from(before != (row.state, row.failures));
             } else {
                 row.early = Some(up);
             }
@@ -89,6 +98,7 @@ impl Belief {
 
     /// A whole table was read for a new configuration.
     pub(crate) fn placed(&mut self, table: &Table) {
+        self.revision += 1;
         for ((service, real), row) in &mut self.rows {
             if std::mem::replace(&mut row.placed, true) {
                 continue;
@@ -106,6 +116,7 @@ impl Belief {
     }
 
     pub(crate) fn maintain(&mut self, place: (ServiceKey, DestinationKey), active: bool) {
+        self.revision += 1;
         let Some(row) = self.rows.get_mut(&place) else {
             return;
         };

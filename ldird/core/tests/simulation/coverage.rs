@@ -1,58 +1,112 @@
-//! Which pairs of the conversation's state and an input the histories have met.
+//! Which pairs of the conversation's state and an input the histories have met: promises about
+//! pairs that never happen are worth nothing.
 
-use ldird_core::conversation::State;
+use ldird_core::conversation::{Goal, Reach, State, Step};
 use ldird_core::input::Input;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+const STEPS: [Step; 8] = [
+    Step::Idle,
+    Step::Reading(Reach::List),
+    Step::Reading(Reach::Some),
+    Step::Reading(Reach::Whole),
+    Step::Applying { overtaken: false },
+    Step::Applying { overtaken: true },
+    Step::Cleaning,
+    Step::Ended,
+];
+const GOALS: [Goal; 4] = [Goal::Follow, Goal::Start, Goal::Reload, Goal::Clean];
+const INPUTS: [&str; 12] = [
+    "Tick",
+    "Probed",
+    "Table",
+    "Services",
+    "Listed",
+    "Unreadable",
+    "Applied",
+    "Maintenance",
+    "Reload",
+    "LeftBehind",
+    "Others",
+    "Shutdown",
+];
+
+/// How often each pair came: by goal, step and input.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Coverage(BTreeMap<State, BTreeMap<&'static str, u64>>);
+pub(crate) struct Coverage([[[u64; INPUTS.len()]; STEPS.len()]; GOALS.len()]);
 
 impl Coverage {
-    pub(crate) fn met(&mut self, state: State, input: &Input) {
-        let of_state = self.0.entry(state).or_default();
-        *of_state.entry(name(input)).or_default() += 1;
+    pub(crate) fn met(&mut self, State { step, goal }: State, input: &Input) {
+        self.0[place_of_goal(goal)][place_of_step(step)][place_of_input(input)] += 1;
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        for (state, counts) in &other.0 {
-            for (name, count) in counts {
-                *self.0.entry(*state).or_default().entry(name).or_default() += count;
-            }
+        let mine = self.0.as_flattened_mut().as_flattened_mut();
+        let others = other.0.as_flattened().as_flattened();
+        for (mine, other) in mine.iter_mut().zip(others) {
+            *mine += other;
         }
     }
 
-    pub(crate) fn pairs(&self) -> usize {
-        self.0.values().map(BTreeMap::len).sum()
-    }
-
-    /// One line for each state.
+    /// A line for each state, a column for each input; states that were never met have none.
     pub(crate) fn table(&self) -> String {
-        let mut text = String::new();
-        for (State { step, goal }, counts) in &self.0 {
-            let _ = write!(text, "  {step:?}, {goal:?}:");
-            for (name, count) in counts {
-                let _ = write!(text, " {name} {count}");
+        let mut text = format!("{:34}", "");
+        for input in INPUTS {
+            let _ = write!(text, "{input:>12}");
+        }
+        text.push('\n');
+        for (goal, steps) in GOALS.iter().zip(&self.0) {
+            for (step, counts) in STEPS.iter().zip(steps) {
+                if counts.iter().all(|count| *count == 0) {
+                    continue;
+                }
+                let state = format!("{goal:?}, {step:?}");
+                let _ = write!(text, "{state:34}");
+                for count in counts {
+                    let _ = write!(text, "{count:>12}");
+                }
+                text.push('\n');
             }
-            text.push('\n');
         }
         text
     }
 }
 
-fn name(input: &Input) -> &'static str {
+fn place_of_goal(goal: Goal) -> usize {
+    match goal {
+        Goal::Follow => 0,
+        Goal::Start => 1,
+        Goal::Reload => 2,
+        Goal::Clean => 3,
+    }
+}
+
+fn place_of_step(step: Step) -> usize {
+    match step {
+        Step::Idle => 0,
+        Step::Reading(Reach::List) => 1,
+        Step::Reading(Reach::Some) => 2,
+        Step::Reading(Reach::Whole) => 3,
+        Step::Applying { overtaken: false } => 4,
+        Step::Applying { overtaken: true } => 5,
+        Step::Cleaning => 6,
+        Step::Ended => 7,
+    }
+}
+
+fn place_of_input(input: &Input) -> usize {
     match input {
-        Input::Tick => "Tick",
-        Input::Probed { .. } => "Probed",
-        Input::Table(_) => "Table",
-        Input::Services(_) => "Services",
-        Input::Listed(_) => "Listed",
-        Input::TableUnreadable(_) => "TableUnreadable",
-        Input::Applied(_) => "Applied",
-        Input::Maintenance { .. } => "Maintenance",
-        Input::Reload(_) => "Reload",
-        Input::LeftBehind(_) => "LeftBehind",
-        Input::Others(_) => "Others",
-        Input::Shutdown => "Shutdown",
+        Input::Tick => 0,
+        Input::Probed { .. } => 1,
+        Input::Table(_) => 2,
+        Input::Services(_) => 3,
+        Input::Listed(_) => 4,
+        Input::TableUnreadable(_) => 5,
+        Input::Applied(_) => 6,
+        Input::Maintenance { .. } => 7,
+        Input::Reload(_) => 8,
+        Input::LeftBehind(_) => 9,
+        Input::Others(_) => 10,
+        Input::Shutdown => 11,
     }
 }

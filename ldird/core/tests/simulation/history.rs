@@ -18,7 +18,6 @@ use ldird_core::input::{Finding, Input, Verdict};
 use ldird_core::output::Output;
 use ldird_core::table::{DestinationKey, Edit, ServiceKey, Table};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 mod checks;
@@ -106,27 +105,44 @@ struct World {
     /// What a director of another file wants.
     others: BTreeSet<ServiceKey>,
     maintenance: BTreeSet<(ServiceKey, DestinationKey)>,
-    timeline: Vec<String>,
+    /// Lines of what happened; `None` if nobody reads them.
+    timeline: Option<Vec<String>>,
     summary: Summary,
+    /// What was compared last with what is shown: the revisions of both sides.
+    compared: Option<(u64, u64)>,
 }
 
+/// One history. A failed one is run again, to be told.
 pub(crate) fn run(seed: u64) -> Result<Summary, Failure> {
-    let mut world = World::new(seed);
-    match world.live() {
-        Ok(()) => Ok(world.summary),
-        Err(what) => {
-            let skip = world.timeline.len().saturating_sub(TIMELINE_LINES);
-            let mut timeline = format!("plan: {:?}\n", world.plan);
-            for line in world.timeline.iter().skip(skip) {
-                let _ = writeln!(timeline, "{line}");
-            }
-            Err(Failure { what, timeline })
-        }
+    let mut world = World::new(seed, false);
+    if world.live().is_ok() {
+        return Ok(world.summary);
     }
+    let (result, lines) = trace(seed);
+    let Err(what) = result else {
+        panic!("history {seed} failed once, but not again");
+    };
+    let timeline = last_lines(&lines, TIMELINE_LINES);
+    Err(Failure { what, timeline })
+}
+
+/// The same, with all that happened; the first line is the plan.
+pub(crate) fn trace(seed: u64) -> (Result<Summary, String>, Vec<String>) {
+    let mut world = World::new(seed, true);
+    let result = world.live();
+    let lines = world.timeline.take().unwrap_or_default();
+    (result.map(|()| world.summary), lines)
+}
+
+/// The plan, and what happened last.
+pub(crate) fn last_lines(lines: &[String], count: usize) -> String {
+    let skip = lines.len().saturating_sub(count).max(1);
+    let lines = lines.iter().take(1).chain(lines.iter().skip(skip));
+    lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, traced: bool) -> Self {
         let mut random = Random::new(seed);
         let swarm = |random: &mut Random, most: u64| {
             if random.chance(50) {
@@ -177,17 +193,22 @@ impl World {
             ours: BTreeSet::new(),
             others: BTreeSet::new(),
             maintenance: BTreeSet::new(),
-            timeline: Vec::new(),
+            timeline: traced.then(Vec::new),
             summary: Summary::default(),
+            compared: None,
         };
+        world.note(|world| format!("plan: {:?}", world.plan));
         world.found_serving();
         world.belief.configure(&world.config);
         world
     }
 
-    fn note(&mut self, text: &str) {
-        let at = self.now.duration_since(self.start).as_secs_f64();
-        self.timeline.push(format!("{at:9.3} {text}"));
+    fn note(&mut self, text: impl FnOnce(&Self) -> String) {
+        if self.timeline.is_some() {
+            let at = self.now.duration_since(self.start).as_secs_f64();
+            let line = format!("{at:9.3} {}", text(self));
+            self.timeline.iter_mut().for_each(|t| t.push(line.clone()));
+        }
     }
 
     /// A director that starts or reads a new configuration believes in what carries weight.
@@ -269,17 +290,27 @@ impl World {
         match &input {
             // What a verdict changed shows as a notice.
             Input::Tick | Input::Probed { .. } => {}
-            Input::Table(table) => self.note(&format!("read {} services", table.len())),
-            other => self.note(&format!("in   {}", first_line(other))),
+            Input::Table(table) => self.note(|_| format!("read {} services", table.len())),
+            other => self.note(|_| format!("in   {}", first_line(other))),
         }
-        let idle = matches!(input, Input::Tick);
         self.believe(&input);
         self.summary.coverage.met(self.director.state(), &input);
         self.director.handle(input, self.now);
-        if !idle {
+        self.compare()?;
+        self.drain()
+    }
+
+    /// Is shown what a second hand believes? A snapshot is dear: it is made when either side says
+    /// that it may have changed, and now and then to see that they do say so.
+    fn compare(&mut self) -> Result<(), String> {
+        const UNASKED_EVERY: u64 = 32;
+        let revisions = Some((self.director.revision(), self.belief.revision()));
+        let unasked = self.summary.steps.is_multiple_of(UNASKED_EVERY);
+        if self.compared != revisions || unasked {
+            self.compared = revisions;
             self.belief.compare(&self.director.services(self.now, 0))?;
         }
-        self.drain()
+        Ok(())
     }
 
     /// What another director wants, and we do not, is not ours any more.
@@ -331,36 +362,26 @@ impl World {
         while let Some(output) = self.director.poll() {
             match output {
                 Output::Probe(probe) => self.probe(probe),
-                Output::Read => {
-                    let answer = match self.kernel.read(&mut self.random) {
-                        Ok(table) => Input::Table(table),
-                        Err(error) => Input::TableUnreadable(error),
-                    };
-                    self.answer(0, 3, answer);
-                }
-                Output::ReadServices(keys) => {
-                    let answer = match self.kernel.read(&mut self.random) {
-                        Ok(table) => {
-                            let rows = keys.into_iter().map(|key| (key, table.get(&key).cloned()));
-                            Input::Services(rows.collect())
-                        }
-                        Err(error) => Input::TableUnreadable(error),
-                    };
-                    self.answer(0, 3, answer);
-                }
-                Output::List => {
-                    let answer = match self.kernel.read(&mut self.random) {
-                        Ok(table) => Input::Listed(table.into_keys().collect()),
-                        Err(error) => Input::TableUnreadable(error),
-                    };
-                    self.answer(0, 3, answer);
-                }
+                Output::Read => self.read(|table| Input::Table(table.clone())),
+                Output::ReadServices(keys) => self.read(|table| {
+                    let rows = keys.into_iter().map(|key| (key, table.get(&key).cloned()));
+                    Input::Services(rows.collect())
+                }),
+                Output::List => self.read(|table| Input::Listed(table.keys().copied().collect())),
                 Output::Apply(edits) => self.apply(edits)?,
-                Output::Notice(notice) => self.note(&format!("say  {}", first_line(&notice))),
+                Output::Notice(notice) => self.note(|_| format!("say  {}", first_line(&notice))),
                 Output::Exit => return Err("it ended although nobody asked".to_owned()),
             }
         }
         Ok(())
+    }
+
+    fn read(&mut self, reading: impl FnOnce(&Table) -> Input) {
+        let answer = match self.kernel.read(&mut self.random) {
+            Ok(table) => reading(table),
+            Err(error) => Input::TableUnreadable(error),
+        };
+        self.answer(0, 3, answer);
     }
 
     fn probe(&mut self, probe: ProbeId) {
@@ -384,24 +405,26 @@ impl World {
     }
 
     fn apply(&mut self, edits: Vec<Edit>) -> Result<(), String> {
-        let mut results = Vec::new();
-        let at_start = self.kernel.table.clone();
+        let mut results = Vec::with_capacity(edits.len());
+        let mut served: BTreeSet<ServiceKey> = edits.iter().map(Edit::service).collect();
+        served.retain(|key| self.serves(*key));
+        let mut shown = None;
         for edit in edits {
-            let before = self.kernel.table.clone();
+            let before = self.kernel.table.get(&edit.service()).cloned();
             let result = self.kernel.edit(&edit, self.now, &mut self.random);
-            self.note(&format!("edit {} -> {result:?}", first_line(&edit)));
+            self.note(|_| format!("edit {} -> {result:?}", first_line(&edit)));
             self.summary.edits += 1;
             self.summary.faults += u64::from(result.is_err());
-            self.check_edit(&before, &edit)?;
+            self.check_edit(before.as_ref(), &edit, &mut shown)?;
             results.push((edit, result));
         }
-        self.check_batch(&at_start, &results)?;
+        self.check_batch(&served, &results)?;
         self.answer(0, 5, Input::Applied(results));
         Ok(())
     }
 
     fn calm_down(&mut self) -> Result<(), String> {
-        self.note("calm from here on, and the configuration is loaded once more");
+        self.note(|_| "calm from here on, and the configuration is loaded once more".to_owned());
         self.calm = true;
         self.kernel.refuses = 0;
         self.kernel.unreadable = 0;

@@ -19,11 +19,11 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    pub(crate) fn read(&self, random: &mut Random) -> Result<Table, String> {
+    pub(crate) fn read(&self, random: &mut Random) -> Result<&Table, String> {
         if random.chance(self.unreadable) {
             return Err("Cannot allocate memory".to_owned());
         }
-        Ok(self.table.clone())
+        Ok(&self.table)
     }
 
     pub(crate) fn edit(

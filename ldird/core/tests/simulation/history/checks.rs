@@ -8,74 +8,84 @@ use ldird_core::output::Output;
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Edit, Service, ServiceKey, Table, Tunnel,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl World {
+    /// Has a service of the kernel's anybody to serve?
+    pub(super) fn serves(&self, key: ServiceKey) -> bool {
+        let service = self.kernel.table.get(&key);
+        service.is_some_and(|service| service.destinations.values().any(|spec| spec.weight > 0))
+    }
+
     /// Whatever the kernel refuses, a batch never leaves a service empty that had, and should have,
-    /// somebody to serve.
+    /// somebody to serve. `served` are those of its services that were served before.
     pub(super) fn check_batch(
         &self,
-        before: &Table,
+        served: &BTreeSet<ServiceKey>,
         results: &[(Edit, Result<(), String>)],
     ) -> Result<(), String> {
-        let serving = |table: &Table, key: &ServiceKey| {
-            table
-                .get(key)
-                .is_some_and(|s| s.destinations.values().any(|spec| spec.weight > 0))
-        };
-        for service in &self.config.services {
+        for key in served.iter().filter(|key| !self.serves(**key)) {
+            let ours = self.config.services.iter().any(|one| one.key == *key);
             let wanted = results.iter().any(|(edit, _)| match edit {
-                Edit::AddDestination(key, _, spec) | Edit::EditDestination(key, _, spec) => {
-                    *key == service.key && spec.weight > 0
+                Edit::AddDestination(of, _, spec) | Edit::EditDestination(of, _, spec) => {
+                    of == key && spec.weight > 0
                 }
                 _ => false,
             });
-            let lost = serving(before, &service.key) && !serving(&self.kernel.table, &service.key);
-            if wanted && lost {
-                return Err(format!(
-                    "{} lost its last server to a refused edit",
-                    service.key
-                ));
+            if ours && wanted {
+                return Err(format!("{key} lost its last server to a refused edit"));
             }
         }
         Ok(())
     }
 
-    pub(super) fn check_edit(&self, before: &Table, edit: &Edit) -> Result<(), String> {
-        for (key, service) in &self.foreign {
-            if before.get(key) == Some(service) && self.kernel.table.get(key) != Some(service) {
-                return Err(format!("{key} is not ours and was touched"));
-            }
+    /// `before` is what the kernel held of the service, `shown` what the director shows while the
+    /// batch is made.
+    pub(super) fn check_edit(
+        &self,
+        before: Option<&Service>,
+        edit: &Edit,
+        shown: &mut Option<Vec<ha_status::VirtualService>>,
+    ) -> Result<(), String> {
+        let key = edit.service();
+        let after = self.kernel.table.get(&key);
+        let foreign = self.foreign.get(&key);
+        if foreign.is_some() && before == foreign && after != foreign {
+            return Err(format!("{key} is not ours and was touched"));
         }
-        for (key, held) in before {
-            if let Some(service) = self.kernel.table.get(key) {
-                loses_nothing(held, service).map_err(|what| format!("{key} lost {what}"))?;
-            }
+        if let (Some(before), Some(after)) = (before, after) {
+            loses_nothing(before, after).map_err(|what| format!("{key} lost {what}"))?;
         }
-        if let Edit::AddDestination(key, row, spec) | Edit::EditDestination(key, row, spec) = edit {
-            let service = self
-                .config
-                .services
-                .iter()
-                .find(|service| service.key == *key);
+        if let Edit::AddDestination(_, row, spec) | Edit::EditDestination(_, row, spec) = edit
+            && spec.weight > 0
+        {
+            let mut services = self.config.services.iter();
+            let service = services.find(|service| service.key == key);
             let real = service.and_then(|s| s.reals.iter().find(|real| real.key == *row));
             let checked = real.is_some_and(|real| matches!(real.check, Check::Probe(_)));
-            let trusted = self.shown_up(*key, *row) || !checked;
-            if spec.weight > 0 && !trusted {
+            if !checked {
+                return Ok(());
+            }
+            let rows = shown.get_or_insert_with(|| self.director.services(self.now, 0));
+            if !self.shown_up(rows, key, *row) {
                 return Err(format!("{row} of {key} got weight before a check passed"));
             }
         }
         Ok(())
     }
 
-    pub(super) fn shown_up(&self, key: ServiceKey, row: DestinationKey) -> bool {
-        let rows = self.director.services(self.now, 0);
-        let service = rows.iter().find(|service| service.id == key.to_string());
-        service.is_some_and(|service| {
-            service.reals.iter().any(|real| {
-                let proven = real.checked_ms.is_some() || self.proven.contains(&(key, row));
-                real.address == row.to_string() && real.health == ha_status::Health::Up && proven
-            })
+    fn shown_up(
+        &self,
+        rows: &[ha_status::VirtualService],
+        key: ServiceKey,
+        row: DestinationKey,
+    ) -> bool {
+        let (id, address) = (key.to_string(), row.to_string());
+        let service = rows.iter().find(|service| service.id == id);
+        let real = service.and_then(|s| s.reals.iter().find(|real| real.address == address));
+        real.is_some_and(|real| {
+            let proven = real.checked_ms.is_some() || self.proven.contains(&(key, row));
+            real.health == ha_status::Health::Up && proven
         })
     }
 
@@ -153,7 +163,7 @@ impl World {
 
     /// The end: our services leave as `cleanstop` says, everybody else's stay.
     pub(super) fn stop(&mut self) -> Result<(), String> {
-        self.note("stop");
+        self.note(|_| "stop".to_owned());
         self.kernel.refuses = 0;
         self.kernel.unreadable = 0;
         self.kernel.stubborn.clear();

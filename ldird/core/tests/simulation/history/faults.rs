@@ -15,17 +15,19 @@ impl World {
             let up = self.random.chance(60);
             self.alive.insert(row(last), up);
             self.summary.faults += 1;
-            self.note(&format!(
-                "fault {} is {}",
-                row(last),
-                if up { "alive" } else { "dead" }
-            ));
+            self.note(|_| {
+                format!(
+                    "fault {} is {}",
+                    row(last),
+                    if up { "alive" } else { "dead" }
+                )
+            });
         }
         if self.random.chance(self.plan.meddling)
             && let Some(what) = self.kernel.meddle(&mut self.random)
         {
             self.summary.faults += 1;
-            self.note(&format!("fault somebody {what}"));
+            self.note(|_| format!("fault somebody {what}"));
             // Foreign services may be edited by their owners.
             self.foreign
                 .retain(|key, service| self.kernel.table.get(key) == Some(service));
@@ -72,7 +74,7 @@ impl World {
     fn stand_still(&mut self) {
         const LEAST_MS: u64 = 2000;
         let time = Duration::from_millis(LEAST_MS + self.random.below(6000));
-        self.note(&format!("fault the director stands still for {time:?}"));
+        self.note(|_| format!("fault the director stands still for {time:?}"));
         self.summary.stalls += 1;
         self.summary.faults += 1;
         self.now += time;
@@ -92,7 +94,7 @@ impl World {
         };
         let key = service.key;
         let time = Duration::from_secs(3 + self.random.below(20));
-        self.note(&format!("fault nothing can be added to {key} for {time:?}"));
+        self.note(|_| format!("fault nothing can be added to {key} for {time:?}"));
         self.summary.faults += 1;
         self.kernel.stubborn.insert(key, self.now + time);
     }
@@ -118,7 +120,7 @@ impl World {
 
     /// kill -9, and a new director finds the table as it is.
     pub(super) fn kill(&mut self) -> Result<(), String> {
-        self.note("fault kill -9 and restart");
+        self.note(|_| "fault kill -9 and restart".to_owned());
         self.summary.restarts += 1;
         self.summary.faults += 1;
         self.pending.clear();
@@ -126,6 +128,7 @@ impl World {
         self.proven.clear();
         self.found_serving();
         self.belief = Belief::default();
+        self.compared = None;
         self.belief.configure(&self.config);
         self.director = Director::new(self.config.clone(), self.now);
         self.drain()?;
