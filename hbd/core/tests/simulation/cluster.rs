@@ -16,7 +16,7 @@ use hbd_core::input::Input;
 use hbd_core::output::Output;
 use hbd_core::wire::{Key, Keys, Message, Method, decode, encode_netstring};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -30,12 +30,6 @@ const MAX_EVENTS: u64 = 1_000_000;
 /// After Exit a daemon stays away at least so long.
 const RESTART: Micros = 300 * MILLI;
 
-/// How a packet travels.
-enum Packet {
-    Plain(Message),
-    Bytes(Vec<u8>),
-}
-
 enum Event {
     Wake {
         node: usize,
@@ -44,7 +38,7 @@ enum Event {
     Deliver {
         to: usize,
         link: u16,
-        packet: Rc<Packet>,
+        message: Rc<Message>,
     },
     Script {
         node: usize,
@@ -101,9 +95,12 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) now: Micros,
     random: Generator,
-    queue: BinaryHeap<Reverse<(Micros, u64)>>,
-    /// Events by number, so that the queue itself stays small.
-    events: BTreeMap<u64, Event>,
+    /// When, in which order, and at which place of `events`.
+    queue: BinaryHeap<Reverse<(Micros, u64, usize)>>,
+    /// Apart, so that the queue itself stays small.
+    events: Vec<Option<Event>>,
+    /// Places of `events` that are free.
+    free: Vec<usize>,
     order: u64,
     epoch: Instant,
     keys: Keys,
@@ -140,11 +137,12 @@ impl World {
         };
         let mut world = Self {
             nodes: (0..plan.nodes).map(node).collect(),
-            network: Network::new(plan.network.clone(), plan.links),
+            network: Network::new(plan.network.clone(), plan.nodes, plan.links),
             now: 0,
             random,
             queue: BinaryHeap::new(),
-            events: BTreeMap::new(),
+            events: Vec::new(),
+            free: Vec::new(),
             order: 0,
             epoch: epoch(),
             keys: Keys::single(1, Key::new(Method::Md5, b"simulation")),
@@ -169,8 +167,9 @@ impl World {
 
     /// Runs the history to its end.
     pub(crate) fn run(&mut self) -> Result<(), Violation> {
-        while let Some(Reverse((at, number))) = self.queue.pop() {
-            let event = self.events.remove(&number).expect("queued events exist");
+        while let Some(Reverse((at, _, place))) = self.queue.pop() {
+            let event = self.events[place].take().expect("queued events exist");
+            self.free.push(place);
             self.now = at;
             if self.order > MAX_EVENTS {
                 return Err(Violation("the history has no end".to_owned()));
@@ -200,8 +199,13 @@ impl World {
 
     fn at(&mut self, at: Micros, event: Event) {
         self.order += 1;
-        self.events.insert(self.order, event);
-        self.queue.push(Reverse((at.max(self.now), self.order)));
+        let place = self.free.pop().unwrap_or(self.events.len());
+        if place == self.events.len() {
+            self.events.push(None);
+        }
+        self.events[place] = Some(event);
+        let at = at.max(self.now);
+        self.queue.push(Reverse((at, self.order, place)));
     }
 
     pub(crate) fn log(&mut self, text: impl FnOnce(&Self) -> String) {
@@ -222,7 +226,7 @@ impl World {
                 }
                 Ok(())
             }
-            Event::Deliver { to, link, packet } => self.deliver(to, link, &packet),
+            Event::Deliver { to, link, message } => self.deliver(to, link, message),
             Event::Script {
                 node,
                 boot,
@@ -247,16 +251,13 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, to: usize, link: u16, packet: &Packet) -> Result<(), Violation> {
+    fn deliver(&mut self, to: usize, link: u16, message: Rc<Message>) -> Result<(), Violation> {
         let node = &self.nodes[to];
         let deaf = node.frozen.contains(&true) || node.inbox.len() >= INBOX;
         if node.core.is_none() || deaf {
             return Ok(());
         }
-        let message = match packet {
-            Packet::Plain(message) => message.clone(),
-            Packet::Bytes(bytes) => decode(bytes, &self.keys).expect("what was encoded decodes"),
-        };
+        let message = Rc::unwrap_or_clone(message);
         let link = LinkId(link);
         self.feed(to, Input::Received(Received { link, message }))
     }
@@ -400,19 +401,20 @@ impl World {
     }
 
     fn send(&mut self, from: usize, message: Message) {
-        let packet = if self.plan.encoded {
+        let message = if self.plan.encoded {
             let bytes = encode_netstring(&message, &self.keys);
-            Packet::Bytes(bytes.expect("a message of ours can be encoded"))
+            let bytes = bytes.expect("a message of ours can be encoded");
+            decode(&bytes, &self.keys).expect("what was encoded decodes")
         } else {
-            Packet::Plain(message)
+            message
         };
-        let packet = Rc::new(packet);
+        let message = Rc::new(message);
         for to in (0..self.nodes.len()).filter(|to| *to != from) {
             for link in 0..self.plan.links {
                 let way = (from, to, link);
                 for at in self.network.carry(way, self.now, &mut self.random) {
-                    let packet = Rc::clone(&packet);
-                    self.at(at, Event::Deliver { to, link, packet });
+                    let message = Rc::clone(&message);
+                    self.at(at, Event::Deliver { to, link, message });
                 }
             }
         }

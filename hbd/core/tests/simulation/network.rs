@@ -2,25 +2,27 @@
 
 use crate::faults::{MILLI, Micros, NetworkFaults};
 use crate::generator::Generator;
-use std::collections::BTreeMap;
 
 /// Cables between all nodes, one per link.
 pub(crate) struct Network {
     faults: NetworkFaults,
     links: u16,
-    /// How many faults cut this direction of this link at the moment.
-    cuts: BTreeMap<(usize, usize, u16), u32>,
+    nodes: usize,
+    /// How many faults cut each direction of each link at the moment.
+    cuts: Vec<u32>,
     /// The last arrival of each direction: without long delays packets stay in order.
-    last: BTreeMap<(usize, usize, u16), Micros>,
+    last: Vec<Micros>,
 }
 
 impl Network {
-    pub(crate) fn new(faults: NetworkFaults, links: u16) -> Self {
+    pub(crate) fn new(faults: NetworkFaults, nodes: usize, links: u16) -> Self {
+        let ways = nodes * nodes * usize::from(links);
         Self {
             faults,
             links,
-            cuts: BTreeMap::new(),
-            last: BTreeMap::new(),
+            nodes,
+            cuts: vec![0; ways],
+            last: vec![0; ways],
         }
     }
 
@@ -41,12 +43,13 @@ impl Network {
         };
         let replay = random.percent(self.faults.replay);
         let later = now + random.between(1, 8000) * MILLI;
+        let place = self.place(from, to, link);
+        let last = &mut self.last[place];
         let arrivals = (0..copies).map(|_| {
             let at = now + random.between(50, self.faults.delay.max(100));
             if self.faults.delay > MILLI {
                 return at;
             }
-            let last = self.last.entry((from, to, link)).or_default();
             *last = at.max(*last + 1);
             *last
         });
@@ -55,21 +58,21 @@ impl Network {
 
     pub(crate) fn cut(&mut self, from: usize, to: usize, link: Option<u16>) {
         for link in self.meant(link) {
-            *self.cuts.entry((from, to, link)).or_default() += 1;
+            let place = self.place(from, to, link);
+            self.cuts[place] += 1;
         }
     }
 
     pub(crate) fn join(&mut self, from: usize, to: usize, link: Option<u16>) {
         for link in self.meant(link) {
-            if let Some(count) = self.cuts.get_mut(&(from, to, link)) {
-                *count = count.saturating_sub(1);
-            }
+            let place = self.place(from, to, link);
+            self.cuts[place] = self.cuts[place].saturating_sub(1);
         }
     }
 
     /// All faults end.
     pub(crate) fn calm(&mut self) {
-        self.cuts.clear();
+        self.cuts.fill(0);
         self.faults = NetworkFaults {
             delay: self.faults.delay.min(MILLI / 2),
             ..NetworkFaults::default()
@@ -82,9 +85,11 @@ impl Network {
     }
 
     fn is_cut(&self, from: usize, to: usize, link: u16) -> bool {
-        self.cuts
-            .get(&(from, to, link))
-            .is_some_and(|cuts| *cuts > 0)
+        self.cuts[self.place(from, to, link)] > 0
+    }
+
+    fn place(&self, from: usize, to: usize, link: u16) -> usize {
+        (from * self.nodes + to) * usize::from(self.links) + usize::from(link)
     }
 
     fn meant(&self, link: Option<u16>) -> Vec<u16> {
