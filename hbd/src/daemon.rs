@@ -197,8 +197,11 @@ async fn driver(
         media: media::without_ourselves(&loaded.media, &view),
         ..loaded.clone()
     };
+    let mut config = used.core_config(life);
+    config.known.clone_from(&identity.known);
     let shared = virtual_addresses(&loaded.groups);
-    let (media, told) = Media::open(used.media.clone(), shared, &view)?;
+    let links = config.links.ids().zip(used.media).collect();
+    let (media, told) = Media::open(links, shared, &view)?;
     for (severity, text) in &told {
         log::emit(level(*severity), text);
     }
@@ -215,8 +218,6 @@ async fn driver(
         reports: report.clone(),
     };
     let control = control(common, loaded.local.as_str(), &presence).await?;
-    let mut config = used.core_config(life);
-    config.known.clone_from(&identity.known);
     let keeper = keep(common, identity, report.clone());
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -224,9 +225,9 @@ async fn driver(
         wording: Wording::new(&config),
         journal: Journal::default(),
         doubts: Doubts::new(&loaded, life),
-        surroundings: Surroundings::new(&loaded.groups),
+        surroundings: Surroundings::new(&config.groups),
         keeper,
-        resources: Resources::new(&loaded.groups, loaded.script_limits, &means),
+        resources: Resources::new(&config.groups, loaded.script_limits, &means),
         reload: Reload::new(common.etc.clone(), common.node.clone()),
         state: State::new(life.wall),
         core: Cluster::new(config, life.wall.0),

@@ -6,6 +6,7 @@ use crate::resources::address::AddressSpec;
 use crate::resources::view::View;
 use hbd_core::config::{GroupConfig, GroupId};
 use hbd_core::input::Input;
+use hbd_core::table::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -13,8 +14,7 @@ use std::net::IpAddr;
 const ADDRESS_SCRIPTS: [&str; 2] = ["IPaddr", "IPaddr2"];
 
 pub struct Surroundings {
-    /// By `GroupId`.
-    groups: Vec<Vec<Need>>,
+    groups: Table<GroupId, Vec<Need>>,
     /// Groups that failed here while something that they need was not there.
     hindered: BTreeSet<GroupId>,
     /// As the core knows it.
@@ -29,9 +29,10 @@ struct Need {
 }
 
 impl Surroundings {
-    pub fn new(groups: &[GroupConfig]) -> Self {
+    pub fn new(groups: &Table<GroupId, GroupConfig>) -> Self {
+        let groups = groups.iter().map(|(id, group)| (id, needs(group)));
         Self {
-            groups: groups.iter().map(needs).collect(),
+            groups: groups.collect(),
             hindered: BTreeSet::new(),
             carriers: BTreeMap::new(),
         }
@@ -43,9 +44,9 @@ impl Surroundings {
             let named = need.spec.device.as_deref();
             need.spec.ip == ip && named.is_none_or(|named| named == device)
         };
-        let found = self.groups.iter().enumerate().filter_map(|(index, needs)| {
+        let found = self.groups.iter().filter_map(|(id, needs)| {
             let need = needs.iter().find(|need| is_it(need))?;
-            Some((group_id(index), need.word.clone()))
+            Some((id, need.word.clone()))
         });
         let found: Vec<(GroupId, String)> = found.collect();
         let inputs = found.into_iter().map(|(group, resource)| {
@@ -87,7 +88,7 @@ impl Surroundings {
 
     /// Every interface that connects this node with anybody. A loopback connects with nobody.
     fn interfaces(&self, view: &View, media: &BTreeMap<String, bool>) -> BTreeMap<String, bool> {
-        let needs = self.groups.iter().flatten();
+        let needs = self.groups.values().flatten();
         let mut clients: BTreeSet<String> = needs
             .filter_map(|need| match &need.spec.device {
                 Some(device) => Some(device.clone()),
@@ -96,7 +97,7 @@ impl Surroundings {
             .collect();
         // Where no address tells how clients come, any network may be theirs: a pair whose only
         // medium is a direct cable must not take its peer's power loss for a fault of its own.
-        if clients.is_empty() && self.groups.iter().all(Vec::is_empty) {
+        if clients.is_empty() && self.groups.values().all(Vec::is_empty) {
             clients.extend(view.network_devices().map(str::to_owned));
         }
         // One that was of use once and is gone from the tables has lost its carrier for sure.
@@ -117,7 +118,7 @@ impl Surroundings {
 
     /// Is everything there that the group's addresses need?
     fn can_run(&self, group: GroupId, view: &View) -> bool {
-        let needs = self.groups.get(usize::from(group.0));
+        let needs = self.groups.get(group);
         let mut needs = needs.into_iter().flatten();
         needs.all(|need| match &need.spec.device {
             Some(device) => view.link_named(device).is_some_and(|link| link.up),
@@ -136,10 +137,6 @@ fn needs(group: &GroupConfig) -> Vec<Need> {
             Some(Need { word, spec })
         })
         .collect()
-}
-
-fn group_id(index: usize) -> GroupId {
-    GroupId(u16::try_from(index).expect("the configuration bounds the groups"))
 }
 
 #[cfg(test)]

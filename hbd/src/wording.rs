@@ -5,6 +5,7 @@
 use ha_status::{HoldSet, Severity};
 use hbd_core::config::{Config, GroupId, LinkId, NodeName};
 use hbd_core::output::Notice;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 mod groups;
@@ -26,11 +27,11 @@ impl Line {
     }
 }
 
-/// Knows the names behind the numbers.
+/// Knows the names behind the ids.
 #[derive(Debug, Clone)]
 pub struct Wording {
-    devices: Vec<String>,
-    groups: Vec<String>,
+    devices: BTreeMap<LinkId, String>,
+    groups: BTreeMap<GroupId, String>,
     local: String,
 }
 
@@ -40,12 +41,12 @@ impl Wording {
             devices: config
                 .links
                 .iter()
-                .map(|link| link.device.clone())
+                .map(|(id, link)| (id, link.device.clone()))
                 .collect(),
             groups: config
                 .groups
                 .iter()
-                .map(|group| group.name.clone())
+                .map(|(id, group)| (id, group.name.clone()))
                 .collect(),
             local: config.local.to_string(),
         }
@@ -53,12 +54,12 @@ impl Wording {
 
     /// The interface of a link.
     pub fn device(&self, link: LinkId) -> &str {
-        let device = self.devices.get(usize::from(link.0));
+        let device = self.devices.get(&link);
         device.map_or("?", String::as_str)
     }
 
     fn group(&self, group: GroupId) -> &str {
-        let name = self.groups.get(usize::from(group.0));
+        let name = self.groups.get(&group);
         name.map_or("?", String::as_str)
     }
 

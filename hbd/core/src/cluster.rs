@@ -30,6 +30,7 @@ use crate::ownership::{Bar, Phase};
 use crate::pace::Pace;
 use crate::random::Random;
 use crate::roster::{NodeId, Roster};
+use crate::table::Table;
 use crate::takeover::Event;
 use crate::wire::Reject;
 use commands::Pending;
@@ -61,8 +62,8 @@ pub struct Cluster {
     /// What this node passes on of others.
     relay: Relay,
     namesake: Namesake,
-    /// By [`GroupId`].
-    groups: Vec<Group>,
+    /// In the order of haresources.
+    groups: Table<GroupId, Group>,
     commands: Vec<Pending>,
     shutdown: Option<Shutdown>,
     /// Up to now this node was `up`; since then it is `active`.
@@ -97,18 +98,14 @@ impl Cluster {
     pub fn new(config: Config, now: Instant) -> Self {
         let roster = Roster::new(&config);
         let mut random = Random::new(config.seed);
-        let links = u16::try_from(config.links.len()).unwrap_or(u16::MAX);
         let mut cluster = Self {
             codec: Codec::new(&config),
             membership: Membership::new(&config, &roster, &mut random, now),
-            links: Links::new(roster.peers(), links),
+            links: Links::new(roster.peers(), &config.links),
             voice: Voice::new(&config, &roster),
             pace: Pace::new(config.keepalive, now),
             carriers: Carriers::new(config.initdead),
-            deafness: Deafness::new(
-                roster.len(),
-                config.deadtime.min(config.keepalive * DEAF_AFTER),
-            ),
+            deafness: Deafness::new(config.deadtime.min(config.keepalive * DEAF_AFTER)),
             absent: BTreeSet::new(),
             relay: Relay::default(),
             namesake: Namesake::new(config.deadtime),
@@ -133,9 +130,8 @@ impl Cluster {
             random,
         };
         cluster.say_first(now);
-        for group in cluster.group_ids() {
-            cluster.queue.push_back(Output::Probe(group));
-        }
+        let probes = cluster.groups.ids().map(Output::Probe);
+        cluster.queue.extend(probes);
         cluster.settle(now);
         cluster.speak(now);
         cluster.announced = cluster.next_deadline();
@@ -308,13 +304,16 @@ impl Cluster {
         if self.carriers.settle(now) || self.deafness.due(now) {
             self.touch_all();
         }
-        for group in self.group_ids() {
-            if self.group(group).runner.due(now) {
-                self.run_event(group, Event::Due, now);
-            }
-            if self.overdue(group, now) || self.rests_at(group).is_some_and(|at| at <= now) {
-                self.group_mut(group).dirty = true;
-            }
+        let due = self.groups.iter().filter(|(_, it)| it.runner.due(now));
+        for group in due.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.run_event(group, Event::Due, now);
+        }
+        let over = |(_, group): &(GroupId, &Group)| {
+            self.overdue(group, now) || self.rests_at(group).is_some_and(|at| at <= now)
+        };
+        let over = self.groups.iter().filter(over);
+        for group in over.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.group_mut(group).dirty = true;
         }
     }
 
@@ -347,15 +346,16 @@ impl Cluster {
             return None;
         }
         let membership = &self.membership;
-        let groups = self.groups.iter().filter_map(|g| g.runner.deadline());
-        let patience = self.group_ids().filter_map(|id| self.patience_ends(id));
-        let resting = self.group_ids().filter_map(|id| self.rests_at(id));
+        let groups = || self.groups.values();
+        let runners = groups().filter_map(|group| group.runner.deadline());
+        let patience = groups().filter_map(|group| self.patience_ends(group));
+        let resting = groups().filter_map(|group| self.rests_at(group));
         let commands = self.commands.iter().map(|pending| pending.until);
         let deadlines = [
             Some(self.pace.deadline()),
             membership.deadline(),
             self.links.deadline(|node| membership.dead_after(node)),
-            groups.min(),
+            runners.min(),
             patience.min(),
             resting.min(),
             self.deafness.deadline(),
@@ -382,25 +382,24 @@ impl Cluster {
         }
     }
 
-    fn group_ids(&self) -> impl Iterator<Item = GroupId> + use<> {
-        (0..u16::try_from(self.groups.len()).unwrap_or(u16::MAX)).map(GroupId)
-    }
-
     fn group(&self, id: GroupId) -> &Group {
-        &self.groups[usize::from(id.0)]
+        self.groups.get(id).expect("the group is of this cluster")
     }
 
     fn group_mut(&mut self, id: GroupId) -> &mut Group {
-        &mut self.groups[usize::from(id.0)]
+        self.groups
+            .get_mut(id)
+            .expect("the group is of this cluster")
     }
 
+    /// Does the shell speak of a group of ours?
     fn is_group(&self, id: GroupId) -> bool {
-        usize::from(id.0) < self.groups.len()
+        self.groups.get(id).is_some()
     }
 
     /// Every group must be looked at again.
     fn touch_all(&mut self) {
-        for group in &mut self.groups {
+        for group in self.groups.values_mut() {
             group.dirty = true;
         }
     }

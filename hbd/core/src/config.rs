@@ -1,6 +1,7 @@
 //! What the core must be told before it starts: names, times and groups, all resolved and checked
 //! by the shell (`hbd/src/config`). The core never reads a file.
 
+use crate::table::Table;
 use crate::wire::Message;
 use std::time::{Duration, Instant};
 
@@ -24,19 +25,39 @@ impl NodeName {
     }
 }
 
+impl std::borrow::Borrow<str> for NodeName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::fmt::Display for NodeName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// Index into [`Config::links`].
+/// One of [`Config::links`], for as long as the daemon lives; the order of ids means nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId(pub u16);
+pub struct LinkId(u32);
 
-/// Index into [`Config::groups`].
+impl LinkId {
+    /// A number that no other link has or had.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+/// One of [`Config::groups`], for as long as the daemon lives; the order of ids means nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupId(pub u16);
+pub struct GroupId(u32);
+
+impl GroupId {
+    /// A number that no other group has or had.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+}
 
 /// The most groups a cluster can have: one status message reports them all.
 pub const MAX_GROUPS: usize = 1000;
@@ -65,8 +86,8 @@ pub struct Config {
     pub local: NodeName,
     /// Normal nodes in the order of the `node` lines, without duplicates; at most [`MAX_NODES`].
     pub nodes: Vec<NodeName>,
-    /// Media in file order; at most [`MAX_LINKS`]. The index is the [`LinkId`].
-    pub links: Vec<LinkConfig>,
+    /// Media in file order; at most [`MAX_LINKS`].
+    pub links: Table<LinkId, LinkConfig>,
     /// One status message each so often, > 0.
     pub keepalive: Duration,
     /// A heartbeat later than this is worth a warning.
@@ -77,7 +98,7 @@ pub struct Config {
     pub initdead: Duration,
     pub failback: Failback,
     /// In the order of haresources; at most [`MAX_GROUPS`], names unique.
-    pub groups: Vec<GroupConfig>,
+    pub groups: Table<GroupId, GroupConfig>,
     /// Hex digest of the normalised haresources, sent to peers so that differences are noticed.
     pub haresources_digest: String,
     /// Identity of this node, persistent (`hb_uuid`).

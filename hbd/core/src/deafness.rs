@@ -4,12 +4,13 @@
 //! on saying so is deaf. It cannot learn anything from us.
 
 use crate::roster::NodeId;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Peers that do not hear this node, by [`NodeId`].
+/// Peers that do not hear this node.
 #[derive(Debug, Clone)]
 pub(crate) struct Deafness {
-    since: Vec<Option<Silence>>,
+    since: BTreeMap<NodeId, Silence>,
     patience: Duration,
 }
 
@@ -22,41 +23,41 @@ struct Silence {
 }
 
 impl Deafness {
-    pub(crate) fn new(nodes: usize, patience: Duration) -> Self {
+    pub(crate) fn new(patience: Duration) -> Self {
         Self {
-            since: vec![None; nodes],
+            since: BTreeMap::new(),
             patience,
         }
     }
 
     /// A report of the node came; `fresh` if it is the first after a silence.
     pub(crate) fn told(&mut self, node: NodeId, hears_us: bool, fresh: bool, now: Instant) {
-        let Some(since) = self.since.get_mut(node.index()) else {
-            return;
+        let silence = Silence {
+            since: now,
+            over: false,
         };
         if hears_us {
-            *since = None;
-        } else if fresh || since.is_none() {
-            *since = Some(Silence {
-                since: now,
-                over: false,
-            });
+            self.since.remove(&node);
+        } else if fresh {
+            self.since.insert(node, silence);
+        } else {
+            self.since.entry(node).or_insert(silence);
         }
     }
 
     pub(crate) fn forget(&mut self, node: NodeId) {
-        self.since[node.index()] = None;
+        self.since.remove(&node);
     }
 
     pub(crate) fn is_deaf(&self, node: NodeId, now: Instant) -> bool {
-        let since = self.since[node.index()].as_ref();
+        let since = self.since.get(&node);
         since.is_some_and(|silence| silence.since + self.patience <= now)
     }
 
     /// Has one of them just become deaf?
     pub(crate) fn due(&mut self, now: Instant) -> bool {
         let mut due = false;
-        for silence in self.since.iter_mut().flatten() {
+        for silence in self.since.values_mut() {
             let over = silence.since + self.patience <= now;
             due |= over && !std::mem::replace(&mut silence.over, over);
         }
@@ -65,7 +66,7 @@ impl Deafness {
 
     /// When the next of them becomes deaf.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let coming = self.since.iter().flatten().filter(|silence| !silence.over);
+        let coming = self.since.values().filter(|silence| !silence.over);
         coming.map(|silence| silence.since + self.patience).min()
     }
 }

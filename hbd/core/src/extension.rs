@@ -28,9 +28,10 @@
 //! `hbt` stands in messages without number, which say nothing else about when they were written:
 //! the generation of the node they are meant for, hex.
 
-use crate::config::{Config, GroupId, MAX_GROUPS, MAX_NODES, group_tag};
+use crate::config::{Config, GroupConfig, GroupId, MAX_GROUPS, MAX_NODES, group_tag};
 use crate::ownership::{Cause, Claim, better_claim};
-use crate::roster::{NodeId, Roster};
+use crate::roster::{NodeId, Precedence, Roster};
+use crate::table::Table;
 use crate::wire::Message;
 use ha_status::RunState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,10 +77,10 @@ pub(crate) struct Report {
     /// It ends now, and what its report does not call stopped may stay active.
     pub(crate) gone: bool,
     pub(crate) digest: String,
-    /// The lives it hears, by [`NodeId`].
-    pub(crate) heard: Vec<Option<Heard>>,
-    /// By [`GroupId`]; `None` if its haresources lacks the group.
-    pub(crate) groups: Vec<Option<GroupReport>>,
+    /// The lives it hears.
+    pub(crate) heard: BTreeMap<NodeId, Heard>,
+    /// Those that its haresources lists.
+    pub(crate) groups: BTreeMap<GroupId, GroupReport>,
     pub(crate) relay: Relay,
 }
 
@@ -101,8 +102,8 @@ pub(crate) struct GroupReport {
 /// Translates reports from and to the wire.
 #[derive(Debug, Clone)]
 pub(crate) struct Codec {
-    /// By [`GroupId`]: one tag for each thing that the group holds.
-    tags: Vec<Vec<u64>>,
+    /// One tag for each thing that the group holds, in the order of haresources.
+    tags: Table<GroupId, Vec<u64>>,
     by_tag: BTreeMap<u64, GroupId>,
 }
 
@@ -113,18 +114,19 @@ const MAX_TAGS: usize = 16;
 impl Report {
     /// Does it name this generation of a node?
     pub(crate) fn names(&self, node: NodeId, generation: u64) -> bool {
-        let heard = self.heard[node.index()];
+        let heard = self.heard.get(&node);
         heard.is_some_and(|heard| heard.life.generation == generation)
     }
 
     /// Was it written after its writer had heard this life of a node?
     pub(crate) fn answers(&self, node: NodeId, life: Life) -> bool {
-        self.heard[node.index()].is_some_and(|heard| heard.life == life)
+        let heard = self.heard.get(&node);
+        heard.is_some_and(|heard| heard.life == life)
     }
 
     /// Does its writer surely hear a node?
     pub(crate) fn hears(&self, node: NodeId) -> bool {
-        self.heard[node.index()].is_some_and(|heard| heard.proven)
+        self.heard.get(&node).is_some_and(|heard| heard.proven)
     }
 }
 
@@ -136,9 +138,8 @@ impl Codec {
             "there are at most {MAX_GROUPS} groups"
         );
         let most = (MAX_GROUPS / groups.len().max(1)).clamp(1, MAX_TAGS);
-        let mut tags = Vec::with_capacity(groups.len());
         let mut by_tag = BTreeMap::new();
-        for (id, group) in (0_u16..).zip(groups) {
+        let tags = |(id, group): (GroupId, &GroupConfig)| {
             let mut own: Vec<u64> = group.holds.iter().map(|held| group_tag(held)).collect();
             // What two groups name belongs to the first.
             own.retain(|tag| !by_tag.contains_key(tag));
@@ -147,11 +148,14 @@ impl Codec {
                 own.push(group_tag(&group.name));
             }
             for tag in &own {
-                by_tag.entry(*tag).or_insert(GroupId(id));
+                by_tag.entry(*tag).or_insert(id);
             }
-            tags.push(own);
+            (id, own)
+        };
+        Self {
+            tags: groups.iter().map(tags).collect(),
+            by_tag,
         }
-        Self { tags, by_tag }
     }
 
     /// Appends the fields of this node's report.
@@ -169,17 +173,13 @@ impl Codec {
         message.push_text("hbd", report.digest.as_str());
         message.push_text("hbn", write_nodes(report, roster));
         message.push_text("hbg", self.write_groups(report, roster));
-        message.push_text("hbo", write_relay(report, roster));
+        message.push_text("hbo", self.write_relay(report, roster));
     }
 
     fn write_groups(&self, report: &Report, roster: &Roster) -> String {
-        let mut places = vec![0; roster.len()];
-        for (place, id) in roster.order().iter().enumerate() {
-            places[id.index()] = place;
-        }
         let mut text = String::with_capacity(32 * self.tags.len());
-        for (tags, group) in self.tags.iter().zip(&report.groups) {
-            let Some(GroupReport { run, claim }) = group else {
+        for (id, tags) in self.tags.iter() {
+            let Some(GroupReport { run, claim }) = report.groups.get(&id) else {
                 continue;
             };
             let mut before = if text.is_empty() { "" } else { " " };
@@ -190,7 +190,7 @@ impl Codec {
             let (run, cause) = (run_letter(*run), cause_letter(claim.cause));
             let written = match claim.owner {
                 Some(owner) => {
-                    let owner = places[owner.index()];
+                    let owner = roster.place(owner);
                     write!(text, ",{run}{cause},{:x},{owner:x}", claim.epoch)
                 }
                 None => write!(text, ",{run}{cause},{:x},-", claim.epoch),
@@ -200,21 +200,36 @@ impl Codec {
         text
     }
 
+    fn write_relay(&self, report: &Report, roster: &Roster) -> String {
+        let Relay { nodes, objections } = &report.relay;
+        let nodes = nodes
+            .iter()
+            .map(|node| format!("{:x}", roster.place(*node)));
+        // A group's place in `hbg`: those that this node lacks are not listed there.
+        let listed = self.tags.ids().filter(|id| report.groups.contains_key(id));
+        let listed: BTreeMap<GroupId, usize> = listed.zip(0..).collect();
+        let objections = objections.iter().filter_map(|((node, group), run)| {
+            let (node, group) = (roster.place(*node), listed.get(group)?);
+            Some(format!("{node:x},{group:x},{}", run_letter(*run)))
+        });
+        nodes.chain(objections).collect::<Vec<_>>().join(" ")
+    }
+
     /// Reads a status with extension; `None` if its report is missing or cut (a resent status
     /// carries none) or not understood.
     pub(crate) fn read(&self, message: &Message, roster: &Roster) -> Option<Report> {
         let nodes = message.text("hbn")?;
         let mut table: Vec<Option<NodeId>> = Vec::new();
-        let mut heard = vec![None; roster.len()];
+        let mut heard = BTreeMap::new();
         for entry in nodes.split(' ').take(MAX_NODES) {
             let (life, name) = entry.split_once('/')?;
             let id = roster.find(name);
             table.push(id);
-            if let Some(id) = id {
-                heard[id.index()] = read_heard(life);
+            if let Some((id, life)) = id.zip(read_heard(life)) {
+                heard.insert(id, life);
             }
         }
-        let mut groups: Vec<Option<GroupReport>> = vec![None; self.tags.len()];
+        let mut groups: BTreeMap<GroupId, GroupReport> = BTreeMap::new();
         let mut places = Vec::new();
         let entries = message.text("hbg")?.split(' ');
         for (place, entry) in entries.filter(|entry| !entry.is_empty()).enumerate() {
@@ -224,8 +239,8 @@ impl Codec {
             let (tags, report) = read_group(entry, &table)?;
             let ids = self.find(&tags, place);
             for id in &ids {
-                let told = &mut groups[usize::from(id.0)];
-                *told = Some(told.map_or(report, |other| both(other, report)));
+                let told = groups.entry(*id).or_insert(report);
+                *told = both(*told, report, roster.precedence());
             }
             places.push(ids);
         }
@@ -243,9 +258,9 @@ impl Codec {
     /// The groups that hold something of what is named; normally the files are the same, and so
     /// are the places.
     fn find(&self, tags: &[u64], place: usize) -> BTreeSet<GroupId> {
-        match (self.tags.get(place), u16::try_from(place)) {
-            (Some(same), Ok(place)) if same == tags => BTreeSet::from([GroupId(place)]),
-            _ => tags
+        match self.tags.at(place) {
+            Some((id, same)) if same == tags => BTreeSet::from([id]),
+            Some(_) | None => tags
                 .iter()
                 .filter_map(|tag| self.by_tag.get(tag).copied())
                 .collect(),
@@ -254,7 +269,7 @@ impl Codec {
 }
 
 /// What is known of a group that another node has in two: it holds what either holds.
-fn both(one: GroupReport, other: GroupReport) -> GroupReport {
+fn both(one: GroupReport, other: GroupReport, precedence: &Precedence) -> GroupReport {
     let weight = |run: RunState| match run {
         RunState::Stopped => 0,
         RunState::Failed => 1,
@@ -270,7 +285,7 @@ fn both(one: GroupReport, other: GroupReport) -> GroupReport {
         } else {
             one.run
         },
-        claim: better_claim(one.claim, other.claim),
+        claim: better_claim(one.claim, other.claim, precedence),
     }
 }
 
@@ -278,11 +293,11 @@ fn write_nodes(report: &Report, roster: &Roster) -> String {
     let mut text = String::new();
     for id in roster.order() {
         let blank = if text.is_empty() { "" } else { " " };
-        let name = roster.name(*id);
-        let written = match report.heard[id.index()] {
+        let name = roster.name(id);
+        let written = match report.heard.get(&id) {
             Some(Heard { life, proven }) => {
                 let Life { generation, wakes } = life;
-                let mark = if proven { "" } else { UNPROVEN };
+                let mark = if *proven { "" } else { UNPROVEN };
                 write!(text, "{blank}{mark}{generation:x}.{wakes:x}/{name}")
             }
             None => write!(text, "{blank}-/{name}"),
@@ -290,31 +305,6 @@ fn write_nodes(report: &Report, roster: &Roster) -> String {
         written.expect("writing to a String succeeds");
     }
     text
-}
-
-fn write_relay(report: &Report, roster: &Roster) -> String {
-    let place = |node: NodeId| {
-        roster
-            .order()
-            .iter()
-            .position(|id| *id == node)
-            .unwrap_or(0)
-    };
-    // A group's place in `hbg`: those that this node lacks are not listed there.
-    let listed = |group: GroupId| {
-        let before = report.groups.iter().take(usize::from(group.0));
-        before.filter(|told| told.is_some()).count()
-    };
-    let nodes = report
-        .relay
-        .nodes
-        .iter()
-        .map(|node| format!("{:x}", place(*node)));
-    let objections = report.relay.objections.iter().map(|((node, group), run)| {
-        let (node, group) = (place(*node), listed(*group));
-        format!("{node:x},{group:x},{}", run_letter(*run))
-    });
-    nodes.chain(objections).collect::<Vec<_>>().join(" ")
 }
 
 fn read_relay(text: &str, nodes: &[Option<NodeId>], groups: &[BTreeSet<GroupId>]) -> Option<Relay> {

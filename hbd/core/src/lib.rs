@@ -22,6 +22,7 @@ mod pace;
 mod random;
 pub mod roster;
 pub mod sequence;
+pub mod table;
 pub mod takeover;
 pub mod wire;
 

@@ -1,16 +1,15 @@
 //! Which link last carried which node (Heartbeat specification 3.8). Links are shown and reported;
 //! losing one never moves a resource.
 
-use crate::config::LinkId;
+use crate::config::{LinkConfig, LinkId};
 use crate::roster::NodeId;
+use crate::table::Table;
 use ha_status::LinkState;
 use std::time::{Duration, Instant};
 
 /// One way of hearing one remote node.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
-    pub(crate) node: NodeId,
-    pub(crate) id: LinkId,
     pub(crate) state: LinkState,
     /// When a packet last came; later if this node could not listen for a while.
     heard: Option<Instant>,
@@ -22,36 +21,39 @@ pub(crate) struct Link {
 /// A packet that is older than the newest one by more is no sign of life of a slower link.
 const MAX_LAG: u64 = 16;
 
-/// All pairs of remote node and medium.
+/// All pairs of remote node and medium, in the order of the `node` lines and of the media.
 #[derive(Debug)]
 pub(crate) struct Links {
-    rows: Vec<Link>,
+    rows: Table<(NodeId, LinkId), Link>,
 }
 
 impl Links {
-    pub(crate) fn new(nodes: impl Iterator<Item = NodeId>, links: u16) -> Self {
-        let row = |node, id| Link {
-            node,
-            id: LinkId(id),
+    pub(crate) fn new(
+        nodes: impl Iterator<Item = NodeId>,
+        media: &Table<LinkId, LinkConfig>,
+    ) -> Self {
+        let row = || Link {
             state: LinkState::Init,
             heard: None,
             packets: 0,
             newest: 0,
         };
-        let rows = nodes.flat_map(|node| (0..links).map(move |id| row(node, id)));
+        let rows = nodes.flat_map(|node| media.ids().map(move |id| ((node, id), row())));
         Self {
             rows: rows.collect(),
         }
     }
 
-    pub(crate) fn rows(&self) -> &[Link] {
-        &self.rows
+    pub(crate) fn rows(&self) -> impl Iterator<Item = ((NodeId, LinkId), &Link)> {
+        self.rows.iter()
     }
 
     /// The node was restarted: its numbers begin anew.
     pub(crate) fn begin_life(&mut self, node: NodeId) {
-        for row in self.rows.iter_mut().filter(|row| row.node == node) {
-            row.newest = 0;
+        for ((of, _), row) in self.rows.iter_mut() {
+            if of == node {
+                row.newest = 0;
+            }
         }
     }
 
@@ -60,16 +62,12 @@ impl Links {
     /// and tells nothing about it. True if the link is up only now.
     pub(crate) fn heard(
         &mut self,
-        (node, id): (NodeId, LinkId),
+        pair: (NodeId, LinkId),
         seq: u64,
         last: u64,
         now: Instant,
     ) -> bool {
-        let row = self
-            .rows
-            .iter_mut()
-            .find(|row| row.node == node && row.id == id);
-        let Some(row) = row else {
+        let Some(row) = self.rows.get_mut(pair) else {
             return false;
         };
         if seq <= row.newest || last.saturating_sub(seq) > MAX_LAG {
@@ -88,32 +86,34 @@ impl Links {
         now: Instant,
     ) -> Vec<(NodeId, LinkId)> {
         let mut dead = Vec::new();
-        for row in &mut self.rows {
-            if row.deadline(&dead_after).is_some_and(|at| at <= now) {
+        for (pair, row) in self.rows.iter_mut() {
+            let deadline = row.deadline(|| dead_after(pair.0));
+            if deadline.is_some_and(|at| at <= now) {
                 row.state = LinkState::Dead;
-                dead.push((row.node, row.id));
+                dead.push(pair);
             }
         }
         dead
     }
 
     pub(crate) fn deadline(&self, dead_after: impl Fn(NodeId) -> Duration) -> Option<Instant> {
-        let deadlines = self.rows.iter().filter_map(|row| row.deadline(&dead_after));
-        deadlines.min()
+        let rows = self.rows.iter();
+        rows.filter_map(|((node, _), row)| row.deadline(|| dead_after(node)))
+            .min()
     }
 
     /// This node could not listen for so long: that silence does not count.
     pub(crate) fn stalled(&mut self, late: Duration) {
-        for heard in self.rows.iter_mut().filter_map(|row| row.heard.as_mut()) {
+        for heard in self.rows.values_mut().filter_map(|row| row.heard.as_mut()) {
             *heard += late;
         }
     }
 }
 
 impl Link {
-    fn deadline(&self, dead_after: impl Fn(NodeId) -> Duration) -> Option<Instant> {
+    fn deadline(&self, dead_after: impl FnOnce() -> Duration) -> Option<Instant> {
         match self.state {
-            LinkState::Up => self.heard?.checked_add(dead_after(self.node)),
+            LinkState::Up => self.heard?.checked_add(dead_after()),
             LinkState::Init | LinkState::Dead => None,
         }
     }

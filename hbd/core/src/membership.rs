@@ -18,6 +18,7 @@ use crate::old_peer::OldPeer;
 use crate::random::Random;
 use crate::roster::{NodeId, Roster};
 use crate::sequence::Receiver;
+use crate::table::Table;
 use ha_status::{NodeStatus, RefusedReason};
 use std::time::{Duration, Instant};
 
@@ -160,8 +161,8 @@ pub(crate) struct Refused {
 /// All other nodes.
 #[derive(Debug)]
 pub(crate) struct Membership {
-    /// By [`NodeId`]; `None` at the local node's place.
-    peers: Vec<Option<Peer>>,
+    /// In the order of the `node` lines, without the local one.
+    peers: Table<NodeId, Peer>,
     keepalive: Duration,
     deadtime: Duration,
     initdead: Duration,
@@ -180,9 +181,7 @@ pub(crate) struct Death {
 
 impl Membership {
     pub(crate) fn new(config: &Config, roster: &Roster, random: &mut Random, now: Instant) -> Self {
-        let mut peers: Vec<Option<Peer>> = Vec::new();
-        peers.resize_with(roster.len(), || None);
-        for id in roster.peers() {
+        let peer = |id| {
             let name = roster.name(id);
             let known = config.known.iter().find(|known| known.node == *name);
             let known = known.cloned().unwrap_or(KnownPeer {
@@ -193,7 +192,7 @@ impl Membership {
                 retired: Vec::new(),
             });
             let receiver = Receiver::new(random.next(), config.max_rexmit_delay);
-            peers[id.index()] = Some(Peer {
+            let peer = Peer {
                 status: NodeStatus::Init,
                 word: String::new(),
                 extended: false,
@@ -210,10 +209,11 @@ impl Membership {
                 vouched_dead: false,
                 old_reported: false,
                 replay_reported: false,
-            });
-        }
+            };
+            (id, peer)
+        };
         Self {
-            peers,
+            peers: roster.peers().map(peer).collect(),
             keepalive: config.keepalive,
             deadtime: config.deadtime,
             initdead: config.initdead,
@@ -224,17 +224,16 @@ impl Membership {
 
     /// `None` for the local node.
     pub(crate) fn peer(&self, id: NodeId) -> Option<&Peer> {
-        self.peers.get(id.index())?.as_ref()
+        self.peers.get(id)
     }
 
     pub(crate) fn peer_mut(&mut self, id: NodeId) -> Option<&mut Peer> {
-        self.peers.get_mut(id.index())?.as_mut()
+        self.peers.get_mut(id)
     }
 
-    /// Every other node, by id.
+    /// Every other node, in the order of the `node` lines.
     pub(crate) fn peers(&self) -> impl Iterator<Item = (NodeId, &Peer)> {
-        let peers = (0..).map(NodeId).zip(&self.peers);
-        peers.filter_map(|(id, peer)| Some((id, peer.as_ref()?)))
+        self.peers.iter()
     }
 
     /// Has every node been heard or declared dead?
@@ -326,7 +325,7 @@ impl Membership {
     /// This node could not listen for so long.
     pub(crate) fn stalled(&mut self, late: Duration, now: Instant) {
         self.not_before = now + self.keepalive * 2;
-        for peer in self.peers.iter_mut().flatten() {
+        for peer in self.peers.values_mut() {
             peer.silent_since += late;
         }
     }

@@ -125,7 +125,7 @@ pub(crate) fn shutdone() -> Message {
 pub(crate) fn repnodes(dest: &str, roster: &Roster) -> Message {
     let mut list = String::new();
     for id in roster.order() {
-        list.push_str(roster.name(*id).as_str());
+        list.push_str(roster.name(id).as_str());
         list.push(' ');
     }
     Message::default()

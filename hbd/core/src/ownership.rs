@@ -7,7 +7,7 @@
 //! that reported it cannot be starting the group under another one, which is what keeps two nodes
 //! that hear each other from running it both.
 
-use crate::roster::NodeId;
+use crate::roster::{NodeId, Precedence};
 use ha_status::RunState;
 use std::cmp::{Ordering, Reverse};
 
@@ -51,22 +51,25 @@ impl Claim {
 /// The better of two claims: the higher epoch; else the one of a preferred node; else the lower
 /// node name. The same on every node, whichever comes first. "Preferred" is what the writer of
 /// the claim said, so that nodes whose haresources differ still agree.
-pub fn better_claim(one: Claim, other: Claim) -> Claim {
-    match rank(one).cmp(&rank(other)) {
+pub fn better_claim(one: Claim, other: Claim, precedence: &Precedence) -> Claim {
+    match compare(one, other, precedence) {
         Ordering::Less => other,
         Ordering::Equal | Ordering::Greater => one,
     }
 }
 
 /// Greater is better. Owner and cause come last only to make the order total.
-fn rank(claim: Claim) -> (u64, bool, bool, Reverse<Option<NodeId>>, bool) {
-    (
-        claim.epoch,
-        claim.owner.is_some(),
-        claim.cause == Cause::Home,
-        Reverse(claim.owner),
-        claim.cause == Cause::Failover,
-    )
+fn compare(one: Claim, other: Claim, precedence: &Precedence) -> Ordering {
+    let rank = |claim: Claim| {
+        let owned = claim.owner.is_some();
+        (claim.epoch, owned, claim.cause == Cause::Home)
+    };
+    let name = |claim: Claim| Reverse(claim.owner.map(|owner| precedence.rank(owner)));
+    let last = |claim: Claim| claim.cause == Cause::Failover;
+    rank(one)
+        .cmp(&rank(other))
+        .then_with(|| name(one).cmp(&name(other)))
+        .then_with(|| last(one).cmp(&last(other)))
 }
 
 /// Is a claim that we hear worth more than a broken counter? A node that knows of no claim yet
@@ -136,10 +139,9 @@ pub struct Situation<'a> {
     pub phase: Phase,
     /// `None` if the preferred node is not configured.
     pub preferred: Option<NodeId>,
-    /// The order of the `node` lines.
-    pub order: &'a [NodeId],
-    /// By [`NodeId`]; the entry of this node counts for `run` only.
-    pub standings: &'a [Standing],
+    /// In the order of the `node` lines; the entry of this node counts for `run` only.
+    pub standings: &'a [(NodeId, Standing)],
+    pub precedence: &'a Precedence,
     pub claim: Claim,
     /// Does this node hold something of the group, or may it?
     pub held: bool,
@@ -244,7 +246,7 @@ pub fn decide(s: &Situation<'_>) -> Decision {
         (Phase::Leaving, owner) => leave(s, owner),
         (Phase::Joining, Some(owner)) if owner == s.me => Decision::Wait(Blocker::Joining),
         // What an earlier life left behind is kept until it is known who should have it.
-        (Phase::Joining, Some(owner)) if s.lives(owner) => s.release(),
+        (Phase::Joining, Some(owner)) if s.of(owner).lives() => s.release(),
         (Phase::Joining, Some(_) | None) if s.outranked() => s.release(),
         (Phase::Joining, Some(_) | None) => Decision::Nothing,
         (Phase::Active, Some(owner)) if owner == s.me => own(s),
@@ -318,7 +320,7 @@ fn own(s: &Situation<'_>) -> Decision {
 /// 4. The preferred node, if the group would return to it anyhow.
 /// 5. The better claim.
 fn contest(s: &Situation<'_>) -> Option<Decision> {
-    if let Some(deaf) = s.peers().find(|node| s.of(*node).deaf && s.runs_on(*node)) {
+    if let Some((deaf, _)) = s.peers().find(|(_, it)| it.deaf && it.runs()) {
         let claim = s.best_claim().unwrap_or(s.claim);
         return Some(if claim.owner == Some(deaf) {
             Decision::Adopt(claim)
@@ -328,12 +330,12 @@ fn contest(s: &Situation<'_>) -> Option<Decision> {
         });
     }
     let claim = s.best_claim()?;
-    let said_by = |node: &NodeId| s.of(*node).claim == Some(claim);
+    let said = |standing: &Standing| standing.claim == Some(claim);
     if s.of(s.me).run != RunState::Running || !claim.owner.is_some_and(|node| s.of(node).apart) {
         return Some(Decision::Adopt(claim));
     }
-    if !s.peers().filter(said_by).any(|node| s.of(node).current) {
-        let deaf = s.peers().filter(said_by).any(|node| s.of(node).deaf);
+    if !s.peers().any(|(_, it)| said(&it) && it.current) {
+        let deaf = s.peers().any(|(_, it)| said(&it) && it.deaf);
         return Some(if deaf {
             Decision::Adopt(claim)
         } else {
@@ -392,34 +394,31 @@ fn succeed(s: &Situation<'_>) -> Decision {
 
 /// The first reason why this node must not start the group it owns.
 pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
-    s.peers().find_map(|node| {
-        let peer = s.of(node);
-        match peer.presence {
-            Presence::Absent => None,
-            Presence::LeftHolding if peer.vouched => None,
-            Presence::LeftHolding => Some(Blocker::LeftHolding(node)),
-            Presence::Hearsay if peer.vouched => None,
-            Presence::Unheard => Some(Blocker::Unheard(node)),
-            Presence::Old => (peer.run != RunState::Stopped).then_some(Blocker::OldPeer(node)),
-            Presence::Hearsay | Presence::Joining | Presence::Active | Presence::Leaving => {
-                if !peer.current {
-                    return Some(Blocker::NotCurrent(node));
-                }
-                if !peer.knows {
-                    return None;
-                }
-                if peer.claim.is_some_and(|claim| claim != s.claim) {
-                    return Some(Blocker::Disagrees(node));
-                }
-                match peer.run {
-                    RunState::Stopped | RunState::Failed => None,
-                    RunState::Stuck if peer.vouched => None,
-                    RunState::Unknown
-                    | RunState::Starting
-                    | RunState::Running
-                    | RunState::Stopping
-                    | RunState::Stuck => Some(Blocker::Busy(node, peer.run)),
-                }
+    s.peers().find_map(|(node, peer)| match peer.presence {
+        Presence::Absent => None,
+        Presence::LeftHolding if peer.vouched => None,
+        Presence::LeftHolding => Some(Blocker::LeftHolding(node)),
+        Presence::Hearsay if peer.vouched => None,
+        Presence::Unheard => Some(Blocker::Unheard(node)),
+        Presence::Old => (peer.run != RunState::Stopped).then_some(Blocker::OldPeer(node)),
+        Presence::Hearsay | Presence::Joining | Presence::Active | Presence::Leaving => {
+            if !peer.current {
+                return Some(Blocker::NotCurrent(node));
+            }
+            if !peer.knows {
+                return None;
+            }
+            if peer.claim.is_some_and(|claim| claim != s.claim) {
+                return Some(Blocker::Disagrees(node));
+            }
+            match peer.run {
+                RunState::Stopped | RunState::Failed => None,
+                RunState::Stuck if peer.vouched => None,
+                RunState::Unknown
+                | RunState::Starting
+                | RunState::Running
+                | RunState::Stopping
+                | RunState::Stuck => Some(Blocker::Busy(node, peer.run)),
             }
         }
     })
@@ -427,99 +426,38 @@ pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
 
 /// Could another node take the group if this one were lost? The live nodes that cannot, if so.
 pub fn unfit(s: &Situation<'_>) -> Vec<NodeId> {
-    let live = |node: &NodeId| s.of(*node).presence == Presence::Active && s.of(*node).knows;
-    let fit = |node: NodeId| !matches!(s.of(node).run, RunState::Failed | RunState::Stuck);
-    let live: Vec<NodeId> = s.peers().filter(live).collect();
-    if live.iter().any(|node| fit(*node)) {
+    let live = |it: &Standing| it.presence == Presence::Active && it.knows;
+    let fit = |it: &Standing| !matches!(it.run, RunState::Failed | RunState::Stuck);
+    if s.peers().any(|(_, it)| live(&it) && fit(&it)) {
         return Vec::new();
     }
-    live
+    let live = s.peers().filter(|(_, it)| live(it));
+    live.map(|(node, _)| node).collect()
 }
 
 /// The best other node to hand the group to on purpose. One that failed to start it before is the
 /// last choice.
 pub fn taker(s: &Situation<'_>) -> Option<NodeId> {
-    let able = |node: &NodeId| {
-        let standing = s.of(*node);
-        let ready = standing.presence == Presence::Active && standing.knows;
-        ready && *node != s.me && standing.run != RunState::Stuck
+    let able =
+        |it: &Standing| it.presence == Presence::Active && it.knows && it.run != RunState::Stuck;
+    let fit = |it: &Standing| able(it) && it.run != RunState::Failed;
+    let first = |able: &dyn Fn(&Standing) -> bool| {
+        let found = s.peers().find(|(_, it)| able(it));
+        found.map(|(node, _)| node)
     };
-    let fit = |node: &NodeId| able(node) && s.of(*node).run != RunState::Failed;
-    let preferred = s.preferred.filter(fit);
-    preferred
-        .or_else(|| s.peers().find(fit))
-        .or_else(|| s.peers().find(able))
+    let preferred = s
+        .preferred
+        .filter(|node| *node != s.me && fit(&s.of(*node)));
+    preferred.or_else(|| first(&fit)).or_else(|| first(&able))
 }
 
-impl Situation<'_> {
-    fn of(&self, node: NodeId) -> Standing {
-        self.standings[node.index()]
+impl Standing {
+    fn runs(&self) -> bool {
+        matches!(self.run, RunState::Starting | RunState::Running)
     }
 
-    fn peers(&self) -> impl Iterator<Item = NodeId> {
-        self.order.iter().copied().filter(|node| *node != self.me)
-    }
-
-    fn old_peer(&self) -> Option<NodeId> {
-        self.peers()
-            .find(|node| self.of(*node).presence == Presence::Old)
-    }
-
-    /// An old peer that may hold the group.
-    fn old_holder(&self) -> Option<NodeId> {
-        self.peers().find(|node| {
-            let standing = self.of(*node);
-            standing.presence == Presence::Old && standing.run != RunState::Stopped
-        })
-    }
-
-    /// The preferred node, if it lives and its haresources, which differ, lack the group.
-    fn stranger_at_home(&self) -> Option<NodeId> {
-        let preferred = self
-            .preferred
-            .filter(|node| *node != self.me && self.differs);
-        preferred.filter(|node| self.lives(*node) && !self.of(*node).knows)
-    }
-
-    fn runs_on(&self, node: NodeId) -> bool {
-        matches!(self.of(node).run, RunState::Starting | RunState::Running)
-    }
-
-    /// The best claim of a live peer that is better than ours.
-    fn best_claim(&self) -> Option<Claim> {
-        let told = self.peers().filter(|node| self.lives(*node));
-        let best = told
-            .filter_map(|node| self.of(node).claim)
-            .fold(self.claim, better_claim);
-        (best != self.claim).then_some(best)
-    }
-
-    fn release(&self) -> Decision {
-        match (self.held, self.claim.owner) {
-            (false, _) => Decision::Nothing,
-            (true, Some(owner)) if owner != self.me && self.runs_on(owner) => Decision::LetGo,
-            (true, _) => Decision::Stop,
-        }
-    }
-
-    /// Does another node that may hold the group have a better right to what an earlier life left
-    /// behind? Nobody owns it, so only the preferred node, else the lowest name, may keep it.
-    fn outranked(&self) -> bool {
-        let better = |node: &NodeId| {
-            let standing = self.of(*node);
-            let holds = !matches!(standing.run, RunState::Stopped | RunState::Failed);
-            let first = match self.preferred {
-                Some(preferred) if preferred == self.me => false,
-                Some(preferred) if preferred == *node => true,
-                Some(_) | None => *node < self.me,
-            };
-            self.lives(*node) && standing.knows && holds && first
-        };
-        self.peers().any(|node| better(&node))
-    }
-
-    fn lives(&self, node: NodeId) -> bool {
-        match self.of(node).presence {
+    fn lives(&self) -> bool {
+        match self.presence {
             Presence::Absent | Presence::LeftHolding | Presence::Unheard => false,
             Presence::Hearsay
             | Presence::Old
@@ -527,6 +465,75 @@ impl Situation<'_> {
             | Presence::Active
             | Presence::Leaving => true,
         }
+    }
+}
+
+impl Situation<'_> {
+    fn of(&self, node: NodeId) -> Standing {
+        let mut standings = self.standings.iter();
+        let found = standings.find(|(of, _)| *of == node);
+        found.expect("every node has a standing").1
+    }
+
+    fn peers(&self) -> impl Iterator<Item = (NodeId, Standing)> {
+        let others = self.standings.iter().copied();
+        others.filter(|(node, _)| *node != self.me)
+    }
+
+    fn old_peer(&self) -> Option<NodeId> {
+        let mut peers = self.peers();
+        let old = peers.find(|(_, it)| it.presence == Presence::Old);
+        old.map(|(node, _)| node)
+    }
+
+    /// An old peer that may hold the group.
+    fn old_holder(&self) -> Option<NodeId> {
+        let mut peers = self.peers();
+        let holder =
+            peers.find(|(_, it)| it.presence == Presence::Old && it.run != RunState::Stopped);
+        holder.map(|(node, _)| node)
+    }
+
+    /// The preferred node, if it lives and its haresources, which differ, lack the group.
+    fn stranger_at_home(&self) -> Option<NodeId> {
+        let preferred = self
+            .preferred
+            .filter(|node| *node != self.me && self.differs);
+        preferred.filter(|node| self.of(*node).lives() && !self.of(*node).knows)
+    }
+
+    /// The best claim of a live peer that is better than ours.
+    fn best_claim(&self) -> Option<Claim> {
+        let told = self.peers().filter(|(_, it)| it.lives());
+        let best = told
+            .filter_map(|(_, it)| it.claim)
+            .fold(self.claim, |one, other| {
+                better_claim(one, other, self.precedence)
+            });
+        (best != self.claim).then_some(best)
+    }
+
+    fn release(&self) -> Decision {
+        match (self.held, self.claim.owner) {
+            (false, _) => Decision::Nothing,
+            (true, Some(owner)) if owner != self.me && self.of(owner).runs() => Decision::LetGo,
+            (true, _) => Decision::Stop,
+        }
+    }
+
+    /// Does another node that may hold the group have a better right to what an earlier life left
+    /// behind? Nobody owns it, so only the preferred node, else the lowest name, may keep it.
+    fn outranked(&self) -> bool {
+        let rank = |node| self.precedence.rank(node);
+        self.peers().any(|(node, standing)| {
+            let holds = !matches!(standing.run, RunState::Stopped | RunState::Failed);
+            let first = match self.preferred {
+                Some(preferred) if preferred == self.me => false,
+                Some(preferred) if preferred == node => true,
+                Some(_) | None => rank(node) < rank(self.me),
+            };
+            standing.lives() && standing.knows && holds && first
+        })
     }
 
     /// Can the present owner, another node, be expected to run it?
@@ -550,12 +557,19 @@ impl Situation<'_> {
     /// The preferred node if it can run the group, else the first that can.
     fn successor(&self) -> Option<NodeId> {
         let first = self.preferred.filter(|node| self.eligible(*node));
-        first.or_else(|| self.order.iter().copied().find(|node| self.eligible(*node)))
+        first.or_else(|| {
+            let mut all = self.standings.iter();
+            let next = all.find(|(node, standing)| self.fits(*node, *standing));
+            next.map(|(node, _)| *node)
+        })
     }
 
     /// Could the node take the group over?
     fn eligible(&self, node: NodeId) -> bool {
-        let standing = self.of(node);
+        self.fits(node, self.of(node))
+    }
+
+    fn fits(&self, node: NodeId, standing: Standing) -> bool {
         let fit = !matches!(standing.run, RunState::Failed | RunState::Stuck);
         if node == self.me {
             return fit && self.phase == Phase::Active;

@@ -5,11 +5,11 @@
 mod pair;
 
 use ha_status::NodeStatus;
-use hbd_core::config::{Failback, LinkId};
+use hbd_core::config::Failback;
 use hbd_core::input::{Command, Input};
 use hbd_core::output::{Notice, Output};
 use hbd_core::wire::{Message, Reject, Value};
-use pair::{DEADTIME, KEEPALIVE, Pair, name};
+use pair::{DEADTIME, KEEPALIVE, LINK, Pair, name};
 use std::time::Duration;
 
 fn ms(count: u64) -> Duration {
@@ -271,7 +271,7 @@ fn strangers_replays_and_rejects_are_counted_and_told_once() {
         let mut replay = old_message("status", seq);
         replay.set_hex("hg", 0);
         pair.inject(0, replay);
-        let (link, reason) = (LinkId(0), Reject::BadDigest);
+        let (link, reason) = (LINK, Reject::BadDigest);
         pair.input(0, Input::Rejected { link, reason });
     }
     let count = |wanted: fn(&Notice) -> bool| {

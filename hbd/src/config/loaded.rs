@@ -4,7 +4,7 @@ use super::medium::MediumSpec;
 use crate::identity::{GenerationFrom, UuidFrom};
 use ha_plumbing::log::{Console, Facility, Layout, Settings as LogSettings};
 use ha_plumbing::{Diagnostics, realtime};
-use hbd_core::config::{Config, Failback, GroupConfig, LinkConfig, NodeName};
+use hbd_core::config::{Config, Failback, GroupConfig, GroupId, LinkId, NodeName};
 use hbd_core::wire::Keys;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -94,22 +94,20 @@ pub struct Life {
 }
 
 impl Loaded {
-    /// What the core must be told.
+    /// What the core must be told. Here links and groups get their ids.
     pub fn core_config(&self, life: Life) -> Config {
+        let media = self.media.iter().map(MediumSpec::link);
+        let groups = self.groups.iter().cloned();
         Config {
             local: self.local.clone(),
             nodes: self.nodes.clone(),
-            links: self
-                .media
-                .iter()
-                .map(MediumSpec::link)
-                .collect::<Vec<LinkConfig>>(),
+            links: (0..).map(LinkId::new).zip(media).collect(),
             keepalive: self.timing.keepalive,
             warntime: self.timing.warntime,
             deadtime: self.timing.deadtime,
             initdead: self.timing.initdead,
             failback: self.failback,
-            groups: self.groups.clone(),
+            groups: (0..).map(GroupId::new).zip(groups).collect(),
             haresources_digest: self.haresources_digest.clone(),
             uuid: life.uuid,
             generation: life.generation,

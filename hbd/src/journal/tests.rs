@@ -22,7 +22,7 @@ fn control_characters_reach_neither_log_nor_followers() {
 #[test]
 fn stuck_group_is_told_once_and_then_with_a_count() {
     let mut journal = Journal::default();
-    let (group, start) = (GroupId(0), Instant::now());
+    let (group, start) = (GroupId::new(41), Instant::now());
     assert_eq!(journal.stuck(group, "busy", start), Some(1));
     for _ in 0..59 {
         assert_eq!(journal.stuck(group, "busy", start), None);
@@ -38,7 +38,7 @@ fn stuck_group_is_told_once_and_then_with_a_count() {
 #[test]
 fn reasons_that_differ_in_their_numbers_only_are_one() {
     let mut journal = Journal::default();
-    let (group, start) = (GroupId(0), Instant::now());
+    let (group, start) = (GroupId::new(41), Instant::now());
     let why = |pid: u32| format!("stop: no answer within 59.{pid} s [pid {pid}]");
     assert_eq!(journal.stuck(group, &why(4711), start), Some(1));
     assert_eq!(journal.stuck(group, &why(12), start), None);

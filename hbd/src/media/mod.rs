@@ -18,6 +18,7 @@ use crate::resources::view::View;
 use ha_status::Severity;
 use hbd_core::config::LinkId;
 use hbd_core::input::Input;
+use hbd_core::table::Table;
 use hbd_core::wire::{Keys, Message, WireError};
 use outlet::{Outlet, Parcel};
 use receiver::{Place, Receiver};
@@ -37,7 +38,7 @@ const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
 
 /// The node's media.
 pub struct Media {
-    links: Vec<Link>,
+    links: Table<LinkId, Link>,
     receivers: Vec<Receiver>,
     /// Addresses that move between nodes: no heartbeat leaves from them.
     shared: BTreeSet<IpAddr>,
@@ -73,11 +74,14 @@ impl Media {
     /// Opens what can be opened. A missing interface is told, not fatal: a cable may come later. A
     /// node that can listen on none of those that are there is: it would believe every peer dead.
     pub fn open(
-        media: Vec<MediumSpec>,
+        media: Table<LinkId, MediumSpec>,
         shared: BTreeSet<IpAddr>,
         view: &View,
     ) -> Result<(Self, Vec<Told>), Deaf> {
-        let links = media.into_iter().map(Link::new).collect();
+        let links = media
+            .iter()
+            .map(|(id, medium)| (id, Link::new(medium.clone())));
+        let links = links.collect();
         let mut media = Self {
             links,
             receivers: Vec::new(),
@@ -107,10 +111,10 @@ impl Media {
                 Some(_) | None => {}
             }
         }
-        for (index, link) in self.links.iter_mut().enumerate() {
+        for (id, link) in self.links.iter_mut() {
             let opened = link.update(view, &self.shared);
             if opened.is_err() {
-                self.changes.extend(link.now_works(index, false));
+                self.changes.extend(link.now_works(id, false));
             }
             told.extend(link.tell(opened));
         }
@@ -119,14 +123,14 @@ impl Media {
             link.open.is_none() && there
         };
         self.unfinished =
-            self.links.iter().any(silent) || self.receivers.iter().any(|r| r.deaf().is_some());
+            self.links.values().any(silent) || self.receivers.iter().any(|r| r.deaf().is_some());
         told
     }
 
     /// Interfaces of media, and whether heartbeats can leave by them, as far as this node can tell.
     pub fn interfaces(&self, view: &View) -> BTreeMap<String, bool> {
         let mut interfaces = BTreeMap::new();
-        for link in &self.links {
+        for link in self.links.values() {
             let device = link.medium.device();
             let found = way::interface(device, link.known, view);
             let carrier = found.is_some_and(|found| found.up && found.carrier);
@@ -140,7 +144,7 @@ impl Media {
     pub fn unresolved(&self) -> Vec<String> {
         let names = self
             .links
-            .iter()
+            .values()
             .filter_map(|link| link.medium.unresolved());
         let names: BTreeSet<&str> = names.collect();
         names.into_iter().map(str::to_owned).collect()
@@ -149,11 +153,11 @@ impl Media {
     /// Names of peers are known now. An `update` must follow.
     pub fn resolve(&mut self, known: &[(String, IpAddr)]) {
         for (name, ip) in known {
-            for (index, link) in self.links.iter_mut().enumerate() {
+            for (id, link) in self.links.iter_mut() {
                 link.medium.resolve(name, *ip);
                 let peer = link.medium.peer();
                 for receiver in &mut self.receivers {
-                    receiver.resolve(link_id(index), peer);
+                    receiver.resolve(id, peer);
                 }
             }
         }
@@ -169,7 +173,7 @@ impl Media {
     pub fn send(&mut self, message: &Message, keys: &Keys) -> Result<(), WireError> {
         let mut parcel = Parcel::new(message, keys);
         let mut result = Ok(());
-        for (index, link) in self.links.iter_mut().enumerate() {
+        for (id, link) in self.links.iter_mut() {
             let sent = match link.open.as_ref().map(|outlet| outlet.send(&mut parcel)) {
                 Some(Ok(sent)) => sent,
                 Some(Err(error)) => {
@@ -179,14 +183,14 @@ impl Media {
                 }
                 None => false,
             };
-            self.changes.extend(link.now_works(index, sent));
+            self.changes.extend(link.now_works(id, sent));
         }
         result
     }
 
     /// Does any link take packets?
     pub fn works(&self) -> bool {
-        self.links.iter().any(|link| link.working)
+        self.links.values().any(|link| link.working)
     }
 
     /// What happened to links since the last call, each change once.
@@ -220,7 +224,7 @@ impl Media {
     /// unicast to the socket that was bound last.
     fn wanted_receivers(&self) -> Vec<Receiver> {
         let mut places: BTreeMap<Place, Vec<(LinkId, Option<IpAddr>)>> = BTreeMap::new();
-        for (index, link) in self.links.iter().enumerate() {
+        for (id, link) in self.links.iter() {
             let device = link.medium.device().to_owned();
             let (place, peer) = match &link.medium {
                 MediumSpec::Bcast { port, .. } => (Place::bcast(device, *port), None),
@@ -230,10 +234,7 @@ impl Media {
                     (Place::ucast(device, family, peer.port), peer.ip)
                 }
             };
-            places
-                .entry(place)
-                .or_default()
-                .push((link_id(index), peer));
+            places.entry(place).or_default().push((id, peer));
         }
         places
             .into_iter()
@@ -300,17 +301,12 @@ impl Link {
         Some(line)
     }
 
-    fn now_works(&mut self, index: usize, working: bool) -> Option<Input> {
+    fn now_works(&mut self, link: LinkId, working: bool) -> Option<Input> {
         (self.working != working).then(|| {
             self.working = working;
-            let link = link_id(index);
             Input::LinkWrite { link, working }
         })
     }
-}
-
-fn link_id(index: usize) -> LinkId {
-    LinkId(u16::try_from(index).expect("the configuration bounds the media"))
 }
 
 /// The media without `ucast` lines that lead to this machine: they allow the same ha.cf everywhere,

@@ -4,6 +4,12 @@ use super::*;
 use crate::resources::view::{AddressRow, LinkRow};
 use std::net::SocketAddr;
 
+const IDS: [LinkId; 3] = [LinkId::new(70), LinkId::new(3), LinkId::new(41)];
+
+fn links<const N: usize>(media: [MediumSpec; N]) -> Table<LinkId, MediumSpec> {
+    IDS.into_iter().zip(media).collect()
+}
+
 #[test]
 fn log_lines_of_started_media_are_the_old_ones() {
     let bcast = MediumSpec::Bcast {
@@ -33,9 +39,9 @@ fn one_socket_hears_every_peer_of_an_interface_and_broadcasts_come_first() {
         port: 694,
     };
     let media = Media {
-        links: [ucast("10.0.0.1:694"), ucast("10.0.0.2:694"), bcast]
-            .into_iter()
-            .map(Link::new)
+        links: links([ucast("10.0.0.1:694"), ucast("10.0.0.2:694"), bcast])
+            .iter()
+            .map(|(id, medium)| (id, Link::new(medium.clone())))
             .collect(),
         receivers: Vec::new(),
         shared: BTreeSet::new(),
@@ -44,15 +50,9 @@ fn one_socket_hears_every_peer_of_an_interface_and_broadcasts_come_first() {
     };
     let receivers = media.wanted_receivers();
     assert_eq!(receivers.len(), 2);
-    assert_eq!(
-        receivers[0].link_of("10.0.0.2:40000".parse().ok()),
-        LinkId(2)
-    );
-    assert_eq!(
-        receivers[1].link_of("10.0.0.2:40000".parse().ok()),
-        LinkId(1)
-    );
-    assert_eq!(receivers[1].link_of("10.0.0.9:694".parse().ok()), LinkId(0));
+    assert_eq!(receivers[0].link_of("10.0.0.2:40000".parse().ok()), IDS[2]);
+    assert_eq!(receivers[1].link_of("10.0.0.2:40000".parse().ok()), IDS[1]);
+    assert_eq!(receivers[1].link_of("10.0.0.9:694".parse().ok()), IDS[0]);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn nonesuch() -> MediumSpec {
 #[test]
 fn missing_interface_is_told_once_and_sending_goes_on() {
     let nobody = View::default();
-    let (mut media, told) = Media::open(vec![nonesuch()], BTreeSet::new(), &nobody).unwrap();
+    let (mut media, told) = Media::open(links([nonesuch()]), BTreeSet::new(), &nobody).unwrap();
     let [(Severity::Warning, text)] = told.as_slice() else {
         panic!("{told:?}");
     };
@@ -149,9 +149,9 @@ async fn medium_whose_interface_comes_late_is_opened_then_and_sends_from_its_own
         View::new(vec![lo], ips.iter().map(row).collect())
     };
     let shared = BTreeSet::from(["127.0.0.100".parse().unwrap()]);
-    let (mut media, _) = Media::open(vec![medium], shared, &View::default()).unwrap();
+    let (mut media, _) = Media::open(links([medium]), shared, &View::default()).unwrap();
     let source = |media: &Media| {
-        let outlet = media.links[0].open.as_ref()?;
+        let outlet = media.links.get(IDS[0])?.open.as_ref()?;
         Some(outlet.source().ip().to_string())
     };
     assert_eq!(source(&media), None);
@@ -179,11 +179,11 @@ fn peer_whose_name_resolves_late_is_heard_as_its_own_medium_then() {
     };
     let view = View::default();
     let (mut media, _) =
-        Media::open(vec![named("lb1"), named("lb2")], BTreeSet::new(), &view).unwrap();
+        Media::open(links([named("lb1"), named("lb2")]), BTreeSet::new(), &view).unwrap();
     assert_eq!(media.unresolved(), ["lb1", "lb2"]);
     let from = "10.0.0.2:694".parse().ok();
-    assert_eq!(media.receivers[0].link_of(from), LinkId(0));
+    assert_eq!(media.receivers[0].link_of(from), IDS[0]);
     media.resolve(&[("lb2".to_owned(), "10.0.0.2".parse().unwrap())]);
     assert_eq!(media.unresolved(), ["lb1"]);
-    assert_eq!(media.receivers[0].link_of(from), LinkId(1));
+    assert_eq!(media.receivers[0].link_of(from), IDS[1]);
 }

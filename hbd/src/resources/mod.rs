@@ -19,6 +19,7 @@ use crate::config::ScriptLimits;
 use ha_status::Severity;
 use hbd_core::config::{GroupConfig, GroupId};
 use hbd_core::input::Input;
+use hbd_core::table::Table;
 use mailbox::{Job, Requests, mailbox};
 use runner::{Resource, Worker};
 use std::net::IpAddr;
@@ -50,8 +51,7 @@ pub enum Report {
 
 /// The node's groups and their workers.
 pub struct Resources {
-    /// By `GroupId`.
-    workers: Vec<Requests>,
+    workers: Table<GroupId, Requests>,
 }
 
 /// What the workers share.
@@ -66,21 +66,17 @@ pub struct Means {
 
 impl Resources {
     /// Starts a worker for each group; they touch nothing until they are asked.
-    pub fn new(groups: &[GroupConfig], limits: ScriptLimits, means: &Means) -> Self {
-        let workers = groups
-            .iter()
-            .enumerate()
-            .map(|(index, group)| {
-                let id =
-                    GroupId(u16::try_from(index).expect("the configuration bounds the groups"));
-                let (requests, jobs) = mailbox();
-                let resources = resources(group, means.builtin);
-                let worker = Worker::new(id, group, resources, limits, means.clone());
-                tokio::spawn(worker.run(jobs));
-                requests
-            })
-            .collect();
-        Self { workers }
+    pub fn new(groups: &Table<GroupId, GroupConfig>, limits: ScriptLimits, means: &Means) -> Self {
+        let worker = |(id, group): (GroupId, &GroupConfig)| {
+            let (requests, jobs) = mailbox();
+            let resources = resources(group, means.builtin);
+            let worker = Worker::new(id, group, resources, limits, means.clone());
+            tokio::spawn(worker.run(jobs));
+            (id, requests)
+        };
+        Self {
+            workers: groups.iter().map(worker).collect(),
+        }
     }
 
     pub fn probe(&self, group: GroupId) {
@@ -106,7 +102,7 @@ impl Resources {
 
     fn ask(&self, group: GroupId, job: Job) {
         self.workers
-            .get(usize::from(group.0))
+            .get(group)
             .expect("the core names groups of its configuration")
             .ask(job);
     }

@@ -4,14 +4,14 @@ use super::*;
 use crate::resources::view::LinkRow;
 use hbd_core::config::{NodeName, ResourceConfig};
 
-const GROUP: GroupId = GroupId(0);
+const GROUP: GroupId = GroupId::new(41);
 
 fn surroundings() -> Surroundings {
     let resource = |script: &str, args: &[&str]| ResourceConfig {
         script: script.to_owned(),
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
     };
-    Surroundings::new(&[GroupConfig {
+    let group = GroupConfig {
         name: "group".to_owned(),
         holds: Vec::new(),
         preferred: NodeName::new("lb1").unwrap(),
@@ -19,7 +19,12 @@ fn surroundings() -> Surroundings {
             resource("IPaddr", &["10.0.0.5/24/eth0"]),
             resource("Filesystem", &["/dev/sda1", "/data", "ext4"]),
         ],
-    }])
+    };
+    Surroundings::new(&std::iter::once((GROUP, group)).collect())
+}
+
+fn nothing() -> Surroundings {
+    Surroundings::new(&std::iter::empty().collect())
 }
 
 fn view(names: &[&str], carrier: bool) -> View {
@@ -41,10 +46,10 @@ fn media(works: bool) -> BTreeMap<String, bool> {
 fn told(inputs: &[Input]) -> Vec<String> {
     let words = inputs.iter().map(|input| match input {
         Input::Carrier { interface, carrier } => format!("{interface} {carrier}"),
-        Input::Mended { group } => format!("mended {}", group.0),
+        Input::Mended { group } => format!("mended {group:?}"),
         Input::Lost {
             group, resource, ..
-        } => format!("lost {} {resource}", group.0),
+        } => format!("lost {group:?} {resource}"),
         other => format!("{other:?}"),
     });
     words.collect()
@@ -65,7 +70,7 @@ fn every_interface_of_media_and_addresses_is_told_and_each_change_once() {
 
 #[test]
 fn loopback_connects_with_nobody() {
-    let mut all = Surroundings::new(&[]);
+    let mut all = nothing();
     let media = BTreeMap::from([("lo".to_owned(), true)]);
     assert!(all.look(&view(&["lo"], true), &media).is_empty());
 }
@@ -76,11 +81,11 @@ fn group_that_failed_for_want_of_its_interface_is_mended_when_that_is_back() {
     let gone = view(&[], true);
     all.look(&gone, &BTreeMap::new());
     let lost = all.lost("10.0.0.5".parse().unwrap(), "eth0", "gone", &gone);
-    assert_eq!(told(&lost), ["lost 0 IPaddr::10.0.0.5/24/eth0"]);
+    assert_eq!(told(&lost), ["lost GroupId(41) IPaddr::10.0.0.5/24/eth0"]);
     assert!(all.look(&gone, &BTreeMap::new()).is_empty());
     let back = view(&["eth0"], true);
     let mended = all.look(&back, &BTreeMap::new());
-    assert_eq!(told(&mended), ["eth0 true", "mended 0"]);
+    assert_eq!(told(&mended), ["eth0 true", "mended GroupId(41)"]);
     assert!(all.look(&back, &BTreeMap::new()).is_empty());
 }
 
@@ -104,7 +109,7 @@ fn a_direct_cable_that_dies_with_the_peer_does_not_cut_this_node_off() {
         mac: Some([2, 0, 0, 0, 0, 1]),
     };
     // Heartbeats go over eth1 alone; no address says which interface the clients use.
-    let mut all = Surroundings::new(&[]);
+    let mut all = nothing();
     let view = View::new(
         vec![row(2, "eth0", true), row(3, "eth1", false)],
         Vec::new(),

@@ -4,8 +4,8 @@ use super::*;
 
 fn wording() -> Wording {
     Wording {
-        devices: vec!["eth0".to_owned()],
-        groups: vec!["IPaddr::10.0.0.1".to_owned()],
+        devices: BTreeMap::from([(LinkId::new(70), "eth0".to_owned())]),
+        groups: BTreeMap::from([(GroupId::new(41), "IPaddr::10.0.0.1".to_owned())]),
         local: "lb1".to_owned(),
     }
 }
@@ -23,7 +23,7 @@ fn told(rows: &[(Notice, &str)]) {
 
 #[test]
 fn lines_about_nodes_have_the_parts_that_people_search_for() {
-    let link = LinkId(0);
+    let link = LinkId::new(70);
     told(&[
         (Notice::LocalStatus("up"), "Local status now set to: 'up'"),
         (
@@ -91,7 +91,7 @@ fn lines_about_groups_have_the_parts_that_people_search_for() {
     told(&[
         (
             Notice::GroupTakeover {
-                group: GroupId(0),
+                group: GroupId::new(41),
                 from: Some(node()),
                 epoch: 3,
             },
@@ -123,7 +123,9 @@ fn names_from_the_wire_cannot_forge_lines() {
 }
 
 #[test]
-fn numbers_out_of_range_never_panic() {
-    let lines = wording().lines(&Notice::GroupRunning { group: GroupId(9) });
+fn unknown_ids_never_panic() {
+    let lines = wording().lines(&Notice::GroupRunning {
+        group: GroupId::new(9),
+    });
     assert_eq!(lines[0].text, "? runs here");
 }

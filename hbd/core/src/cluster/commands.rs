@@ -123,7 +123,7 @@ impl Cluster {
             HoldSet::Foreign => self.group(*group).preferred != me,
             HoldSet::All => true,
         };
-        self.group_ids().filter(meant).collect()
+        self.groups.ids().filter(meant).collect()
     }
 
     fn plan(&self, group: GroupId, to: NodeId, now: Instant) -> Move {

@@ -8,14 +8,15 @@ mod running;
 mod standing;
 
 use super::Cluster;
-use crate::config::{Config, GroupId};
+use crate::config::{Config, GroupConfig, GroupId};
 use crate::holddown::Returns;
 use crate::output::Notice;
 use crate::ownership::{Blocker, Claim, Decision, Why, decide};
 use crate::roster::{NodeId, Roster};
+use crate::table::Table;
 use crate::takeover::{Event, Runner};
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A decision leads to the next one at most so often in one go: claim, forgive, start or stop.
 const MAX_ROUNDS: usize = 6;
@@ -77,8 +78,8 @@ pub(super) enum Fate {
 }
 
 impl Group {
-    pub(super) fn all(config: &Config, roster: &Roster) -> Vec<Self> {
-        let groups = config.groups.iter().map(|group| Self {
+    pub(super) fn all(config: &Config, roster: &Roster) -> Table<GroupId, Self> {
+        let group = |group: &GroupConfig| Self {
             preferred: roster.find(group.preferred.as_str()),
             claim: Claim::default(),
             runner: Runner::new(),
@@ -93,8 +94,9 @@ impl Group {
             left_behind: BTreeSet::new(),
             vouched: BTreeSet::new(),
             dirty: true,
-        });
-        groups.collect()
+        };
+        let groups = config.groups.iter();
+        groups.map(|(id, config)| (id, group(config))).collect()
     }
 }
 
@@ -102,10 +104,8 @@ impl Cluster {
     /// Decides about every group that may be affected by what happened, until nothing changes.
     pub(super) fn evaluate(&mut self, now: Instant) {
         for _ in 0..MAX_ROUNDS {
-            let dirty: Vec<GroupId> = self
-                .group_ids()
-                .filter(|id| self.group(*id).dirty)
-                .collect();
+            let dirty = self.groups.iter().filter(|(_, group)| group.dirty);
+            let dirty: Vec<GroupId> = dirty.map(|(id, _)| id).collect();
             if dirty.is_empty() {
                 return;
             }
@@ -118,24 +118,23 @@ impl Cluster {
     }
 
     /// When this node stops expecting another one to take the group.
-    pub(super) fn patience_ends(&self, id: GroupId) -> Option<Instant> {
-        self.group(id).expecting?.checked_add(self.config.deadtime)
+    pub(super) fn patience_ends(&self, group: &Group) -> Option<Instant> {
+        group.expecting?.checked_add(self.config.deadtime)
     }
 
-    pub(super) fn overdue(&self, id: GroupId, now: Instant) -> bool {
-        self.patience_ends(id).is_some_and(|end| end <= now)
+    pub(super) fn overdue(&self, group: &Group, now: Instant) -> bool {
+        self.patience_ends(group).is_some_and(|end| end <= now)
     }
 
     /// How long the preferred node must have been there to get the group back.
-    pub(super) fn hold_down(&self, id: GroupId, now: Instant) -> std::time::Duration {
-        self.group(id).returns.wait(self.config.hold_down, now)
+    pub(super) fn hold_down(&self, group: &Group, now: Instant) -> Duration {
+        group.returns.wait(self.config.hold_down, now)
     }
 
     /// Has the preferred node been there for long enough? If that is this node: need nobody wait?
-    fn rested(&self, id: GroupId, now: Instant) -> bool {
-        let wait = self.hold_down(id, now);
-        let preferred = self.group(id).preferred;
-        let peer = preferred.and_then(|node| self.membership.peer(node));
+    fn rested(&self, group: &Group, now: Instant) -> bool {
+        let wait = self.hold_down(group, now);
+        let peer = group.preferred.and_then(|node| self.membership.peer(node));
         match peer {
             None => wait.is_zero(),
             Some(peer) => now.saturating_duration_since(peer.since) >= wait,
@@ -143,12 +142,12 @@ impl Cluster {
     }
 
     /// When a group that is held down has been for long enough.
-    pub(super) fn rests_at(&self, id: GroupId) -> Option<Instant> {
-        let Some(Waiting::HoldDown(node)) = self.group(id).waiting else {
+    pub(super) fn rests_at(&self, group: &Group) -> Option<Instant> {
+        let Some(Waiting::HoldDown(node)) = group.waiting else {
             return None;
         };
         let since = self.membership.peer(node)?.since;
-        since.checked_add(self.hold_down(id, since))
+        since.checked_add(self.hold_down(group, since))
     }
 
     fn carry_out(&mut self, id: GroupId, decision: Decision, now: Instant) {
@@ -165,8 +164,9 @@ impl Cluster {
         }
         let expecting = matches!(decision, Decision::Expect(_)).then(|| {
             // Patience begins anew if this node cannot take it either.
-            let since = self.group(id).expecting;
-            since.filter(|_| !self.overdue(id, now)).unwrap_or(now)
+            let group = self.group(id);
+            let since = group.expecting.filter(|_| !self.overdue(group, now));
+            since.unwrap_or(now)
         });
         self.group_mut(id).expecting = expecting;
         match decision {

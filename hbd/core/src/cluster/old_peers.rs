@@ -70,9 +70,11 @@ impl Cluster {
     fn take_given(&mut self, giver: NodeId, set: HoldSet, now: Instant) {
         let me = self.roster.local();
         let given: Vec<GroupId> = self
-            .group_ids()
-            .filter(|id| set.has_home(self.group(*id).preferred == Some(giver)))
-            .filter(|id| self.group(*id).claim.owner != Some(me))
+            .groups
+            .iter()
+            .filter(|(_, group)| set.has_home(group.preferred == Some(giver)))
+            .filter(|(_, group)| group.claim.owner != Some(me))
+            .map(|(id, _)| id)
             .collect();
         for id in given {
             let cause = self.with_situation(id, now, |s| s.cause_for(me, Cause::Stay));
@@ -93,7 +95,7 @@ impl Cluster {
             let peer = self.membership.peer(*node);
             *node != old && peer.is_none_or(Peer::lives)
         };
-        self.roster.order().iter().find(|node| lives(node)) == Some(&self.roster.local())
+        self.roster.order().find(lives) == Some(self.roster.local())
     }
 
     fn report_held(&mut self, now: Instant) {
@@ -107,7 +109,7 @@ impl Cluster {
     fn held(&self) -> HoldSet {
         let me = Some(self.roster.local());
         let holds = |home: bool| {
-            let mut groups = self.groups.iter();
+            let mut groups = self.groups.values();
             let mut any = false;
             let ours = groups.any(|group| {
                 let meant = (group.preferred == me) == home;

@@ -61,7 +61,7 @@ impl Cluster {
         if self.hears_old_peer() {
             self.send(messages::resource_shutdown(), None, now);
         }
-        for group in &mut self.groups {
+        for group in self.groups.values_mut() {
             group.runner.hurry(now);
             group.runner.forget_stop_failures();
         }
@@ -81,7 +81,7 @@ impl Cluster {
             }
             return;
         }
-        let idle = self.groups.iter().all(|group| group.runner.run().idle());
+        let idle = self.groups.values().all(|group| group.runner.run().idle());
         if idle {
             self.say_goodbye(now);
         } else if now >= shutdown.give_up || self.stuck_for_good() {
@@ -124,8 +124,9 @@ impl Cluster {
     }
 
     fn still_held(&self) -> Vec<GroupId> {
-        let held = |id: &GroupId| !self.group(*id).runner.run().idle();
-        self.group_ids().filter(held).collect()
+        let groups = self.groups.iter();
+        let held = groups.filter(|(_, group)| !group.runner.run().idle());
+        held.map(|(id, _)| id).collect()
     }
 
     /// Does this node end although it may hold something?
@@ -135,7 +136,7 @@ impl Cluster {
     }
 
     fn stuck_for_good(&self) -> bool {
-        self.groups.iter().all(|group| match group.runner.run() {
+        self.groups.values().all(|group| match group.runner.run() {
             Run::Stuck | Run::Broken => group.runner.stop_failures() >= MAX_STOP_FAILURES,
             Run::Stopped | Run::Failed => true,
             Run::Probing

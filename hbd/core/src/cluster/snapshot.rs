@@ -2,7 +2,7 @@
 
 use super::Cluster;
 use super::groups::{Fate, Group, Waiting};
-use crate::config::{GroupConfig, GroupId};
+use crate::config::{GroupConfig, GroupId, LinkId};
 use crate::membership::Peer;
 use crate::ownership::{Bar, Blocker, Cause, Presence, Why, unfit};
 use crate::roster::NodeId;
@@ -52,9 +52,9 @@ impl Cluster {
             let ago = now.saturating_duration_since(since);
             self.voice.wall_clock(now).saturating_sub(milliseconds(ago))
         };
-        let row = |id: &NodeId| {
-            let name = self.roster.name(*id).to_string();
-            let Some(peer) = self.membership.peer(*id) else {
+        let row = |id: NodeId| {
+            let name = self.roster.name(id).to_string();
+            let Some(peer) = self.membership.peer(id) else {
                 return Node {
                     name,
                     local: true,
@@ -81,12 +81,12 @@ impl Cluster {
                 extended: peer.extended,
                 generation: peer.receiver.generation(),
                 heard_ms: peer.heard.map(|at| age(at, now)),
-                deadtime_ms: milliseconds(self.membership.dead_after(*id)),
+                deadtime_ms: milliseconds(self.membership.dead_after(id)),
                 since_ms: since_ms(peer.since),
                 same_haresources: peer.report.as_ref().map(|r| r.digest == *digest),
             }
         };
-        self.roster.order().iter().map(row).collect()
+        self.roster.order().map(row).collect()
     }
 
     /// Packets under the names of peers that were not believed of late.
@@ -127,10 +127,10 @@ impl Cluster {
     }
 
     fn link_rows(&self, now: Instant) -> Vec<Link> {
-        let row = |link: &crate::links::Link| {
-            let config = self.config.links.get(usize::from(link.id.0))?;
+        let row = |((node, id), link): ((NodeId, LinkId), &crate::links::Link)| {
+            let config = self.config.links.get(id)?;
             Some(Link {
-                node: self.roster.name(link.node).to_string(),
+                node: self.roster.name(node).to_string(),
                 medium: config.medium.clone(),
                 device: config.device.clone(),
                 state: link.state,
@@ -138,22 +138,17 @@ impl Cluster {
                 packets: link.packets,
             })
         };
-        self.links.rows().iter().filter_map(row).collect()
+        self.links.rows().filter_map(row).collect()
     }
 
     fn group_rows(&self, now: Instant) -> Vec<ha_status::Group> {
-        let rows = self.group_ids().zip(&self.groups).zip(&self.config.groups);
-        rows.map(|((id, group), config)| self.group_row(id, group, config, now))
+        let rows = self.config.groups.iter();
+        rows.map(|(id, config)| self.group_row(id, config, now))
             .collect()
     }
 
-    fn group_row(
-        &self,
-        id: GroupId,
-        group: &Group,
-        config: &GroupConfig,
-        now: Instant,
-    ) -> ha_status::Group {
+    fn group_row(&self, id: GroupId, config: &GroupConfig, now: Instant) -> ha_status::Group {
+        let group = self.group(id);
         let resource = |resource: &crate::config::ResourceConfig| Resource {
             script: resource.script.clone(),
             args: resource.args.clone(),
@@ -174,19 +169,19 @@ impl Cluster {
 
     /// What each live node says, this one included.
     fn runs(&self, id: GroupId, now: Instant) -> Vec<GroupRun> {
-        let run = |node: &NodeId| {
-            let told = match self.membership.peer(*node) {
+        let run = |node: NodeId| {
+            let told = match self.membership.peer(node) {
                 None => true,
                 Some(peer) => peer.lives() && peer.report.is_some(),
             };
-            let standing = self.standing(*node, id, now);
+            let standing = self.standing(node, id, now);
             let left = standing.presence == Presence::LeftHolding;
             (left || (told && standing.knows)).then(|| GroupRun {
-                node: self.name(*node),
+                node: self.name(node),
                 state: if left { RunState::Stuck } else { standing.run },
             })
         };
-        self.roster.order().iter().filter_map(run).collect()
+        self.roster.order().filter_map(run).collect()
     }
 
     fn name(&self, node: NodeId) -> String {
@@ -209,7 +204,7 @@ impl Cluster {
             }
             Some(Waiting::HoldDown(node)) => {
                 let times = group.returns.lately(self.config.hold_down, now);
-                let wait = self.hold_down(id, now).as_secs_f32();
+                let wait = self.hold_down(group, now).as_secs_f32();
                 let node = self.name(node);
                 let _ = write!(
                     text,

@@ -1,6 +1,7 @@
 //! What this node says: its status with the report, and everything else on the way to the links.
 
 use super::Cluster;
+use crate::config::GroupId;
 use crate::extension::{GroupReport, Heard, Report};
 use crate::messages::{self, Addressee};
 use crate::output::{Notice, Output};
@@ -78,26 +79,25 @@ impl Cluster {
     }
 
     fn report(&self) -> Report {
-        let mut heard = vec![None; self.roster.len()];
-        for (id, peer) in self.membership.peers() {
-            heard[id.index()] = peer.told();
-        }
-        let namesake = self.namesake.life();
-        heard[self.roster.local().index()] = namesake.map(|life| Heard {
+        let peers = self.membership.peers();
+        let peers = peers.filter_map(|(id, peer)| Some((id, peer.told()?)));
+        let namesake = self.namesake.life().map(|life| Heard {
             life,
             proven: self.namesake.is_heard(),
         });
-        let group = |group: &super::Group| GroupReport {
-            run: group.runner.run().state(),
-            claim: group.claim,
+        let namesake = namesake.map(|heard| (self.roster.local(), heard));
+        let group = |(id, group): (GroupId, &super::Group)| {
+            let run = group.runner.run().state();
+            let claim = group.claim;
+            (id, GroupReport { run, claim })
         };
         Report {
             wakes: self.wakes,
             leaving: self.shutdown.is_some(),
             gone: self.has_given_up(),
             digest: self.config.haresources_digest.clone(),
-            heard,
-            groups: self.groups.iter().map(|g| Some(group(g))).collect(),
+            heard: peers.chain(namesake).collect(),
+            groups: self.groups.iter().map(group).collect(),
             relay: self.relay.clone(),
         }
     }

@@ -5,6 +5,15 @@ use crate::config::{Failback, GroupConfig, NodeName};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
+/// As the `node` lines of [`config`] stand.
+const LB2: NodeId = NodeId::new(0);
+const LB1: NodeId = NodeId::new(1);
+
+/// Ids that are neither dense nor in order: nobody may count on either.
+fn group_id(place: usize) -> GroupId {
+    GroupId::new(1_000_000 - 7 * u32::try_from(place).unwrap())
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "an Instant cannot be made otherwise; its value does not matter here"
@@ -20,13 +29,15 @@ fn config(groups: usize) -> Config {
     Config {
         local: name("lb1"),
         nodes: vec![name("lb2"), name("lb1")],
-        links: Vec::new(),
+        links: std::iter::empty().collect(),
         keepalive: Duration::from_millis(100),
         warntime: Duration::from_millis(500),
         deadtime: Duration::from_secs(1),
         initdead: Duration::from_secs(2),
         failback: Failback::On,
-        groups: (0..groups).map(group).collect(),
+        groups: (0..groups)
+            .map(|place| (group_id(place), group(place)))
+            .collect(),
         haresources_digest: "d41d8cd98f00b204".to_owned(),
         uuid: [1; 16],
         generation: 1,
@@ -50,7 +61,7 @@ fn report(groups: usize, epoch: u64) -> Report {
         run: RunState::Running,
         claim: Claim {
             epoch,
-            owner: Some(NodeId(1)),
+            owner: Some(LB2),
             cause: Cause::Failover,
         },
     };
@@ -59,23 +70,23 @@ fn report(groups: usize, epoch: u64) -> Report {
         leaving: true,
         gone: false,
         digest: "d41d8cd98f00b204".to_owned(),
-        heard: vec![
-            None,
-            Some(Heard {
+        heard: BTreeMap::from([(
+            LB2,
+            Heard {
                 life,
                 proven: epoch != 7,
-            }),
-        ],
-        groups: vec![Some(told); groups],
+            },
+        )]),
+        groups: (0..groups).map(|place| (group_id(place), told)).collect(),
         relay: Relay::default(),
     }
 }
 
 /// With what a third node cannot hear.
 fn relaying(mut report: Report) -> Report {
-    report.relay.nodes.extend([NodeId(0), NodeId(1)]);
+    report.relay.nodes.extend([LB1, LB2]);
     report.gone = true;
-    let objection = ((NodeId(1), GroupId(0)), RunState::Stuck);
+    let objection = ((LB2, group_id(0)), RunState::Stuck);
     report.relay.objections.extend([objection]);
     report
 }
@@ -108,10 +119,10 @@ fn owners_are_named_by_the_place_in_the_message() {
     let swapped = "-/lb1 ffffffffffffffff.3/lb2";
     message.set_text("hbn", swapped);
     let read = codec.read(&message, &roster).unwrap();
-    let claim = read.groups[0].unwrap().claim;
+    let claim = read.groups[&group_id(0)].claim;
     assert_eq!(
         claim.owner,
-        Some(NodeId(0)),
+        Some(LB1),
         "the same place means another node now"
     );
 }
@@ -121,8 +132,8 @@ fn an_owner_that_is_not_configured_here_is_nobody() {
     let (codec, roster, mut message) = written(&report(1, 7), 1);
     message.set_text("hbn", "1.0/mallory -/lb1");
     let read = codec.read(&message, &roster).unwrap();
-    assert_eq!(read.groups[0].unwrap().claim.owner, None);
-    assert_eq!(read.heard, [None, None]);
+    assert_eq!(read.groups[&group_id(0)].claim.owner, None);
+    assert!(read.heard.is_empty());
 }
 
 #[test]
@@ -136,13 +147,14 @@ fn groups_are_found_whatever_their_place() {
     entries.pop();
     turned.set_text("hbg", entries.join(" "));
     let read = codec.read(&turned, &roster).unwrap();
-    assert!(read.groups[0].is_none() && read.groups[1].is_some());
+    let ids: Vec<GroupId> = read.groups.into_keys().collect();
+    assert_eq!(ids, [group_id(1)]);
 }
 
 /// A codec for groups that hold these things.
 fn holding(groups: &[&[&str]]) -> (Codec, Roster) {
     let mut config = config(groups.len());
-    for (group, held) in config.groups.iter_mut().zip(groups) {
+    for (group, held) in config.groups.values_mut().zip(groups) {
         group.name = format!("{held:?}");
         group.holds = held.iter().map(|&held| held.to_owned()).collect();
     }
@@ -156,8 +168,8 @@ fn groups_that_hold_the_same_are_one_whatever_they_are_called() {
     let mut message = Message::new("status");
     new.write(&report(2, 7), &roster, &mut message);
     let read = old.read(&message, &roster).unwrap();
-    assert!(read.groups[0].is_some(), "a resource was put in front");
-    assert!(read.groups[1].is_none());
+    let ids: Vec<GroupId> = read.groups.into_keys().collect();
+    assert_eq!(ids, [group_id(0)], "a resource was put in front");
 }
 
 #[test]
@@ -169,11 +181,12 @@ fn a_group_that_another_node_has_in_two_holds_what_either_holds() {
         run: RunState::Stopped,
         claim: Claim::default(),
     };
-    told.groups[0] = Some(idle);
+    told.groups.insert(group_id(0), idle);
     let mut message = Message::new("status");
     split.write(&told, &roster, &mut message);
     let read = joined.read(&message, &roster).unwrap();
-    assert_eq!(read.groups, [told.groups[1]]);
+    let running = told.groups[&group_id(1)];
+    assert_eq!(read.groups, BTreeMap::from([(group_id(0), running)]));
 }
 
 #[test]
@@ -199,7 +212,7 @@ fn the_largest_report_fits_into_one_packet() {
     let mut all = config(MAX_GROUPS);
     all.local = nodes[0].clone();
     all.nodes.clone_from(&nodes);
-    for group in &mut all.groups {
+    for group in all.groups.values_mut() {
         group.preferred = nodes[0].clone();
     }
     let (roster, codec) = (Roster::new(&all), Codec::new(&all));
@@ -208,18 +221,13 @@ fn the_largest_report_fits_into_one_packet() {
         wakes: u64::MAX,
     };
     let mut full = report(MAX_GROUPS, u64::MAX);
-    let objections = (0..MAX_OBJECTIONS).map(|group| {
-        let group = GroupId(u16::try_from(group % MAX_GROUPS).unwrap());
-        ((NodeId(MAX_NODES as u16 - 1), group), RunState::Stuck)
-    });
+    let last = roster.order().last().unwrap();
+    let objections =
+        (0..MAX_OBJECTIONS).map(|group| ((last, group_id(group % MAX_GROUPS)), RunState::Stuck));
     full.relay.objections.extend(objections);
-    full.heard = vec![
-        Some(Heard {
-            life,
-            proven: false
-        });
-        MAX_NODES
-    ];
+    let proven = false;
+    let heard = roster.order().map(|node| (node, Heard { life, proven }));
+    full.heard = heard.collect();
     let mut message = Message::new("status");
     codec.write(&full, &roster, &mut message);
     let bytes: usize = FIELDS

@@ -6,7 +6,8 @@
 use ha_status::{ClusterSnapshot, HoldSet};
 use hbd_core::Cluster;
 use hbd_core::config::{
-    Config, Failback, GroupConfig, GroupId, LinkConfig, LinkId, NodeName, Received, ResourceConfig,
+    Config, Failback, GroupConfig, GroupId, LinkConfig, LinkId, MAX_GROUPS, NodeName, Received,
+    ResourceConfig,
 };
 use hbd_core::input::{Activity, Command, CommandId, Failure, Input};
 use hbd_core::output::{Done, Notice, Output, Refusal};
@@ -19,6 +20,20 @@ pub(crate) const DEADTIME: Duration = Duration::from_secs(1);
 pub(crate) const WARNTIME: Duration = Duration::from_millis(300);
 pub(crate) const HOLD_DOWN: Duration = Duration::from_secs(2);
 pub(crate) const INITDEAD: Duration = Duration::from_secs(3);
+
+/// Ids that are neither dense nor in order: nobody may count on either.
+pub(crate) const LINK: LinkId = LinkId::new(40);
+
+pub(crate) const fn group_id(place: usize) -> GroupId {
+    GroupId::new(1_000_000 - 7 * place as u32)
+}
+
+fn place_of(id: GroupId) -> usize {
+    let mut places = 0..=MAX_GROUPS;
+    places
+        .find(|place| group_id(*place) == id)
+        .expect("an id of ours")
+}
 
 const TRAVEL: Duration = Duration::from_micros(100);
 const SCRIPT: Duration = Duration::from_millis(1);
@@ -54,7 +69,7 @@ pub(crate) struct Pair {
     /// Stops fail on this node.
     pub(crate) stubborn: Option<usize>,
     /// Or only those of these groups.
-    pub(crate) stubborn_groups: Option<(usize, Vec<u16>)>,
+    pub(crate) stubborn_groups: Option<(usize, Vec<GroupId>)>,
     next_command: u64,
 }
 
@@ -145,7 +160,7 @@ impl Pair {
 
     /// A message that somebody else wrote.
     pub(crate) fn inject(&mut self, node: usize, message: Message) {
-        let link = LinkId(0);
+        let link = LINK;
         self.input(node, Input::Received(Received { link, message }));
     }
 
@@ -201,7 +216,7 @@ impl Pair {
             result: Ok(()),
         } = &input
         {
-            self.active[node][usize::from(group.0)] = false;
+            self.active[node][place_of(*group)] = false;
         }
         self.input(node, input);
     }
@@ -212,7 +227,7 @@ impl Pair {
             match output {
                 Output::Send(message) => self.send(node, &message),
                 Output::Probe(group) => {
-                    let activity = if self.active[node][usize::from(group.0)] {
+                    let activity = if self.active[node][place_of(group)] {
                         Activity::Everything
                     } else {
                         Activity::Nothing
@@ -226,7 +241,7 @@ impl Pair {
                 Output::Stop(group) | Output::LetGo(group) => {
                     let some = self.stubborn_groups.as_ref();
                     let some =
-                        some.is_some_and(|(at, groups)| *at == node && groups.contains(&group.0));
+                        some.is_some_and(|(at, groups)| *at == node && groups.contains(&group));
                     let result = if some || self.stubborn == Some(node) {
                         Err(failure("stop: exit status 1", true))
                     } else {
@@ -249,7 +264,7 @@ impl Pair {
         if self.broken == Some(node) {
             return Err(failure("start: exit status 1", false));
         }
-        self.active[node][usize::from(group.0)] = true;
+        self.active[node][place_of(group)] = true;
         Ok(())
     }
 
@@ -262,7 +277,7 @@ impl Pair {
             {
                 continue;
             }
-            let (link, message) = (LinkId(0), message.clone());
+            let (link, message) = (LINK, message.clone());
             self.later(to, TRAVEL, Input::Received(Received { link, message }));
         }
     }
@@ -350,19 +365,21 @@ fn config(
             args: vec![format!("10.0.0.{index}")],
         }],
     };
+    let groups = preferred.iter().enumerate().map(group);
+    let link = LinkConfig {
+        medium: "bcast".to_owned(),
+        device: "eth0".to_owned(),
+    };
     Config {
         local: name(node),
         nodes: (0..nodes).map(name).collect(),
-        links: vec![LinkConfig {
-            medium: "bcast".to_owned(),
-            device: "eth0".to_owned(),
-        }],
+        links: std::iter::once((LINK, link)).collect(),
         keepalive: KEEPALIVE,
         warntime: WARNTIME,
         deadtime: DEADTIME,
         initdead: INITDEAD,
         failback,
-        groups: preferred.iter().enumerate().map(group).collect(),
+        groups: (0..).map(group_id).zip(groups).collect(),
         haresources_digest: "d1".to_owned(),
         uuid: [node as u8 + 1; 16],
         generation: 1,

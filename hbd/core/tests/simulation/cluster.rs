@@ -9,9 +9,10 @@ use crate::generator::Generator;
 use crate::invariants::{Monitor, Violation};
 use crate::network::Network;
 use crate::scripts::{self, Answer, Begun, Machine, Operation};
+use crate::setup::{group_id, link_id, place_of};
 use ha_status::ClusterSnapshot;
 use hbd_core::Cluster;
-use hbd_core::config::{GroupId, KnownPeer, LinkId, NodeName, Received};
+use hbd_core::config::{GroupId, KnownPeer, NodeName, Received};
 use hbd_core::input::Input;
 use hbd_core::output::Output;
 use hbd_core::wire::{Key, Keys, Message, Method, decode, encode_netstring};
@@ -258,13 +259,13 @@ impl World {
             return Ok(());
         }
         let message = Rc::unwrap_or_clone(message);
-        let link = LinkId(link);
+        let link = link_id(link);
         self.feed(to, Input::Received(Received { link, message }))
     }
 
     fn answer(&mut self, node: usize, group: usize, answer: Answer) -> Result<(), Violation> {
         self.log(|_| format!("node {node} group {group} {answer:?}"));
-        let group = GroupId(group as u16);
+        let group = group_id(group);
         self.feed(
             node,
             match answer {
@@ -377,7 +378,7 @@ impl World {
     }
 
     fn begin(&mut self, node: usize, group: GroupId, operation: Operation) {
-        let index = usize::from(group.0);
+        let index = place_of(group);
         self.changed = true;
         let machine = &mut self.nodes[node].machine;
         let (Begun { ticket, takes }, ended) = machine.begin(index, operation, &mut self.random);

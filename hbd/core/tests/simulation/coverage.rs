@@ -1,6 +1,7 @@
 //! Which (state, event) pairs of groups and nodes the histories have met: promises about pairs that
 //! never happen are worth nothing.
 
+use crate::setup::place_of;
 use ha_status::{ClusterPhase, RunState};
 use hbd_core::Cluster;
 use hbd_core::input::{Command, Input};
@@ -51,7 +52,7 @@ impl Coverage {
             return;
         };
         let state = match group {
-            Some(group) => run_word(view.groups[usize::from(group.0)].state),
+            Some(group) => run_word(view.groups[place_of(*group)].state),
             None => phase_word(view.phase),
         };
         *self.0.entry((state, event)).or_default() += 1;

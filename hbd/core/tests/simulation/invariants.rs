@@ -2,7 +2,7 @@
 
 use crate::cluster::World;
 use crate::faults::{Micros, Plan, SECOND};
-use crate::setup::name;
+use crate::setup::{name, place_of};
 use ha_status::{NodeStatus, RunState};
 use hbd_core::config::NodeName;
 use hbd_core::output::{Ending, Notice, Output};
@@ -94,7 +94,7 @@ impl Monitor {
                 self.chatter += u64::from(!again);
                 return self.count_message(world, node);
             }
-            Output::Start(group) => self.check_start(world, node, usize::from(group.0))?,
+            Output::Start(group) => self.check_start(world, node, place_of(*group))?,
             Output::Exit(Ending::Held) => {
                 let machine = &world.nodes[node].machine;
                 let held = (0..world.plan.groups.len()).filter(|group| machine.active(*group));

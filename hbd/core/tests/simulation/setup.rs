@@ -1,8 +1,26 @@
 //! What the files of the simulated nodes say.
 
 use crate::faults::{HOLD_DOWN, MOST_NODES, Plan};
-use hbd_core::config::{Config, Failback, GroupConfig, LinkConfig, NodeName, ResourceConfig};
+use hbd_core::config::{
+    Config, Failback, GroupConfig, GroupId, LinkConfig, LinkId, MAX_GROUPS, NodeName,
+    ResourceConfig,
+};
 use std::time::{Duration, Instant};
+
+/// The id of the group at a place. Neither dense nor in order: nobody may count on either.
+pub(crate) fn group_id(place: usize) -> GroupId {
+    GroupId::new(90_000 - 7 * place as u32)
+}
+
+pub(crate) fn place_of(group: GroupId) -> usize {
+    let mut places = 0..=MAX_GROUPS;
+    let place = places.find(|place| group_id(*place) == group);
+    place.expect("the group is of this cluster")
+}
+
+pub(crate) fn link_id(place: u16) -> LinkId {
+    LinkId::new(50 - 3 * u32::from(place))
+}
 
 /// A node's configuration for one life, whose clock says `now`.
 pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) -> Config {
@@ -17,6 +35,7 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
             args: vec![format!("10.0.0.{index}/24/eth0")],
         }],
     };
+    let groups = plan.groups.iter().enumerate().map(group);
     let link = |index: u16| LinkConfig {
         medium: "ucast".to_owned(),
         device: format!("eth{index}"),
@@ -24,7 +43,7 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
     Config {
         local: name(node),
         nodes: (0..plan.nodes).map(name).collect(),
-        links: (0..plan.links).map(link).collect(),
+        links: (0..plan.links).map(|at| (link_id(at), link(at))).collect(),
         keepalive: Duration::from_micros(plan.keepalive),
         warntime: Duration::from_micros(plan.deadtime / 2),
         deadtime: Duration::from_micros(plan.deadtime),
@@ -34,7 +53,7 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
         } else {
             Failback::Off
         },
-        groups: plan.groups.iter().enumerate().map(group).collect(),
+        groups: (0..).map(group_id).zip(groups).collect(),
         haresources_digest: "digest".to_owned(),
         uuid: [node as u8 + 1; 16],
         generation,

@@ -1,11 +1,16 @@
 //! Nodes that are told different things, or say what cannot be.
 
+use super::GROUP;
 use super::ms;
 use crate::pair::{DEADTIME, KEEPALIVE, Pair, name};
 use ha_status::{HoldSet, RunState};
-use hbd_core::config::Failback;
+use hbd_core::config::{Config, Failback, GroupConfig};
 use hbd_core::input::Command;
 use hbd_core::output::Notice;
+
+fn first_group(config: &mut Config) -> &mut GroupConfig {
+    config.groups.get_mut(GROUP).expect("every pair has it")
+}
 
 #[test]
 fn a_nonsense_epoch_does_not_wedge_the_cluster() {
@@ -33,7 +38,7 @@ fn a_nonsense_epoch_does_not_wedge_the_cluster() {
 #[test]
 fn two_that_expect_each_other_do_not_wait_for_ever() {
     let mut pair = Pair::new(2, &[1], Failback::On);
-    pair.configure(1, |config| config.groups[0].preferred = name(0));
+    pair.configure(1, |config| first_group(config).preferred = name(0));
     (0..2).for_each(|node| pair.start(node));
     let took = pair.run_until(ms(5000), |pair| pair.runners(0).len() == 1);
     assert!(took >= DEADTIME && took < DEADTIME + ms(50), "{took:?}");
@@ -55,7 +60,7 @@ fn different_haresources_are_noticed() {
 #[test]
 fn nodes_that_disagree_about_the_preferred_node_still_run_a_group_once() {
     let mut pair = Pair::new(2, &[0], Failback::On);
-    pair.configure(1, |config| config.groups[0].preferred = name(1));
+    pair.configure(1, |config| first_group(config).preferred = name(1));
     (0..2).for_each(|node| pair.start(node));
     pair.run_for(ms(5000));
     assert_eq!(pair.runners(0).len(), 1);
@@ -109,8 +114,8 @@ fn one_address_in_two_spellings_is_run_once() {
         ] {
             pair.configure(node, |config| {
                 config.haresources_digest = spelling.to_owned();
-                config.groups[0].name = spelling.to_owned();
-                config.groups[0].holds = vec!["address 10.77.0.100".to_owned()];
+                first_group(config).name = spelling.to_owned();
+                first_group(config).holds = vec!["address 10.77.0.100".to_owned()];
             });
         }
         (0..2).for_each(|node| pair.start(node));
@@ -129,9 +134,9 @@ fn a_resource_in_front_of_the_line_makes_no_other_group_of_it() {
     pair.run_for(ms(500));
     pair.configure(1, |config| {
         config.haresources_digest = "new".to_owned();
-        config.groups[0].name = "drbddisk::r0".to_owned();
+        first_group(config).name = "drbddisk::r0".to_owned();
         let address = "IPaddr::10.0.0.0".to_owned();
-        config.groups[0].holds = vec!["data r0".to_owned(), address];
+        first_group(config).holds = vec!["data r0".to_owned(), address];
     });
     pair.start(1);
     pair.run_for(DEADTIME * 5);

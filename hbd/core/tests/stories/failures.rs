@@ -111,7 +111,7 @@ fn what_nobody_can_run_has_no_owner() {
 #[test]
 fn what_a_node_could_not_stop_is_started_by_nobody_after_it_has_ended() {
     let mut pair = Pair::running(2, &[0, 0], Failback::On);
-    pair.stubborn_groups = Some((0, vec![0]));
+    pair.stubborn_groups = Some((0, vec![GROUP]));
     let id = pair.command(0, Command::Shutdown);
     let took = pair.run_until(ms(15_000), |pair| !pair.is_up(0));
     assert!(took < ms(5_000), "it gives up soon: {took:?}");

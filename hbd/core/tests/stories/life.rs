@@ -1,7 +1,7 @@
 //! How nodes come, go and are missed, and how often they speak.
 
 use super::{is_start, ms};
-use crate::pair::{DEADTIME, INITDEAD, KEEPALIVE, Pair, name};
+use crate::pair::{DEADTIME, INITDEAD, KEEPALIVE, LINK, Pair, name};
 use ha_status::{ClusterPhase, LinkState, RunState};
 use hbd_core::config::{Failback, LinkId};
 use hbd_core::input::Command;
@@ -126,7 +126,7 @@ fn links_come_and_go_with_what_is_heard() {
     assert_eq!(pair.view(0).links[0].state, LinkState::Dead);
     let dead = Notice::LinkDead {
         node: name(1),
-        link: LinkId(0),
+        link: LINK,
     };
     assert!(pair.notices(0).contains(&dead));
 }
@@ -152,8 +152,9 @@ fn a_node_that_is_only_silent_is_not_called_dead_in_reasons() {
         let mut pair = Pair::new(2, &[0], Failback::On);
         for node in 0..2 {
             pair.configure(node, |config| {
-                let link = config.links[0].clone();
-                config.links = vec![link; links];
+                let link = config.links.get(LINK).expect("every pair has it").clone();
+                let ids = (0..links).map(LinkId::new);
+                config.links = ids.map(|id| (id, link.clone())).collect();
             });
             pair.start(node);
         }

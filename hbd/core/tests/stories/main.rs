@@ -14,7 +14,7 @@ use hbd_core::config::GroupId;
 use hbd_core::output::Output;
 use std::time::Duration;
 
-const GROUP: GroupId = GroupId(0);
+const GROUP: GroupId = pair::group_id(0);
 
 fn ms(count: u64) -> Duration {
     Duration::from_millis(count)

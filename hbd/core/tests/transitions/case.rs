@@ -4,11 +4,11 @@ use ha_status::RunState;
 use hbd_core::ownership::{
     Bar, Cause, Claim, Decision, Phase, Presence, Situation, Standing, Why, decide,
 };
-use hbd_core::roster::NodeId;
+use hbd_core::roster::{NodeId, Precedence};
 
-pub(crate) const ME: NodeId = NodeId(0);
-pub(crate) const PEER: NodeId = NodeId(1);
-const ORDER: [NodeId; 2] = [ME, PEER];
+/// Its name is the lower one. Ids are neither dense nor in order: nobody may count on either.
+pub(crate) const ME: NodeId = NodeId::new(70);
+pub(crate) const PEER: NodeId = NodeId::new(3);
 
 /// A situation of two nodes, this one preferred: both are active, the group is stopped on both,
 /// this node owns it and the peer agrees.
@@ -76,8 +76,8 @@ impl Case {
             me: ME,
             phase: self.phase,
             preferred: Some(self.preferred),
-            order: &ORDER,
-            standings: &[own, self.peer],
+            standings: &[(ME, own), (PEER, self.peer)],
+            precedence: &Precedence::new([ME, PEER]),
             claim: self.claim,
             held: self.held,
             barred: self.barred,

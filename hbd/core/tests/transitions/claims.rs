@@ -1,10 +1,17 @@
 //! The better of two claims, for all pairs.
 
-use hbd_core::ownership::{Cause, Claim, MAX_LEAP, believable, better_claim};
-use hbd_core::roster::NodeId;
+use hbd_core::ownership::{self, Cause, Claim, MAX_LEAP, believable};
+use hbd_core::roster::{NodeId, Precedence};
+
+/// In the order of their names.
+const NODES: [NodeId; 3] = [NodeId::new(70), NodeId::new(3), NodeId::new(41)];
+
+fn better_claim(one: Claim, other: Claim) -> Claim {
+    ownership::better_claim(one, other, &Precedence::new(NODES))
+}
 
 fn claims() -> Vec<Claim> {
-    let owners = [None, Some(NodeId(0)), Some(NodeId(1)), Some(NodeId(2))];
+    let owners = [None, Some(NODES[0]), Some(NODES[1]), Some(NODES[2])];
     let mut all = Vec::new();
     for epoch in [0, 1, 2, u64::MAX] {
         for owner in owners {
@@ -57,7 +64,8 @@ fn the_rules_of_the_better_claim_hold_in_their_order() {
             } else if (one.cause == Cause::Home) != (other.cause == Cause::Home) {
                 better.cause == Cause::Home
             } else {
-                better.owner == Some(a.min(b))
+                let first = NODES.iter().find(|node| [a, b].contains(node));
+                better.owner.as_ref() == first
             };
             assert!(expected, "{one:?} {other:?} {better:?}");
         }
@@ -70,7 +78,7 @@ fn epochs_end_without_wrapping() {
         epoch: u64::MAX,
         ..Claim::default()
     };
-    assert_eq!(last.succeed(NodeId(0), Cause::Home).epoch, u64::MAX);
+    assert_eq!(last.succeed(NODES[0], Cause::Home).epoch, u64::MAX);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-const GROUP: GroupId = GroupId(0);
+const GROUP: GroupId = GroupId::new(41);
 const LIMIT: Duration = Duration::from_secs(20);
 const REPORTS: usize = 16;
 
@@ -50,6 +50,7 @@ impl Bed {
                 })
                 .collect(),
         };
+        let groups = std::iter::once((GROUP, group)).collect();
         let (sender, reports) = mpsc::channel(REPORTS);
         let site = Site {
             directories: vec![directory.path().to_owned()],
@@ -65,7 +66,7 @@ impl Bed {
             reports: sender,
         };
         Self {
-            resources: Resources::new(&[group], limits, &means),
+            resources: Resources::new(&groups, limits, &means),
             directory,
             reports,
         }

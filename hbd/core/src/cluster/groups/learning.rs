@@ -28,13 +28,14 @@ impl Cluster {
                 && before.leaving == report.leaving
                 && before.relay == report.relay
         });
-        let hears_us = report.heard[self.roster.local().index()].is_some();
+        let hears_us = report.heard.contains_key(&self.roster.local());
         self.deafness.told(node, hears_us, before.is_none(), now);
-        let told = |id: &GroupId| report.groups[usize::from(id.0)];
+        let told = |report: &Report, id: &GroupId| report.groups.get(id).copied();
         let news: Vec<(GroupId, Option<GroupReport>)> = self
-            .group_ids()
-            .map(|id| (id, told(&id)))
-            .filter(|(id, now)| before.is_none_or(|old| old.groups[usize::from(id.0)] != *now))
+            .groups
+            .ids()
+            .map(|id| (id, told(report, &id)))
+            .filter(|(id, now)| before.is_none_or(|old| told(old, id) != *now))
             .collect();
         if !same_footing {
             self.note_absence();
@@ -60,12 +61,12 @@ impl Cluster {
 
     /// What a node holds as it ends stays there until it is heard again, or somebody vouches.
     fn note_left_behind(&mut self, node: NodeId, gone: bool) {
-        for id in self.group_ids() {
-            let peer = self.membership.peer(node).and_then(|p| p.report.as_ref());
-            let told = peer.and_then(|report| report.groups[usize::from(id.0)]);
+        let peer = self.membership.peer(node);
+        let report = peer.and_then(|peer| peer.report.as_ref());
+        for (id, group) in self.groups.iter_mut() {
+            let told = report.and_then(|report| report.groups.get(&id));
             let run = told.map_or(RunState::Stopped, |told| told.run);
             let held = !matches!(run, RunState::Stopped | RunState::Failed);
-            let group = self.group_mut(id);
             if matches!(run, RunState::Starting | RunState::Running) {
                 group.vouched.remove(&node);
             }
@@ -73,7 +74,8 @@ impl Cluster {
                 group.left_behind.remove(&node);
             } else if group.left_behind.insert(node) {
                 let node = self.roster.name(node).clone();
-                self.notice(Notice::GroupLeftBehind { group: id, node });
+                let notice = Notice::GroupLeftBehind { group: id, node };
+                self.queue.push_back(Output::Notice(notice));
             }
         }
     }
@@ -92,26 +94,28 @@ impl Cluster {
         let group = self.group(id);
         let apart = heard.owner.is_some_and(|node| group.apart.contains(&node));
         let ours = group.claim.owner == Some(self.roster.local());
-        apart && ours && better_claim(group.claim, heard) != group.claim
+        apart && ours && self.better(group.claim, heard) != group.claim
     }
 
     /// Where a node that hears us reports our own claim, nothing is in dispute any more.
     fn note_agreement(&mut self, node: NodeId) {
         let cut_off = self.carriers.cut_off();
-        for id in self.group_ids() {
-            let group = self.group(id);
-            if group.apart.is_empty() && !group.shaken {
-                continue;
-            }
-            let peer = self.membership.peer(node).and_then(|p| p.report.as_ref());
-            let told = peer.and_then(|report| report.groups[usize::from(id.0)]);
-            let current = peer.is_some_and(|report| self.answers_us(report));
-            if current && told.is_some_and(|told| told.claim == group.claim) {
-                let group = self.group_mut(id);
+        let peer = self.membership.peer(node);
+        let report = peer.and_then(|peer| peer.report.as_ref());
+        let Some(report) = report.filter(|report| self.answers_us(report)) else {
+            return;
+        };
+        for (id, group) in self.groups.iter_mut() {
+            let told = report.groups.get(&id);
+            if told.is_some_and(|told| told.claim == group.claim) {
                 group.apart.remove(&node);
                 group.shaken &= cut_off;
             }
         }
+    }
+
+    fn better(&self, one: Claim, other: Claim) -> Claim {
+        better_claim(one, other, self.roster.precedence())
     }
 
     /// Was the report written after its sender had heard this life of ours?
@@ -130,7 +134,7 @@ impl Cluster {
         let newly: Vec<NodeId> = absent.difference(&self.absent).copied().collect();
         self.absent = absent;
         let me = Some(self.roster.local());
-        for group in &mut self.groups {
+        for group in self.groups.values_mut() {
             if group.claim.owner == me && group.runner.run() == Run::Running {
                 group.apart.extend(&newly);
             }
@@ -139,7 +143,7 @@ impl Cluster {
 
     /// This node was cut off or stood still: whatever it runs, clients may be elsewhere by now.
     pub(in crate::cluster) fn shake(&mut self) {
-        for group in &mut self.groups {
+        for group in self.groups.values_mut() {
             group.shaken |= group.runner.run() == Run::Running;
         }
     }
@@ -147,7 +151,7 @@ impl Cluster {
     /// Keeps the better of our claim and one we heard of.
     pub(super) fn adopt(&mut self, id: GroupId, heard: Claim, now: Instant) {
         let old = self.group(id).claim;
-        if !believable(heard, old) || better_claim(old, heard) == old {
+        if !believable(heard, old) || self.better(old, heard) == old {
             return;
         }
         let me = Some(self.roster.local());

@@ -35,7 +35,7 @@ impl Cluster {
             }
         }
         // Whoever missed the goodbye of a node must know, too.
-        for (id, group) in self.group_ids().zip(&self.groups) {
+        for (id, group) in self.groups.iter() {
             let left = group.left_behind.iter();
             let left = left.map(|node| ((*node, id), RunState::Stuck));
             relay
@@ -47,13 +47,12 @@ impl Cluster {
 
     /// The groups that the node may hold, or about which it has not agreed with us.
     fn objections(&self, node: NodeId, report: &Report) -> Vec<((NodeId, GroupId), RunState)> {
-        let groups = self.group_ids().zip(&self.groups);
         let objection = |(id, group): (GroupId, &Group)| {
-            let told = report.groups[usize::from(id.0)]?;
+            let told = report.groups.get(&id)?;
             let idle = matches!(told.run, RunState::Stopped | RunState::Failed);
             let run = if idle { RunState::Unknown } else { told.run };
             (!idle || told.claim != group.claim).then_some(((node, id), run))
         };
-        groups.filter_map(objection).collect()
+        self.groups.iter().filter_map(objection).collect()
     }
 }

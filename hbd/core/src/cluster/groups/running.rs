@@ -125,10 +125,9 @@ impl Cluster {
 
     /// After a partition the neighbours may have learnt the other node's address.
     pub(in crate::cluster) fn announce_running(&mut self) {
-        for id in self.group_ids() {
-            if self.group(id).runner.run() == Run::Running {
-                self.queue.push_back(Output::Announce(id));
-            }
-        }
+        let groups = self.groups.iter();
+        let running = groups.filter(|(_, group)| group.runner.run() == Run::Running);
+        let announcements = running.map(|(id, _)| Output::Announce(id));
+        self.queue.extend(announcements);
     }
 }

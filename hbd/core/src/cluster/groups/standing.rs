@@ -16,24 +16,26 @@ impl Cluster {
         now: Instant,
         judge: impl FnOnce(&Situation<'_>) -> T,
     ) -> T {
-        let nodes = (0..).map(NodeId).take(self.roster.len());
-        let standings: Vec<Standing> = nodes.map(|node| self.standing(node, id, now)).collect();
+        let nodes = self.roster.order();
+        let standings: Vec<(NodeId, Standing)> = nodes
+            .map(|node| (node, self.standing(node, id, now)))
+            .collect();
         let group = self.group(id);
         judge(&Situation {
             me: self.roster.local(),
             phase: self.phase(),
             preferred: group.preferred,
-            order: self.roster.order(),
             standings: &standings,
+            precedence: self.roster.precedence(),
             claim: group.claim,
             held: group.runner.run().held(),
             barred: self.bar(now),
             shaken: group.shaken,
-            rested: self.rested(id, now),
+            rested: self.rested(group, now),
             forgiven: group.runner.forgiven(group.claim.epoch),
             differs: self.haresources_differ(),
             returns: self.config.failback.returns(),
-            overdue: self.overdue(id, now),
+            overdue: self.overdue(group, now),
         })
     }
 
@@ -91,7 +93,7 @@ impl Cluster {
             let run = peer.old.run(group.preferred == Some(node));
             return Standing { run, ..unknown };
         };
-        let told = report.groups[usize::from(id.0)];
+        let told = report.groups.get(&id);
         let claim = told.map(|told| told.claim);
         Standing {
             presence: if report.leaving && presence != Presence::Absent {
@@ -126,7 +128,7 @@ impl Cluster {
             let Some(report) = report.filter(|report| report.relay.nodes.contains(&node)) else {
                 continue;
             };
-            if report.groups[usize::from(id.0)].is_none() {
+            if !report.groups.contains_key(&id) {
                 continue;
             }
             let objection = report.relay.objections.get(&(node, id)).copied();

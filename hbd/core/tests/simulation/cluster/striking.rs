@@ -4,7 +4,7 @@
 use super::{Event, RESTART, World};
 use crate::faults::{Fault, MILLI};
 use crate::invariants::Violation;
-use crate::setup;
+use crate::setup::{self, group_id};
 use ha_status::HoldSet;
 use hbd_core::Cluster;
 use hbd_core::config::{Config, GroupId};
@@ -54,7 +54,7 @@ impl World {
     }
 
     fn group(&self, choice: u64) -> GroupId {
-        GroupId((choice % self.plan.groups.len() as u64) as u16)
+        group_id((choice % self.plan.groups.len() as u64) as usize)
     }
 
     /// Something that only a running daemon can be told.
