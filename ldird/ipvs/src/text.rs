@@ -3,6 +3,7 @@
 //! Printing ([`list`], [`save`]) and reading ([`parse`]) are pure functions over the types of this
 //! crate; they never ask the kernel or a name service, so everything is numeric (`-n`).
 
+mod connections;
 mod list;
 mod restore;
 mod save;
@@ -11,8 +12,11 @@ mod tests;
 
 use std::net::SocketAddr;
 
-pub use list::{Columns, Numbers, list};
-pub use restore::{Command, MAX_FAULTS, MAX_LINE_BYTES, Problem, RestoreError, parse};
+pub use connections::connections;
+pub use list::{Columns, Numbers, list, list_service};
+pub use restore::{
+    Command, MAX_FAULTS, MAX_LINE_BYTES, Problem, RestoreError, parse, parse_service,
+};
 pub use save::save;
 
 use crate::identity::{Family, ServiceId};

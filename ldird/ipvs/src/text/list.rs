@@ -1,7 +1,7 @@
 //! `ipvsadm -L -n` and its variants: headers, columns and number units as ipvsadm 1.31 prints them.
 
 use super::{scheduler_flags, service_name};
-use crate::destination::{DestinationStatus, Forwarding};
+use crate::destination::{Destination, DestinationStatus, Forwarding, Tunnel, TunnelChecksum};
 use crate::identity::ServiceId;
 use crate::info::Info;
 use crate::service::{Netmask, Service, ServiceStatus};
@@ -21,6 +21,8 @@ pub enum Columns {
     Thresholds,
     /// Persistence templates, `--persistent-conn`.
     PersistentConnections,
+    /// Forwarding with the wrapping of tunnels, weight and connections, `--tun-info`.
+    Tunnels,
 }
 
 /// How counters are printed.
@@ -35,23 +37,38 @@ pub enum Numbers {
 
 /// Prints a table, in the order given.
 pub fn list(info: &Info, table: &[ServiceStatus], columns: Columns) -> String {
-    let mut text = header(*info, columns);
+    let Info {
+        version,
+        connection_table_size,
+    } = *info;
+    let mut text = format!("IP Virtual Server version {version} (size={connection_table_size})\n");
+    text.push_str(title(columns));
     for status in table {
-        text.push_str(&service_line(status, columns));
-        for real in &status.destinations {
-            text.push_str(&destination_line(real, columns));
-        }
+        service(status, columns, &mut text);
     }
     text
 }
 
-fn header(info: Info, columns: Columns) -> String {
-    let Info {
-        version,
-        connection_table_size,
-    } = info;
-    let first = format!("IP Virtual Server version {version} (size={connection_table_size})\n");
-    let rest = match columns {
+/// Prints one service, `-L -t 192.0.2.1:80`: without the kernel's line.
+pub fn list_service(status: &ServiceStatus, columns: Columns) -> String {
+    let mut text = title(columns).to_owned();
+    service(status, columns, &mut text);
+    text
+}
+
+fn service(status: &ServiceStatus, columns: Columns, text: &mut String) {
+    text.push_str(&service_line(status, columns));
+    for real in &status.destinations {
+        text.push_str(&destination_line(real, columns));
+    }
+}
+
+fn title(columns: Columns) -> &'static str {
+    match columns {
+        Columns::Tunnels => {
+            "Prot LocalAddress:Port Scheduler Flags\n  \
+             -> RemoteAddress:Port           Forward TunnelInfo    Weight ActiveConn InActConn\n"
+        }
         Columns::Normal => {
             "Prot LocalAddress:Port Scheduler Flags\n  \
              -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
@@ -73,8 +90,7 @@ fn header(info: Info, columns: Columns) -> String {
             "Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn \n  \
              -> RemoteAddress:Port\n"
         }
-    };
-    first + rest
+    }
 }
 
 fn service_line(status: &ServiceStatus, columns: Columns) -> String {
@@ -84,7 +100,10 @@ fn service_line(status: &ServiceStatus, columns: Columns) -> String {
         ServiceId::Fwmark { .. } => format!("FWM  {}", service_name(id)),
     };
     match columns {
-        Columns::Normal | Columns::Thresholds | Columns::PersistentConnections => {
+        Columns::Normal
+        | Columns::Thresholds
+        | Columns::PersistentConnections
+        | Columns::Tunnels => {
             format!("{name} {}\n", settings(&status.service))
         }
         Columns::Stats(numbers) => format!("{name:<33}{}\n", totals(&status.stats, numbers)),
@@ -119,6 +138,11 @@ fn destination_line(real: &DestinationStatus, columns: Columns) -> String {
             let forward = forward_word(real.destination.forwarding);
             format!(" {forward:<7} {weight:<6} {active:<10} {inactive:<10}")
         }
+        Columns::Tunnels => {
+            let forward = forward_word(real.destination.forwarding);
+            let tunnel = tunnel_word(&real.destination);
+            format!(" {forward:<7} {tunnel:<13} {weight:<6} {active:<10} {inactive:<10}")
+        }
         Columns::Stats(numbers) => totals(&real.stats, numbers),
         Columns::Rate(numbers) => real_rates(&real.stats, numbers),
         Columns::Thresholds => {
@@ -141,6 +165,30 @@ fn forward_word(forwarding: Forwarding) -> &'static str {
         Forwarding::Tunnel => "Tunnel",
         Forwarding::Route => "Route",
         Forwarding::Bypass => "Bypass",
+    }
+}
+
+/// `ipip`, `gue:6080:-c`, `gre:+c`.
+fn tunnel_word(real: &Destination) -> String {
+    match (real.forwarding, real.tunnel) {
+        (Forwarding::Tunnel, Tunnel::Ipip) => "ipip".to_owned(),
+        (Forwarding::Tunnel, Tunnel::Gue { port, checksum }) => {
+            format!("gue:{port}:{}", checksum_word(checksum))
+        }
+        (Forwarding::Tunnel, Tunnel::Gre { checksum }) => {
+            format!("gre:{}", checksum_word(checksum))
+        }
+        (Forwarding::Masq | Forwarding::Local | Forwarding::Route | Forwarding::Bypass, _) => {
+            "n/a".to_owned()
+        }
+    }
+}
+
+fn checksum_word(checksum: TunnelChecksum) -> &'static str {
+    match checksum {
+        TunnelChecksum::None => "-c",
+        TunnelChecksum::Full => "+c",
+        TunnelChecksum::Remote => "r+c",
     }
 }
 

@@ -157,6 +157,16 @@ pub fn parse(text: &str) -> Result<Vec<Command>, Vec<RestoreError>> {
     }
 }
 
+/// Reads the words that name one service: `-t 10.0.0.1:80`, `-f 5 -6`.
+pub fn parse_service(words: &str) -> Result<ServiceId, RestoreError> {
+    let read = |words| options::service_named(&words::split(words)?);
+    read(words).map_err(|Fault { token, problem }| RestoreError {
+        line: 1,
+        token,
+        problem,
+    })
+}
+
 /// A fault within a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Fault {

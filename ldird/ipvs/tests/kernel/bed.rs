@@ -1,7 +1,7 @@
 //! A fresh network namespace with an interface, a client in it, and ipvsadm to ask.
 
-use std::io;
-use std::process::{Command, Output};
+use std::io::{self, Write as _};
+use std::process::{Command, Output, Stdio};
 
 use ldird_ipvs::{Client, Error};
 
@@ -72,4 +72,25 @@ pub(crate) fn ipvsadm(arguments: &str) -> String {
     let output = run("ipvsadm", arguments).unwrap();
     assert!(output.status.success(), "ipvsadm {arguments}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Has ipvsadm carry out the lines of a saved table.
+pub(crate) fn ipvsadm_reads(lines: &str) {
+    let mut child = Command::new("ipvsadm")
+        .arg("-R")
+        .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(lines.as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.is_empty(),
+        "{said}\n{lines}"
+    );
 }

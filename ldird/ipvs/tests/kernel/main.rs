@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bed;
+mod generated;
 mod golden;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};

@@ -98,6 +98,13 @@ fn is_identity(name: Name) -> bool {
     is_service(name) || name == Name::Ipv6
 }
 
+/// The service of words that name one and nothing else.
+pub(super) fn service_named(options: &[Opt<'_>]) -> Result<ServiceId, Fault> {
+    only(options, is_identity)?;
+    let first = options.first().map_or("", |option| option.word);
+    identity(options)?.ok_or_else(|| Fault::new(first, Problem::ServiceMissing))
+}
+
 fn required_identity(verb: Opt<'_>, options: &[Opt<'_>]) -> Result<ServiceId, Fault> {
     identity(options)?.ok_or_else(|| Fault::new(verb.word, Problem::ServiceMissing))
 }
