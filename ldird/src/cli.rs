@@ -1,6 +1,10 @@
 //! The command line: exactly the old daemon's `[options] [CONFIG] COMMAND` (specification 1.1), and
 //! the commands that are new.
 
+mod ipvs;
+
+pub(crate) use ipvs::{Ipvs, Listing};
+
 use clap::{CommandFactory as _, Parser, error::ErrorKind};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -49,8 +53,12 @@ Commands:
                 caret; exit 2 if there are errors [--offline] [--json] [FILE…]
   plan          each check's verdict, and the changes of the table that would be made now
   show          the running director: virtual services, real servers [--json] [--follow]
-  ipvs list|save|restore|clear
-                the kernel's table in the formats of ipvsadm
+  ipvs list     the kernel's table as `ipvsadm -Ln` prints it [-t|-u|-f SERVICE [-6]]
+                [--stats|--rate [--exact]] [--thresholds] [--persistent-conn] [--tun-info]
+                or [-c] connections, [--timeout] time-outs, [--daemon] synchronisation
+  ipvs save|restore|clear
+                as `ipvsadm -Sn`, `-R` and `-C`; restore reads standard input, a wrong line
+                there changes nothing [--clear: in place of what is there]
 
 CONFIG is a name in /etc/ha.d or a path; by default ldirectord.cf.
 Exit: 0 done, 1 failed, 2 configuration error, 3 not running (status), 255 usage.
@@ -104,14 +112,6 @@ pub(crate) struct Manner {
     pub(crate) json: bool,
     /// For files that are meant for another machine: neither kernel nor name servers are asked.
     pub(crate) offline: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ipvs {
-    List,
-    Save,
-    Restore,
-    Clear,
 }
 
 /// What the command line comes to.
@@ -260,21 +260,20 @@ fn new_command(word: &str, after: &[&str]) -> Option<Command> {
             };
             options.iter().all(known).then_some(show)
         }
-        ("ipvs", [what]) => Some(Command::Ipvs(match *what {
-            "list" => Ipvs::List,
-            "save" => Ipvs::Save,
-            "restore" => Ipvs::Restore,
-            "clear" => Ipvs::Clear,
-            _ => return None,
-        })),
+        ("ipvs", words) => ipvs::read(words).ok().map(Command::Ipvs),
         _ => None,
     }
 }
 
 fn complaint(operands: &[String]) -> String {
+    let words: Vec<&str> = operands.iter().map(String::as_str).collect();
+    if let ["ipvs", words @ ..] | [_, "ipvs", words @ ..] = words.as_slice()
+        && let Err(complaint) = ipvs::read(words)
+    {
+        return complaint;
+    }
     match operands {
         [] => "a command is missing".to_owned(),
-        [word] if word == "ipvs" => "ipvs: list, save, restore or clear is missing".to_owned(),
         [word] => format!("no such command: {word}"),
         words => format!("no such configuration and command: {}", words.join(" ")),
     }

@@ -1,47 +1,89 @@
 //! `ldird ipvs`: the kernel's table in the formats of ipvsadm, for directors that have no ipvsadm.
 
-use crate::cli::Ipvs;
+use crate::cli::{Ipvs, Listing};
 use crate::console::{FAILED, OK, say};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use ldird_ipvs::{Client, text};
 use std::io::Read as _;
 
 /// A saved table is no longer than this, bytes.
 const INPUT_MAX: u64 = 64 * 1024 * 1024;
 
+/// Where the kernel lists connections, which netlink does not tell.
+const CONNECTIONS: &str = "/proc/net/ip_vs_conn";
+
 pub(crate) async fn run(what: Ipvs) -> anyhow::Result<u8> {
+    if let Ipvs::Restore { clear } = what {
+        return restore(clear).await;
+    }
     let mut client = Client::connect().await?;
     match what {
-        Ipvs::List => {
-            let info = client.info().await?;
-            let table = client.dump().await?;
-            say(&text::list(&info, &table, text::Columns::Normal));
-        }
+        Ipvs::List(listing) => say(&list(&mut client, listing).await?),
         Ipvs::Save => say(&text::save(&client.dump().await?)),
-        Ipvs::Clear => client.flush().await?,
-        Ipvs::Restore => return restore(&mut client).await,
+        Ipvs::Clear | Ipvs::Restore { .. } => client.flush().await?,
     }
     Ok(OK)
 }
 
+async fn list(client: &mut Client, listing: Listing) -> anyhow::Result<String> {
+    Ok(match listing {
+        Listing::Table {
+            columns,
+            service: None,
+        } => {
+            let info = client.info().await?;
+            text::list(&info, &client.dump().await?, columns)
+        }
+        Listing::Table {
+            columns,
+            service: Some(id),
+        } => match client.service(&id).await? {
+            Some(status) => text::list_service(&status, columns),
+            None => bail!("No such service: {id}"),
+        },
+        Listing::Connections { engines } => {
+            let listed = std::fs::read_to_string(CONNECTIONS).context(CONNECTIONS)?;
+            text::connections(&listed, engines)
+        }
+        Listing::Timeouts => format!("{}\n", client.timeouts().await?),
+        Listing::Daemons => {
+            let daemons = client.daemons().await?;
+            daemons.iter().map(|one| format!("{one}\n")).collect()
+        }
+    })
+}
+
 /// Nothing is changed if a line is wrong; after that, as with ipvsadm, the first refusal ends it.
-async fn restore(client: &mut Client) -> anyhow::Result<u8> {
+async fn restore(clear: bool) -> anyhow::Result<u8> {
     let mut input = String::new();
-    std::io::stdin()
-        .take(INPUT_MAX)
+    // One byte more than is taken: what was cut off would otherwise look complete.
+    let read = std::io::stdin()
+        .take(INPUT_MAX + 1)
         .read_to_string(&mut input)
         .context("standard input")?;
+    if u64::try_from(read).is_ok_and(|read| read > INPUT_MAX) {
+        bail!("a saved table of more than {INPUT_MAX} bytes is none; nothing is changed");
+    }
     let commands = match text::parse(&input) {
         Ok(commands) => commands,
         Err(faults) => {
             for fault in faults {
                 eprintln!("{fault}");
             }
+            eprintln!("nothing is changed");
             return Ok(FAILED);
         }
     };
-    for command in &commands {
-        client.apply(command).await?;
+    let mut client = Client::connect().await?;
+    if clear {
+        client.flush().await?;
+    }
+    for (number, command) in commands.iter().enumerate() {
+        let done = client.apply(command).await;
+        done.with_context(|| {
+            let total = commands.len();
+            format!("restore stopped at command {} of {total}", number + 1)
+        })?;
     }
     Ok(OK)
 }

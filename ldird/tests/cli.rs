@@ -270,13 +270,20 @@ fn restore_refuses_a_wrong_table_before_it_changes_anything() {
         .args(["ipvs", "restore"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut input = child.stdin.take().unwrap();
-    let _ = input.write_all(b"-A -x nonsense\n");
+    let lines = b"# saved\n-A -t 10.0.0.1:80 -s rr\n-A -t www:80 -s rr\n-a -t 10.0.0.1:80\n";
+    input.write_all(lines).unwrap();
     drop(input);
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    let faults: Vec<&str> = said.lines().collect();
+    assert!(faults[0].starts_with("line 3: \"www:80\""), "{said}");
+    assert!(faults[1].starts_with("line 4: \"-a\""), "{said}");
+    assert_eq!(faults[2], "nothing is changed", "{said}");
 }
 
 #[test]
