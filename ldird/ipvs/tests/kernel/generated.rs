@@ -1,5 +1,6 @@
 //! Generated tables, and every scheduler: what ipvsadm makes and prints, and what we make and print.
 
+use std::fmt::Write as _;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
@@ -76,9 +77,9 @@ fn table(seed: u64) -> String {
                 (format!("{option} {address}:{port}"), option == "-u")
             }
         };
-        lines += &format!("-A {name}{}\n", attributes(&mut random, v6, udp));
+        writeln!(lines, "-A {name}{}", attributes(&mut random, v6, udp)).unwrap();
         for last in 0..random.below(REALS) {
-            lines += &format!("-a {name} {}\n", real(&mut random, v6, last, port));
+            writeln!(lines, "-a {name} {}", real(&mut random, v6, last, port)).unwrap();
         }
     }
     lines
@@ -89,10 +90,10 @@ fn attributes(random: &mut Random, v6: bool, udp: bool) -> String {
         SCHEDULERS[usize::try_from(random.below(SCHEDULERS.len() as u64)).unwrap()];
     let mut words = format!(" -s {scheduler}");
     if !flags.is_empty() && random.one_in(2) {
-        words += &format!(" -b {}", random.of(flags));
+        write!(words, " -b {}", random.of(flags)).unwrap();
     }
     if random.one_in(2) {
-        words += &format!(" -p {}", 1 + random.below(2_678_400));
+        write!(words, " -p {}", 1 + random.below(2_678_400)).unwrap();
         if random.one_in(2) {
             let v4 = [
                 "255.255.255.0",
@@ -105,7 +106,7 @@ fn attributes(random: &mut Random, v6: bool, udp: bool) -> String {
             } else {
                 random.of(&v4)
             };
-            words += &format!(" -M {mask}");
+            write!(words, " -M {mask}").unwrap();
         }
         if udp && random.one_in(3) {
             words += " --pe sip";
