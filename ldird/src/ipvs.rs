@@ -48,7 +48,10 @@ async fn list(client: &mut Client, listing: Listing) -> anyhow::Result<String> {
         Listing::Timeouts => format!("{}\n", client.timeouts().await?),
         Listing::Daemons => {
             let daemons = client.daemons().await?;
-            daemons.iter().map(|one| format!("{one}\n")).collect()
+            let lines = daemons
+                .iter()
+                .flat_map(|one| [one.to_string(), "\n".to_owned()]);
+            lines.collect()
         }
     })
 }
