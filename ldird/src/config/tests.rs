@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 mod conformance;
+mod services;
 
 const B0: &str = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate 3\n\treal=10.0.0.2:80 gate 2\n\
                   \tfallback=127.0.0.1:80\n\tservice=http\n\tscheduler=wlc\n";
@@ -335,9 +336,9 @@ fn the_kernel_attributes_of_a_service() {
 fn checks_that_are_missing_here_become_checks_that_look_at_the_server() {
     let rows = [
         (
-            "\tservice=smtp\n",
+            "\tservice=oracle\n",
             "connect",
-            "virtual 10.0.0.100:80: the negotiate check of service smtp",
+            "virtual 10.0.0.100:80: the negotiate check of service oracle",
         ),
         (
             "\tchecktype=external\n\tcheckcommand=/bin/x\n",
@@ -503,7 +504,7 @@ fn a_stand_in_is_not_stricter_than_the_check_that_is_missing() {
         matches!(&*stand_in(udp), Probe::Ping(ping) if ping.lenient),
         "ICMP may be filtered where DNS is not"
     );
-    let tcp = "virtual=10.0.0.100:25\n\treal=10.0.0.1:25 gate\n";
+    let tcp = "virtual=10.0.0.100:1521\n\treal=10.0.0.1:1521 gate\n";
     assert!(matches!(&*stand_in(tcp), Probe::Connect(_)));
 }
 

@@ -8,18 +8,16 @@
 mod address;
 mod reply;
 
-use super::connect::in_words;
 use super::services::{Dialogue, Method};
-use super::tls::TlsFault;
+use super::stream::{self, Stream};
 use super::{Answer, Means, Pattern, Probe, want};
 use address::{Hop, Page, Place};
 use reply::Reply;
-use rustls::pki_types::ServerName;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -32,10 +30,6 @@ const READ_MIN_BYTES: usize = 512;
 const READ_MAX_BYTES: usize = 16 * 1024;
 /// A body that pauses for so long is matched as far as it came.
 const PAUSE: Duration = Duration::from_millis(50);
-/// After the verdict so much is still taken, and for so long, so that an ordinary server can end
-/// its answer in peace.
-const REST_MAX_BYTES: usize = 64 * 1024;
-const REST_MAX: Duration = Duration::from_millis(20);
 /// The old daemon's words.
 const LATE: &str = "500 Timeout Alarm";
 const USER_AGENT: &str = concat!("ldird/", env!("CARGO_PKG_VERSION"));
@@ -55,9 +49,6 @@ pub(crate) struct Http {
     /// For everything, redirects included.
     pub(crate) timeout: Duration,
 }
-
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 impl Http {
     /// The check of service http.
@@ -134,7 +125,7 @@ impl Http {
         };
         let sent = sent.await;
         self.read(&mut *stream, reply, sent).await?;
-        finish(&mut *stream, reply).await;
+        stream::finish(&mut *stream, reply.buffer()).await;
         Ok(())
     }
 
@@ -255,25 +246,8 @@ async fn open(hop: &Hop, means: &Means) -> Result<Box<dyn Stream>, Answer> {
     let Some(name) = &hop.tls else {
         return Ok(Box::new(stream));
     };
-    secure(stream, name, target, means).await
-}
-
-async fn secure(
-    stream: TcpStream,
-    name: &ServerName<'static>,
-    target: SocketAddr,
-    means: &Means,
-) -> Result<Box<dyn Stream>, Answer> {
-    match means.tls.greet(stream, name, &means.dialler, target).await {
-        Ok(stream) => Ok(Box::new(stream)),
-        Err(TlsFault::Failed(error)) => Err(match want::of(&error) {
-            Some(want) => Answer::unasked(want),
-            None => Answer::down(format!("500 no TLS: {}", in_words(&error))),
-        }),
-        Err(TlsFault::Foreign(what)) => Err(Answer::limited(format!(
-            "connected, and no more was asked: the server wants {what}, which ldird does not speak"
-        ))),
-    }
+    let secured = stream::secure(stream, name, target, means).await;
+    secured.map_err(|fault| stream::no_tls(&fault, "500 "))
 }
 
 async fn connect(place: &Place, means: &Means) -> Result<(TcpStream, SocketAddr), Answer> {
@@ -299,25 +273,6 @@ fn unresolved(name: &str, error: &io::Error) -> Answer {
         Some(want) => Answer::unasked(want),
         None => Answer::down(format!("500 the redirect leads to {name}: {error}")),
     }
-}
-
-/// Lets the server end: a connection that is dropped with bytes unread is reset, and servers write
-/// that down.
-async fn finish(stream: &mut dyn Stream, reply: &mut Reply) {
-    let rest = async {
-        let mut left = REST_MAX_BYTES;
-        let buffer = reply.buffer();
-        while left > 0 {
-            buffer.clear();
-            buffer.reserve(READ_MIN_BYTES);
-            match stream.read_buf(buffer).await {
-                Ok(length) if length > 0 => left = left.saturating_sub(length),
-                Ok(_) | Err(_) => break,
-            }
-        }
-        let _ = stream.shutdown().await;
-    };
-    let _ = timeout(REST_MAX, rest).await;
 }
 
 #[cfg(test)]

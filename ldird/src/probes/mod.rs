@@ -8,18 +8,21 @@ mod awake;
 mod catalogue;
 mod connect;
 mod dialler;
+mod dialogue;
 mod http;
 mod means;
 mod pattern;
 mod ping;
 mod prober;
 mod services;
+mod stream;
 mod tls;
 mod want;
 
 pub(crate) use catalogue::Catalogue;
 pub(crate) use connect::Connect;
 pub(crate) use dialler::Dialler;
+pub(crate) use dialogue::Conversation;
 pub(crate) use http::Http;
 pub(crate) use means::Means;
 pub(crate) use pattern::{Pattern, PatternError};
@@ -72,6 +75,7 @@ kinds! {
     Connect(Connect),
     Ping(Ping),
     Http(Box<Http>),
+    Talk(Box<Conversation>),
 }
 
 /// What a check found, before its duration is known.

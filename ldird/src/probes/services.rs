@@ -4,7 +4,7 @@
 //! A new check of a service is a file that builds a [`Probe`] from a [`Dialogue`], its line in
 //! `kinds!`, and its name in the row here.
 
-use super::{Http, Pattern, Probe};
+use super::{Conversation, Http, Pattern, Probe};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -87,6 +87,7 @@ pub(crate) enum Method {
 
 const WEB: &[&str] = &["request", "receive", "httpmethod", "virtualhost"];
 const LOGIN: &[&str] = &["login", "passwd"];
+const LOGIN_TLS: &[&str] = &["login", "passwd", "virtualhost"];
 const SQL: &[&str] = &["login", "passwd", "database", "request"];
 const DIRECTORY: &[&str] = &["request", "receive", "login", "passwd"];
 
@@ -100,22 +101,27 @@ impl Service {
         Self::new("http", 80, WEB, Asks(Http::plain)),
         Self::new("http_proxy", 3128, WEB, Missing),
         Self::new("https", 443, WEB, Asks(Http::secure)),
-        Self::new("imap", 143, LOGIN, Missing),
-        Self::new("imaps", 993, LOGIN, Missing),
+        Self::new("imap", 143, LOGIN, Asks(Conversation::imap)),
+        Self::new("imaps", 993, LOGIN_TLS, Asks(Conversation::imaps)),
         Self::new("ldap", 389, DIRECTORY, Missing),
         Self::new("ldaps", 636, DIRECTORY, Missing),
         Self::new("mysql", 3306, SQL, Missing),
-        Self::new("nntp", 119, &[], Missing),
+        Self::new("nntp", 119, &[], Asks(Conversation::nntp)),
         Self::NONE,
         Self::new("oracle", 1521, SQL, Missing),
         Self::new("pgsql", 5432, SQL, Missing),
-        Self::new("pop", 110, LOGIN, Missing),
-        Self::new("pops", 995, LOGIN, Missing),
+        Self::new("pop", 110, LOGIN, Asks(Conversation::pop)),
+        Self::new("pops", 995, LOGIN_TLS, Asks(Conversation::pops)),
         Self::new("radius", 1812, &["login", "passwd", "secret"], Missing),
-        Self::new("simpletcp", 0, &["request", "receive"], Missing),
+        Self::new(
+            "simpletcp",
+            0,
+            &["request", "receive"],
+            Asks(Conversation::simpletcp),
+        ),
         Self::new("sip", 5060, &["login"], Missing),
-        Self::new("smtp", 25, &[], Missing),
-        Self::new("submission", 587, &[], Missing),
+        Self::new("smtp", 25, &[], Asks(Conversation::smtp)),
+        Self::new("submission", 587, &[], Asks(Conversation::smtp)),
     ];
 
     /// No protocol: a negotiate check is always positive.

@@ -1,8 +1,11 @@
 //! What is asked for, and of whom: the first request of a check and those that redirects make.
 
 use super::Http;
+use crate::probes::stream::{host_name, server_name};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::Url;
-use rustls::pki_types::{DnsName, ServerName};
+use rustls::pki_types::ServerName;
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
@@ -92,8 +95,7 @@ impl Hop {
             Page::Here(path) => {
                 let scheme = if http.tls { "https" } else { "http" };
                 let url = Url::parse(&format!("{scheme}://{}{path}", http.target)).ok()?;
-                let name = name(http).map(str::to_owned);
-                let tls = http.tls.then(|| server_name(name, http.target.ip()));
+                let tls = http.tls.then(|| server_name(name(http), http.target.ip()));
                 Some(Self {
                     place: Place::At(http.target),
                     path: path.clone(),
@@ -139,7 +141,7 @@ impl Hop {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };
-        let named = address.is_none().then(|| host.to_owned());
+        let named = address.is_none().then_some(host);
         Some(Self {
             place,
             path,
@@ -157,7 +159,7 @@ impl Hop {
         }
         let password = self.url.password().unwrap_or_default();
         let plain = [unescaped(user), unescaped(password)].join(&b':');
-        Some(format!("Basic {}", base64(&plain)))
+        Some(format!("Basic {}", BASE64.encode(&plain)))
     }
 }
 
@@ -169,21 +171,9 @@ fn own_host(http: &Http) -> Vec<u8> {
     }
 }
 
-/// The virtual host without port, if it is a name that TLS can carry.
+/// The virtual host, if it is a name that TLS can carry.
 fn name(http: &Http) -> Option<&str> {
-    let host = str::from_utf8(http.virtualhost.as_deref()?).ok()?;
-    let name = host.split(':').next()?;
-    let good = DnsName::try_from(name).is_ok() && name.parse::<IpAddr>().is_err();
-    good.then_some(name)
-}
-
-/// A name is told to the server, an address is not (RFC 6066 section 3).
-fn server_name(name: Option<String>, address: IpAddr) -> ServerName<'static> {
-    let name = name.and_then(|name| DnsName::try_from(name).ok());
-    name.map_or_else(
-        || ServerName::IpAddress(address.into()),
-        ServerName::DnsName,
-    )
+    host_name(http.virtualhost.as_deref())
 }
 
 /// Bytes of a text in which `%41` stands for `A`.
@@ -201,29 +191,9 @@ fn unescaped(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// RFC 4648 section 4.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |bits: u32| char::from(DIGITS[(bits & 63) as usize]);
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        text.push(digit(bits >> 18));
-        text.push(digit(bits >> 12));
-        text.push(if chunk.len() > 1 {
-            digit(bits >> 6)
-        } else {
-            '='
-        });
-        text.push(if chunk.len() > 2 { digit(bits) } else { '=' });
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{base64, path, unescaped};
+    use super::{path, unescaped};
 
     #[test]
     fn a_path_goes_out_as_the_file_has_it() {
@@ -242,12 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn users_in_an_address_are_encoded_as_rfc_7617_shows() {
-        assert_eq!(
-            base64(b"Aladdin:open sesame"),
-            "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
-        );
-        assert_eq!(base64(b"ab"), "YWI=");
+    fn users_in_an_address_may_hold_any_byte() {
         assert_eq!(unescaped("a%40b%"), b"a@b%");
     }
 }
