@@ -57,17 +57,15 @@ impl Carriers {
         self.back?.checked_add(self.patience)
     }
 
-    /// Forgets a return that is long ago; true if that is now.
-    pub(crate) fn settle(&mut self, now: Instant) -> bool {
-        let over = self.deadline().is_some_and(|end| end <= now);
-        if over {
+    /// Forgets a return that is long ago.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|end| end <= now) {
             self.back = None;
         }
-        over
     }
 
-    /// Somebody is heard: the cable works. True if that was in doubt.
-    pub(crate) fn heard(&mut self) -> bool {
-        self.back.take().is_some()
+    /// Somebody is heard: the cable works.
+    pub(crate) fn heard(&mut self) {
+        self.back = None;
     }
 }

@@ -8,6 +8,7 @@
 //! `commands` and `shutdown` follow what operators asked for, `snapshot` shows it all.
 
 mod believing;
+mod circumstances;
 mod commands;
 mod groups;
 mod hearing;
@@ -33,10 +34,12 @@ use crate::roster::{NodeId, Roster};
 use crate::table::Table;
 use crate::takeover::Event;
 use crate::wire::Reject;
+use circumstances::Circumstances;
 use commands::Pending;
 use groups::Group;
 use ha_status::{ClusterSnapshot, Counters, HoldSet};
 use shutdown::Shutdown;
+use speaking::Said;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -64,6 +67,10 @@ pub struct Cluster {
     namesake: Namesake,
     /// In the order of haresources.
     groups: Table<GroupId, Group>,
+    /// Under which the groups were last decided about.
+    circumstances: Option<Circumstances>,
+    /// What was said last.
+    said: Option<Said>,
     commands: Vec<Pending>,
     shutdown: Option<Shutdown>,
     /// Up to now this node was `up`; since then it is `active`.
@@ -72,8 +79,6 @@ pub struct Cluster {
     since: Instant,
     /// Stalls survived: with the generation it names this life.
     wakes: u64,
-    /// When this node last noticed a stall of its own, or started.
-    woke: Instant,
     /// Old peers that were sent `starting`.
     greeted: BTreeSet<NodeId>,
     /// What they were told last that we hold.
@@ -110,12 +115,13 @@ impl Cluster {
             relay: Relay::default(),
             namesake: Namesake::new(config.deadtime),
             groups: Group::all(&config, &roster),
+            circumstances: None,
+            said: None,
             commands: Vec::new(),
             shutdown: None,
             active: false,
             since: now,
             wakes: 0,
-            woke: now,
             greeted: BTreeSet::new(),
             told: None,
             strangers: BTreeSet::new(),
@@ -240,8 +246,6 @@ impl Cluster {
         if cut_off {
             self.shake();
         }
-        self.changed();
-        self.touch_all();
     }
 
     /// Why this node must take nothing now.
@@ -265,13 +269,10 @@ impl Cluster {
             return;
         }
         self.wakes = self.wakes.saturating_add(1);
-        self.woke = now;
         self.membership.stalled(late, now);
         self.links.stalled(late);
         self.notice(Notice::LocalStall { late });
         self.shake();
-        self.news();
-        self.touch_all();
     }
 
     /// Whose time has come?
@@ -282,14 +283,10 @@ impl Cluster {
             self.greeted.remove(&node);
             self.deafness.forget(node);
             self.notice(Notice::NodeDead { node: name, silent });
-            self.news();
-            self.touch_all();
         }
         self.note_absence();
         if self.namesake.expire(now) {
             self.notice(Notice::SameNameGone);
-            self.news();
-            self.touch_all();
         }
         let membership = &self.membership;
         for (node, link) in self.links.expire(|node| membership.dead_after(node), now) {
@@ -301,19 +298,11 @@ impl Cluster {
 
     /// What failed before and may be tried again.
     fn retry(&mut self, now: Instant) {
-        if self.carriers.settle(now) || self.deafness.due(now) {
-            self.touch_all();
-        }
+        self.carriers.settle(now);
+        self.deafness.settle(now);
         let due = self.groups.iter().filter(|(_, it)| it.runner.due(now));
         for group in due.map(|(id, _)| id).collect::<Vec<_>>() {
             self.run_event(group, Event::Due, now);
-        }
-        let over = |(_, group): &(GroupId, &Group)| {
-            self.overdue(group, now) || self.rests_at(group).is_some_and(|at| at <= now)
-        };
-        let over = self.groups.iter().filter(over);
-        for group in over.map(|(id, _)| id).collect::<Vec<_>>() {
-            self.group_mut(group).dirty = true;
         }
     }
 
@@ -336,8 +325,6 @@ impl Cluster {
         self.since = now;
         self.membership.joined();
         self.notice(Notice::LocalStatus("active"));
-        self.news();
-        self.touch_all();
         true
     }
 
@@ -395,19 +382,6 @@ impl Cluster {
     /// Does the shell speak of a group of ours?
     fn is_group(&self, id: GroupId) -> bool {
         self.groups.get(id).is_some()
-    }
-
-    /// Every group must be looked at again.
-    fn touch_all(&mut self) {
-        for group in self.groups.values_mut() {
-            group.dirty = true;
-        }
-    }
-
-    /// Our report has changed: the others hear it at once.
-    fn news(&mut self) {
-        self.pace.news();
-        self.changed();
     }
 
     /// The snapshot may have changed.

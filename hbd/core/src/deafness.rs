@@ -18,7 +18,7 @@ pub(crate) struct Deafness {
 #[derive(Debug, Clone, Copy)]
 struct Silence {
     since: Instant,
-    /// It has lasted long enough, and that was told.
+    /// It has lasted long enough, as far as that was looked at.
     over: bool,
 }
 
@@ -54,14 +54,11 @@ impl Deafness {
         since.is_some_and(|silence| silence.since + self.patience <= now)
     }
 
-    /// Has one of them just become deaf?
-    pub(crate) fn due(&mut self, now: Instant) -> bool {
-        let mut due = false;
+    /// Waits no longer for those that have become deaf.
+    pub(crate) fn settle(&mut self, now: Instant) {
         for silence in self.since.values_mut() {
-            let over = silence.since + self.patience <= now;
-            due |= over && !std::mem::replace(&mut silence.over, over);
+            silence.over |= silence.since + self.patience <= now;
         }
-        due
     }
 
     /// When the next of them becomes deaf.

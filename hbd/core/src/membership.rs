@@ -20,6 +20,7 @@ use crate::roster::{NodeId, Roster};
 use crate::sequence::Receiver;
 use crate::table::Table;
 use ha_status::{NodeStatus, RefusedReason};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// An old peer dictates its own dead time, but not beyond three of ours and this (11.1).
@@ -34,7 +35,7 @@ pub(crate) struct Peer {
     /// Did its last status carry the extension?
     pub(crate) extended: bool,
     /// What it said last in this life; `None` for an old peer and while it is dead.
-    pub(crate) report: Option<Report>,
+    pub(crate) report: Option<Arc<Report>>,
     /// What it said of its resources in this life, if it is an old one.
     pub(crate) old: OldPeer,
     /// What is kept of it across our own restarts; its generation is that of the life that is

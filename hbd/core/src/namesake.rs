@@ -22,8 +22,6 @@ pub(crate) struct Namesake {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     Nothing,
-    /// A life that must be named.
-    Life,
     /// There is a namesake.
     Namesake,
 }
@@ -47,11 +45,11 @@ impl Namesake {
 
     /// A packet of another life under our name; `names_us` if it names the present one.
     pub(crate) fn hear(&mut self, life: Life, names_us: bool, now: Instant) -> Found {
-        let new = self.life.replace(life) != Some(life);
+        self.life = Some(life);
         if names_us && self.heard.replace(now).is_none() {
             return Found::Namesake;
         }
-        if new { Found::Life } else { Found::Nothing }
+        Found::Nothing
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {

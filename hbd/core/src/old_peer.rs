@@ -82,7 +82,7 @@ fn hold_set(word: &str) -> HoldSet {
 }
 
 /// One life of an old peer.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct OldPeer {
     /// `None` until it has said so.
     holds: Option<HoldSet>,

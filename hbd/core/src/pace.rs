@@ -13,6 +13,7 @@ const REFILL: Duration = Duration::from_millis(5);
 pub(crate) struct Pace {
     keepalive: Duration,
     next_beat: Instant,
+    /// There was something to tell when this node last looked.
     news: bool,
     credits: u32,
     /// When the last credit was added, or none was missing.
@@ -30,14 +31,10 @@ impl Pace {
         }
     }
 
-    /// There is something to tell.
-    pub(crate) fn news(&mut self) {
-        self.news = true;
-    }
-
-    /// Should a status be sent now? The beat keeps its rhythm: news do not postpone it, for old
+    /// Should a status be sent now, with news or without? The beat keeps its rhythm: news do not postpone it, for old
     /// peers count on a plain period.
-    pub(crate) fn due(&mut self, now: Instant) -> bool {
+    pub(crate) fn due(&mut self, news: bool, now: Instant) -> bool {
+        self.news = news;
         self.refill(now);
         if now >= self.next_beat {
             self.advance(now);

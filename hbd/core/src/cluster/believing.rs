@@ -28,12 +28,7 @@ impl Cluster {
         let life = life_of(header, message);
         match self.namesake.hear(life, names_us, now) {
             Found::Nothing => {}
-            Found::Life => self.news(),
-            Found::Namesake => {
-                self.notice(Notice::SameName);
-                self.news();
-                self.touch_all();
-            }
+            Found::Namesake => self.notice(Notice::SameName),
         }
     }
 
@@ -123,10 +118,7 @@ impl Cluster {
             .candidate
             .is_none_or(|known| known.generation < life.generation);
         if newer || peer.is_new(header.uuid) {
-            let known = peer.candidate.replace(life);
-            if known != Some(life) {
-                self.news();
-            }
+            peer.candidate = Some(life);
         }
         if !lives {
             self.refuse(node, RefusedReason::Unanswered, life.generation, now);

@@ -48,7 +48,7 @@ impl Cluster {
             return;
         }
         let me = self.roster.local();
-        let owned = |group: &GroupId| self.group(*group).claim.owner == Some(me);
+        let owned = |group: &GroupId| self.group(*group).stake.claim.owner == Some(me);
         let groups: Vec<GroupId> = self.set_of(set).into_iter().filter(owned).collect();
         let mut moves = Vec::new();
         for group in groups {
@@ -75,7 +75,7 @@ impl Cluster {
         let wanted = |group: &GroupId| {
             let group = self.group(*group);
             let blocked = matches!(group.waiting, Some(Waiting::Blocked(_)));
-            group.claim.owner != Some(me) || failed_here(group.runner.run()) || blocked
+            group.stake.claim.owner != Some(me) || failed_here(group.runner.run()) || blocked
         };
         let groups: Vec<GroupId> = self.set_of(set).into_iter().filter(wanted).collect();
         for group in &groups {
@@ -130,7 +130,7 @@ impl Cluster {
         let cause = self.with_situation(group, now, |s| s.cause_for(to, Cause::Stay));
         Move {
             group,
-            claim: self.group(group).claim.succeed(to, cause),
+            claim: self.group(group).stake.claim.succeed(to, cause),
             to,
         }
     }
@@ -201,7 +201,7 @@ impl Cluster {
 
     fn progress(&self, step: &Move, now: Instant) -> Progress {
         let group = self.group(step.group);
-        let claim = group.claim;
+        let claim = group.stake.claim;
         let standing = self.standing(step.to, step.group, now);
         if claim.owner != Some(step.to) {
             let owner = claim.owner.map(|owner| self.roster.name(owner).clone());

@@ -8,6 +8,7 @@ mod running;
 mod standing;
 
 use super::Cluster;
+use super::circumstances::Basis;
 use crate::config::{Config, GroupConfig, GroupId};
 use crate::holddown::Returns;
 use crate::output::Notice;
@@ -25,7 +26,7 @@ const MAX_ROUNDS: usize = 6;
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) preferred: Option<NodeId>,
-    pub(super) claim: Claim,
+    pub(super) stake: Stake,
     pub(super) runner: Runner,
     pub(super) reason: Reason,
     pub(super) waiting: Option<Waiting>,
@@ -34,17 +35,23 @@ pub(super) struct Group {
     expecting: Option<Instant>,
     /// Nodes that were seen running it while this one does, and keeps it.
     rivals: BTreeSet<NodeId>,
+    pub(super) returns: Returns,
+    /// What the last decision was based on.
+    pub(super) decided: Option<Basis>,
+}
+
+/// Who has a right to the group, and what is known of the others' part in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Stake {
+    pub(super) claim: Claim,
     /// Nodes to which contact was lost while this one ran it, and that have not agreed since.
     apart: BTreeSet<NodeId>,
     /// This node was cut off or stood still since the others last agreed to its claim.
     shaken: bool,
-    pub(super) returns: Returns,
     /// Nodes that have ended and could not stop it.
     left_behind: BTreeSet<NodeId>,
     /// Nodes of which an operator has vouched that nothing of it is active there.
     vouched: BTreeSet<NodeId>,
-    /// To be decided about again.
-    pub(super) dirty: bool,
 }
 
 /// What is being waited for.
@@ -81,19 +88,15 @@ impl Group {
     pub(super) fn all(config: &Config, roster: &Roster) -> Table<GroupId, Self> {
         let group = |group: &GroupConfig| Self {
             preferred: roster.find(group.preferred.as_str()),
-            claim: Claim::default(),
+            stake: Stake::default(),
             runner: Runner::new(),
             reason: Reason::default(),
             waiting: None,
             homeless: false,
             expecting: None,
             rivals: BTreeSet::new(),
-            apart: BTreeSet::new(),
-            shaken: false,
             returns: Returns::default(),
-            left_behind: BTreeSet::new(),
-            vouched: BTreeSet::new(),
-            dirty: true,
+            decided: None,
         };
         let groups = config.groups.iter();
         groups.map(|(id, config)| (id, group(config))).collect()
@@ -103,17 +106,28 @@ impl Group {
 impl Cluster {
     /// Decides about every group that may be affected by what happened, until nothing changes.
     pub(super) fn evaluate(&mut self, now: Instant) {
+        let circumstances = Some(self.circumstances(now));
+        if self.circumstances != circumstances {
+            self.circumstances = circumstances;
+            self.changed();
+            for group in self.groups.values_mut() {
+                group.decided = None;
+            }
+        }
         for _ in 0..MAX_ROUNDS {
-            let dirty = self.groups.iter().filter(|(_, group)| group.dirty);
-            let dirty: Vec<GroupId> = dirty.map(|(id, _)| id).collect();
-            if dirty.is_empty() {
+            let groups = self.groups.iter();
+            let open = groups.filter(|(_, group)| !self.is_decided(group, now));
+            let open: Vec<GroupId> = open.map(|(id, _)| id).collect();
+            if open.is_empty() {
                 return;
             }
-            for id in dirty {
-                self.group_mut(id).dirty = false;
+            for id in open {
+                let basis = self.basis(self.group(id), now);
+                self.group_mut(id).decided = Some(basis);
                 let decision = self.with_situation(id, now, decide);
                 self.carry_out(id, decision, now);
             }
+            self.changed();
         }
     }
 
@@ -132,13 +146,13 @@ impl Cluster {
     }
 
     /// Has the preferred node been there for long enough? If that is this node: need nobody wait?
-    fn rested(&self, group: &Group, now: Instant) -> bool {
+    pub(super) fn rested(&self, group: &Group, now: Instant) -> bool {
         let wait = self.hold_down(group, now);
-        let peer = group.preferred.and_then(|node| self.membership.peer(node));
-        match peer {
-            None => wait.is_zero(),
-            Some(peer) => now.saturating_duration_since(peer.since) >= wait,
+        if wait.is_zero() {
+            return true;
         }
+        let peer = group.preferred.and_then(|node| self.membership.peer(node));
+        peer.is_some_and(|peer| now.saturating_duration_since(peer.since) >= wait)
     }
 
     /// When a group that is held down has been for long enough.
@@ -151,16 +165,11 @@ impl Cluster {
     }
 
     fn carry_out(&mut self, id: GroupId, decision: Decision, now: Instant) {
-        let waiting = waiting(decision);
-        if std::mem::replace(&mut self.group_mut(id).waiting, waiting) != waiting {
-            self.changed();
-        }
+        self.group_mut(id).waiting = waiting(decision);
         let homeless = decision == Decision::Homeless;
-        if std::mem::replace(&mut self.group_mut(id).homeless, homeless) != homeless {
-            self.changed();
-            if homeless {
-                self.notice(Notice::GroupHomeless { group: id });
-            }
+        let before = std::mem::replace(&mut self.group_mut(id).homeless, homeless);
+        if homeless && !before {
+            self.notice(Notice::GroupHomeless { group: id });
         }
         let expecting = matches!(decision, Decision::Expect(_)).then(|| {
             // Patience begins anew if this node cannot take it either.

@@ -10,6 +10,7 @@ use crate::roster::NodeId;
 use crate::sequence::{Accepted, Order, Rejoin, Verdict};
 use crate::wire::Message;
 use ha_status::{NodeStatus, RefusedReason};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// So many names of strangers are remembered and reported; further ones are only dropped.
@@ -194,10 +195,7 @@ impl Cluster {
         if peer.status == NodeStatus::Left && rejoin.is_none() {
             return;
         }
-        let life = peer.life();
-        if self.carriers.heard() {
-            self.touch_all();
-        }
+        self.carriers.heard();
         self.rejoin(node, rejoin);
         let interval = self.membership.heard(node, message.hex("dt"), now);
         if rejoin.is_none() {
@@ -205,11 +203,6 @@ impl Cluster {
         }
         self.hear_word(node, message.text("st").unwrap_or("up"), now);
         self.hear_extension(node, message, now);
-        let peer = self.membership.peer(node);
-        if peer.and_then(crate::membership::Peer::life) != life {
-            self.news();
-            self.touch_all();
-        }
     }
 
     fn rejoin(&mut self, node: NodeId, rejoin: Option<Rejoin>) {
@@ -254,7 +247,7 @@ impl Cluster {
         } else {
             NodeStatus::Up
         };
-        let changed = peer.become_status(status, now);
+        peer.become_status(status, now);
         if peer.word.eq_ignore_ascii_case(&word) {
             return;
         }
@@ -263,10 +256,6 @@ impl Cluster {
             node: self.roster.name(node).clone(),
             status: word,
         });
-        self.changed();
-        if changed {
-            self.touch_all();
-        }
     }
 
     fn hear_extension(&mut self, node: NodeId, message: &Message, now: Instant) {
@@ -279,10 +268,7 @@ impl Cluster {
         let Some(peer) = self.membership.peer_mut(node) else {
             return;
         };
-        if std::mem::replace(&mut peer.extended, extended) != extended {
-            self.touch_all();
-            self.changed();
-        }
+        peer.extended = extended;
         match (extended, report) {
             (true, Some(report)) => self.hear_report(node, report, now),
             // Sent again, or not understood: a heartbeat and no more.
@@ -299,7 +285,6 @@ impl Cluster {
         if !std::mem::replace(&mut peer.old_reported, true) {
             let node = self.roster.name(node).clone();
             self.notice(Notice::OldPeer { node });
-            self.touch_all();
         }
     }
 
@@ -307,11 +292,11 @@ impl Cluster {
         let Some(peer) = self.membership.peer_mut(node) else {
             return;
         };
-        if peer.report.as_ref() == Some(&report) {
+        if peer.report.as_deref() == Some(&report) {
             return;
         }
         let differs = report.digest != self.config.haresources_digest;
-        let before = peer.report.replace(report);
+        let before = peer.report.replace(Arc::new(report));
         let said_before = before
             .as_ref()
             .is_some_and(|old| old.digest != self.config.haresources_digest);
@@ -320,8 +305,7 @@ impl Cluster {
             self.notice(Notice::HaresourcesDiffer { node });
         }
         self.membership.vouch(self.roster.local(), self.life());
-        self.changed();
-        self.learn(node, before.as_ref(), now);
+        self.learn(node, before.as_deref(), now);
     }
 
     pub(super) fn hear_shutdone(&mut self, node: NodeId, now: Instant) {
@@ -337,7 +321,5 @@ impl Cluster {
         let name = self.roster.name(node).clone();
         self.voice.forget(name.as_str());
         self.notice(Notice::NodeLeft { node: name });
-        self.news();
-        self.touch_all();
     }
 }

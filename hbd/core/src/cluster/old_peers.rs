@@ -51,7 +51,6 @@ impl Cluster {
             return;
         }
         let answer = peer.old.hear(word);
-        self.touch_all();
         if self.shutdown.is_some() {
             return;
         }
@@ -73,7 +72,7 @@ impl Cluster {
             .groups
             .iter()
             .filter(|(_, group)| set.has_home(group.preferred == Some(giver)))
-            .filter(|(_, group)| group.claim.owner != Some(me))
+            .filter(|(_, group)| group.stake.claim.owner != Some(me))
             .map(|(id, _)| id)
             .collect();
         for id in given {
@@ -82,7 +81,7 @@ impl Cluster {
                 Cause::Home => Why::Failback,
                 Cause::Failover | Cause::Stay => Why::Standby,
             };
-            let claim = self.group(id).claim.succeed(me, cause);
+            let claim = self.group(id).stake.claim.succeed(me, cause);
             self.write_claim(id, claim, why, now);
         }
         self.send(messages::ask_resources("done", set), None, now);

@@ -65,8 +65,6 @@ impl Cluster {
             group.runner.hurry(now);
             group.runner.forget_stop_failures();
         }
-        self.news();
-        self.touch_all();
     }
 
     /// Says goodbye once nothing is held any more, and ends.
@@ -117,7 +115,6 @@ impl Cluster {
             shutdown.end = Some(now + farewell);
             shutdown.ending = Ending::Held;
         }
-        self.news();
         if !heard {
             self.exit(Ending::Held);
         }

@@ -154,12 +154,12 @@ impl Cluster {
             args: resource.args.clone(),
         };
         // One that nobody can run has no owner, whoever claimed it last.
-        let owner = group.claim.owner.filter(|_| !group.homeless);
+        let owner = group.stake.claim.owner.filter(|_| !group.homeless);
         ha_status::Group {
             name: config.name.clone(),
             preferred: config.preferred.to_string(),
             owner: owner.map(|owner| self.name(owner)),
-            epoch: group.claim.epoch,
+            epoch: group.stake.claim.epoch,
             state: group.runner.run().state(),
             runs: self.runs(id, now),
             resources: config.resources.iter().map(resource).collect(),
@@ -190,7 +190,7 @@ impl Cluster {
 
     /// Why the group is where it is, and what it is waiting for.
     fn explain(&self, id: GroupId, group: &Group, now: Instant) -> String {
-        let mut text = match group.claim.owner {
+        let mut text = match group.stake.claim.owner {
             None => "nobody has claimed it yet".to_owned(),
             Some(owner) => self.origin(group, &self.name(owner)),
         };
@@ -214,7 +214,7 @@ impl Cluster {
             }
             None => {}
         }
-        if group.claim.owner == Some(self.roster.local()) {
+        if group.stake.claim.owner == Some(self.roster.local()) {
             text.push_str(&self.lack(id, now));
         }
         text
@@ -253,7 +253,7 @@ impl Cluster {
             (_, Some(preferred)) => format!("{preferred} was not there; {owner} was next"),
             (_, None) => format!("{owner} is its preferred node"),
         };
-        match (reason.why, group.claim.cause) {
+        match (reason.why, group.stake.claim.cause) {
             (Some(Why::Standby | Why::Takeover), _) => {
                 format!("an operator moved it to {owner}")
             }

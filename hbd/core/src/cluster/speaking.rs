@@ -7,7 +7,15 @@ use crate::messages::{self, Addressee};
 use crate::output::{Notice, Output};
 use crate::roster::NodeId;
 use crate::wire::Message;
+use std::collections::BTreeMap;
 use std::time::Instant;
+
+/// A status that was sent.
+#[derive(Debug)]
+pub(super) struct Said {
+    word: &'static str,
+    report: Report,
+}
 
 impl Cluster {
     /// As the old daemon does: one status `init`, then `up` (specification 5.9).
@@ -22,7 +30,11 @@ impl Cluster {
             return;
         }
         self.request_missing(now);
-        if self.pace.due(now) {
+        let news = !self.has_said_all();
+        if news {
+            self.changed();
+        }
+        if self.pace.due(news, now) {
             self.say_status(self.word(), now);
         }
     }
@@ -32,10 +44,26 @@ impl Cluster {
         if self.active { "active" } else { "up" }
     }
 
-    pub(super) fn say_status(&mut self, word: &str, now: Instant) {
+    pub(super) fn say_status(&mut self, word: &'static str, now: Instant) {
         let mut message = messages::status(word, self.config.deadtime);
-        self.codec.write(&self.report(), &self.roster, &mut message);
+        let report = self.report();
+        self.codec.write(&report, &self.roster, &mut message);
+        self.said = Some(Said { word, report });
         self.send(message, None, now);
+    }
+
+    /// Do the others know everything of us, as far as we could tell them?
+    fn has_said_all(&self) -> bool {
+        let Some(Said { word, report }) = &self.said else {
+            return false;
+        };
+        *word == self.word()
+            && report.wakes == self.wakes
+            && report.leaving == self.shutdown.is_some()
+            && report.gone == self.has_given_up()
+            && report.relay == self.relay
+            && same(&report.heard, self.heard())
+            && same(&report.groups, self.group_reports())
     }
 
     /// Sends a message without `dest`, or with one whose node is given.
@@ -79,26 +107,46 @@ impl Cluster {
     }
 
     fn report(&self) -> Report {
+        Report {
+            wakes: self.wakes,
+            leaving: self.shutdown.is_some(),
+            gone: self.has_given_up(),
+            digest: self.config.haresources_digest.clone(),
+            heard: self.heard().collect(),
+            groups: self.group_reports().collect(),
+            relay: self.relay.clone(),
+        }
+    }
+
+    /// The lives that this node names: those of its peers, and of a node that has its name.
+    fn heard(&self) -> impl Iterator<Item = (NodeId, Heard)> {
         let peers = self.membership.peers();
         let peers = peers.filter_map(|(id, peer)| Some((id, peer.told()?)));
         let namesake = self.namesake.life().map(|life| Heard {
             life,
             proven: self.namesake.is_heard(),
         });
-        let namesake = namesake.map(|heard| (self.roster.local(), heard));
-        let group = |(id, group): (GroupId, &super::Group)| {
-            let run = group.runner.run().state();
-            let claim = group.claim;
-            (id, GroupReport { run, claim })
-        };
-        Report {
-            wakes: self.wakes,
-            leaving: self.shutdown.is_some(),
-            gone: self.has_given_up(),
-            digest: self.config.haresources_digest.clone(),
-            heard: peers.chain(namesake).collect(),
-            groups: self.groups.iter().map(group).collect(),
-            relay: self.relay.clone(),
-        }
+        peers.chain(namesake.map(|heard| (self.roster.local(), heard)))
     }
+
+    fn group_reports(&self) -> impl Iterator<Item = (GroupId, GroupReport)> {
+        self.groups.iter().map(|(id, group)| {
+            let run = group.runner.run().state();
+            let claim = group.stake.claim;
+            (id, GroupReport { run, claim })
+        })
+    }
+}
+
+/// Are these exactly the entries?
+fn same<K: Ord, V: PartialEq>(
+    entries: &BTreeMap<K, V>,
+    mut others: impl Iterator<Item = (K, V)>,
+) -> bool {
+    let mut count = 0;
+    let known = others.all(|(key, value)| {
+        count += 1;
+        entries.get(&key) == Some(&value)
+    });
+    known && count == entries.len()
 }

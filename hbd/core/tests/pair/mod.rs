@@ -296,6 +296,11 @@ impl Pair {
         core.snapshot(self.base + self.now).expect("a snapshot")
     }
 
+    pub(crate) fn revision(&self, node: usize) -> u64 {
+        let core = self.nodes[node].as_ref();
+        core.expect("the node runs").revision()
+    }
+
     /// The nodes on which a group is active.
     pub(crate) fn runners(&self, group: usize) -> Vec<usize> {
         let nodes = 0..self.nodes.len();

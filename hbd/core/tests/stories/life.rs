@@ -142,6 +142,18 @@ fn at_rest_there_is_one_status_per_keepalive() {
     assert!(pair.notices(0).is_empty());
 }
 
+/// What did not change is neither decided about nor shown again.
+#[test]
+fn plain_heartbeats_lead_to_no_new_snapshot() {
+    let mut pair = Pair::running(3, &[0, 1, 2], Failback::On);
+    let before = pair.revision(0);
+    pair.run_for(KEEPALIVE * 20);
+    assert_eq!(pair.revision(0), before);
+    pair.power_off(2);
+    pair.run_for(DEADTIME * 2);
+    assert!(pair.revision(0) > before);
+}
+
 /// It may have died, or only the cable between: with one link nobody can tell, and the reason says so.
 #[test]
 fn a_node_that_is_only_silent_is_not_called_dead_in_reasons() {

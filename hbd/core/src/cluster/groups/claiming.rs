@@ -18,7 +18,7 @@ impl Cluster {
         why: Why,
         now: Instant,
     ) {
-        let old = self.group(id).claim;
+        let old = self.group(id).stake.claim;
         self.set_claim(id, claim, Some(why), now);
         self.count_return(id, why, now);
         let Some(owner) = claim.owner.filter(|owner| old.owner != Some(*owner)) else {
@@ -45,7 +45,7 @@ impl Cluster {
     /// it meanwhile: the next time that takes longer.
     fn count_return(&mut self, id: GroupId, why: Why, now: Instant) {
         let base = self.config.hold_down;
-        let shaken = self.group(id).shaken;
+        let shaken = self.group(id).stake.shaken;
         match why {
             Why::Failback => self.group_mut(id).returns.count(base, now),
             Why::Kept if shaken => self.group_mut(id).returns.count(base, now),
@@ -62,8 +62,13 @@ impl Cluster {
         if why == Why::Kept {
             // Said once to those who hear it, so that two cannot outbid each other for ever.
             self.note_absence();
-            let apart = self.group(id).apart.intersection(&self.absent).copied();
-            self.group_mut(id).apart = apart.collect();
+            let apart = self
+                .group(id)
+                .stake
+                .apart
+                .intersection(&self.absent)
+                .copied();
+            self.group_mut(id).stake.apart = apart.collect();
             let peers: Vec<NodeId> = self.roster.peers().collect();
             for node in peers {
                 let run = self.standing(node, id, now).run;
@@ -76,12 +81,12 @@ impl Cluster {
         self.notice(Notice::GroupTakeover {
             group: id,
             from: from.map(|node| self.roster.name(node).clone()),
-            epoch: self.group(id).claim.epoch,
+            epoch: self.group(id).stake.claim.epoch,
         });
     }
 
     pub(super) fn set_claim(&mut self, id: GroupId, claim: Claim, why: Option<Why>, now: Instant) {
-        let from = self.group(id).claim.owner;
+        let from = self.group(id).stake.claim.owner;
         if from != claim.owner || why.is_some() {
             let fate = from.map_or(Fate::Alive, |owner| self.fate(owner, id, now));
             self.group_mut(id).reason = Reason { why, from, fate };
@@ -89,11 +94,9 @@ impl Cluster {
         let me = Some(self.roster.local());
         let group = self.group_mut(id);
         if claim.owner != me {
-            group.vouched.clear();
+            group.stake.vouched.clear();
         }
-        group.claim = claim;
-        group.dirty = true;
-        self.news();
+        group.stake.claim = claim;
     }
 
     fn fate(&self, owner: NodeId, id: GroupId, now: Instant) -> Fate {

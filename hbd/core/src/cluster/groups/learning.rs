@@ -20,29 +20,20 @@ impl Cluster {
         before: Option<&Report>,
         now: Instant,
     ) {
-        let report = self.membership.peer(node).and_then(|p| p.report.as_ref());
+        let report = self.membership.peer(node).and_then(|p| p.report.clone());
         let Some(report) = report else { return };
         let gone = report.gone;
-        let same_footing = before.is_some_and(|before| {
-            before.heard == report.heard
-                && before.leaving == report.leaving
-                && before.relay == report.relay
-        });
         let hears_us = report.heard.contains_key(&self.roster.local());
         self.deafness.told(node, hears_us, before.is_none(), now);
         let told = |report: &Report, id: &GroupId| report.groups.get(id).copied();
         let news: Vec<(GroupId, Option<GroupReport>)> = self
             .groups
             .ids()
-            .map(|id| (id, told(report, &id)))
+            .map(|id| (id, told(&report, &id)))
             .filter(|(id, now)| before.is_none_or(|old| told(old, id) != *now))
             .collect();
-        if !same_footing {
-            self.note_absence();
-            self.touch_all();
-        }
+        self.note_absence();
         for (id, told) in news {
-            self.group_mut(id).dirty = true;
             let Some(GroupReport { run, claim }) = told else {
                 continue;
             };
@@ -68,11 +59,11 @@ impl Cluster {
             let run = told.map_or(RunState::Stopped, |told| told.run);
             let held = !matches!(run, RunState::Stopped | RunState::Failed);
             if matches!(run, RunState::Starting | RunState::Running) {
-                group.vouched.remove(&node);
+                group.stake.vouched.remove(&node);
             }
             if !(gone && held) {
-                group.left_behind.remove(&node);
-            } else if group.left_behind.insert(node) {
+                group.stake.left_behind.remove(&node);
+            } else if group.stake.left_behind.insert(node) {
                 let node = self.roster.name(node).clone();
                 let notice = Notice::GroupLeftBehind { group: id, node };
                 self.queue.push_back(Output::Notice(notice));
@@ -83,7 +74,7 @@ impl Cluster {
     /// An operator vouches that nothing of the group is active but where it really runs.
     pub(in crate::cluster) fn vouch_for(&mut self, id: GroupId, now: Instant) {
         let peers: Vec<NodeId> = self.roster.peers().collect();
-        self.group_mut(id).vouched.extend(peers);
+        self.group_mut(id).stake.vouched.extend(peers);
         self.run_event(id, Event::Vouched, now);
         self.notice(Notice::GroupForced { group: id });
     }
@@ -92,9 +83,11 @@ impl Cluster {
     /// other? Then it is not adopted unseen.
     fn disputes(&self, id: GroupId, heard: Claim) -> bool {
         let group = self.group(id);
-        let apart = heard.owner.is_some_and(|node| group.apart.contains(&node));
-        let ours = group.claim.owner == Some(self.roster.local());
-        apart && ours && self.better(group.claim, heard) != group.claim
+        let apart = heard
+            .owner
+            .is_some_and(|node| group.stake.apart.contains(&node));
+        let ours = group.stake.claim.owner == Some(self.roster.local());
+        apart && ours && self.better(group.stake.claim, heard) != group.stake.claim
     }
 
     /// Where a node that hears us reports our own claim, nothing is in dispute any more.
@@ -107,9 +100,9 @@ impl Cluster {
         };
         for (id, group) in self.groups.iter_mut() {
             let told = report.groups.get(&id);
-            if told.is_some_and(|told| told.claim == group.claim) {
-                group.apart.remove(&node);
-                group.shaken &= cut_off;
+            if told.is_some_and(|told| told.claim == group.stake.claim) {
+                group.stake.apart.remove(&node);
+                group.stake.shaken &= cut_off;
             }
         }
     }
@@ -135,8 +128,8 @@ impl Cluster {
         self.absent = absent;
         let me = Some(self.roster.local());
         for group in self.groups.values_mut() {
-            if group.claim.owner == me && group.runner.run() == Run::Running {
-                group.apart.extend(&newly);
+            if group.stake.claim.owner == me && group.runner.run() == Run::Running {
+                group.stake.apart.extend(&newly);
             }
         }
     }
@@ -144,13 +137,13 @@ impl Cluster {
     /// This node was cut off or stood still: whatever it runs, clients may be elsewhere by now.
     pub(in crate::cluster) fn shake(&mut self) {
         for group in self.groups.values_mut() {
-            group.shaken |= group.runner.run() == Run::Running;
+            group.stake.shaken |= group.runner.run() == Run::Running;
         }
     }
 
     /// Keeps the better of our claim and one we heard of.
     pub(super) fn adopt(&mut self, id: GroupId, heard: Claim, now: Instant) {
-        let old = self.group(id).claim;
+        let old = self.group(id).stake.claim;
         if !believable(heard, old) || self.better(old, heard) == old {
             return;
         }
@@ -188,7 +181,7 @@ impl Cluster {
     pub(super) fn watch_rival(&mut self, id: GroupId, node: NodeId, run: RunState) {
         let me = self.roster.local();
         let group = self.group_mut(id);
-        let ours = group.claim.owner == Some(me) && group.runner.run() == Run::Running;
+        let ours = group.stake.claim.owner == Some(me) && group.runner.run() == Run::Running;
         let announce = match run {
             RunState::Running | RunState::Starting => {
                 let rival = ours && group.rivals.insert(node);

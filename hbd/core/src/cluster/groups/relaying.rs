@@ -10,18 +10,14 @@ use ha_status::RunState;
 impl Cluster {
     /// Passes on what was heard of nodes that a third one misses.
     pub(in crate::cluster) fn pass_on_reports(&mut self) {
-        let relay = self.find_relay();
-        if relay != self.relay {
-            self.relay = relay;
-            self.news();
-        }
+        self.relay = self.find_relay();
     }
 
     fn find_relay(&self) -> Relay {
         let mut relay = Relay::default();
         let peers = self.membership.peers().filter(|(_, peer)| peer.lives());
         let reports: Vec<(NodeId, &Report)> = peers
-            .filter_map(|(node, peer)| Some((node, peer.report.as_ref()?)))
+            .filter_map(|(node, peer)| Some((node, peer.report.as_deref()?)))
             .collect();
         for (node, report) in &reports {
             let missed = |(other, by): &(NodeId, &Report)| other != node && !by.hears(*node);
@@ -36,7 +32,7 @@ impl Cluster {
         }
         // Whoever missed the goodbye of a node must know, too.
         for (id, group) in self.groups.iter() {
-            let left = group.left_behind.iter();
+            let left = group.stake.left_behind.iter();
             let left = left.map(|node| ((*node, id), RunState::Stuck));
             relay
                 .objections
@@ -51,7 +47,7 @@ impl Cluster {
             let told = report.groups.get(&id)?;
             let idle = matches!(told.run, RunState::Stopped | RunState::Failed);
             let run = if idle { RunState::Unknown } else { told.run };
-            (!idle || told.claim != group.claim).then_some(((node, id), run))
+            (!idle || told.claim != group.stake.claim).then_some(((node, id), run))
         };
         self.groups.iter().filter_map(objection).collect()
     }

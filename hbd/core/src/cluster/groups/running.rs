@@ -83,7 +83,9 @@ impl Cluster {
         };
         let group = self.group_mut(id);
         let before = group.runner.run();
-        let request = group.runner.handle(event, group.claim.epoch, retries, now);
+        let request = group
+            .runner
+            .handle(event, group.stake.claim.epoch, retries, now);
         let after = group.runner.run();
         match request {
             Some(Request::Start) => self.queue.push_back(Output::Start(id)),
@@ -93,8 +95,6 @@ impl Cluster {
         if before == after {
             return;
         }
-        self.group_mut(id).dirty = true;
-        self.news();
         match after {
             Run::Running => self.notice(Notice::GroupRunning { group: id }),
             Run::Stopped if before == Run::Stopping => {
@@ -113,8 +113,8 @@ impl Cluster {
         if after != Run::Running {
             let group = self.group_mut(id);
             group.rivals.clear();
-            group.apart.clear();
-            group.shaken = false;
+            group.stake.apart.clear();
+            group.stake.shaken = false;
         }
     }
 

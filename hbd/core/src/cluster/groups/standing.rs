@@ -27,12 +27,12 @@ impl Cluster {
             preferred: group.preferred,
             standings: &standings,
             precedence: self.roster.precedence(),
-            claim: group.claim,
+            claim: group.stake.claim,
             held: group.runner.run().held(),
             barred: self.bar(now),
-            shaken: group.shaken,
+            shaken: group.stake.shaken,
             rested: self.rested(group, now),
-            forgiven: group.runner.forgiven(group.claim.epoch),
+            forgiven: group.runner.forgiven(group.stake.claim.epoch),
             differs: self.haresources_differ(),
             returns: self.config.failback.returns(),
             overdue: self.overdue(group, now),
@@ -57,7 +57,7 @@ impl Cluster {
                 vouched: false,
                 knows: true,
                 run: group.runner.run().state(),
-                claim: Some(group.claim),
+                claim: Some(group.stake.claim),
             };
         };
         let presence = match peer.status {
@@ -75,8 +75,8 @@ impl Cluster {
             presence,
             current: false,
             deaf: false,
-            apart: group.apart.contains(&node),
-            vouched: group.vouched.contains(&node),
+            apart: group.stake.apart.contains(&node),
+            vouched: group.stake.vouched.contains(&node),
             knows: true,
             run: RunState::Unknown,
             claim: None,
@@ -105,7 +105,7 @@ impl Cluster {
             deaf: presence != Presence::Absent && self.deafness.is_deaf(node, now),
             knows: told.is_some(),
             run: told.map_or(RunState::Stopped, |told| told.run),
-            claim: claim.filter(|claim| believable(*claim, group.claim)),
+            claim: claim.filter(|claim| believable(*claim, group.stake.claim)),
             ..unknown
         }
     }
@@ -117,7 +117,7 @@ impl Cluster {
             let report = peer.report.as_ref();
             report.is_some_and(|report| report.relay.objections.contains_key(&(node, id)))
         };
-        self.group(id).left_behind.contains(&node) || peers.any(told)
+        self.group(id).stake.left_behind.contains(&node) || peers.any(told)
     }
 
     /// What live peers pass on of a node that this one cannot hear; `None` until one of them does.
