@@ -96,9 +96,10 @@ impl Belief {
         }
     }
 
-    /// A whole table was read for a new configuration.
-    pub(crate) fn placed(&mut self, table: &Table) {
+    /// A whole table was read for a new configuration: who was found serving there.
+    pub(crate) fn placed(&mut self, table: &Table) -> Vec<(ServiceKey, DestinationKey)> {
         self.revision += 1;
+        let mut serving = Vec::new();
         for ((service, real), row) in &mut self.rows {
             if std::mem::replace(&mut row.placed, true) {
                 continue;
@@ -108,11 +109,18 @@ impl Belief {
                 .and_then(|row| row.destinations.get(real));
             if row.state == State::Unknown && spec.is_some_and(|spec| spec.weight > 0) {
                 row.state = State::Up;
+                serving.push((*service, *real));
             }
             if let Some(up) = row.early.take() {
                 row.judge(up);
             }
         }
+        serving
+    }
+
+    /// Has the table shown whether it carries traffic?
+    pub(crate) fn is_placed(&self, place: (ServiceKey, DestinationKey)) -> bool {
+        self.rows.get(&place).is_some_and(|row| row.placed)
     }
 
     pub(crate) fn maintain(&mut self, place: (ServiceKey, DestinationKey), active: bool) {

@@ -97,8 +97,11 @@ struct World {
     second: Instant,
     steps: u64,
     calm: bool,
-    /// Real servers that may carry weight: passed a check, or found serving at start.
+    /// Real servers that may carry weight unasked: the first reading of the table showed that they
+    /// serve.
     proven: BTreeSet<(ServiceKey, DestinationKey)>,
+    /// Services that somebody has edited since the last reading.
+    meddled: BTreeSet<ServiceKey>,
     belief: Belief,
     /// Services that this director has set, and that nothing has taken out of the table since.
     ours: BTreeSet<ServiceKey>,
@@ -189,6 +192,7 @@ impl World {
             steps: 0,
             calm: false,
             proven: BTreeSet::new(),
+            meddled: BTreeSet::new(),
             belief: Belief::default(),
             ours: BTreeSet::new(),
             others: BTreeSet::new(),
@@ -198,7 +202,6 @@ impl World {
             compared: None,
         };
         world.note(|world| format!("plan: {:?}", world.plan));
-        world.found_serving();
         world.belief.configure(&world.config);
         world
     }
@@ -208,17 +211,6 @@ impl World {
             let at = self.now.duration_since(self.start).as_secs_f64();
             let line = format!("{at:9.3} {}", text(self));
             self.timeline.iter_mut().for_each(|t| t.push(line.clone()));
-        }
-    }
-
-    /// A director that starts or reads a new configuration believes in what carries weight.
-    fn found_serving(&mut self) {
-        for (key, service) in &self.kernel.table {
-            let serving = service
-                .destinations
-                .iter()
-                .filter(|(_, spec)| spec.weight > 0);
-            self.proven.extend(serving.map(|(row, _)| (*key, *row)));
         }
     }
 
@@ -327,7 +319,7 @@ impl World {
             Input::Probed { probe, verdict } => self.belief.answered(*probe, verdict.finding),
             Input::Table(_) if self.director.phase() == Stopping => {}
             Input::Table(table) if matches!(self.director.phase(), Starting | Reloading) => {
-                self.belief.placed(table);
+                self.proven.extend(self.belief.placed(table));
                 self.ours.retain(|key| table.contains_key(key));
                 self.let_others();
                 let keys = self.config.services.iter().map(|service| service.key);
@@ -339,7 +331,10 @@ impl World {
                 real,
                 active,
             } => self.belief.maintain((*service, *real), *active),
-            Input::Reload(config) => self.belief.configure(config),
+            Input::Reload(config) => {
+                self.belief.configure(config);
+                self.proven.retain(|place| self.belief.is_placed(*place));
+            }
             Input::Tick
             | Input::Services(_)
             | Input::Listed(_)
@@ -378,7 +373,10 @@ impl World {
 
     fn read(&mut self, reading: impl FnOnce(&Table) -> Input) {
         let answer = match self.kernel.read(&mut self.random) {
-            Ok(table) => reading(table),
+            Ok(table) => {
+                self.meddled.clear();
+                reading(table)
+            }
             Err(error) => Input::TableUnreadable(error),
         };
         self.answer(0, 3, answer);
@@ -441,7 +439,6 @@ impl World {
         while self.now < until {
             self.step()?;
         }
-        self.found_serving();
         self.feed(Input::Reload(self.config.clone()))
     }
 }

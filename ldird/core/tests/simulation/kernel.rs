@@ -71,23 +71,24 @@ impl Kernel {
         diff::apply(&mut self.table, &edit)
     }
 
-    /// Somebody with `ipvsadm`: a weight, a deleted server, a deleted service.
-    pub(crate) fn meddle(&mut self, random: &mut Random) -> Option<String> {
+    /// Somebody with `ipvsadm`: a weight, a deleted server, a deleted service. Which service, and
+    /// what was done to it.
+    pub(crate) fn meddle(&mut self, random: &mut Random) -> Option<(ServiceKey, String)> {
         let keys: Vec<ServiceKey> = self.table.keys().copied().collect();
         let key = *random.pick(&keys)?;
         if random.chance(20) {
             self.table.remove(&key);
-            return Some(format!("deleted {key}"));
+            return Some((key, format!("deleted {key}")));
         }
         let service = self.table.get_mut(&key)?;
         let rows: Vec<_> = service.destinations.keys().copied().collect();
         let row = *random.pick(&rows)?;
         if random.chance(30) {
             service.destinations.remove(&row);
-            return Some(format!("deleted {row} of {key}"));
+            return Some((key, format!("deleted {row} of {key}")));
         }
         let weight = u32::try_from(random.below(9)).ok()?;
         service.destinations.get_mut(&row)?.weight = weight;
-        Some(format!("set {row} of {key} to weight {weight}"))
+        Some((key, format!("set {row} of {key} to weight {weight}")))
     }
 }

@@ -18,13 +18,15 @@ impl World {
     }
 
     /// Whatever the kernel refuses, a batch never leaves a service empty that had, and should have,
-    /// somebody to serve. `served` are those of its services that were served before.
+    /// somebody to serve. `served` are those of its services that were served before. What somebody
+    /// takes away between the reading and the edits cannot be seen: the kernel has no such question.
     pub(super) fn check_batch(
         &self,
         served: &BTreeSet<ServiceKey>,
         results: &[(Edit, Result<(), String>)],
     ) -> Result<(), String> {
-        for key in served.iter().filter(|key| !self.serves(**key)) {
+        let lost = |key: &&ServiceKey| !self.serves(**key) && !self.meddled.contains(key);
+        for key in served.iter().filter(lost) {
             let ours = self.config.services.iter().any(|one| one.key == *key);
             let wanted = results.iter().any(|(edit, _)| match edit {
                 Edit::AddDestination(of, _, spec) | Edit::EditDestination(of, _, spec) => {

@@ -24,9 +24,10 @@ impl World {
             });
         }
         if self.random.chance(self.plan.meddling)
-            && let Some(what) = self.kernel.meddle(&mut self.random)
+            && let Some((key, what)) = self.kernel.meddle(&mut self.random)
         {
             self.summary.faults += 1;
+            self.meddled.insert(key);
             self.note(|_| format!("fault somebody {what}"));
             // Foreign services may be edited by their owners.
             self.foreign
@@ -37,7 +38,6 @@ impl World {
             self.foreign
                 .retain(|key, _| self.config.services.iter().all(|s| s.key != *key));
             self.summary.reloads += 1;
-            self.found_serving();
             self.feed(Input::Reload(self.config.clone()))?;
             // The files are still there; the shell says so again after each reload.
             for (service, real) in self.maintenance.clone() {
@@ -126,7 +126,6 @@ impl World {
         self.pending.clear();
         self.maintenance.clear();
         self.proven.clear();
-        self.found_serving();
         self.belief = Belief::default();
         self.compared = None;
         self.belief.configure(&self.config);
