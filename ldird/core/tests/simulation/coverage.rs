@@ -48,6 +48,25 @@ impl Coverage {
         }
     }
 
+    /// Pairs that were never met although they can be, or were met although they cannot.
+    pub(crate) fn surprises(&self) -> Vec<String> {
+        let mut text = Vec::new();
+        for (goal, steps) in GOALS.into_iter().zip(&self.0) {
+            for (step, counts) in STEPS.into_iter().zip(steps) {
+                for (input, count) in INPUTS.into_iter().zip(counts) {
+                    match (impossible(goal, step, input), *count) {
+                        (None, 0) => text.push(format!("{goal:?}, {step:?}: {input} never came")),
+                        (Some(why), 1..) => text.push(format!(
+                            "{goal:?}, {step:?}: {input} came {count} times, although {why}"
+                        )),
+                        (None, 1..) | (Some(_), 0) => {}
+                    }
+                }
+            }
+        }
+        text
+    }
+
     /// A line for each state, a column for each input; states that were never met have none.
     pub(crate) fn table(&self) -> String {
         let mut text = format!("{:34}", "");
@@ -69,6 +88,36 @@ impl Coverage {
             }
         }
         text
+    }
+}
+
+/// Why a pair is never met.
+fn impossible(goal: Goal, step: Step, input: &str) -> Option<&'static str> {
+    let reading = matches!(step, Step::Reading(_));
+    let applying = matches!(step, Step::Applying { .. } | Step::Cleaning);
+    match (goal, step) {
+        (Goal::Start, Step::Reading(Reach::List | Reach::Some)) => {
+            return Some("the first reading is of the whole table");
+        }
+        (Goal::Follow, Step::Applying { overtaken: true }) => {
+            return Some("what overtakes a batch is another goal");
+        }
+        (Goal::Follow | Goal::Start | Goal::Reload, Step::Cleaning | Step::Ended) => {
+            return Some("only a stop cleans and ends");
+        }
+        _ => {}
+    }
+    match input {
+        "Table" if step != Step::Reading(Reach::Whole) => Some("no whole table was asked for"),
+        "Services" if step != Step::Reading(Reach::Some) => Some("no services were asked for"),
+        "Listed" if step != Step::Reading(Reach::List) => Some("no list was asked for"),
+        "Unreadable" if !reading => Some("nothing is being read"),
+        "Applied" if !applying => Some("no edits are being made"),
+        "LeftBehind" if goal == Goal::Clean => None,
+        "LeftBehind" if (goal, step) != (Goal::Start, Step::Reading(Reach::Whole)) => {
+            Some("it is said at the start, and the first reading begins with it")
+        }
+        _ => None,
     }
 }
 

@@ -44,9 +44,9 @@ pub(crate) fn addresses() -> BTreeMap<ProbeId, DestinationKey> {
     (1..=REALS).flat_map(two).collect()
 }
 
-pub(crate) fn draw_config(random: &mut Random) -> Config {
-    // Beyond what counts as a small table, now and then.
-    let count = if random.chance(2) {
+/// `crowded`: beyond what counts as a small table, else only now and then.
+pub(crate) fn draw_config(random: &mut Random, crowded: bool) -> Config {
+    let count = if random.chance(2) || crowded {
         u64::from(MANY)
     } else {
         1 + random.below(3)

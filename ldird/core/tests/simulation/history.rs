@@ -1,5 +1,5 @@
 //! One history: a seed draws a configuration, which faults are on, and everything that happens.
-//! `faults` holds what goes wrong, `checks` what must hold nevertheless.
+//! `faults` holds what goes wrong, `checks` what must hold nevertheless, `ending` how it stops.
 //!
 //! Checked after every step: strangers' services are untouched; no real server gets weight before
 //! a check passed (or it was found serving at start); no edit batch takes the last healthy server
@@ -12,8 +12,10 @@ use super::coverage::Coverage;
 use super::drawing::{addresses, draw_config, draw_table};
 use super::kernel::Kernel;
 use super::random::Random;
+use ha_status::DirectorPhase;
 use ldird_core::Director;
 use ldird_core::config::{Config, ProbeId};
+use ldird_core::conversation::{Reach, Step};
 use ldird_core::input::{Finding, Input, Verdict};
 use ldird_core::output::Output;
 use ldird_core::table::{DestinationKey, Edit, ServiceKey, Table};
@@ -21,11 +23,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 mod checks;
+mod ending;
 mod faults;
 
 const TURBULENT: Duration = Duration::from_secs(40);
 /// Within so long after the faults have stopped, everything must be right.
 const CALM: Duration = Duration::from_secs(30);
+/// What is drawn apart from all else came later; so older seeds kept their meaning.
+const APART: u64 = 92 << 40;
 const TIMELINE_LINES: usize = 60;
 /// No second of a history needs more steps; more means that something spins.
 const STEPS_MAX: u64 = 500;
@@ -74,6 +79,10 @@ struct Plan {
     stalling: u64,
     /// Refusals that last.
     stubborn: u64,
+    /// Answers of the kernel that take long.
+    sluggish: u64,
+    /// Every table is a big one, and the kernel slow.
+    crowded: bool,
     /// The stop comes in the middle of it.
     hasty: bool,
 }
@@ -102,6 +111,7 @@ struct World {
     proven: BTreeSet<(ServiceKey, DestinationKey)>,
     /// Services that somebody has edited since the last reading.
     meddled: BTreeSet<ServiceKey>,
+    ended: bool,
     belief: Belief,
     /// Services that this director has set, and that nothing has taken out of the table since.
     ours: BTreeSet<ServiceKey>,
@@ -154,7 +164,14 @@ impl World {
                 0
             }
         };
-        let plan = Plan {
+        let mut apart = Random::new(seed ^ APART);
+        let crowded = apart.chance(4);
+        let sluggish = if crowded {
+            3
+        } else {
+            apart.below(4).saturating_sub(1)
+        } * 15;
+        let mut plan = Plan {
             flapping: swarm(&mut random, 30),
             hanging: swarm(&mut random, 20),
             meddling: swarm(&mut random, 5),
@@ -164,14 +181,20 @@ impl World {
             wanting: swarm(&mut random, 15),
             stalling: swarm(&mut random, 2),
             stubborn: swarm(&mut random, 3),
+            sluggish,
+            crowded,
             hasty: random.chance(25),
         };
-        let config = draw_config(&mut random);
+        if crowded {
+            plan.reloading = plan.reloading.max(2);
+            plan.hasty = true;
+        }
+        let config = draw_config(&mut random, crowded);
         let (table, foreign) = draw_table(&mut random, &config);
         let kernel = Kernel {
             table,
             refuses: swarm(&mut random, 15),
-            unreadable: swarm(&mut random, 15),
+            unreadable: swarm(&mut random, 15).max(if crowded { 30 } else { 0 }),
             stubborn: BTreeMap::new(),
         };
         let now = Instant::now();
@@ -193,6 +216,7 @@ impl World {
             calm: false,
             proven: BTreeSet::new(),
             meddled: BTreeSet::new(),
+            ended: false,
             belief: Belief::default(),
             ours: BTreeSet::new(),
             others: BTreeSet::new(),
@@ -219,7 +243,7 @@ impl World {
         while self.now.duration_since(self.start) < TURBULENT {
             self.step()?;
             self.misfortune()?;
-            if self.plan.hasty && self.random.chance(1) {
+            if self.plan.hasty && self.random.chance(self.haste()) {
                 return self.stop();
             }
         }
@@ -314,7 +338,7 @@ impl World {
 
     /// What a second hand makes of the same input.
     fn believe(&mut self, input: &Input) {
-        use ha_status::DirectorPhase::{Reloading, Starting, Stopping};
+        use DirectorPhase::{Reloading, Starting, Stopping};
         match input {
             Input::Probed { probe, verdict } => self.belief.answered(*probe, verdict.finding),
             Input::Table(_) if self.director.phase() == Stopping => {}
@@ -331,6 +355,7 @@ impl World {
                 real,
                 active,
             } => self.belief.maintain((*service, *real), *active),
+            Input::Reload(_) if self.director.phase() == Stopping => {}
             Input::Reload(config) => {
                 self.belief.configure(config);
                 self.proven.retain(|place| self.belief.is_placed(*place));
@@ -365,6 +390,9 @@ impl World {
                 Output::List => self.read(|table| Input::Listed(table.keys().copied().collect())),
                 Output::Apply(edits) => self.apply(edits)?,
                 Output::Notice(notice) => self.note(|_| format!("say  {}", first_line(&notice))),
+                Output::Exit if self.director.phase() == DirectorPhase::Stopping => {
+                    self.ended = true;
+                }
                 Output::Exit => return Err("it ended although nobody asked".to_owned()),
             }
         }
@@ -379,7 +407,18 @@ impl World {
             }
             Err(error) => Input::TableUnreadable(error),
         };
-        self.answer(0, 3, answer);
+        // Only big tables are listed, and that seldom.
+        let listing = self.director.state().step == Step::Reading(Reach::List);
+        let percent = if listing { 100 } else { self.plan.sluggish };
+        let spread = self.spread(3, percent);
+        self.answer(0, spread, answer);
+    }
+
+    /// Within how many milliseconds the kernel answers.
+    fn spread(&mut self, usual: u64, percent: u64) -> u64 {
+        const LONG: u64 = 400;
+        let slow = self.plan.sluggish > 0 && !self.calm && self.random.chance(percent);
+        if slow { LONG } else { usual }
     }
 
     fn probe(&mut self, probe: ProbeId) {
@@ -417,7 +456,8 @@ impl World {
             results.push((edit, result));
         }
         self.check_batch(&served, &results)?;
-        self.answer(0, 5, Input::Applied(results));
+        let spread = self.spread(5, self.plan.sluggish);
+        self.answer(0, spread, Input::Applied(results));
         Ok(())
     }
 

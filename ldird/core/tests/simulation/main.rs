@@ -25,6 +25,8 @@ use std::num::NonZero;
 /// Seeds that once failed, and always run.
 const SEEDS: &str = include_str!("seeds.txt");
 const DEFAULT_HISTORIES: u64 = 500;
+/// So many histories meet every pair of state and input that there is.
+const COVERING: u64 = 10_000;
 
 fn fail(seed: u64, story: &history::Failure) -> ! {
     panic!(
@@ -75,6 +77,8 @@ fn histories_keep_the_table_right() {
          {stalls} stalls"
     );
     println!("pairs of state and input met:\n{}", coverage.table());
+    let surprises = coverage.surprises();
+    assert!(count < COVERING || surprises.is_empty(), "{surprises:#?}");
     // A simulation in which nothing happens proves nothing.
     assert!(
         total.edits > count && total.faults > count / 2 && total.reloads > 0 && total.stalls > 0,

@@ -1,13 +1,8 @@
 //! What is checked of a history: after every edit, when the faults have stopped, and at the end.
 
-use super::{STEPS_MAX, World};
+use super::World;
 use ldird_core::config::{Check, RealServer, VirtualService};
-use ldird_core::diff;
-use ldird_core::input::Input;
-use ldird_core::output::Output;
-use ldird_core::table::{
-    DestinationKey, DestinationSpec, Edit, Service, ServiceKey, Table, Tunnel,
-};
+use ldird_core::table::{DestinationKey, DestinationSpec, Edit, Service, ServiceKey, Tunnel};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl World {
@@ -160,82 +155,6 @@ impl World {
         Service {
             spec: service.spec.clone(),
             destinations,
-        }
-    }
-
-    /// The end: our services leave as `cleanstop` says, everybody else's stay.
-    pub(super) fn stop(&mut self) -> Result<(), String> {
-        self.note(|_| "stop".to_owned());
-        self.kernel.refuses = 0;
-        self.kernel.unreadable = 0;
-        self.kernel.stubborn.clear();
-        let kept = |key: &ServiceKey| {
-            let mut services = self.config.services.iter();
-            services.any(|service| service.key == *key && !service.cleanstop)
-        };
-        let configured = self.config.services.iter().map(|service| service.key);
-        let mut gone: Vec<ServiceKey> = configured.chain(self.ours.iter().copied()).collect();
-        gone.retain(|key| !kept(key) && !self.others.contains(key));
-        self.hand(Input::Shutdown);
-        for _ in 0..STEPS_MAX {
-            match self.director.poll() {
-                Some(Output::Exit) => break,
-                Some(Output::Read) => {
-                    let table = self.kernel.table.clone();
-                    self.hand(Input::Table(table));
-                }
-                Some(Output::Apply(edits)) => {
-                    let done = |edit: Edit, table: &mut Table| {
-                        diff::apply(table, &edit);
-                        (edit, Ok(()))
-                    };
-                    let results = edits
-                        .into_iter()
-                        .map(|edit| done(edit, &mut self.kernel.table))
-                        .collect();
-                    self.drain_notices();
-                    self.hand(Input::Applied(results));
-                }
-                Some(
-                    Output::Notice(_) | Output::Probe(_) | Output::ReadServices(_) | Output::List,
-                ) => {}
-                // What was asked before the stop is still answered.
-                None => match (self.pending.pop(), self.director.deadline()) {
-                    (Some((_, _, input)), _) => self.hand(input),
-                    (None, Some(due)) => {
-                        self.now = self.now.max(due);
-                        self.hand(Input::Tick);
-                    }
-                    (None, None) => return Err("the stop never ends".to_owned()),
-                },
-            }
-        }
-        if let Some(key) = gone.iter().find(|key| self.kernel.table.contains_key(key)) {
-            return Err(format!("{key} is still there after the stop"));
-        }
-        for (key, service) in &self.foreign {
-            if self.kernel.table.get(key) != Some(service) {
-                return Err(format!("{key} is not ours and did not survive the stop"));
-            }
-        }
-        self.director.handle(Input::Tick, self.now);
-        if self.director.poll().is_some() || self.director.deadline().is_some() {
-            return Err("something follows the end".to_owned());
-        }
-        Ok(())
-    }
-
-    fn hand(&mut self, input: Input) {
-        self.summary.coverage.met(self.director.state(), &input);
-        self.director.handle(input, self.now);
-    }
-
-    fn drain_notices(&mut self) {
-        while let Some(output) = self.director.poll() {
-            debug_assert!(
-                matches!(output, Output::Notice(_)),
-                "{output:?} before an answer"
-            );
         }
     }
 }

@@ -4,6 +4,7 @@ use super::super::belief::Belief;
 use super::super::drawing::{REALS, draw_config, row, service_key};
 use super::World;
 use ldird_core::Director;
+use ldird_core::conversation::{Reach, Step};
 use ldird_core::input::{Finding, Input};
 use std::time::Duration;
 
@@ -33,8 +34,9 @@ impl World {
             self.foreign
                 .retain(|key, service| self.kernel.table.get(key) == Some(service));
         }
-        if self.random.chance(self.plan.reloading) {
-            self.config = draw_config(&mut self.random);
+        let reloading = self.plan.reloading * self.weight_of_moment();
+        if self.random.chance(reloading) {
+            self.config = draw_config(&mut self.random, self.plan.crowded);
             self.foreign
                 .retain(|key, _| self.config.services.iter().all(|s| s.key != *key));
             self.summary.reloads += 1;
@@ -48,11 +50,8 @@ impl World {
                 })?;
             }
         }
-        if self.random.chance(self.plan.reloading) {
-            let keys = (0..4).map(service_key);
-            let keys: Vec<_> = keys.filter(|_| self.random.chance(20)).collect();
-            self.others = keys.into_iter().collect();
-            self.feed(Input::Others(self.others.clone()))?;
+        if self.random.chance(reloading) {
+            self.others_change()?;
         }
         if self.random.chance(self.plan.maintaining) {
             self.toggle_maintenance()?;
@@ -67,6 +66,12 @@ impl World {
             self.kill()?;
         }
         Ok(())
+    }
+
+    pub(super) fn others_change(&mut self) -> Result<(), String> {
+        let keys = (0..4).map(service_key);
+        self.others = keys.filter(|_| self.random.chance(20)).collect();
+        self.feed(Input::Others(self.others.clone()))
     }
 
     /// SIGSTOP, or a machine that does not get round to us: every time limit passes meanwhile, and
@@ -85,6 +90,31 @@ impl World {
                 "timed out".clone_into(&mut verdict.message);
                 verdict.took = time;
             }
+        }
+    }
+
+    /// What seldom lasts long enough for something to come in between is hit more often, where the
+    /// kernel is slow.
+    pub(super) fn weight_of_moment(&self) -> u64 {
+        let step = self.director.state().step;
+        let rare = matches!(
+            step,
+            Step::Reading(Reach::List) | Step::Applying { overtaken: true }
+        );
+        if rare && self.plan.sluggish > 0 {
+            10
+        } else {
+            1
+        }
+    }
+
+    /// Percent of steps after which a hasty history ends. A list is seldom asked for.
+    pub(super) fn haste(&self) -> u64 {
+        let listing = self.director.state().step == Step::Reading(Reach::List);
+        if listing && self.plan.crowded {
+            30
+        } else {
+            self.weight_of_moment()
         }
     }
 
