@@ -7,6 +7,7 @@
 use super::Section;
 use super::given::{At, CheckType, Faults, Given, Method, RealLine, Service};
 use super::resolve::{self, Timeouts};
+use super::virtual_server::What;
 use crate::probes::{Connect, Dialogue, Negotiate, Pattern, PatternError, Ping, Probe};
 use ha_plumbing::Span;
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +33,7 @@ pub(super) struct Recipe {
     secret: Option<Vec<u8>>,
     /// The virtual service's protocol.
     udp: bool,
+    marked: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +96,7 @@ impl Recipe {
             database: bytes(given.database.as_ref(), faults),
             secret: bytes(given.secret.as_ref(), faults),
             udp,
+            marked: (section.line.as_ref()).is_some_and(|line| matches!(line.what, What::Mark(_))),
         };
         recipe.receive = given
             .receive
@@ -275,6 +278,8 @@ impl Recipe {
             database: self.database.clone(),
             secret: self.secret.clone(),
             udp: self.udp,
+            marked: self.marked,
+            checktimeout: self.timeouts.check,
             ..Dialogue::new(target, self.timeouts.negotiate)
         };
         let question = match self.service.negotiate {

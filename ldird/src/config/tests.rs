@@ -346,9 +346,9 @@ fn checks_that_are_missing_here_become_checks_that_look_at_the_server() {
             "virtual 10.0.0.100:80: external checks",
         ),
         (
-            "\tservice=dns\n\tprotocol=udp\n",
+            "\tservice=oracle\n\tprotocol=udp\n",
             "ping",
-            "virtual 10.0.0.100:80: the negotiate check of service dns",
+            "virtual 10.0.0.100:80: the negotiate check of service oracle",
         ),
     ];
     for (lines, description, warning) in rows {
@@ -499,10 +499,10 @@ fn a_stand_in_is_not_stricter_than_the_check_that_is_missing() {
         matches!(&*stand_in(portless), Probe::Ping(ping) if ping.lenient),
         "there is no port to connect to"
     );
-    let udp = "virtual=10.0.0.100:53\n\treal=10.0.0.1:53 gate\n";
+    let udp = "virtual=10.0.0.100:99\n\treal=10.0.0.1:99 gate\n\tservice=oracle\n\tprotocol=udp\n";
     assert!(
         matches!(&*stand_in(udp), Probe::Ping(ping) if ping.lenient),
-        "ICMP may be filtered where DNS is not"
+        "ICMP may be filtered where the service is not"
     );
     let tcp = "virtual=10.0.0.100:1521\n\treal=10.0.0.1:1521 gate\n";
     assert!(matches!(&*stand_in(tcp), Probe::Connect(_)));

@@ -28,7 +28,6 @@ impl Dialler {
 
     /// A datagram socket that talks with this target only. What the target's machine refuses comes as
     /// an error of a later send or receive.
-    #[allow(dead_code, reason = "used as the checks over UDP come in")]
     pub(super) fn connect_udp(&self, target: SocketAddr) -> io::Result<UdpSocket> {
         let socket = Socket::new(Domain::for_address(target), Type::DGRAM, None)?;
         socket.set_nonblocking(true)?;

@@ -7,14 +7,20 @@
 mod awake;
 mod catalogue;
 mod connect;
+mod datagrams;
 mod dialler;
 mod dialogue;
+mod dns;
 mod http;
+mod ldap;
 mod means;
 mod pattern;
 mod ping;
 mod prober;
+mod radius;
+mod random;
 mod services;
+mod sip;
 mod stream;
 mod tls;
 mod want;
@@ -23,12 +29,16 @@ pub(crate) use catalogue::Catalogue;
 pub(crate) use connect::Connect;
 pub(crate) use dialler::Dialler;
 pub(crate) use dialogue::Conversation;
+pub(crate) use dns::Dns;
 pub(crate) use http::Http;
+pub(crate) use ldap::Ldap;
 pub(crate) use means::Means;
 pub(crate) use pattern::{Pattern, PatternError};
 pub(crate) use ping::Ping;
 pub(crate) use prober::{Probed, Prober};
+pub(crate) use radius::Radius;
 pub(crate) use services::{CheckType, Dialogue, Method, Negotiate, Service};
+pub(crate) use sip::Sip;
 
 use ldird_core::input::{Finding, Verdict};
 use std::io;
@@ -76,6 +86,10 @@ kinds! {
     Ping(Ping),
     Http(Box<Http>),
     Talk(Box<Conversation>),
+    Dns(Dns),
+    Ldap(Box<Ldap>),
+    Radius(Radius),
+    Sip(Sip),
 }
 
 /// What a check found, before its duration is known.
@@ -174,5 +188,7 @@ impl Turn {
     }
 }
 
+#[cfg(test)]
+mod library;
 #[cfg(test)]
 mod tests;

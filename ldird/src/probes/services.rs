@@ -4,7 +4,7 @@
 //! A new check of a service is a file that builds a [`Probe`] from a [`Dialogue`], its line in
 //! `kinds!`, and its name in the row here.
 
-use super::{Conversation, Http, Pattern, Probe};
+use super::{Conversation, Dns, Http, Ldap, Pattern, Probe, Radius, Sip};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,8 +55,12 @@ pub(crate) struct Dialogue {
     pub(crate) secret: Option<Vec<u8>>,
     /// The virtual service's protocol is udp, for the services that are spoken over both.
     pub(crate) udp: bool,
+    /// The virtual service is a firewall mark, which has no protocol.
+    pub(crate) marked: bool,
     /// For the whole check.
     pub(crate) timeout: Duration,
+    /// What a check that only reaches may take: the checks of a few services keep to it as well.
+    pub(crate) checktimeout: Duration,
 }
 
 impl Dialogue {
@@ -74,7 +78,9 @@ impl Dialogue {
             database: None,
             secret: None,
             udp: false,
+            marked: false,
             timeout,
+            checktimeout: timeout,
         }
     }
 }
@@ -87,6 +93,7 @@ pub(crate) enum Method {
 
 const WEB: &[&str] = &["request", "receive", "httpmethod", "virtualhost"];
 const LOGIN: &[&str] = &["login", "passwd"];
+const DIRECTORY_TLS: &[&str] = &["request", "receive", "login", "passwd", "virtualhost"];
 const LOGIN_TLS: &[&str] = &["login", "passwd", "virtualhost"];
 const SQL: &[&str] = &["login", "passwd", "database", "request"];
 const DIRECTORY: &[&str] = &["request", "receive", "login", "passwd"];
@@ -96,15 +103,30 @@ use Negotiate::{Asks, Missing, Nothing};
 impl Service {
     /// In alphabetical order, as the complaint about an unknown one lists them.
     pub(crate) const ALL: &[Self] = &[
-        Self::new("dns", 53, &["request", "receive"], Missing),
+        Self::new(
+            "dns",
+            53,
+            &["request", "receive"],
+            Asks(|dialogue| Ok(Dns::probe(dialogue))),
+        ),
         Self::new("ftp", 21, DIRECTORY, Missing),
         Self::new("http", 80, WEB, Asks(Http::plain)),
         Self::new("http_proxy", 3128, WEB, Missing),
         Self::new("https", 443, WEB, Asks(Http::secure)),
         Self::new("imap", 143, LOGIN, Asks(Conversation::imap)),
         Self::new("imaps", 993, LOGIN_TLS, Asks(Conversation::imaps)),
-        Self::new("ldap", 389, DIRECTORY, Missing),
-        Self::new("ldaps", 636, DIRECTORY, Missing),
+        Self::new(
+            "ldap",
+            389,
+            DIRECTORY,
+            Asks(|dialogue| Ok(Ldap::plain(dialogue))),
+        ),
+        Self::new(
+            "ldaps",
+            636,
+            DIRECTORY_TLS,
+            Asks(|dialogue| Ok(Ldap::secure(dialogue))),
+        ),
         Self::new("mysql", 3306, SQL, Missing),
         Self::new("nntp", 119, &[], Asks(Conversation::nntp)),
         Self::NONE,
@@ -112,14 +134,24 @@ impl Service {
         Self::new("pgsql", 5432, SQL, Missing),
         Self::new("pop", 110, LOGIN, Asks(Conversation::pop)),
         Self::new("pops", 995, LOGIN_TLS, Asks(Conversation::pops)),
-        Self::new("radius", 1812, &["login", "passwd", "secret"], Missing),
+        Self::new(
+            "radius",
+            1812,
+            &["login", "passwd", "secret"],
+            Asks(|dialogue| Ok(Radius::probe(dialogue))),
+        ),
         Self::new(
             "simpletcp",
             0,
             &["request", "receive"],
             Asks(Conversation::simpletcp),
         ),
-        Self::new("sip", 5060, &["login"], Missing),
+        Self::new(
+            "sip",
+            5060,
+            &["login"],
+            Asks(|dialogue| Ok(Sip::probe(dialogue))),
+        ),
         Self::new("smtp", 25, &[], Asks(Conversation::smtp)),
         Self::new("submission", 587, &[], Asks(Conversation::smtp)),
     ];
