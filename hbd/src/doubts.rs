@@ -131,8 +131,7 @@ impl Doubts {
             let row = || Refused {
                 node: self.node(kind),
                 from: from.map(|ip| ip.to_string()),
-                reason: reason(&kind.why),
-                text: self.meaning(kind),
+                reason: reason(kind),
                 count: told.total,
                 last_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             };
@@ -297,33 +296,7 @@ impl Doubts {
 
     /// Why it is refused or doubtful, and what to do about it.
     fn meaning(&self, kind: &Kind) -> String {
-        if kind.from.is_none() {
-            return "packets of further senders are refused or doubtful, too".to_owned();
-        }
-        let local = &self.local;
-        match &kind.why {
-            Why::NotOurs => "neither of heartbeat's framings, or not signed".to_owned(),
-            Why::WrongKey => "netstring authentication failed: signed with another key than that \
-                 of our authkeys (the file must be the same on every node)"
-                .to_owned(),
-            Why::UnknownKey => "Invalid authentication type in message! Its key number or method \
-                 is not in our authkeys (the file must be the same on every node)"
-                .to_owned(),
-            Why::TooLong => "longer than any message".to_owned(),
-            Why::Malformed => "signed with our key, but malformed".to_owned(),
-            Why::SameName => format!(
-                "calls itself {local}, which is this node: two machines must not have one name \
-                 (see `uname -n`, nodeinfo and --node there)"
-            ),
-            Why::SameUuid(_) => "has the identity of this node: one was cloned from the other; \
-                 stop hbd on one of them, remove hb_uuid from its state directory and start it \
-                 again"
-                .to_owned(),
-            Why::NotConfigured(name) => format!(
-                "calls itself {}, and has our key, but ha.cf has no such node",
-                name.escape_default()
-            ),
-        }
+        reason(kind).meaning(self.node(kind).as_deref())
     }
 }
 
@@ -340,8 +313,11 @@ fn named_places(loaded: &Loaded) -> BTreeMap<IpAddr, NodeName> {
     loaded.media.iter().filter_map(place).collect()
 }
 
-fn reason(why: &Why) -> RefusedReason {
-    match why {
+fn reason(kind: &Kind) -> RefusedReason {
+    if kind.from.is_none() {
+        return RefusedReason::Others;
+    }
+    match &kind.why {
         Why::NotOurs => RefusedReason::NotOurs,
         Why::WrongKey => RefusedReason::WrongKey,
         Why::UnknownKey => RefusedReason::UnknownKey,
@@ -349,7 +325,7 @@ fn reason(why: &Why) -> RefusedReason {
         Why::Malformed => RefusedReason::Malformed,
         Why::SameName => RefusedReason::SameName,
         Why::SameUuid(_) => RefusedReason::SameIdentity,
-        Why::NotConfigured(_) => RefusedReason::NotConfigured,
+        Why::NotConfigured(name) => RefusedReason::NotConfigured { name: name.clone() },
     }
 }
 

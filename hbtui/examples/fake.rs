@@ -8,7 +8,8 @@
 mod sample;
 
 use ha_status::{
-    Action, Hello, NodeStatus, Notice, Reply, Request, SCHEMA_VERSION, Severity, Snapshot,
+    Action, ClaimCause, ClaimReason, Hello, NodeStatus, Notice, Reply, Request, SCHEMA_VERSION,
+    Severity, Snapshot,
     socket::{CLIENTS_MAX, ClientRequest, Publisher, Server},
 };
 use std::{
@@ -87,7 +88,10 @@ fn change_owner(state: &mut Snapshot, publisher: &mut Publisher, to: &str) {
     let group = &mut cluster.groups[0];
     group.owner = Some(to.to_owned());
     group.epoch += 1;
-    group.reason = format!("scripted: {to} has its turn");
+    group.reason.claim = Some(ClaimReason {
+        owner: to.to_owned(),
+        cause: ClaimCause::Moved,
+    });
     cluster.nodes[1].status = if to == "lb1" {
         NodeStatus::Active
     } else {

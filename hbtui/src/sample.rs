@@ -6,9 +6,9 @@
 )]
 
 use ha_status::{
-    ClusterPhase, ClusterSnapshot, Counters, DirectorPhase, DirectorSnapshot, Fallback, Group,
-    GroupRun, Health, Link, LinkState, Node, NodeKind, NodeStatus, Notice, RealServer, Resource,
-    RunState, Severity, Totals, VirtualService,
+    ClaimCause, ClaimReason, ClusterPhase, ClusterSnapshot, Counters, DirectorPhase,
+    DirectorSnapshot, Fallback, Fate, Group, GroupReason, GroupRun, Health, Link, LinkState, Node,
+    NodeKind, NodeStatus, Notice, RealServer, Resource, RunState, Severity, Totals, VirtualService,
 };
 
 /// 2026-11-20 16:00:00 UTC.
@@ -65,7 +65,13 @@ pub fn after_failover() -> ClusterSnapshot {
     group.owner = Some("lb2".to_owned());
     group.epoch = 8;
     group.runs = vec![run("lb2", RunState::Running)];
-    "node lb1 died at 15:59:55; lb2 was next".clone_into(&mut group.reason);
+    group.reason = reason(
+        "lb2",
+        ClaimCause::Next {
+            before: "lb1".to_owned(),
+            fate: Fate::Silent { links: 2 },
+        },
+    );
     cluster
         .recent
         .push(notice(5_900, Severity::Warning, "node lb1: is dead"));
@@ -173,7 +179,15 @@ fn group() -> Group {
             resource("IPaddr", "10.0.0.100/24/eth0"),
             resource("ldirectord", "ldirectord.cf"),
         ],
-        reason: "lb1 is preferred and alive".to_owned(),
+        reason: reason("lb1", ClaimCause::Preferred),
+    }
+}
+
+fn reason(owner: &str, cause: ClaimCause) -> GroupReason {
+    let owner = owner.to_owned();
+    GroupReason {
+        claim: Some(ClaimReason { owner, cause }),
+        ..GroupReason::default()
     }
 }
 

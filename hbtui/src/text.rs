@@ -116,7 +116,7 @@ pub(crate) fn about_group(group: &Group) -> Vec<String> {
         field("here", theme::run(group.state).1),
         field("runs", &runs(group)),
         field("epoch", &group.epoch.to_string()),
-        field("why", &group.reason),
+        field("why", &group.reason.to_string()),
         String::new(),
     ];
     lines.extend(

@@ -13,6 +13,7 @@ mod commands;
 mod groups;
 mod hearing;
 mod old_peers;
+mod reasons;
 mod shutdown;
 mod snapshot;
 mod speaking;

@@ -19,7 +19,7 @@ use crate::random::Random;
 use crate::roster::{NodeId, Roster};
 use crate::sequence::Receiver;
 use crate::table::Table;
-use ha_status::{NodeStatus, RefusedReason};
+use ha_status::NodeStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -149,10 +149,19 @@ impl Peer {
     }
 }
 
+/// Why a packet under a peer's name is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disbelief {
+    /// Of a life of the peer that is over.
+    Replay,
+    /// It has not answered this life of ours.
+    Unanswered,
+}
+
 /// Packets under a peer's name that were not believed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refused {
-    pub(crate) why: RefusedReason,
+    pub(crate) why: Disbelief,
     /// What they called their generation.
     pub(crate) generation: u64,
     pub(crate) count: u64,

@@ -66,7 +66,7 @@ fn an_old_peer_is_greeted_answered_and_left_in_peace() {
     assert!(!view.extended);
     assert_eq!(pair.when(|_, output| is_start(output)), None);
     assert!(
-        view.groups[0].reason.contains("old Heartbeat"),
+        view.groups[0].reason.to_string().contains("old Heartbeat"),
         "{}",
         view.groups[0].reason
     );

@@ -114,7 +114,7 @@ fn refused_row(refused: &Refused) -> Vec<String> {
         word(&refused.node),
         refused.count.to_string(),
         heard(Some(refused.last_ms)),
-        refused.text.clone(),
+        refused.meaning(),
     ]
 }
 
@@ -124,7 +124,7 @@ fn group_row(group: &Group) -> Vec<String> {
         run_state(group.state).to_owned(),
         group.owner.clone().unwrap_or_else(|| "-".to_owned()),
         group.preferred.clone(),
-        group.reason.clone(),
+        group.reason.to_string(),
     ]
 }
 
@@ -196,7 +196,7 @@ fn why_node(snapshot: &ClusterSnapshot, node: &Node) -> String {
         let last = heard(Some(refused.last_ms));
         let from = refused.from.as_ref();
         let from = from.map_or_else(String::new, |from| format!(" from {from}"));
-        let (count, text) = (refused.count, &refused.text);
+        let (count, text) = (refused.count, refused.meaning());
         let _ = writeln!(
             out,
             "  {count} packets{from} refused, the last {last}: {text}"

@@ -113,9 +113,10 @@ fn refused_packets_are_rows_with_the_node_whose_address_they_have() {
         doubts.refused(THERE, "eth1", Reject::BadDigest, now);
     }
     let row = doubts.rows(now).remove(0);
-    assert_eq!((row.node, row.count), (None, 81));
+    assert_eq!((&row.node, row.count), (&None, 81));
     assert_eq!(row.reason, RefusedReason::WrongKey);
-    assert!(row.text.contains("the same on every node"), "{}", row.text);
+    let text = row.meaning();
+    assert!(text.contains("the same on every node"), "{text}");
     let lb2 = message("lb2", [2; 16], 9);
     doubts.authentic(THERE, "eth1", &lb2, now);
     let row = doubts.rows(now).remove(0);

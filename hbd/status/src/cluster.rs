@@ -4,6 +4,7 @@
 //! they change without anything having happened.
 
 use crate::notice::{Notice, Recent};
+use crate::reason::{GroupReason, RefusedReason};
 use serde::{Deserialize, Serialize};
 
 /// Everything hbd shows at one moment.
@@ -134,37 +135,17 @@ pub struct Refused {
     /// The address that the last one came from, e.g. `10.77.0.2`; `None` if many send them.
     pub from: Option<String>,
     pub reason: RefusedReason,
-    /// What it means and what to do about it, e.g. `signed with another key than that of our
-    /// authkeys (the file must be the same on every node)`.
-    pub text: String,
     /// How many have come. Volatile.
     pub count: u64,
     /// Age of the last one, milliseconds. Volatile.
     pub last_ms: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusedReason {
-    /// Neither of heartbeat's framings, or not signed.
-    NotOurs,
-    /// Signed with another key.
-    WrongKey,
-    /// Signed with a key number or method that authkeys does not have.
-    UnknownKey,
-    TooLong,
-    /// Signed with our key, but no message.
-    Malformed,
-    /// It calls itself by this node's own name.
-    SameName,
-    /// It has this node's identity: a cloned machine.
-    SameIdentity,
-    /// It calls itself by a name that ha.cf lacks.
-    NotConfigured,
-    /// Of a life of its sender that is over: recorded, or its clock was set back.
-    Replay,
-    /// It has not answered this daemon's life: it does not hear this node, or was recorded.
-    Unanswered,
+impl Refused {
+    /// What it means and what to do about it, in one sentence.
+    pub fn meaning(&self) -> String {
+        self.reason.meaning(self.node.as_deref())
+    }
 }
 
 /// A resource group: one line of haresources.
@@ -184,9 +165,9 @@ pub struct Group {
     /// that has ended without being able to stop it.
     pub runs: Vec<GroupRun>,
     pub resources: Vec<Resource>,
-    /// The causal chain of the present owner in one sentence,
-    /// e.g. `lb1 fell silent on every link; lb2 was next`.
-    pub reason: String,
+    /// The causal chain of the present owner, and what the group waits for; as a sentence e.g.
+    /// `lb1 fell silent on every link; lb2 was next`.
+    pub reason: GroupReason,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

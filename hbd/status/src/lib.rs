@@ -10,13 +10,14 @@ pub mod director;
 pub mod mirror;
 pub mod notice;
 pub mod protocol;
+pub mod reason;
 #[cfg(feature = "socket")]
 pub mod socket;
 
 pub use change::{Change, Volatile, apply, apply_notice, diff};
 pub use cluster::{
     ClusterPhase, ClusterSnapshot, Counters, Group, GroupRun, HoldSet, Link, LinkState, Node,
-    NodeKind, NodeStatus, Refused, RefusedReason, Resource, RunState,
+    NodeKind, NodeStatus, Refused, Resource, RunState,
 };
 pub use director::{
     DirectorPhase, DirectorSnapshot, Fallback, Health, RealServer, Totals, VirtualService,
@@ -24,3 +25,6 @@ pub use director::{
 pub use mirror::{Gap, Heard, Mirror};
 pub use notice::{Notice, Recent, Severity, printable};
 pub use protocol::{Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot};
+pub use reason::{
+    Attempt, ClaimCause, ClaimReason, Fate, GroupReason, RefusedReason, Unfit, Waiting,
+};

@@ -4,7 +4,7 @@ use crate::{Change, ClusterSnapshot, DirectorSnapshot, Group, HoldSet, Notice, V
 use serde::{Deserialize, Serialize};
 
 /// Grows when a field changes its meaning; new fields alone do not raise it.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The server's first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

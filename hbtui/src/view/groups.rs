@@ -41,7 +41,7 @@ pub(super) fn draw(view: View, area: Rect, frame: &mut Frame) {
             .map(|row| match row {
                 GroupRow::Group(group) => columns(view, group),
                 GroupRow::Resources(group) => labelled(view, "holds", text::resources(group)),
-                GroupRow::Reason(group) => labelled(view, "why", group.reason.clone()),
+                GroupRow::Reason(group) => labelled(view, "why", group.reason.to_string()),
             })
             .collect()
     });

@@ -90,7 +90,7 @@ fn refused_line<'a>(view: View, refused: &Refused) -> Line<'a> {
     let text = format!(
         "{} {sender} is refused: {} ({count} packet{plural}, last {age} ago)",
         view.theme.symbol(tone),
-        refused.text
+        refused.meaning()
     );
     Line::styled(text, view.theme.tone(tone))
 }

@@ -104,8 +104,8 @@ fn refusals_are_told(pair: &Pair) -> Result<()> {
             row.reason == RefusedReason::WrongKey
                 && row.node.as_deref() == Some(peer)
                 && row.from.as_deref() == Some(address)
-                && row.text.contains(reason)
-                && row.text.contains(remedy)
+                && row.meaning().contains(reason)
+                && row.meaning().contains(remedy)
         })?;
     }
     Ok(())

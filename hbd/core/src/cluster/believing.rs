@@ -4,14 +4,14 @@
 
 use super::Cluster;
 use crate::extension::{ADDRESSEE, Life};
-use crate::membership::Refused;
+use crate::membership::{Disbelief, Refused};
 use crate::messages::{self, Header, Kind};
 use crate::namesake::Found;
 use crate::output::{Notice, Output};
 use crate::roster::NodeId;
 use crate::sequence::{Arrival, Rejoin, Sender};
 use crate::wire::Message;
-use ha_status::{NodeStatus, RefusedReason};
+use ha_status::NodeStatus;
 use std::time::Instant;
 
 impl Cluster {
@@ -89,7 +89,7 @@ impl Cluster {
         let retired = peer.is_retired(header.uuid);
         let extended = peer.extended;
         if retired || header.generation < current {
-            self.refuse(node, RefusedReason::Replay, header.generation, now);
+            self.refuse(node, Disbelief::Replay, header.generation, now);
             return false;
         }
         if current == 0 || header.generation != current {
@@ -121,18 +121,12 @@ impl Cluster {
             peer.candidate = Some(life);
         }
         if !lives {
-            self.refuse(node, RefusedReason::Unanswered, life.generation, now);
+            self.refuse(node, Disbelief::Unanswered, life.generation, now);
         }
     }
 
     /// A packet is not believed: counted, shown, and a replay told once per life of the peer.
-    pub(super) fn refuse(
-        &mut self,
-        node: NodeId,
-        why: RefusedReason,
-        generation: u64,
-        now: Instant,
-    ) {
+    pub(super) fn refuse(&mut self, node: NodeId, why: Disbelief, generation: u64, now: Instant) {
         let Some(peer) = self.membership.peer_mut(node) else {
             return;
         };
@@ -144,7 +138,7 @@ impl Cluster {
             last: now,
         });
         let current = peer.known.generation;
-        let replay = why == RefusedReason::Replay;
+        let replay = why == Disbelief::Replay;
         let news = replay && !std::mem::replace(&mut peer.replay_reported, true);
         if before.is_none() {
             self.changed();

@@ -4,12 +4,13 @@ use super::Cluster;
 use super::believing::is_extended;
 use crate::config::LinkId;
 use crate::extension::Report;
+use crate::membership::Disbelief;
 use crate::messages::{self, Header, Kind};
 use crate::output::Notice;
 use crate::roster::NodeId;
 use crate::sequence::{Accepted, Order, Rejoin, Verdict};
 use crate::wire::Message;
-use ha_status::{NodeStatus, RefusedReason};
+use ha_status::NodeStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -112,7 +113,7 @@ impl Cluster {
             return;
         };
         if peer.is_retired(header.uuid) {
-            self.refuse(node, RefusedReason::Replay, header.generation, now);
+            self.refuse(node, Disbelief::Replay, header.generation, now);
             return;
         }
         match peer.receiver.receive(arrival, random, now) {
@@ -128,7 +129,7 @@ impl Cluster {
             }
             Verdict::Stale | Verdict::Premature { .. } => {}
             Verdict::Unproven => self.consider(node, header, message, now),
-            Verdict::Replay { got, .. } => self.refuse(node, RefusedReason::Replay, got, now),
+            Verdict::Replay { got, .. } => self.refuse(node, Disbelief::Replay, got, now),
         }
     }
 

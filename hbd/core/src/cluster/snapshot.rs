@@ -1,16 +1,14 @@
-//! The whole visible state as plain data, with the reasons in words.
+//! The whole visible state as plain data; `reasons` says why a group is where it is.
 
 use super::Cluster;
-use super::groups::{Fate, Group, Waiting};
 use crate::config::{GroupConfig, GroupId, LinkId};
-use crate::membership::Peer;
-use crate::ownership::{Bar, Blocker, Cause, Presence, Why, unfit};
+use crate::membership::{Disbelief, Peer};
+use crate::ownership::Presence;
 use crate::roster::NodeId;
 use ha_status::{
     ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, Refused,
     RefusedReason, Resource, RunState,
 };
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// Refused packets are shown for so long after the last one.
@@ -94,36 +92,25 @@ impl Cluster {
         let row = |(id, peer): (NodeId, &Peer)| {
             let refused = peer.refused?;
             let last_ms = age(refused.last, now);
-            let stray = refused.why == RefusedReason::Unanswered && refused.count < FEW_UNANSWERED;
-            if stray || last_ms > REFUSED_SHOWN_MS {
+            let (reason, few) = match refused.why {
+                Disbelief::Unanswered => (RefusedReason::Unanswered, FEW_UNANSWERED),
+                Disbelief::Replay => {
+                    let (generation, known) = (refused.generation, peer.known.generation);
+                    (RefusedReason::Replay { generation, known }, 0)
+                }
+            };
+            if refused.count < few || last_ms > REFUSED_SHOWN_MS {
                 return None;
             }
             Some(Refused {
                 node: Some(self.name(id)),
                 from: None,
-                reason: refused.why,
-                text: self.refusal(id, peer, refused),
+                reason,
                 count: refused.count,
                 last_ms,
             })
         };
         self.membership.peers().filter_map(row).collect()
-    }
-
-    fn refusal(&self, id: NodeId, peer: &Peer, refused: crate::membership::Refused) -> String {
-        let node = self.name(id);
-        if refused.why == RefusedReason::Unanswered {
-            return format!(
-                "{node} is heard but does not answer this daemon: it does not hear this node (its \
-                 cable, its firewall, its media), or somebody plays back what it said long ago"
-            );
-        }
-        format!(
-            "of generation {}, while generation {} of {node} was heard already: recorded packets, \
-             or its clock or state directory was set back; in that case stop hbd there, set the \
-             clock, remove hb_uuid and hb_generation from its state directory and start it again",
-            refused.generation, peer.known.generation
-        )
     }
 
     fn link_rows(&self, now: Instant) -> Vec<Link> {
@@ -163,7 +150,7 @@ impl Cluster {
             state: group.runner.run().state(),
             runs: self.runs(id, now),
             resources: config.resources.iter().map(resource).collect(),
-            reason: self.explain(id, group, now),
+            reason: self.reason(id, group, now),
         }
     }
 
@@ -184,159 +171,8 @@ impl Cluster {
         self.roster.order().filter_map(run).collect()
     }
 
-    fn name(&self, node: NodeId) -> String {
+    pub(super) fn name(&self, node: NodeId) -> String {
         self.roster.name(node).to_string()
-    }
-
-    /// Why the group is where it is, and what it is waiting for.
-    fn explain(&self, id: GroupId, group: &Group, now: Instant) -> String {
-        let mut text = match group.stake.claim.owner {
-            None => "nobody has claimed it yet".to_owned(),
-            Some(owner) => self.origin(group, &self.name(owner)),
-        };
-        if group.homeless {
-            text.push_str("; no node can run it now");
-        }
-        match group.waiting {
-            Some(Waiting::Blocked(blocker)) => {
-                text.push_str("; ");
-                text.push_str(&self.obstacle(blocker));
-            }
-            Some(Waiting::HoldDown(node)) => {
-                let times = group.returns.lately(self.config.hold_down, now);
-                let wait = self.hold_down(group, now).as_secs_f32();
-                let node = self.name(node);
-                let _ = write!(
-                    text,
-                    "; it went back to {node} {times} times lately, so {node} must be steady for \
-                     {wait} s before it goes there again"
-                );
-            }
-            None => {}
-        }
-        if group.stake.claim.owner == Some(self.roster.local()) {
-            text.push_str(&self.lack(id, now));
-        }
-        text
-    }
-
-    /// Who could not take the group over if this node were lost.
-    fn lack(&self, id: GroupId, now: Instant) -> String {
-        let unfit = self.with_situation(id, now, unfit);
-        if unfit.is_empty() {
-            return String::new();
-        }
-        let causes = unfit.into_iter().map(|node| {
-            let what = match self.standing(node, id, now).run {
-                RunState::Stuck => "stop",
-                RunState::Unknown
-                | RunState::Stopped
-                | RunState::Starting
-                | RunState::Running
-                | RunState::Stopping
-                | RunState::Failed => "start",
-            };
-            format!("{} could not {what} it", self.name(node))
-        });
-        let causes: Vec<String> = causes.collect();
-        format!("; a failover is not possible now: {}", causes.join(", "))
-    }
-
-    fn origin(&self, group: &Group, owner: &str) -> String {
-        let reason = group.reason;
-        let before = reason.from.map(|node| self.name(node));
-        let before = before.as_deref();
-        let preferred = group.preferred.map(|node| self.name(node));
-        let preferred = preferred.as_deref().filter(|name| *name != owner);
-        let next = |fate: &str| match (before, preferred) {
-            (Some(before), _) if before != owner => format!("{before} {fate}; {owner} was next"),
-            (_, Some(preferred)) => format!("{preferred} was not there; {owner} was next"),
-            (_, None) => format!("{owner} is its preferred node"),
-        };
-        match (reason.why, group.stake.claim.cause) {
-            (Some(Why::Standby | Why::Takeover), _) => {
-                format!("an operator moved it to {owner}")
-            }
-            (Some(Why::Shutdown), _) => next("is shutting down"),
-            (Some(Why::Failback), _) => format!("{owner} is its preferred node and came back"),
-            (Some(Why::PreferredGone), _) => {
-                format!("{owner} has it until its preferred node returns")
-            }
-            (Some(Why::OwnerFailed), _) => next("could not start it"),
-            (Some(Why::Kept), _) => {
-                format!("{owner} ran it all along while the nodes could not hear each other")
-            }
-            (Some(Why::Deaf), _) => format!("{owner} runs it and does not hear this node"),
-            (Some(Why::OwnerGone | Why::First) | None, cause) => match (reason.fate, cause) {
-                (Fate::Died, _) => next(self.silence()),
-                (Fate::Left, _) => next("left"),
-                (Fate::Leaving, _) => next("is shutting down"),
-                (Fate::Failed, _) => next("could not start it"),
-                (Fate::Alive, _) if reason.why == Some(Why::First) => next(""),
-                (Fate::Alive, Cause::Home) => format!("{owner} is its preferred node"),
-                (Fate::Alive, Cause::Failover) => {
-                    format!("{owner} has it until its preferred node returns")
-                }
-                (Fate::Alive, Cause::Stay) => format!("{owner} keeps it until it is moved"),
-            },
-        }
-    }
-
-    /// What is surely known of a node that is heard no more.
-    fn silence(&self) -> &'static str {
-        if self.config.links.len() == 1 {
-            "fell silent (over the only link nobody can tell a dead node from a cut cable)"
-        } else {
-            "fell silent on every link"
-        }
-    }
-
-    fn obstacle(&self, blocker: Blocker) -> String {
-        match blocker {
-            Blocker::Barred(Bar::NoCarrier) => {
-                "no interface of this node has a carrier: it takes nothing".to_owned()
-            }
-            Blocker::Barred(Bar::SameName) => {
-                "another node has the name of this one: it takes nothing".to_owned()
-            }
-            Blocker::Barred(Bar::CarrierBack) => {
-                "the cable of this node is just back: it listens before it takes anything"
-                    .to_owned()
-            }
-            Blocker::Differs(node) => format!(
-                "its preferred node {node} lives and does not list it: make haresources equal",
-                node = self.name(node)
-            ),
-            Blocker::LeftHolding(node) => format!(
-                "{node} has ended and could not stop it; once you are sure that nothing of it is \
-                 active there: hbd takeover --force",
-                node = self.name(node)
-            ),
-            Blocker::Joining => "this node is not active yet".to_owned(),
-            Blocker::Unheard(node) => format!("waiting to hear {}", self.name(node)),
-            Blocker::OldPeer(node) => format!(
-                "{} runs an old Heartbeat, which has not given it to this node",
-                self.name(node)
-            ),
-            Blocker::NotCurrent(node) | Blocker::Disagrees(node) => {
-                format!("waiting for {} to answer", self.name(node))
-            }
-            Blocker::Busy(node, run) => {
-                let node = self.name(node);
-                match run {
-                    RunState::Unknown => format!("waiting for {node} to examine it"),
-                    RunState::Stuck => format!(
-                        "{node} could not stop it; once you are sure that nothing of it is active \
-                         there: hbd takeover --force"
-                    ),
-                    RunState::Starting
-                    | RunState::Running
-                    | RunState::Stopping
-                    | RunState::Stopped
-                    | RunState::Failed => format!("waiting for {node} to stop it"),
-                }
-            }
-        }
     }
 }
 
@@ -344,6 +180,6 @@ fn age(at: Instant, now: Instant) -> u64 {
     milliseconds(now.saturating_duration_since(at))
 }
 
-fn milliseconds(time: Duration) -> u64 {
+pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -125,7 +125,7 @@ fn what_a_node_could_not_stop_is_started_by_nobody_after_it_has_ended() {
     );
     assert_eq!(pair.runners(0), [0], "and nothing else");
     assert_eq!(pair.view(1).nodes[0].status, NodeStatus::Left);
-    let reason = pair.view(1).groups[0].reason.clone();
+    let reason = pair.view(1).groups[0].reason.to_string();
     assert!(
         reason.contains("lb1 has ended and could not stop it"),
         "{reason}"
@@ -219,7 +219,7 @@ fn an_owner_says_when_nobody_could_take_over_from_it() {
     (0..2).for_each(|node| pair.start(node));
     pair.run_for(ms(200));
     assert_eq!(pair.runners(0), [1]);
-    let reason = |pair: &Pair| pair.view(1).groups[0].reason.clone();
+    let reason = |pair: &Pair| pair.view(1).groups[0].reason.to_string();
     let lack = "a failover is not possible now: lb1 could not start it";
     assert!(reason(&pair).contains(lack), "{}", reason(&pair));
     pair.input(0, Input::Mended { group: GROUP });

@@ -31,7 +31,7 @@ fn a_lonely_node_starts_after_initdead_and_not_before() {
     pair.run_for(ms(6000));
     assert_eq!(pair.when(|_, output| is_start(output)), Some(INITDEAD));
     assert!(
-        pair.view(0).groups[0].reason.contains("lb2"),
+        pair.view(0).groups[0].reason.to_string().contains("lb2"),
         "{}",
         pair.view(0).groups[0].reason
     );
@@ -173,7 +173,7 @@ fn a_node_that_is_only_silent_is_not_called_dead_in_reasons() {
         pair.run_for(INITDEAD);
         pair.cut = true;
         pair.run_for(DEADTIME * 2);
-        let reason = pair.view(1).groups[0].reason.clone();
+        let reason = pair.view(1).groups[0].reason.to_string();
         assert!(
             reason.contains(words) && !reason.contains("died"),
             "{reason}"

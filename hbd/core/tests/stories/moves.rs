@@ -138,7 +138,7 @@ fn a_group_returns_at_once_the_first_time_and_then_ever_later() {
         returns += u32::from(pair.runners(0) == [0]);
     }
     assert_eq!(returns, 1, "a hold-down ends the to and fro");
-    let reason = pair.view(1).groups[0].reason.clone();
+    let reason = pair.view(1).groups[0].reason.to_string();
     assert!(reason.contains("must be steady for 2 s"), "{reason}");
     pair.run_for(HOLD_DOWN + ms(100));
     assert_eq!(pair.runners(0), [0]);

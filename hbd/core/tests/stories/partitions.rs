@@ -86,7 +86,7 @@ fn a_node_without_a_carrier_takes_nothing_and_listens_before_it_does() {
     pair.run_for(DEADTIME * 3);
     assert_eq!(pair.view(1).nodes[0].status, NodeStatus::Dead);
     assert_eq!(pair.runners(0), [0]);
-    let reason = pair.view(1).groups[0].reason.clone();
+    let reason = pair.view(1).groups[0].reason.to_string();
     assert!(reason.contains("carrier"), "{reason}");
     // The cable is back before anything can be heard over it.
     pair.input(1, carrier(true));
@@ -190,7 +190,7 @@ fn nobody_starts_beside_a_holder_that_only_a_third_node_hears() {
     pair.command(2, Command::Takeover(HoldSet::All));
     pair.run_for(DEADTIME * 5 + ms(300));
     assert_eq!(pair.runners(0), [0], "it could not be stopped there");
-    let reason = pair.view(2).groups[0].reason.clone();
+    let reason = pair.view(2).groups[0].reason.to_string();
     assert!(reason.contains("lb1 could not stop it"), "{reason}");
     pair.stubborn = None;
     pair.run_for(DEADTIME * 3);

@@ -14,7 +14,7 @@ fn snapshot(states: &[(&str, RunState)]) -> ClusterSnapshot {
         state: RunState::Stopped,
         runs: runs.collect(),
         resources: Vec::new(),
-        reason: String::new(),
+        reason: ha_status::GroupReason::default(),
     };
     ClusterSnapshot {
         node: "lb2".to_owned(),

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use ha_status::{Counters, GroupRun, RefusedReason};
+use ha_status::{ClaimCause, ClaimReason, Counters, Fate, GroupReason, GroupRun, RefusedReason};
 
 fn node(name: &str, status: NodeStatus) -> Node {
     Node {
@@ -54,7 +54,16 @@ fn snapshot() -> ClusterSnapshot {
                 script: "IPaddr".to_owned(),
                 args: vec!["10.0.0.1/24/eth0".to_owned()],
             }],
-            reason: "lb2 fell silent; lb1 was next".to_owned(),
+            reason: GroupReason {
+                claim: Some(ClaimReason {
+                    owner: "lb1".to_owned(),
+                    cause: ClaimCause::Next {
+                        before: "lb2".to_owned(),
+                        fate: Fate::Silent { links: 2 },
+                    },
+                }),
+                ..GroupReason::default()
+            },
         }],
         refused: Vec::new(),
         counters: Counters::default(),
@@ -75,7 +84,7 @@ LINK            STATE  HEARD    PACKETS
 lb2 bcast eth0  dead   4 s ago  17
 
 GROUP                     HERE     OWNER  PREFERRED  REASON
-IPaddr::10.0.0.1/24/eth0  running  lb1    lb2        lb2 fell silent; lb1 was next
+IPaddr::10.0.0.1/24/eth0  running  lb1    lb2        lb2 fell silent on every link; lb1 was next
 ";
     assert_eq!(status(&snapshot()), expected);
 }
@@ -86,20 +95,19 @@ fn refused_packets_are_shown_with_their_reason_in_status_and_why() {
     snapshot.refused = vec![Refused {
         node: Some("lb2".to_owned()),
         from: Some("10.77.0.2".to_owned()),
-        reason: RefusedReason::WrongKey,
-        text: "signed with another key".to_owned(),
+        reason: RefusedReason::TooLong,
         count: 81,
         last_ms: 200,
     }];
     let shown = status(&snapshot);
-    let row = "10.77.0.2     lb2   81       200 ms ago  signed with another key\n";
+    let row = "10.77.0.2     lb2   81       200 ms ago  longer than any message\n";
     assert!(
         shown.contains("\nREFUSED FROM  NODE  PACKETS  LAST        WHY\n"),
         "{shown}"
     );
     assert!(shown.contains(row), "{shown}");
     let told =
-        "  81 packets from 10.77.0.2 refused, the last 200 ms ago: signed with another key\n";
+        "  81 packets from 10.77.0.2 refused, the last 200 ms ago: longer than any message\n";
     assert!(why(&snapshot, "lb2").unwrap().contains(told));
     assert!(!why(&snapshot, "lb1").unwrap().contains("refused"));
     // A sender that nobody knows may be the silent peer.
@@ -137,7 +145,7 @@ fn why_answers_for_nodes_groups_and_parts_of_names() {
     for subject in ["IPaddr::10.0.0.1/24/eth0", "10.0.0.1"] {
         let group = why(&snapshot, subject).unwrap();
         assert!(
-            group.contains("because: lb2 fell silent; lb1 was next\n"),
+            group.contains("because: lb2 fell silent on every link; lb1 was next\n"),
             "{group}"
         );
         assert!(

@@ -121,7 +121,7 @@ impl Row for ClusterSnapshot {
 
 impl Row for Refused {
     fn key(&self) -> impl Ord + '_ {
-        (&self.node, &self.from, self.reason)
+        (&self.node, &self.from, &self.reason)
     }
 
     fn steady(&self) -> impl PartialEq + '_ {
@@ -129,11 +129,10 @@ impl Row for Refused {
             node,
             from,
             reason,
-            text,
             count: _,
             last_ms: _,
         } = self;
-        (node, from, reason, text)
+        (node, from, reason)
     }
 
     fn volatile(&self) -> impl PartialEq + '_ {

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::{
-    GroupRun, Health, LinkState, NodeKind, NodeStatus, RefusedReason, Resource, RunState, Severity,
+    GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus, RefusedReason, Resource,
+    RunState, Severity,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -73,8 +74,11 @@ impl Dice<'_> {
         Refused {
             node: self.flag().then(|| self.word()),
             from: self.flag().then(|| self.word()),
-            reason: self.pick(&[RefusedReason::WrongKey, RefusedReason::Replay]),
-            text: self.word(),
+            reason: if self.flag() {
+                RefusedReason::WrongKey
+            } else {
+                RefusedReason::NotConfigured { name: self.word() }
+            },
             count: self.number(),
             last_ms: self.number(),
         }
@@ -95,7 +99,10 @@ impl Dice<'_> {
                 script: dice.word(),
                 args: vec![dice.word()],
             }),
-            reason: self.word(),
+            reason: GroupReason {
+                homeless: self.flag(),
+                ..GroupReason::default()
+            },
         }
     }
 
