@@ -3,12 +3,14 @@
 //! [`Talk`] is the whole conversation without a socket: what the server says goes in byte by byte,
 //! what we do comes out as a [`Move`], until a verdict. Each protocol is a small machine in a file
 //! of its own. [`Conversation`] is the check: a script, a server, a connection and one deadline.
+//! [`FtpCheck`] has two connections and stands apart.
 //!
 //! ```text
 //! bytes ─► Lines ─► Heard ─► Script (smtp, pop, imap, nntp, simpletcp) ─► Move ─► bytes, verdict
 //! ```
 
 mod conversation;
+mod ftp;
 mod imap;
 mod lines;
 mod nntp;
@@ -17,6 +19,7 @@ mod simpletcp;
 mod smtp;
 
 pub(crate) use conversation::Conversation;
+pub(crate) use ftp::FtpCheck;
 
 use imap::Imap;
 use lines::{Lines, Taken};

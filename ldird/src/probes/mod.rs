@@ -28,7 +28,7 @@ mod want;
 pub(crate) use catalogue::Catalogue;
 pub(crate) use connect::Connect;
 pub(crate) use dialler::Dialler;
-pub(crate) use dialogue::Conversation;
+pub(crate) use dialogue::{Conversation, FtpCheck};
 pub(crate) use dns::Dns;
 pub(crate) use http::Http;
 pub(crate) use ldap::Ldap;
@@ -86,6 +86,7 @@ kinds! {
     Ping(Ping),
     Http(Box<Http>),
     Talk(Box<Conversation>),
+    Ftp(Box<FtpCheck>),
     Dns(Dns),
     Ldap(Box<Ldap>),
     Radius(Radius),

@@ -4,7 +4,7 @@
 //! A new check of a service is a file that builds a [`Probe`] from a [`Dialogue`], its line in
 //! `kinds!`, and its name in the row here.
 
-use super::{Conversation, Dns, Http, Ldap, Pattern, Probe, Radius, Sip};
+use super::{Conversation, Dns, FtpCheck, Http, Ldap, Pattern, Probe, Radius, Sip};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl Service {
             &["request", "receive"],
             Asks(|dialogue| Ok(Dns::probe(dialogue))),
         ),
-        Self::new("ftp", 21, DIRECTORY, Missing),
+        Self::new("ftp", 21, DIRECTORY, Asks(FtpCheck::probe)),
         Self::new("http", 80, WEB, Asks(Http::plain)),
         Self::new("http_proxy", 3128, WEB, Missing),
         Self::new("https", 443, WEB, Asks(Http::secure)),

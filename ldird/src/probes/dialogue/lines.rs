@@ -58,6 +58,11 @@ impl Lines {
         self.left = self.left.saturating_sub(length);
     }
 
+    /// No more bytes will come.
+    pub(super) fn have_ended(&self) -> bool {
+        self.ended
+    }
+
     pub(super) fn take(&mut self) -> Taken<'_> {
         let unseen = self.bytes.get(self.searched..).unwrap_or_default();
         if let Some(at) = unseen.iter().position(|byte| *byte == b'\n') {
