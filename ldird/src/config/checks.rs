@@ -103,7 +103,28 @@ impl Recipe {
             .as_ref()
             .and_then(|at| pattern(at, faults).ok()?);
         recipe.how = recipe.choose(section, checktype, title, faults);
+        recipe.tell_mended(section, title, faults);
         recipe
+    }
+
+    /// Servers that the old daemon found up whatever they did (specification 7.2, W9) may be down
+    /// now: that is said before it surprises.
+    fn tell_mended(&self, section: &Section, title: &str, faults: &mut Faults<'_>) {
+        if !matches!(self.how, How::Negotiate | How::Combined(_)) {
+            return;
+        }
+        let (without, has_to) = match self.service.name {
+            "pop" | "pops" if self.login.is_none() => ("login", "greet"),
+            "ftp" if self.receive.is_none() => ("receive", "take the login"),
+            _ => return,
+        };
+        let service = self.service;
+        let message = format!(
+            "virtual {title}: without {without} ldirectord finds every {service} server up; \
+             here it has to {has_to}"
+        );
+        let at = section.given.service.as_ref().map(|at| at.span);
+        faults.minor(at.unwrap_or(section.span), message);
     }
 
     fn choose(

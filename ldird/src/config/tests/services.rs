@@ -40,3 +40,24 @@ fn a_number_of_connects_goes_between_conversations() {
     assert!(matches!(&**negotiate, Probe::Talk(_)));
     assert!(matches!(&**connect, Probe::Connect(_)));
 }
+
+/// They were up whatever they did.
+#[test]
+fn pop_and_ftp_that_are_really_asked_now_are_named() {
+    for (section, told) in [
+        ("110\n\treal=10.0.0.1:110 gate\n", true),
+        ("110\n\treal=10.0.0.1:110 gate\n\tlogin=\"a\"\n", false),
+        (
+            "110\n\treal=10.0.0.1:110 gate\n\tchecktype=connect\n",
+            false,
+        ),
+        ("21\n\treal=10.0.0.1:21 gate\n\tchecktype=3\n", true),
+        ("21\n\treal=10.0.0.1:21 gate\n\treceive=\"x\"\n", false),
+        ("25\n\treal=10.0.0.1:25 gate\n", false),
+    ] {
+        let (configuration, found) = parse(&format!("virtual=10.0.0.100:{section}"));
+        assert!(configuration.is_some(), "{section}");
+        let mended = |(_, _, message): &(_, _, String)| message.contains("here it has to");
+        assert_eq!(found.iter().any(mended), told, "{section}: {found:?}");
+    }
+}
