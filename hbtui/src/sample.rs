@@ -158,6 +158,7 @@ fn link(medium: &str, device: &str, heard_ms: u64) -> Link {
         medium: medium.to_owned(),
         device: device.to_owned(),
         state: LinkState::Up,
+        not_sent: None,
         heard_ms: Some(heard_ms),
         packets: 18_000,
     }

@@ -100,12 +100,17 @@ pub(crate) fn about_node(node: &Node, now_ms: u64) -> Vec<String> {
     ]
 }
 
-pub(crate) fn about_link(link: &Link) -> Vec<String> {
+pub(crate) fn about_link(link: &Link, now_ms: u64) -> Vec<String> {
+    let sends = link.not_sent.map(|not_sent| {
+        let since = calm_age(now_ms.saturating_sub(not_sent.since_ms));
+        format!("not for {since}: {}", not_sent.trouble)
+    });
     vec![
         field("to node", &link.node),
-        field("state", theme::link(link.state).1),
+        field("state", theme::link(link).1),
         field("last heard", &maybe_age(link.heard_ms)),
         field("packets", &link.packets.to_string()),
+        field("sends", sends.as_deref().unwrap_or("yes")),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Colours and symbols. Every colour has a symbol or a word beside it: nothing is said by colour
 //! alone, so that `NO_COLOR`, a monochrome terminal and a colour-blind reader lose nothing.
 
-use ha_status::{Health, LinkState, NodeStatus, RunState, Severity};
+use ha_status::{Health, Link, LinkState, NodeStatus, RunState, Severity};
 use ratatui::{
     style::{Color, Modifier, Style},
     symbols::border,
@@ -132,8 +132,11 @@ pub(crate) fn node(status: NodeStatus) -> (Tone, &'static str) {
     }
 }
 
-pub(crate) fn link(state: LinkState) -> (Tone, &'static str) {
-    match state {
+pub(crate) fn link(link: &Link) -> (Tone, &'static str) {
+    if link.not_sent.is_some() {
+        return (Tone::Bad, "not sent");
+    }
+    match link.state {
         LinkState::Init => (Tone::Quiet, "never heard"),
         LinkState::Up => (Tone::Good, "up"),
         LinkState::Dead => (Tone::Bad, "dead"),

@@ -193,8 +193,11 @@ impl Cluster {
             Input::Tick => {}
             Input::Received(received) => self.hear(received.link, &received.message, now),
             Input::Rejected { reason, .. } => self.count_reject(reason),
-            // What a link can carry shows in who is heard over it.
-            Input::LinkWrite { .. } => {}
+            Input::LinkWrite { link, result } => {
+                if self.links.wrote(link, result, now) {
+                    self.changed();
+                }
+            }
             Input::Probed { group, activity } => {
                 self.run_event(group, Event::Probed(activity), now);
             }

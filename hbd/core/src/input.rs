@@ -2,7 +2,7 @@
 
 use crate::config::{GroupId, LinkId, Received};
 use crate::wire::Reject;
-use ha_status::HoldSet;
+use ha_status::{HoldSet, SendTrouble};
 
 #[derive(Debug, Clone)]
 pub enum Input {
@@ -12,8 +12,12 @@ pub enum Input {
     Received(Received),
     /// A packet was dropped before it became a message; only counted.
     Rejected { link: LinkId, reason: Reject },
-    /// Writing on this link failed or works again; only shown and counted.
-    LinkWrite { link: LinkId, working: bool },
+    /// Writing on this link fails, for another reason than before or for the first time, or works
+    /// again; only shown.
+    LinkWrite {
+        link: LinkId,
+        result: Result<(), SendTrouble>,
+    },
     /// The answer to `Output::Probe`.
     Probed { group: GroupId, activity: Activity },
     /// The answer to `Output::Start`: every resource runs, or what failed (everything of the group

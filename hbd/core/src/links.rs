@@ -4,7 +4,8 @@
 use crate::config::{LinkConfig, LinkId};
 use crate::roster::NodeId;
 use crate::table::Table;
-use ha_status::LinkState;
+use ha_status::{LinkState, SendTrouble};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// One way of hearing one remote node.
@@ -25,6 +26,17 @@ const MAX_LAG: u64 = 16;
 #[derive(Debug)]
 pub(crate) struct Links {
     rows: Table<(NodeId, LinkId), Link>,
+    /// Media on which nothing leaves.
+    mute: BTreeMap<LinkId, Mute>,
+}
+
+/// Nothing leaves on a medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mute {
+    /// Why the last message did not.
+    pub(crate) trouble: SendTrouble,
+    /// When the first one did not.
+    pub(crate) since: Instant,
 }
 
 impl Links {
@@ -41,11 +53,36 @@ impl Links {
         let rows = nodes.flat_map(|node| media.ids().map(move |id| ((node, id), row())));
         Self {
             rows: rows.collect(),
+            mute: BTreeMap::new(),
         }
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = ((NodeId, LinkId), &Link)> {
         self.rows.iter()
+    }
+
+    /// What became of writing on a medium; true if that is news.
+    pub(crate) fn wrote(
+        &mut self,
+        id: LinkId,
+        result: Result<(), SendTrouble>,
+        now: Instant,
+    ) -> bool {
+        let before = self.mute(id);
+        let mute = result.err().map(|trouble| Mute {
+            trouble,
+            since: before.map_or(now, |mute| mute.since),
+        });
+        match mute {
+            Some(mute) => self.mute.insert(id, mute),
+            None => self.mute.remove(&id),
+        };
+        before != mute
+    }
+
+    /// Does nothing leave on this medium?
+    pub(crate) fn mute(&self, id: LinkId) -> Option<Mute> {
+        self.mute.get(&id).copied()
     }
 
     /// The node was restarted: its numbers begin anew.

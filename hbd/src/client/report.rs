@@ -1,8 +1,8 @@
 //! A snapshot in words and tables for a person at a terminal.
 
 use ha_status::{
-    ClusterPhase, ClusterSnapshot, Group, Link, LinkState, Node, NodeKind, NodeStatus, Notice,
-    Refused, Resource, RunState, Severity,
+    ClusterPhase, ClusterSnapshot, Group, Link, LinkState, Node, NodeKind, NodeStatus, NotSent,
+    Notice, Refused, Resource, RunState, Severity,
 };
 use std::fmt::Write as _;
 
@@ -23,9 +23,9 @@ pub(super) fn status(snapshot: &ClusterSnapshot) -> String {
     ));
     if !snapshot.links.is_empty() {
         out.push('\n');
-        let links = snapshot.links.iter().map(link_row);
+        let links = snapshot.links.iter().map(|link| link_row(snapshot, link));
         out.push_str(&table(
-            &["LINK", "STATE", "HEARD", "PACKETS"],
+            &["LINK", "STATE", "HEARD", "PACKETS", "SENDS"],
             links.collect(),
         ));
     }
@@ -98,12 +98,17 @@ fn node_row(snapshot: &ClusterSnapshot, node: &Node) -> Vec<String> {
     ]
 }
 
-fn link_row(link: &Link) -> Vec<String> {
+fn link_row(snapshot: &ClusterSnapshot, link: &Link) -> Vec<String> {
+    let sends = link.not_sent.map(|not_sent| {
+        let since = age(snapshot.at_ms.saturating_sub(not_sent.since_ms));
+        format!("not for {since}: {}", not_sent.trouble)
+    });
     vec![
         format!("{} {} {}", link.node, link.medium, link.device),
         link_state(link.state).to_owned(),
         heard(link.heard_ms),
         link.packets.to_string(),
+        sends.unwrap_or_else(|| "yes".to_owned()),
     ]
 }
 
@@ -185,6 +190,13 @@ fn why_node(snapshot: &ClusterSnapshot, node: &Node) -> String {
         let (medium, device, state) = (&link.medium, &link.device, link_state(link.state));
         let last = heard(link.heard_ms);
         let _ = writeln!(out, "  {medium} {device} is {state}, last packet {last}");
+        if let Some(NotSent { trouble, since_ms }) = link.not_sent {
+            let since = age(snapshot.at_ms.saturating_sub(since_ms));
+            let _ = writeln!(
+                out,
+                "  nothing leaves on {medium} {device} for {since}: {trouble}"
+            );
+        }
     }
     let silent = !node.local && !matches!(node.status, NodeStatus::Up | NodeStatus::Active);
     // Those of nobody known may be those of a peer that is not heard.

@@ -1,6 +1,7 @@
 //! A snapshot as Prometheus text (exposition format 0.0.4).
 
 use ha_status::{ClusterSnapshot, LinkState, NodeStatus, RunState};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// One metric: name, kind, help, and its samples.
@@ -93,6 +94,17 @@ fn states(text: &mut String, snapshot: &ClusterSnapshot) {
     });
     let (name, help) = ("link_up", "1 while the node is heard on this link");
     metric(text, &Metric { name, kind, help }, links);
+    // One medium carries to all nodes.
+    let media: BTreeMap<_, _> = snapshot
+        .links
+        .iter()
+        .map(|link| {
+            let labels = [("medium", link.medium.as_str()), ("device", &link.device)];
+            (label(&labels), u64::from(link.not_sent.is_none()))
+        })
+        .collect();
+    let (name, help) = ("medium_sends", "1 while heartbeats leave on this medium");
+    metric(text, &Metric { name, kind, help }, media);
     let running = snapshot.groups.iter().map(|group| {
         let running = group.state == RunState::Running;
         (label(&[("group", &group.name)]), u64::from(running))

@@ -15,12 +15,12 @@ mod way;
 
 use crate::config::MediumSpec;
 use crate::resources::view::View;
-use ha_status::Severity;
+use ha_status::{SendTrouble, Severity};
 use hbd_core::config::LinkId;
 use hbd_core::input::Input;
 use hbd_core::table::Table;
 use hbd_core::wire::{Keys, Message, WireError};
-use outlet::{Outlet, Parcel};
+use outlet::{Outlet, Parcel, trouble};
 use receiver::{Place, Receiver};
 use way::Obstacle;
 
@@ -65,9 +65,10 @@ struct Link {
     open: Option<Outlet>,
     /// The interface's index when it was last there.
     known: Option<u32>,
-    working: bool,
+    /// What became of the last message.
+    sending: Result<(), SendTrouble>,
     /// What was last told about it.
-    told: Option<Result<(), String>>,
+    told: Option<Result<(), SendTrouble>>,
 }
 
 impl Media {
@@ -114,7 +115,7 @@ impl Media {
         for (id, link) in self.links.iter_mut() {
             let opened = link.update(view, &self.shared);
             if opened.is_err() {
-                self.changes.extend(link.now_works(id, false));
+                self.changes.extend(link.now_sends(id, opened));
             }
             told.extend(link.tell(opened));
         }
@@ -181,16 +182,17 @@ impl Media {
                     result = Err(error);
                     continue;
                 }
-                None => false,
+                // That was told when it was closed.
+                None => continue,
             };
-            self.changes.extend(link.now_works(id, sent));
+            self.changes.extend(link.now_sends(id, sent));
         }
         result
     }
 
     /// Does any link take packets?
     pub fn works(&self) -> bool {
-        self.links.values().any(|link| link.working)
+        self.links.values().any(|link| link.sending.is_ok())
     }
 
     /// What happened to links since the last call, each change once.
@@ -249,13 +251,13 @@ impl Link {
             medium,
             open: None,
             known: None,
-            working: true,
+            sending: Ok(()),
             told: None,
         }
     }
 
     /// Opens the outlet anew if its way is another one than before. The error says why it has none.
-    fn update(&mut self, view: &View, shared: &BTreeSet<IpAddr>) -> Result<(), String> {
+    fn update(&mut self, view: &View, shared: &BTreeSet<IpAddr>) -> Result<(), SendTrouble> {
         let found = way::find(&self.medium, self.known, view, shared);
         let way = match found {
             Ok(way) => way,
@@ -264,10 +266,7 @@ impl Link {
                 return match obstacle {
                     // Nobody misses anything.
                     Obstacle::Ourselves => Ok(()),
-                    Obstacle::NoInterface
-                    | Obstacle::NoBroadcast
-                    | Obstacle::NoPeer
-                    | Obstacle::NoSource => Err(obstacle.to_string()),
+                    Obstacle::Trouble(trouble) => Err(trouble),
                 };
             }
         };
@@ -276,13 +275,13 @@ impl Link {
             return Ok(());
         }
         self.open = None;
-        let outlet = Outlet::open(&self.medium, way).map_err(|error| error.to_string())?;
+        let outlet = Outlet::open(&self.medium, way).map_err(|error| trouble(&error))?;
         self.open = Some(outlet);
         Ok(())
     }
 
     /// The line that is due, if any: each state of a medium is told once.
-    fn tell(&mut self, opened: Result<(), String>) -> Option<Told> {
+    fn tell(&mut self, opened: Result<(), SendTrouble>) -> Option<Told> {
         if self.open.is_none() && opened.is_ok() {
             return None;
         }
@@ -301,11 +300,10 @@ impl Link {
         Some(line)
     }
 
-    fn now_works(&mut self, link: LinkId, working: bool) -> Option<Input> {
-        (self.working != working).then(|| {
-            self.working = working;
-            Input::LinkWrite { link, working }
-        })
+    fn now_sends(&mut self, link: LinkId, result: Result<(), SendTrouble>) -> Option<Input> {
+        let news = self.sending != result;
+        self.sending = result;
+        news.then_some(Input::LinkWrite { link, result })
     }
 }
 

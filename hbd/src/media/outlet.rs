@@ -4,6 +4,7 @@
 use super::way::{self, Way};
 use super::{bcast, ucast};
 use crate::config::MediumSpec;
+use ha_status::SendTrouble;
 use hbd_core::wire::{self, Keys, Message, WireError};
 use socket2::{SockAddr, Socket};
 use std::io;
@@ -32,6 +33,21 @@ impl<'a> Parcel<'a> {
             None => wire::encode_netstring(self.message, self.keys)?,
         };
         Ok(self.datagram.insert(packet))
+    }
+}
+
+/// What an error of the kernel means for a medium.
+pub(super) fn trouble(error: &io::Error) -> SendTrouble {
+    match error.raw_os_error() {
+        Some(libc::ENODEV | libc::ENXIO) => SendTrouble::NoInterface,
+        Some(libc::ENETDOWN) => SendTrouble::Down,
+        Some(libc::ENETUNREACH | libc::EHOSTUNREACH) => SendTrouble::Unreachable,
+        Some(libc::EPERM | libc::EACCES) => SendTrouble::Denied,
+        Some(libc::EMSGSIZE) => SendTrouble::TooLong,
+        Some(libc::ENOBUFS | libc::ENOMEM | libc::EAGAIN) => SendTrouble::NoBuffers,
+        Some(errno) => SendTrouble::Other { errno },
+        // No error of the kernel's.
+        None => SendTrouble::Cut,
     }
 }
 
@@ -69,9 +85,12 @@ impl Outlet {
         Ok(Self { way, kind })
     }
 
-    /// Hands it to the kernel. False if that does not take it all at once; an error if there is no
-    /// such form of the message.
-    pub(super) fn send(&self, parcel: &mut Parcel<'_>) -> Result<bool, WireError> {
+    /// Hands it to the kernel, and says whether that took it; the outer error if there is no such
+    /// form of the message.
+    pub(super) fn send(
+        &self,
+        parcel: &mut Parcel<'_>,
+    ) -> Result<Result<(), SendTrouble>, WireError> {
         match &self.kind {
             Kind::Datagram {
                 socket,
@@ -80,7 +99,11 @@ impl Outlet {
             } => {
                 let packet = parcel.datagram()?;
                 let sent = socket.send_to_with_flags(packet, destination, *flags);
-                Ok(sent.is_ok_and(|bytes| bytes == packet.len()))
+                Ok(match sent {
+                    Ok(bytes) if bytes == packet.len() => Ok(()),
+                    Ok(_) => Err(SendTrouble::Cut),
+                    Err(error) => Err(trouble(&error)),
+                })
             }
         }
     }

@@ -101,6 +101,17 @@ fn nonesuch() -> MediumSpec {
 }
 
 #[test]
+fn errors_of_the_kernel_have_a_meaning_for_a_medium() {
+    let meaning = |errno| trouble(&std::io::Error::from_raw_os_error(errno));
+    assert_eq!(meaning(libc::ENOBUFS), SendTrouble::NoBuffers);
+    assert_eq!(meaning(libc::ENETDOWN), SendTrouble::Down);
+    assert_eq!(meaning(libc::EHOSTUNREACH), SendTrouble::Unreachable);
+    assert_eq!(meaning(libc::EPERM), SendTrouble::Denied);
+    let errno = libc::EIO;
+    assert_eq!(meaning(errno), SendTrouble::Other { errno });
+}
+
+#[test]
 fn missing_interface_is_told_once_and_sending_goes_on() {
     let nobody = View::default();
     let (mut media, told) = Media::open(links([nonesuch()]), BTreeSet::new(), &nobody).unwrap();
@@ -111,7 +122,11 @@ fn missing_interface_is_told_once_and_sending_goes_on() {
         text.starts_with("bcast nonesuch0: no such interface"),
         "{text}"
     );
-    assert_eq!(media.changes().len(), 1);
+    let changes = media.changes();
+    let [Input::LinkWrite { link, result }] = changes.as_slice() else {
+        panic!("{changes:?}");
+    };
+    assert_eq!((*link, *result), (IDS[0], Err(SendTrouble::NoInterface)));
     media.send(&message(), &keys()).unwrap();
     assert!(media.changes().is_empty());
     assert!(!media.works());

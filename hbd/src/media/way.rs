@@ -8,9 +8,9 @@
 
 use crate::config::MediumSpec;
 use crate::resources::view::{AddressRow, LinkRow, View, contains};
+use ha_status::SendTrouble;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use thiserror::Error;
 
 /// If it changes, the outlet is opened anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,19 +24,17 @@ pub(super) struct Way {
 }
 
 /// Why a medium has no way now. All of them may pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Obstacle {
-    #[error("no such interface")]
-    NoInterface,
-    #[error("no IPv4 broadcast address")]
-    NoBroadcast,
-    #[error("the name of the peer does not resolve")]
-    NoPeer,
-    #[error("no address of this node's own to speak from")]
-    NoSource,
+    Trouble(SendTrouble),
     /// A `ucast` line for the other nodes: it allows the same ha.cf everywhere.
-    #[error("it leads to this node itself")]
     Ourselves,
+}
+
+impl From<SendTrouble> for Obstacle {
+    fn from(trouble: SendTrouble) -> Self {
+        Self::Trouble(trouble)
+    }
 }
 
 /// Finds the way. `known` is the index that the interface had before: one that has been renamed is
@@ -47,21 +45,23 @@ pub(super) fn find(
     view: &View,
     shared: &BTreeSet<IpAddr>,
 ) -> Result<Way, Obstacle> {
-    let link = interface(medium.device(), known, view).ok_or(Obstacle::NoInterface)?;
+    let link = interface(medium.device(), known, view).ok_or(SendTrouble::NoInterface)?;
     let own = Own { view, shared };
     let (source, destination) = match medium {
         MediumSpec::Bcast { port, .. } => {
-            let row = own.broadcasting(link.index).ok_or(Obstacle::NoBroadcast)?;
-            let address = row.broadcast.ok_or(Obstacle::NoBroadcast)?;
+            let row = own
+                .broadcasting(link.index)
+                .ok_or(SendTrouble::NoBroadcast)?;
+            let address = row.broadcast.ok_or(SendTrouble::NoBroadcast)?;
             (row.ip, (address, *port).into())
         }
         MediumSpec::Ucast { peer, .. } => {
-            let peer = peer.address().ok_or(Obstacle::NoPeer)?;
+            let peer = peer.address().ok_or(SendTrouble::NoPeer)?;
             if view.has(link.index, peer.ip()) {
                 return Err(Obstacle::Ourselves);
             }
             let source = own.source(link.index, peer.ip());
-            let source = source.ok_or(Obstacle::NoSource)?;
+            let source = source.ok_or(SendTrouble::NoSource)?;
             (source, scoped(peer, link.index))
         }
     };

@@ -4,7 +4,7 @@
 //! they change without anything having happened.
 
 use crate::notice::{Notice, Recent};
-use crate::reason::{GroupReason, RefusedReason};
+use crate::reason::{GroupReason, RefusedReason, SendTrouble};
 use serde::{Deserialize, Serialize};
 
 /// Everything hbd shows at one moment.
@@ -116,6 +116,18 @@ pub struct Link {
     pub heard_ms: Option<u64>,
     /// Packets heard. Volatile.
     pub packets: u64,
+    /// Why nothing leaves on this medium now, to whomever; `None` while it does.
+    #[serde(default)]
+    pub not_sent: Option<NotSent>,
+}
+
+/// Nothing leaves on a medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotSent {
+    /// What kept the last message from leaving.
+    pub trouble: SendTrouble,
+    /// Wall clock of the first message that did not leave, milliseconds since 1970.
+    pub since_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ pub mod socket;
 pub use change::{Change, Volatile, apply, apply_notice, diff};
 pub use cluster::{
     ClusterPhase, ClusterSnapshot, Counters, Group, GroupRun, HoldSet, Link, LinkState, Node,
-    NodeKind, NodeStatus, Refused, Resource, RunState,
+    NodeKind, NodeStatus, NotSent, Refused, Resource, RunState,
 };
 pub use director::{
     DirectorPhase, DirectorSnapshot, Fallback, Health, RealServer, Totals, VirtualService,
@@ -26,5 +26,5 @@ pub use mirror::{Gap, Heard, Mirror};
 pub use notice::{Notice, Recent, Severity, printable};
 pub use protocol::{Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot};
 pub use reason::{
-    Attempt, ClaimCause, ClaimReason, Fate, GroupReason, RefusedReason, Unfit, Waiting,
+    Attempt, ClaimCause, ClaimReason, Fate, GroupReason, RefusedReason, SendTrouble, Unfit, Waiting,
 };

@@ -1,4 +1,5 @@
-//! Why things are as they are: the causal chain of a group's owner, and why packets are refused.
+//! Why things are as they are: the causal chain of a group's owner, why packets are refused, and
+//! why none leave.
 //! Values for programs; `Display` says each in one sentence, the same in `hbd status`, `hbd why`
 //! and `hbtui`.
 
@@ -318,6 +319,54 @@ impl RefusedReason {
             ),
             Self::Others => "packets of further senders are refused or doubtful, too".to_owned(),
         }
+    }
+}
+
+/// Why a message does not leave on a medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SendTrouble {
+    NoInterface,
+    NoBroadcast,
+    /// The name of the peer does not resolve.
+    NoPeer,
+    /// No address but those that move between nodes.
+    NoSource,
+    /// ENETDOWN.
+    Down,
+    /// ENETUNREACH or EHOSTUNREACH.
+    Unreachable,
+    /// ENOBUFS, ENOMEM or EAGAIN.
+    NoBuffers,
+    /// EPERM or EACCES.
+    Denied,
+    /// EMSGSIZE.
+    TooLong,
+    /// The kernel took a part of it.
+    Cut,
+    /// Any other error of the kernel.
+    Other {
+        errno: i32,
+    },
+}
+
+impl fmt::Display for SendTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoInterface => "no such interface",
+            Self::NoBroadcast => "no IPv4 broadcast address",
+            Self::NoPeer => "the name of the peer does not resolve",
+            Self::NoSource => "no address of this node's own to speak from",
+            Self::Down => "the interface is down",
+            Self::Unreachable => "no route to the peer",
+            Self::NoBuffers => "the kernel has no room for it (ENOBUFS): its queue is full",
+            Self::Denied => "the kernel does not let it leave (EPERM): a packet filter?",
+            Self::TooLong => "longer than the medium carries (EMSGSIZE)",
+            Self::Cut => "the kernel took a part of it only",
+            Self::Other { errno } => {
+                return std::io::Error::from_raw_os_error(*errno).fmt(f);
+            }
+        })
     }
 }
 

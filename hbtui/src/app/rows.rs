@@ -151,7 +151,7 @@ impl App {
                 let link = self.cluster()?.1.links.get(at)?;
                 Some((
                     format!("link {} {}", link.medium, link.device),
-                    text::about_link(link),
+                    text::about_link(link, self.now_ms),
                 ))
             }
             Panel::Groups => match self.group_rows().nth(at)? {

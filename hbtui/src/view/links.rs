@@ -16,6 +16,7 @@ const COLUMNS: &[Column] = &[
     Column::left("device", 16, 0),
     Column::right("heard", 7, 1),
     Column::right("packets", 7, 2),
+    Column::left("sends", 58, 3),
 ];
 
 pub(super) fn draw(view: View, area: Rect, frame: &mut Frame) {
@@ -35,7 +36,8 @@ pub(super) fn draw(view: View, area: Rect, frame: &mut Frame) {
 }
 
 fn row<'a>(view: View, link: &'a Link) -> Row<'a> {
-    let (tone, word) = theme::link(link.state);
+    let (tone, word) = theme::link(link);
+    let sends = link.not_sent.map(|not_sent| not_sent.trouble.to_string());
     Row::Cells(vec![
         Span::styled(
             format!("{} {word}", view.theme.symbol(tone)),
@@ -46,5 +48,9 @@ fn row<'a>(view: View, link: &'a Link) -> Row<'a> {
         Span::raw(&link.device),
         Span::raw(text::maybe_age(link.heard_ms)),
         Span::raw(text::count(link.packets)),
+        match sends {
+            Some(trouble) => Span::styled(format!("NO: {trouble}"), view.theme.tone(tone)),
+            None => Span::styled("yes", view.theme.faint()),
+        },
     ])
 }

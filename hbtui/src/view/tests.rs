@@ -11,8 +11,8 @@ use crate::{
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ha_status::{
-    ClusterSnapshot, DirectorSnapshot, Hello, Refused, RefusedReason, Reply, SCHEMA_VERSION,
-    Snapshot,
+    ClusterSnapshot, DirectorSnapshot, Hello, NodeStatus, NotSent, Refused, RefusedReason, Reply,
+    SCHEMA_VERSION, SendTrouble, Snapshot,
 };
 use std::time::{Duration, Instant};
 
@@ -98,6 +98,25 @@ fn a_lost_source_says_so_and_its_data_look_stale() {
     let reason = "Connection refused".to_owned();
     tell(&mut app, 0, Event::Lost(reason), later);
     assert_frames!("lost", app);
+}
+
+#[test]
+fn a_medium_on_which_nothing_leaves_is_bad_and_says_why() {
+    let mut cluster = sample::two_nodes();
+    cluster.links[0].not_sent = Some(NotSent {
+        trouble: SendTrouble::NoBuffers,
+        since_ms: START_MS - 4_000,
+    });
+    assert_frames!("not_sent", app(Some(cluster), Some(sample::director())));
+}
+
+#[test]
+fn a_peer_that_was_never_heard_speaks_nothing_yet() {
+    let mut cluster = sample::two_nodes();
+    let peer = &mut cluster.nodes[1];
+    (peer.status, peer.extended) = (NodeStatus::Init, false);
+    (peer.heard_ms, peer.same_haresources) = (None, None);
+    assert_frames!("never_heard", app(Some(cluster), Some(sample::director())));
 }
 
 /// Both nodes run what they should and every row is green, but neither hears the other.

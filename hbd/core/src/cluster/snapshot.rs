@@ -6,7 +6,7 @@ use crate::membership::{Disbelief, Peer};
 use crate::ownership::Presence;
 use crate::roster::NodeId;
 use ha_status::{
-    ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, Refused,
+    ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, NotSent, Refused,
     RefusedReason, Resource, RunState,
 };
 use std::time::{Duration, Instant};
@@ -46,10 +46,6 @@ impl Cluster {
     }
 
     fn node_rows(&self, now: Instant) -> Vec<Node> {
-        let since_ms = |since: Instant| {
-            let ago = now.saturating_duration_since(since);
-            self.voice.wall_clock(now).saturating_sub(milliseconds(ago))
-        };
         let row = |id: NodeId| {
             let name = self.roster.name(id).to_string();
             let Some(peer) = self.membership.peer(id) else {
@@ -66,7 +62,7 @@ impl Cluster {
                     generation: self.config.generation,
                     heard_ms: Some(0),
                     deadtime_ms: milliseconds(self.config.deadtime),
-                    since_ms: since_ms(self.since),
+                    since_ms: self.since_ms(self.since, now),
                     same_haresources: Some(true),
                 };
             };
@@ -80,11 +76,16 @@ impl Cluster {
                 generation: peer.receiver.generation(),
                 heard_ms: peer.heard.map(|at| age(at, now)),
                 deadtime_ms: milliseconds(self.membership.dead_after(id)),
-                since_ms: since_ms(peer.since),
+                since_ms: self.since_ms(peer.since, now),
                 same_haresources: peer.report.as_ref().map(|r| r.digest == *digest),
             }
         };
         self.roster.order().map(row).collect()
+    }
+
+    /// Wall clock at that moment, milliseconds since 1970.
+    fn since_ms(&self, since: Instant, now: Instant) -> u64 {
+        self.voice.wall_clock(now).saturating_sub(age(since, now))
     }
 
     /// Packets under the names of peers that were not believed of late.
@@ -123,6 +124,10 @@ impl Cluster {
                 state: link.state,
                 heard_ms: link.age(now).map(milliseconds),
                 packets: link.packets,
+                not_sent: self.links.mute(id).map(|mute| NotSent {
+                    trouble: mute.trouble,
+                    since_ms: self.since_ms(mute.since, now),
+                }),
             })
         };
         self.links.rows().filter_map(row).collect()

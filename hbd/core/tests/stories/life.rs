@@ -2,9 +2,9 @@
 
 use super::{is_start, ms};
 use crate::pair::{DEADTIME, INITDEAD, KEEPALIVE, LINK, Pair, name};
-use ha_status::{ClusterPhase, LinkState, RunState};
+use ha_status::{ClusterPhase, LinkState, RunState, SendTrouble};
 use hbd_core::config::{Failback, LinkId};
-use hbd_core::input::Command;
+use hbd_core::input::{Command, Input};
 use hbd_core::output::{Notice, Output};
 
 #[test]
@@ -129,6 +129,33 @@ fn links_come_and_go_with_what_is_heard() {
         link: LINK,
     };
     assert!(pair.notices(0).contains(&dead));
+}
+
+#[test]
+fn a_medium_on_which_nothing_leaves_shows_why_and_since_when() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    let wrote = |pair: &mut Pair, result| {
+        let link = LINK;
+        pair.input(0, Input::LinkWrite { link, result });
+        pair.view(0).links[0].not_sent
+    };
+    let began = pair.revision(0);
+    let first = wrote(&mut pair, Err(SendTrouble::NoBuffers)).expect("nothing leaves");
+    assert_eq!(first.trouble, SendTrouble::NoBuffers);
+    assert_eq!(first.since_ms, pair.view(0).at_ms);
+    assert!(pair.revision(0) > began, "followers see it");
+    pair.run_for(ms(500));
+    let later = wrote(&mut pair, Err(SendTrouble::Down)).expect("nor does it now");
+    assert_eq!(
+        (later.trouble, later.since_ms),
+        (SendTrouble::Down, first.since_ms)
+    );
+    assert_eq!(wrote(&mut pair, Ok(())), None);
+    assert_eq!(
+        pair.view(0).links[0].state,
+        LinkState::Up,
+        "hearing goes on"
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use ha_status::{ClaimCause, ClaimReason, Counters, Fate, GroupReason, GroupRun, RefusedReason};
+use ha_status::{
+    ClaimCause, ClaimReason, Counters, Fate, GroupReason, GroupRun, RefusedReason, SendTrouble,
+};
 
 fn node(name: &str, status: NodeStatus) -> Node {
     Node {
@@ -39,6 +41,7 @@ fn snapshot() -> ClusterSnapshot {
             state: LinkState::Dead,
             heard_ms: Some(4200),
             packets: 17,
+            not_sent: None,
         }],
         groups: vec![Group {
             name: "IPaddr::10.0.0.1/24/eth0".to_owned(),
@@ -80,13 +83,41 @@ NODE  STATUS  FOR        HEARD       SPEAKS
 lb1   active  2 min 5 s  -           this node
 lb2   dead    2 min 5 s  120 ms ago  hbd
 
-LINK            STATE  HEARD    PACKETS
-lb2 bcast eth0  dead   4 s ago  17
+LINK            STATE  HEARD    PACKETS  SENDS
+lb2 bcast eth0  dead   4 s ago  17       yes
 
 GROUP                     HERE     OWNER  PREFERRED  REASON
 IPaddr::10.0.0.1/24/eth0  running  lb1    lb2        lb2 fell silent on every link; lb1 was next
 ";
     assert_eq!(status(&snapshot()), expected);
+}
+
+#[test]
+fn a_medium_on_which_nothing_leaves_is_shown_with_its_reason_in_status_and_why() {
+    let mut snapshot = snapshot();
+    snapshot.links[0].not_sent = Some(NotSent {
+        trouble: SendTrouble::Down,
+        since_ms: snapshot.at_ms - 4000,
+    });
+    let shown = status(&snapshot);
+    let row = "lb2 bcast eth0  dead   4 s ago  17       not for 4 s: the interface is down\n";
+    assert!(shown.contains(row), "{shown}");
+    let told = "  nothing leaves on bcast eth0 for 4 s: the interface is down\n";
+    let why = why(&snapshot, "lb2").unwrap();
+    assert!(why.contains(told), "{why}");
+}
+
+#[test]
+fn a_peer_that_was_never_heard_speaks_nothing_yet() {
+    let mut snapshot = snapshot();
+    snapshot.nodes[1].extended = false;
+    assert!(status(&snapshot).contains("120 ms ago  Heartbeat\n"));
+    snapshot.nodes[1].heard_ms = None;
+    assert!(
+        status(&snapshot).contains("never  -\n"),
+        "{}",
+        status(&snapshot)
+    );
 }
 
 #[test]

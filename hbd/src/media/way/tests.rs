@@ -73,10 +73,13 @@ fn heartbeats_never_leave_from_a_virtual_address_even_if_it_is_the_first_of_its_
 #[test]
 fn node_that_has_nothing_but_a_virtual_address_keeps_silent() {
     let only = || vec![row(2, VIP, "eth0")];
-    assert_eq!(way(&bcast(), only()), Err(Obstacle::NoBroadcast));
+    assert_eq!(
+        way(&bcast(), only()),
+        Err(Obstacle::Trouble(SendTrouble::NoBroadcast))
+    );
     assert_eq!(
         way(&ucast("10.77.0.2:694"), only()),
-        Err(Obstacle::NoSource)
+        Err(Obstacle::Trouble(SendTrouble::NoSource))
     );
 }
 
@@ -127,7 +130,7 @@ fn renamed_interface_is_followed_until_its_name_is_there_again() {
     let renamed = View::new(vec![link(2, "wan0")], rows());
     assert_eq!(
         find(&bcast(), None, &renamed, &shared()),
-        Err(Obstacle::NoInterface)
+        Err(Obstacle::Trouble(SendTrouble::NoInterface))
     );
     let way = find(&bcast(), Some(2), &renamed, &shared()).unwrap();
     assert_eq!((way.index, way.device.as_str()), (2, "wan0"));

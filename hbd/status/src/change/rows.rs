@@ -187,10 +187,11 @@ impl Row for Link {
             medium,
             device,
             state,
+            not_sent,
             heard_ms: _,
             packets: _,
         } = self;
-        (node, medium, device, state)
+        (node, medium, device, state, not_sent)
     }
 
     fn volatile(&self) -> impl PartialEq + '_ {

@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::{
-    GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus, RefusedReason, Resource,
-    RunState, Severity,
+    GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus, NotSent, RefusedReason,
+    Resource, RunState, SendTrouble, Severity,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -67,6 +67,10 @@ impl Dice<'_> {
             state: self.pick(&[LinkState::Init, LinkState::Up, LinkState::Dead]),
             heard_ms: self.maybe(),
             packets: self.number(),
+            not_sent: self.maybe().map(|since_ms| NotSent {
+                trouble: SendTrouble::NoBuffers,
+                since_ms,
+            }),
         }
     }
 
