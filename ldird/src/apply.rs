@@ -9,14 +9,15 @@ use ldird_core::table::{
 };
 use ldird_ipvs::{
     Cause, Client, Destination, Error, Family, Netmask, ServiceFlags, ServiceId, ServiceStatus,
+    Timeouts,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Orders under way: one reading, one batch of edits and one count, never more.
-const ORDERS_MAX: usize = 4;
+/// Orders under way: one reading, one batch of edits, one count and one setting, never more.
+const ORDERS_MAX: usize = 5;
 
 /// A batch of edits takes no longer but for its last edit, however slowly the kernel answers: a
 /// stop, or a server that died meanwhile, does not wait behind thousands of time-outs.
@@ -35,6 +36,8 @@ pub(crate) enum Order {
     Apply(Vec<Edit>),
     /// Dump the table for its counters only.
     Count,
+    /// Set how long idle connections are remembered.
+    SetTimeouts(Timeouts),
 }
 
 /// What became of an order.
@@ -45,6 +48,7 @@ pub(crate) enum Outcome {
     Listed(Result<BTreeSet<ServiceKey>, String>),
     Applied(Vec<(Edit, Result<(), String>)>),
     Counted(Result<Counters, String>),
+    TimeoutsSet(Result<(), String>),
 }
 
 /// What the kernel counted, by virtual service.
@@ -128,6 +132,10 @@ async fn carry_out(client: &mut Client, order: Order) -> Outcome {
             Ok(dump) => Ok(counters(&dump)),
             Err(error) => Err(error.to_string()),
         }),
+        Order::SetTimeouts(timeouts) => {
+            let set = client.set_timeouts(&timeouts).await;
+            Outcome::TimeoutsSet(set.map_err(|error| error.to_string()))
+        }
         Order::Apply(edits) => Outcome::Applied(within(APPLY_LIMIT, edits, client).await),
     }
 }

@@ -30,6 +30,7 @@ use ha_status::{Action, Reply, Severity};
 use ldird_core::Director;
 use ldird_core::input::{Finding, Input};
 use ldird_core::output::{Notice, Output};
+use ldird_ipvs::Timeouts;
 use reload::{Loaded, Naming, Reloads, Wish};
 use std::time::{Duration, Instant};
 use tokio::select;
@@ -118,6 +119,9 @@ pub(crate) struct Driver<R> {
     looks: Interval,
     looks_since_count: u32,
     counting: bool,
+    /// The kernel's time-outs are being set; those that came meanwhile are next.
+    setting: bool,
+    timeouts: Option<Timeouts>,
     reloads: Reloads,
     naming: Naming,
     /// Who else lives is being asked, before the table is cleaned.
@@ -162,6 +166,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             looks,
             looks_since_count: 0,
             counting: false,
+            setting: false,
+            timeouts: None,
             reloads: Reloads::default(),
             naming: Naming::default(),
             asking: None,
@@ -200,6 +206,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     /// What the core must know before the first verdict: whose services these were, whom they are
     /// not to be taken from, and who is in maintenance, so that nobody there gets traffic for a moment.
     async fn begin(&mut self) {
+        self.set_timeouts();
         self.drain();
         let left = std::mem::take(&mut self.left);
         self.feed(Input::LeftBehind(left));
@@ -325,6 +332,16 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                     self.view.counters = counters;
                 }
             }
+            Outcome::TimeoutsSet(set) => {
+                self.setting = false;
+                if let Err(error) = set {
+                    let text = format!("The kernel's time-outs stay as they are: {error}");
+                    self.tell(&Line::new(Severity::Error, text));
+                }
+                if let Some(timeouts) = self.timeouts.take() {
+                    self.order_timeouts(timeouts);
+                }
+            }
             Outcome::Applied(results) => {
                 let failed = results.iter().filter(|(_, result)| result.is_err()).count();
                 self.view.totals.edits += (results.len() - failed) as u64;
@@ -406,6 +423,22 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.asking = Some(tokio::spawn(
             async move { siblings::living(&instance).await },
         ));
+    }
+
+    /// What the file says about idle connections, if anything.
+    fn set_timeouts(&mut self) {
+        if let Some(timeouts) = self.configuration.timeouts {
+            self.order_timeouts(timeouts);
+        }
+    }
+
+    fn order_timeouts(&mut self, timeouts: Timeouts) {
+        if self.setting {
+            self.timeouts = Some(timeouts);
+        } else {
+            self.setting = true;
+            self.kernel.order(Order::SetTimeouts(timeouts));
+        }
     }
 
     /// What these want is not for us to delete.

@@ -12,7 +12,9 @@ use ldird_core::config::{Check, Config, ProbeId, RealServer, VirtualService};
 use ldird_core::diff;
 use ldird_core::input::{Finding, Input, Verdict};
 use ldird_core::output::{Notice, Output};
-use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey, ServiceSpec, Table};
+use ldird_core::table::{
+    DestinationKey, Forwarding, Protocol, ServiceKey, ServiceSpec, Table, Tunnel,
+};
 
 const SERVICES: u16 = 2277;
 const REALS: u16 = 16;
@@ -296,6 +298,7 @@ fn real_server(service: u16, real: u16, weight: u32) -> RealServer {
         weight,
         upper: 0,
         lower: 0,
+        tunnel: Tunnel::Ipip,
         check: Check::Probe(ProbeId(
             u32::from(service) * u32::from(REALS) + u32::from(real),
         )),

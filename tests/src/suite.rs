@@ -23,6 +23,7 @@ mod random;
 mod restart;
 mod simulation;
 mod split;
+mod table;
 mod tidy;
 mod watch;
 
@@ -75,6 +76,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         simulation::CASES,
         peers::CASES,
         balancing::CASES,
+        table::CASES,
         lifecycle::CASES,
         model::CASES,
         netlink::CASES,

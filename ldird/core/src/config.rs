@@ -1,7 +1,7 @@
 //! What the core must be told: virtual services with their real servers, resolved and checked by
 //! the shell (`ldird/src/config`). The core never reads a file.
 
-use crate::table::{DestinationKey, Forwarding, ServiceKey, ServiceSpec};
+use crate::table::{DestinationKey, Forwarding, ServiceKey, ServiceSpec, Tunnel};
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct RealServer {
     pub weight: u32,
     pub upper: u32,
     pub lower: u32,
+    /// How tunnelled packets are wrapped; IP in IP where the file says nothing.
+    pub tunnel: Tunnel,
     pub check: Check,
     /// What is checked, for dashboards: `negotiate http`, `connect`, …
     pub description: String,

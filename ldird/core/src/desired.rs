@@ -53,7 +53,7 @@ fn destination(real: &RealServer, weight: u32) -> DestinationSpec {
         weight,
         upper: real.upper,
         lower: real.lower,
-        tunnel: Tunnel::Ipip,
+        tunnel: real.tunnel,
     }
 }
 

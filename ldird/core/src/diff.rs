@@ -210,19 +210,23 @@ pub fn apply(table: &mut Table, edit: &Edit) -> bool {
     }
 }
 
-/// Makes the row that `edit` names in `table` what it is in `kernel`: the edit was refused.
+/// Makes the row that `edit` names in `table` what it is in `kernel`: the edit was refused. What the
+/// table said nothing about, and others may have set, it says nothing about now.
 pub fn revert(table: &mut Table, kernel: &Table, edit: &Edit) {
     let (key, row) = match edit {
         Edit::AddService(key, _) | Edit::DeleteService(key) => {
             match kernel.get(key) {
-                Some(service) => table.insert(*key, service.clone()),
+                Some(is) => {
+                    let learned = learned(is, table.get(key));
+                    table.insert(*key, learned)
+                }
                 None => table.remove(key),
             };
             return;
         }
         Edit::EditService(key, _) => {
             if let (Some(service), Some(is)) = (table.get_mut(key), kernel.get(key)) {
-                service.spec = is.spec.clone();
+                service.spec = is.spec.unless_silent(Some(&service.spec));
             }
             return;
         }
@@ -235,9 +239,24 @@ pub fn revert(table: &mut Table, kernel: &Table, edit: &Edit) {
         .and_then(|service| service.destinations.get(row));
     if let Some(service) = table.get_mut(key) {
         match is {
-            Some(spec) => service.destinations.insert(*row, spec.clone()),
+            Some(is) => {
+                let learned = is.unless_silent(service.destinations.get(row));
+                service.destinations.insert(*row, learned)
+            }
             None => service.destinations.remove(row),
         };
+    }
+}
+
+/// A service as the kernel holds it, without what `said` says nothing about.
+pub(crate) fn learned(is: &Service, said: Option<&Service>) -> Service {
+    let destinations = is.destinations.iter().map(|(row, spec)| {
+        let said = said.and_then(|said| said.destinations.get(row));
+        (*row, spec.unless_silent(said))
+    });
+    Service {
+        spec: is.spec.unless_silent(said.map(|said| &said.spec)),
+        destinations: destinations.collect(),
     }
 }
 

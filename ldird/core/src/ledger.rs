@@ -98,7 +98,8 @@ impl Ledger {
     pub(crate) fn claim(&mut self, fleet: &Fleet) {
         for key in std::mem::take(&mut self.left_behind) {
             if let Some(service) = self.kernel.get(&key) {
-                self.intended.entry(key).or_insert_with(|| service.clone());
+                let learned = || diff::learned(service, None);
+                self.intended.entry(key).or_insert_with(learned);
             }
         }
         let others = &self.others;

@@ -47,9 +47,9 @@ pub(crate) fn service(
             }
             Some(want.clone())
         }
-        (Some(is), None, Some(want)) => Some(replace(is, want)),
+        (Some(is), None, Some(want)) => Some(replace(is, None, want)),
         (Some(is), Some(was), Some(want)) => Some(match scope {
-            Scope::Full => replace(is, want),
+            Scope::Full => replace(is, Some(was), want),
             Scope::Changes { readd_quiescent } => {
                 changed_rows(is, was, want, readd_quiescent, &mut merged)
             }
@@ -58,27 +58,32 @@ pub(crate) fn service(
     merged
 }
 
-/// `want`, except for what the file has no word for and the kernel or somebody else has settled.
-fn replace(is: &Service, want: &Service) -> Service {
-    let destinations = want.destinations.iter();
+/// `want`, except for what the file says nothing about and the kernel or somebody else has settled.
+fn replace(is: &Service, was: Option<&Service>, want: &Service) -> Service {
+    let destinations = want.destinations.iter().map(|(key, spec)| {
+        let before = was.and_then(|was| was.destinations.get(key));
+        (*key, adopt(is.destinations.get(key), before, spec))
+    });
     Service {
-        spec: adopt_spec(&is.spec, &want.spec),
-        destinations: destinations
-            .map(|(key, spec)| (*key, adopt(is.destinations.get(key), spec)))
-            .collect(),
+        spec: adopt_spec(&is.spec, was.map(|was| &was.spec), &want.spec),
+        destinations: destinations.collect(),
     }
 }
 
-fn adopt_spec(is: &ServiceSpec, want: &ServiceSpec) -> ServiceSpec {
+fn adopt_spec(is: &ServiceSpec, was: Option<&ServiceSpec>, want: &ServiceSpec) -> ServiceSpec {
     let mut spec = want.clone();
-    spec.keep(is);
+    spec.keep(is, was);
     spec
 }
 
-fn adopt(is: Option<&DestinationSpec>, want: &DestinationSpec) -> DestinationSpec {
+fn adopt(
+    is: Option<&DestinationSpec>,
+    was: Option<&DestinationSpec>,
+    want: &DestinationSpec,
+) -> DestinationSpec {
     let mut spec = want.clone();
     if let Some(is) = is {
-        spec.keep(is);
+        spec.keep(is, was);
     }
     spec
 }
@@ -107,7 +112,7 @@ fn changed_rows(
     merged: &mut Merged,
 ) -> Service {
     let mut service = is.clone();
-    let spec = adopt_spec(&is.spec, &want.spec);
+    let spec = adopt_spec(&is.spec, Some(&was.spec), &want.spec);
     if want.spec != was.spec {
         service.spec = spec;
     } else if is.spec != spec {
@@ -120,7 +125,8 @@ fn changed_rows(
     for row in rows {
         let here = is.destinations.get(&row);
         let before = was.destinations.get(&row);
-        let wanted = want.destinations.get(&row).map(|spec| adopt(here, spec));
+        let wanted = want.destinations.get(&row);
+        let wanted = wanted.map(|spec| adopt(here, before, spec));
         let answer = answer(here, before, want.destinations.get(&row), readd_quiescent);
         match answer {
             Answer::Leave if here == wanted.as_ref() => {}

@@ -34,14 +34,30 @@ pub struct ServiceSpec {
     pub one_packet: bool,
     /// The kernel's scheduler flags 1, 2, 3.
     pub scheduler_flags: [bool; 3],
-    /// The persistence engine, e.g. `sip`. No file has a word for it: it is somebody else's setting.
+    /// The persistence engine, e.g. `sip`. Where the file says nothing it is somebody else's setting.
     pub pe: Option<String>,
 }
 
 impl ServiceSpec {
-    /// Takes over from what the kernel holds whatever no file has a word for.
-    pub fn keep(&mut self, is: &Self) {
-        self.pe.clone_from(&is.pe);
+    /// Takes over from what the kernel holds whatever the file says nothing about, unless it said so
+    /// before: `was` is what we last made of it.
+    pub fn keep(&mut self, is: &Self, was: Option<&Self>) {
+        if self.is_silent() && was.is_none_or(Self::is_silent) {
+            self.pe.clone_from(&is.pe);
+        }
+    }
+
+    /// Without what `said`, or nobody, says nothing about.
+    pub(crate) fn unless_silent(&self, said: Option<&Self>) -> Self {
+        let mut spec = self.clone();
+        if said.is_none_or(Self::is_silent) {
+            spec.pe = None;
+        }
+        spec
+    }
+
+    fn is_silent(&self) -> bool {
+        self.pe.is_none()
     }
 }
 
@@ -60,22 +76,37 @@ pub struct DestinationSpec {
     /// Upper and lower connection threshold, 0 for none.
     pub upper: u32,
     pub lower: u32,
-    /// The wrapping, of meaning for `Ipip` only. No file has a word for it, as for `pe`.
+    /// The wrapping, of meaning for `Ipip` only; IP in IP where the file says nothing, as for `pe`.
     pub tunnel: Tunnel,
 }
 
 impl DestinationSpec {
-    /// Takes over from what the kernel holds whatever no file has a word for.
+    /// Takes over from what the kernel holds whatever the file says nothing about, unless it said so
+    /// before: `was` is what we last made of it.
     ///
     /// A destination that the kernel shows as local keeps that word: it stands for any forwarding
     /// method when the address is the director's own.
-    pub fn keep(&mut self, is: &Self) {
+    pub fn keep(&mut self, is: &Self, was: Option<&Self>) {
         if is.forwarding == Forwarding::Local {
             self.forwarding = Forwarding::Local;
         }
-        if is.forwarding == self.forwarding {
+        let same = is.forwarding == self.forwarding;
+        if same && self.is_silent() && was.is_none_or(Self::is_silent) {
             self.tunnel = is.tunnel;
         }
+    }
+
+    /// Without what `said`, or nobody, says nothing about.
+    pub(crate) fn unless_silent(&self, said: Option<&Self>) -> Self {
+        let mut spec = self.clone();
+        if said.is_none_or(Self::is_silent) {
+            spec.tunnel = Tunnel::Ipip;
+        }
+        spec
+    }
+
+    fn is_silent(&self) -> bool {
+        self.tunnel == Tunnel::Ipip
     }
 }
 
@@ -148,13 +179,13 @@ impl Edit {
         }
     }
 
-    /// An edit of what the kernel holds takes over whatever no file has a word for.
+    /// An edit of what the kernel holds takes over whatever the file says nothing about.
     pub fn keep(&mut self, held: &Service) {
         match self {
-            Self::EditService(_, spec) => spec.keep(&held.spec),
+            Self::EditService(_, spec) => spec.keep(&held.spec, None),
             Self::EditDestination(_, row, spec) => {
                 if let Some(is) = held.destinations.get(row) {
-                    spec.keep(is);
+                    spec.keep(is, None);
                 }
             }
             Self::AddService(..)

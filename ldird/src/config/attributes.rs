@@ -54,8 +54,19 @@ pub(super) fn spec(
         },
         one_packet: wanted.is_some() && one_packet,
         scheduler_flags: schedflags(given.schedflags.as_ref(), scheduler, faults),
-        pe: None,
+        pe: given
+            .pe
+            .as_ref()
+            .and_then(|at| engine(at, persistent, faults)),
     }
+}
+
+fn engine(at: &At<String>, persistent: Option<u32>, faults: &mut Faults<'_>) -> Option<String> {
+    if persistent.is_none() {
+        faults.warning(at.span, "pe has no effect without persistent");
+        return None;
+    }
+    Some(at.value.clone())
 }
 
 fn persistent(at: &At<u32>, faults: &mut Faults<'_>) -> Option<u32> {

@@ -7,8 +7,8 @@
 use super::given::{At, CheckType, Family, Faults, Given};
 use super::real_server;
 use super::values::{
-    alert_status, checkport, checktype, httpmethod, netmask, protocol, schedflags, scheduler,
-    service, smtp, supervised, virtualhost,
+    alert_status, checkport, checktype, httpmethod, netmask, pe, protocol, schedflags, scheduler,
+    service, smtp, supervised, tunnel, virtualhost,
 };
 use super::words::{
     between_quotes, first_digits, non_empty, tell_typographic, trimmed, typographic,
@@ -102,6 +102,9 @@ pub(crate) static GLOBAL: &[Directive] = &[
     yes_no("cleanstop", "yes", "cleanstop must be 'yes' or 'no'", |g| &mut g.cleanstop),
     own("smtp", "SERVER", smtp).later(NO_MAIL),
     raw("maintenancedir", "maintenance directory not specified", |g| &mut g.maintenancedir),
+    number("tcptimeout", "the kernel's, 900", "invalid tcp timeout value", |g| &mut g.tcptimeout),
+    number("tcpfintimeout", "the kernel's, 120", "invalid tcp fin timeout value", |g| &mut g.tcpfintimeout),
+    number("udptimeout", "the kernel's, 300", "invalid udp timeout value", |g| &mut g.udptimeout),
     refused("timeout", "timeout directive deprecated in favour of checktimeout and negotiatetimeout"),
     refused("connecttimeout", "connecttimeout directive deprecated in favour of negotiatetimeout"),
 ];
@@ -133,6 +136,8 @@ pub(crate) static SECTION: &[Directive] = &[
     number_or_zero("persistent", "none", "invalid persistent timeout", |g| &mut g.persistent),
     own("schedflags", "FLAG[,FLAG]", schedflags),
     own("netmask", "255.255.255.0, or a prefix length", netmask),
+    own("pe", "sip", pe),
+    own("tunnel", "ipip | gue PORT [csum|remcsum] | gre [csum]", tunnel).default("ipip"),
     own("protocol", "tcp|udp|sctp, fwm for a firewall mark", protocol).default("tcp"),
     yes_no("ops", "no", "ops must be 'yes' or 'no'", |g| &mut g.ops),
     own("service", "http|https|none|…", service).default("by port"),

@@ -10,13 +10,13 @@ use super::checks::{Question, Recipe};
 use super::given::{At, FallbackLine, Family, Faults, Given, RealLine, Service};
 use super::names::{Answer, Name, Names};
 use super::resolve::{self, Host, Ports, RangeFault};
-use super::settings::{log_target, maintenancedir, seed};
+use super::settings::{ipvs_timeouts, log_target, maintenancedir, seed};
 use super::virtual_server::What;
 use super::{Configuration, File, Section};
 use crate::probes::{Catalogue, Probe};
 use ha_plumbing::Span;
 use ldird_core::config::{Check, Config, ProbeId, RealServer, VirtualService};
-use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey};
+use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey, Tunnel};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -75,6 +75,7 @@ pub(super) fn expand(
         log: log_target(global.logfile.as_ref(), expansion.faults),
         supervised: flag(global.supervised.as_ref(), None, false),
         autoreload: flag(global.autoreload.as_ref(), None, false),
+        timeouts: ipvs_timeouts(global),
         maintenancedir: maintenancedir(global.maintenancedir.as_ref(), expansion.faults),
         probes: expansion.probes,
         source: expansion.faults.source.clone(),
@@ -311,7 +312,10 @@ impl<'a> Expansion<'a, '_, '_> {
         let mut reals: Vec<RealServer> = Vec::new();
         let mut places: BTreeMap<DestinationKey, (usize, u32)> = BTreeMap::new();
         for line in &section.given.reals {
-            for real in self.servers_of(line, key, recipe, interval) {
+            let tunnel = section.given.tunnel.as_ref();
+            let tunnel = tunnel.filter(|_| line.forwarding == Forwarding::Ipip);
+            let tunnel = tunnel.map_or(Tunnel::Ipip, |at| at.value);
+            for real in self.servers_of(line, key, (recipe, interval, tunnel)) {
                 match places.entry(real.key) {
                     Entry::Vacant(place) => {
                         place.insert((reals.len(), line.span.line));
@@ -337,8 +341,7 @@ impl<'a> Expansion<'a, '_, '_> {
         &mut self,
         line: &RealLine,
         key: ServiceKey,
-        recipe: &Recipe,
-        interval: Duration,
+        (recipe, interval, tunnel): (&Recipe, Duration, Tunnel),
     ) -> Vec<RealServer> {
         let (Some(addresses), Some(port)) = (self.addresses(line), self.real_port(line)) else {
             return Vec::new();
@@ -366,6 +369,7 @@ impl<'a> Expansion<'a, '_, '_> {
                 weight: line.weight,
                 upper: line.upper,
                 lower: line.lower,
+                tunnel,
                 check,
                 description: recipe.description(),
             });

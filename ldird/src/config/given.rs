@@ -3,7 +3,7 @@
 
 pub(crate) use crate::probes::{CheckType, Method, Service};
 use ha_plumbing::{Diagnostic, Source, Span};
-use ldird_core::table::Forwarding;
+use ldird_core::table::{Forwarding, Tunnel};
 
 /// A value and where it stands, for complaints that come later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub(crate) struct Given {
     pub(crate) failurecount: Option<At<u32>>,
     pub(crate) checkport: Option<At<u32>>,
     pub(crate) persistent: Option<At<u32>>,
+    pub(crate) tcptimeout: Option<At<u32>>,
+    pub(crate) tcpfintimeout: Option<At<u32>>,
+    pub(crate) udptimeout: Option<At<u32>>,
     pub(crate) autoreload: Option<At<bool>>,
     pub(crate) supervised: Option<At<bool>>,
     pub(crate) fork: Option<At<bool>>,
@@ -43,6 +46,8 @@ pub(crate) struct Given {
     pub(crate) scheduler: Option<At<String>>,
     pub(crate) schedflags: Option<At<String>>,
     pub(crate) netmask: Option<At<String>>,
+    pub(crate) pe: Option<At<String>>,
+    pub(crate) tunnel: Option<At<Tunnel>>,
     pub(crate) protocol: Option<At<String>>,
     pub(crate) checktype: Option<At<CheckType>>,
     pub(crate) service: Option<At<Service>>,

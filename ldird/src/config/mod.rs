@@ -30,6 +30,7 @@ use given::{At, Family, Faults, Given};
 use ha_plumbing::log::Facility;
 use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
 use ldird_core::config::{Config, ProbeId};
+use ldird_ipvs::Timeouts;
 use lines::{Place, Statement};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,8 @@ pub(crate) struct Configuration {
     pub(crate) supervised: bool,
     /// Read the file again when it changes.
     pub(crate) autoreload: bool,
+    /// How long the kernel remembers idle connections; `None` leaves that as it is.
+    pub(crate) timeouts: Option<Timeouts>,
     /// A file named after a real server in here takes it out.
     pub(crate) maintenancedir: Option<PathBuf>,
     /// The file as it was read, and the addresses of its names.
@@ -337,7 +340,10 @@ impl File {
         let Some((directive, name, value)) = known else {
             return complain(line, directives::SECTION, faults);
         };
+        // A tunnel may lead through the other family.
+        let through = matches!(name.text, "real" | "real6") && real_server::is_tunnelled(value);
         let other = match section.family {
+            Family::V4 | Family::V6 if through => String::new(),
             Family::V4 if matches!(name.text, "real6" | "fallback6") => name.text.replace('6', ""),
             Family::V6 if matches!(name.text, "real" | "fallback") => format!("{}6", name.text),
             Family::V4 | Family::V6 => String::new(),

@@ -63,6 +63,12 @@ pub(crate) fn real(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>, 
     }
 }
 
+/// Is it `ADDRESS ipip …`?
+pub(crate) fn is_tunnelled(value: Word<'_>) -> bool {
+    let (_, tail) = split_address(value);
+    first_run(tail, word_character).is_some_and(|(_, method, _)| method.text == "ipip")
+}
+
 impl RealLine {
     /// `[WEIGHT] ["REQUEST", "RECEIVE"] [l:N] [u:N]`, thresholds in any order. `None` after a
     /// complaint. Words before a part that is known are dropped, as the old daemon did (`-w 3`);

@@ -1,12 +1,16 @@
 //! Globals that are about the daemon itself: log, maintenance directory, seed.
 
 use super::LogTarget;
-use super::given::{At, Faults};
+use super::given::{At, Faults, Given};
 use ha_plumbing::log::Facility;
+use ldird_ipvs::Timeouts;
 use std::path::{Path, PathBuf};
 
 /// The old daemon's, where the file names none.
 const DEFAULT_LOGFILE: &str = "/var/log/ldirectord.log";
+
+/// The kernel multiplies seconds by its ticks, up to 1000, in signed 32 bits.
+const TIMEOUT_MAX: u32 = i32::MAX as u32 / 1000;
 
 /// A path, or the name of a syslog facility. Only looks; the file is opened when the daemon starts.
 pub(super) fn log_target(given: Option<&At<String>>, faults: &mut Faults<'_>) -> LogTarget {
@@ -31,6 +35,18 @@ pub(super) fn log_target(given: Option<&At<String>>, faults: &mut Faults<'_>) ->
         "an absolute path or a syslog facility, e.g. local0",
     );
     default()
+}
+
+/// What the kernel is told about idle connections; 0 leaves one of the three as it is.
+pub(super) fn ipvs_timeouts(global: &Given) -> Option<Timeouts> {
+    let seconds =
+        |given: &Option<At<u32>>| given.as_ref().map_or(0, |at| at.value.min(TIMEOUT_MAX));
+    let timeouts = Timeouts {
+        tcp: seconds(&global.tcptimeout),
+        tcp_fin: seconds(&global.tcpfintimeout),
+        udp: seconds(&global.udptimeout),
+    };
+    (timeouts != Timeouts::default()).then_some(timeouts)
 }
 
 pub(super) fn maintenancedir(

@@ -6,6 +6,7 @@ use super::words::{
     tell_typographic, text, trimmed, word_character, yes_or_no,
 };
 use ha_plumbing::Word;
+use ldird_core::table::{Tunnel, TunnelChecksum};
 
 pub(super) fn supervised(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
     let span = trimmed(value).span;
@@ -162,6 +163,59 @@ pub(super) fn schedflags(given: &mut Given, word: Word<'_>, faults: &mut Faults<
         faults.error_with(word.span, "invalid sched-flags", "e.g. schedflags=sh-port");
     } else {
         given.schedflags = Some(text(flags));
+    }
+}
+
+/// A persistence engine is a module of the kernel, as a scheduler is.
+pub(super) fn pe(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let (name, _) = split_word(word);
+    let proper = |c: char| word_character(c) || c == '-';
+    let fits = (1..=SCHEDULER_MAX_BYTES).contains(&name.text.len());
+    if !fits || !name.text.chars().all(proper) {
+        return faults.error_with(word.span, "invalid persistence engine", "pe=sip");
+    }
+    if name.text != "sip" {
+        let message = format!("no persistence engine of Linux is called \"{}\"", name.text);
+        let hint = "the kernel refuses the virtual service unless it has that module";
+        faults.warning_with(name.span, message, hint);
+    }
+    given.pe = Some(text(name));
+}
+
+/// How packets to `ipip` real servers are wrapped.
+pub(super) fn tunnel(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let word = trimmed(word);
+    let words: Vec<&str> = word.text.split_whitespace().collect();
+    let value = match words.as_slice() {
+        ["ipip"] => Some(Tunnel::Ipip),
+        ["gue", port, sum @ ..] => {
+            let port = port.parse().ok().filter(|&port| port != 0);
+            let pair = port.zip(checksum(sum));
+            pair.map(|(port, checksum)| Tunnel::Gue { port, checksum })
+        }
+        // The remote kind exists for GUE only.
+        ["gre", sum @ ..] => checksum(sum)
+            .filter(|&sum| sum != TunnelChecksum::Remote)
+            .map(|checksum| Tunnel::Gre { checksum }),
+        _ => None,
+    };
+    let span = word.span;
+    match value {
+        Some(value) => given.tunnel = Some(At { value, span }),
+        None => faults.error_with(
+            span,
+            "invalid tunnel",
+            "tunnel=ipip, tunnel=gue PORT [csum|remcsum] or tunnel=gre [csum]",
+        ),
+    }
+}
+
+fn checksum(words: &[&str]) -> Option<TunnelChecksum> {
+    match words {
+        [] => Some(TunnelChecksum::None),
+        ["csum"] => Some(TunnelChecksum::Full),
+        ["remcsum"] => Some(TunnelChecksum::Remote),
+        _ => None,
     }
 }
 

@@ -243,6 +243,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             self.tell(&Line::new(Severity::Warning, text));
         }
         self.configuration = configuration;
+        self.set_timeouts();
         self.services
             .extend(siblings::keys(&self.configuration.core));
         self.ledger.note(self.services.clone());

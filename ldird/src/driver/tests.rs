@@ -41,6 +41,7 @@ fn memory(table: Arc<Mutex<Table>>) -> Kernel {
                 }
                 Order::List => Outcome::Listed(Ok(table.lock().unwrap().keys().copied().collect())),
                 Order::Count => Outcome::Counted(Ok(BTreeMap::new())),
+                Order::SetTimeouts(_) => Outcome::TimeoutsSet(Ok(())),
                 Order::Apply(edits) => {
                     let mut table = table.lock().unwrap();
                     for edit in &edits {

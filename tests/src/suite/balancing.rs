@@ -281,8 +281,8 @@ fn broken_file() -> Result<()> {
     farm.ldird("stop").map(drop)
 }
 
-/// ldirectord.cf has no word for GUE or a persistence engine; who set them with ipvsadm keeps them
-/// when ldird changes the scheduler and the weight beside them.
+/// Where ldirectord.cf says nothing of GUE and a persistence engine, who set them with ipvsadm keeps
+/// them when ldird changes the scheduler and the weight beside them.
 fn others_settings() -> Result<()> {
     let phones = |scheduler: &str, weight: u32| {
         format!(

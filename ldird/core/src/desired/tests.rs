@@ -3,7 +3,7 @@
 use super::service;
 use crate::config::{Check, Fallback, ProbeId, RealServer, VirtualService};
 use crate::health::State;
-use crate::table::{DestinationKey, Forwarding, Protocol, ServiceKey, ServiceSpec};
+use crate::table::{DestinationKey, Forwarding, Protocol, ServiceKey, ServiceSpec, Tunnel};
 use crate::watched::Virtual;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ fn real(last: u8, weight: u32) -> RealServer {
         weight,
         upper: 20,
         lower: 10,
+        tunnel: Tunnel::Ipip,
         check: Check::Probe(ProbeId(u32::from(last))),
         description: "connect".to_owned(),
     }

@@ -202,6 +202,27 @@ fn a_local_destination_equals_any_method() {
 }
 
 #[test]
+fn what_the_file_says_of_tunnels_and_engines_is_set_and_taken_away_with_its_line() {
+    let silent = holding(&[(1, 3)]);
+    let mut said = silent.clone();
+    said.spec.pe = Some("sip".to_owned());
+    for spec in said.destinations.values_mut() {
+        spec.tunnel = Tunnel::Gre {
+            checksum: TunnelChecksum::Full,
+        };
+    }
+    for scope in [Scope::Full, CHANGES] {
+        let target = |is, was, want| service(Some(is), Some(was), Some(want), scope).target;
+        assert_eq!(target(&silent, &silent, &said), Some(said.clone()));
+        assert_eq!(target(&said, &said, &silent), Some(silent.clone()));
+        // Somebody else's stays.
+        assert_eq!(target(&said, &silent, &silent), Some(said.clone()));
+    }
+    let started = service(Some(&silent), None, Some(&said), Scope::Full);
+    assert_eq!(started.target, Some(said));
+}
+
+#[test]
 fn another_way_of_forwarding_starts_without_the_old_tunnel() {
     let want = holding(&[(1, 3)]);
     let mut is = want.clone();

@@ -113,6 +113,7 @@ fn draw_real(random: &mut Random) -> RealServer {
         weight: random.below(5) as u32,
         upper: 0,
         lower: 0,
+        tunnel: Tunnel::Ipip,
         check,
         description: "connect".to_owned(),
     }

@@ -32,6 +32,7 @@ pub(super) fn real(last: u8, check: Check) -> RealServer {
         weight: 1,
         upper: 0,
         lower: 0,
+        tunnel: Tunnel::Ipip,
         check,
         description: String::new(),
     }

@@ -92,7 +92,7 @@ impl World {
             let actual = self.kernel.table.get(&service.key);
             // What others settled; that no edit takes it away is checked at every edit.
             if let Some(actual) = actual {
-                wanted.spec.keep(&actual.spec);
+                wanted.spec.keep(&actual.spec, None);
                 for (row, spec) in &mut wanted.destinations {
                     if let Some(actual) = actual.destinations.get(row) {
                         spec.tunnel = actual.tunnel;
