@@ -34,7 +34,7 @@ pub(super) fn look(etc: &Path, common: &Common, loaded: &Loaded, found: &mut Dia
             return;
         }
     };
-    if let Some(fault) = talks_to_itself(loaded, &view) {
+    if let Some(fault) = talks_to_itself(loaded.nodes.len(), &loaded.media, &view) {
         found.push(fault.in_file(&etc.join("ha.cf")));
     }
     // A running daemon may hold the addresses already.
@@ -85,10 +85,10 @@ impl Places<'_> {
 }
 
 /// Do all media lead back to this node?
-fn talks_to_itself(loaded: &Loaded, view: &View) -> Option<Diagnostic> {
+fn talks_to_itself(nodes: usize, media: &[MediumSpec], view: &View) -> Option<Diagnostic> {
     let own = |ip: IpAddr| view.addresses().iter().any(|row| row.ip == ip);
     let lonely = |medium: &MediumSpec| medium.peer().is_some_and(own);
-    if loaded.nodes.len() < 2 || !loaded.media.iter().all(lonely) {
+    if nodes < 2 || !media.iter().all(lonely) {
         return None;
     }
     let message = "every ucast names this node itself: no heartbeat reaches another node, and each \

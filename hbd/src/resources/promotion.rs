@@ -3,22 +3,35 @@
 //! is set where it matters, and told.
 
 use ha_plumbing::log::{self, Level};
+use std::fs;
 use std::io;
+use std::path::Path;
+
+/// The kernel's settings of each interface, and of `all`.
+const SETTINGS: &str = "/proc/sys/net/ipv4/conf";
 
 /// Makes sure that addresses of this interface can go one by one.
 pub fn ensure(device: &str) -> io::Result<()> {
-    let setting = |device: &str| format!("/proc/sys/net/ipv4/conf/{device}/promote_secondaries");
-    let is_set =
-        |path: &str| -> io::Result<bool> { Ok(std::fs::read_to_string(path)?.trim() != "0") };
-    // Either of them is enough for the kernel.
-    if is_set(&setting("all"))? || is_set(&setting(device))? {
-        return Ok(());
+    if let Some(told) = switch_on(Path::new(SETTINGS), device)? {
+        log::emit(Level::Warning, &told);
     }
-    std::fs::write(setting(device), "1")?;
-    let text = format!(
-        "promote_secondaries of {device} was off and is on from now on: other addresses of a \
-         network stay when a virtual one goes"
-    );
-    log::emit(Level::Warning, &text);
     Ok(())
 }
+
+/// What there is to tell, if it was off.
+fn switch_on(settings: &Path, device: &str) -> io::Result<Option<String>> {
+    let setting = |device: &str| settings.join(device).join("promote_secondaries");
+    let is_set = |path: &Path| -> io::Result<bool> { Ok(fs::read_to_string(path)?.trim() != "0") };
+    // Either of them is enough for the kernel.
+    if is_set(&setting("all"))? || is_set(&setting(device))? {
+        return Ok(None);
+    }
+    fs::write(setting(device), "1")?;
+    Ok(Some(format!(
+        "promote_secondaries of {device} was off and is on from now on: other addresses of a \
+         network stay when a virtual one goes"
+    )))
+}
+
+#[cfg(test)]
+mod tests;

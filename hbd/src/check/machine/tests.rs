@@ -57,6 +57,33 @@ fn an_address_of_the_node_itself_is_no_resource() {
 }
 
 #[test]
+fn ucast_lines_that_all_name_this_node_reach_nobody() {
+    let ucast = |ip: &str| MediumSpec::Ucast {
+        interface: "eth0".to_owned(),
+        peer: std::net::SocketAddr::new(ip.parse().unwrap(), 694).into(),
+    };
+    let bcast = || MediumSpec::Bcast {
+        interface: "eth0".to_owned(),
+        port: 694,
+    };
+    let talks = |nodes, media: &[MediumSpec]| talks_to_itself(nodes, media, &machine());
+    let fault = talks(2, &[ucast("10.0.0.1"), ucast("10.0.0.100")]).unwrap();
+    let text = fault.to_string();
+    assert!(
+        text.contains("every ucast names this node itself"),
+        "{text}"
+    );
+    assert!(text.contains("name the other node's address"), "{text}");
+    // The same ha.cf on both nodes names both; a broadcast reaches whoever is there.
+    assert!(talks(2, &[ucast("10.0.0.1"), ucast("10.0.0.2")]).is_none());
+    assert!(talks(2, &[ucast("10.0.0.1"), bcast()]).is_none());
+    assert!(
+        talks(1, &[ucast("10.0.0.1")]).is_none(),
+        "there is nobody to reach"
+    );
+}
+
+#[test]
 fn an_address_that_has_no_place_here_is_named() {
     assert!(told("10.0.0.7/24/eth7", false).contains("there is no interface \"eth7\""));
     assert!(told("192.0.2.1", false).contains("no interface is connected to the network"));
