@@ -22,7 +22,7 @@ use clap::ValueEnum;
 
 use crate::bed::{modules, packages, program, scratch, vm};
 use crate::scenario::programs::Programs;
-use crate::suite::Score;
+use crate::score::Score;
 
 pub use live::run as run_live;
 pub use menu::run as run_menu;
@@ -60,9 +60,14 @@ pub fn run_gaps() -> Result<bool> {
     Ok(score.failed == 0)
 }
 
+/// The steps alone, under a kernel with IPVS and with programs that are built.
+pub fn run_steps() -> Result<Score> {
+    Ok(script::run(&Programs::find()?))
+}
+
 /// The inner half: prints the steps, writes the score to `results`.
 pub fn run_script_inside(results: &Path) -> Result<()> {
-    let score = script::run(&Programs::find()?);
+    let score = run_steps()?;
     fs::write(results, serde_json::to_vec(&score)?).context("cannot write the results")
 }
 

@@ -8,6 +8,7 @@ mod bed;
 mod compatibility;
 mod configuration;
 mod dashboard;
+mod demonstration;
 mod doubts;
 mod failover;
 mod garbage;
@@ -36,10 +37,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use serde::{Deserialize, Serialize};
 
 use crate::bed::{cargo, modules, packages, program, say, scratch, vm};
 use crate::scenario::programs::Programs;
+use crate::score::Score;
 
 /// Where a case can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         model::CASES,
         netlink::CASES,
         compatibility::CASES,
+        demonstration::CASES,
     ];
     tables.into_iter().flatten()
 }
@@ -91,28 +93,6 @@ const WORKSPACE: &str = "workspace";
 const CASE_LIMIT: Duration = Duration::from_secs(420);
 /// For all cases that share one boot.
 const KERNEL_LIMIT: Duration = Duration::from_secs(1200);
-
-/// How many passed and failed, over all kinds of tests.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Score {
-    pub passed: usize,
-    pub failed: usize,
-}
-
-impl Score {
-    fn count(&mut self, passed: bool) {
-        if passed {
-            self.passed += 1;
-        } else {
-            self.failed += 1;
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-    }
-}
 
 /// Prints every name, one per line.
 pub fn list() {

@@ -18,7 +18,7 @@ use crate::scenario::dr::{self, DirectRouting, PRIMARY, real_names, web, web_ser
 use crate::scenario::pair::Gaps;
 use crate::scenario::programs::Programs;
 use crate::scenario::table::{self, Table};
-use crate::suite::Score;
+use crate::score::Score;
 
 /// For one step; the slowest take a few seconds under emulation.
 const STEP_LIMIT: Duration = Duration::from_secs(40);
