@@ -15,6 +15,7 @@ mod garbage;
 mod grammar;
 mod interfaces;
 mod lifecycle;
+mod manager;
 mod model;
 mod netlink;
 mod oldfiles;
@@ -82,6 +83,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         model::CASES,
         netlink::CASES,
         compatibility::CASES,
+        manager::CASES,
         demonstration::CASES,
     ];
     tables.into_iter().flatten()
