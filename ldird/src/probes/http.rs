@@ -78,40 +78,43 @@ impl Http {
         let mut reply = Reply::new(self.head);
         // On the heap, so that waiting connect checks stay small.
         let follow = Box::pin(self.follow(means, &mut reply));
-        let late = match means.awake.within(self.timeout, follow).await {
-            Ok(answer) => return answer,
-            Err(late) => late,
-        };
-        match self.judge(&reply) {
-            Some(answer) if answer.is_up() || !late.ours => answer,
-            _ if late.ours => Answer::too_slow(),
-            _ => Answer::down(LATE),
+        let followed = means.awake.within(self.timeout, follow).await;
+        // Beyond the deadline: for how long a pattern is looked for, the server cannot do anything.
+        match followed {
+            Ok(Err(answer)) => answer,
+            Ok(Ok(other)) => {
+                let judged = Box::pin(self.judge(&reply)).await;
+                let mut answer = judged.unwrap_or_else(|| Answer::down("no answer"));
+                if let Some(host) = other {
+                    answer.message = format!("{} (answered by {host})", answer.message);
+                }
+                answer
+            }
+            Err(late) => match Box::pin(self.judge(&reply)).await {
+                Some(answer) if answer.is_up() || !late.ours => answer,
+                _ if late.ours => Answer::too_slow(),
+                _ => Answer::down(LATE),
+            },
         }
     }
 
-    async fn follow(&self, means: &Means, reply: &mut Reply) -> Answer {
+    /// Asks until there is an answer to judge. Who has given it, if that is another server than the
+    /// one that is checked.
+    async fn follow(&self, means: &Means, reply: &mut Reply) -> Result<Option<String>, Answer> {
         let Some(mut hop) = Hop::first(self) else {
-            return Answer::down("the request makes no valid address");
+            return Err(Answer::down("the request makes no valid address"));
         };
         for left in (0..=REDIRECTS_MAX).rev() {
             *reply = Reply::new(self.head);
-            if let Err(answer) = self.exchange(&hop, means, reply).await {
-                return answer;
-            }
+            self.exchange(&hop, means, reply).await?;
             let leads = redirect(reply).filter(|_| left > 0);
             match leads.and_then(|location| hop.next(self, location)) {
                 Some(next) => hop = next,
                 None => break,
             }
         }
-        let judged = self.judge(reply);
-        let mut answer = judged.unwrap_or_else(|| Answer::down("no answer"));
-        if hop.place.ip() != Some(self.target.ip()) {
-            // Who has answered is another server than the one that is checked.
-            let host = String::from_utf8_lossy(&hop.host);
-            answer.message = format!("{} (answered by {host})", answer.message);
-        }
-        answer
+        let other = hop.place.ip() != Some(self.target.ip());
+        Ok(other.then(|| String::from_utf8_lossy(&hop.host).into_owned()))
     }
 
     /// One request, and its answer as far as it matters; or why there is none.
@@ -176,7 +179,7 @@ impl Http {
             let length = reply.body().len();
             if paused || length > looked_at + looked_at / 4 {
                 looked_at = length;
-                if self.matches_already(reply.body()) {
+                if self.matches_already(reply.body()).await {
                     return Ok(());
                 }
             }
@@ -193,19 +196,21 @@ impl Http {
     }
 
     /// Does the body match whatever may follow?
-    fn matches_already(&self, body: &[u8]) -> bool {
-        let pattern = self.receive.as_ref();
-        pattern.is_some_and(|pattern| pattern.is_early() && pattern.is_match(body))
+    async fn matches_already(&self, body: &[u8]) -> bool {
+        match &self.receive {
+            Some(pattern) if pattern.is_early() => pattern.is_in(body).await,
+            Some(_) | None => false,
+        }
     }
 
     /// `None` while there is no head.
-    fn judge(&self, reply: &Reply) -> Option<Answer> {
+    async fn judge(&self, reply: &Reply) -> Option<Answer> {
         let status = reply.status()?;
         if !(200..300).contains(&status.code) {
             return Some(Answer::down(&status.line));
         }
         Some(match &self.receive {
-            Some(pattern) if !pattern.is_match(reply.body()) => {
+            Some(pattern) if !pattern.is_in(reply.body()).await => {
                 let text = String::from_utf8_lossy(reply.body());
                 let start: String = text.trim().chars().take(EXCERPT_CHARS).collect();
                 Answer::down(format!("{}, no \"{pattern}\" in: {start}", status.line))

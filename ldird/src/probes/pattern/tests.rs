@@ -4,6 +4,8 @@
 
 use super::{Pattern, PatternError};
 use proptest::prelude::*;
+use std::pin::pin;
+use std::sync::Arc;
 
 /// A pattern, a text, and whether it matches.
 const PATTERNS: &[(&str, &[u8], bool)] = &[
@@ -213,4 +215,31 @@ proptest! {
             prop_assert!(pattern.is_match(whole.as_bytes()));
         }
     }
+}
+
+/// How often something else had its turn until the pattern was looked for, and whether it was found.
+async fn turns_meanwhile(pattern: &str, body: &[u8]) -> (u64, bool) {
+    let pattern = Arc::new(Pattern::new(pattern.as_bytes()).unwrap());
+    let mut looking = pin!(pattern.is_in(body));
+    let mut turns = 0;
+    loop {
+        tokio::select! {
+            biased;
+            found = &mut looking => return (turns, found),
+            () = tokio::task::yield_now() => turns += 1,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_may_take_long_is_looked_for_beside_the_loop() {
+    // Every a may be taken alone or with the next one: without a limit this goes on for ever.
+    let runaway = r"(?=(?:(a|aa)+)b)a\1";
+    let large = vec![b'a'; 2 * 1024 * 1024];
+    for body in [&large[..64], &large] {
+        let (turns, found) = turns_meanwhile(runaway, body).await;
+        assert!(turns > 0, "the loop stood still for {} bytes", body.len());
+        assert!(!found, "beyond the limit there is no match");
+    }
+    assert_eq!(turns_meanwhile("Test", b"Test Page").await, (0, true));
 }
