@@ -100,3 +100,44 @@ pub(crate) async fn finished<T>(running: &mut Option<JoinHandle<T>>) -> Option<T
     *running = None;
     result.ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    /// More than the looks that a changed file must keep still for.
+    const LOOKS: usize = 20;
+
+    /// Whoever opens a pipe to read waits for one who writes: as long as a dead disk.
+    #[tokio::test]
+    async fn a_disk_that_hangs_holds_nothing_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.cf");
+        std::fs::write(&path, "").unwrap();
+        let mut disk = Disk::new(&path);
+        std::fs::remove_file(&path).unwrap();
+        mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let mut hangs = false;
+        for _ in 0..LOOKS {
+            disk.look(None);
+            // This clock ticks on the same thread as the loop.
+            hangs = timeout(Duration::from_millis(200), disk.next())
+                .await
+                .is_err();
+            if hangs {
+                break;
+            }
+        }
+        assert!(hangs, "the pipe is read");
+        disk.look(None);
+        let writer = std::fs::File::options().write(true).open(&path).unwrap();
+        drop(writer);
+        let found = timeout(Duration::from_secs(20), disk.next()).await.unwrap();
+        assert!(matches!(found, Found::Look { .. }), "{found:?}");
+    }
+}

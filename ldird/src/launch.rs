@@ -1,9 +1,10 @@
 //! Into the background and no sooner back than the director is ready.
 //!
-//! `start` runs this program again with the same arguments (process lists and cluster managers look
-//! for them) and a mark in the environment, which means nothing to anybody further down; the new
-//! process leaves the session and says on a pipe when its table is set up. Errors until then go to the
-//! caller's standard error.
+//! `start` runs this program again with the same arguments: process lists and cluster managers look
+//! for them, and the new process knows by them, for its parent is called exactly as it is. There is no
+//! mark in the environment, which everything that the daemon starts would inherit. It leaves the
+//! session and says on a pipe when its table is set up. Errors until then go to the caller's standard
+//! error.
 
 use rustix::process::setsid;
 use std::io::{self, Write as _};
@@ -13,9 +14,6 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// Marks the process that is to become the daemon with the pid of the one that waits for it. What a
-/// daemon starts inherits the mark, but is nobody's child but the daemon's.
-const MARK: &str = "LDIRD_BACKGROUND";
 /// What it says when it is ready.
 const READY: &str = "ready";
 /// A start takes no longer, name look-ups and the loading of kernel modules included.
@@ -34,20 +32,33 @@ pub(crate) enum Started {
 /// Are we the process that is to become the daemon?
 pub(crate) fn is_background() -> bool {
     let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().to_string());
-    parent.is_some() && parent == std::env::var(MARK).ok()
+    parent.is_some_and(|parent| are_called_alike(&parent, "self"))
 }
 
-/// Starts the daemon with our own arguments and waits for it.
-pub(crate) async fn launch() -> io::Result<Started> {
+/// Have these two processes the same command line, to the letter?
+fn are_called_alike(one: &str, other: &str) -> bool {
+    let words = |process: &str| std::fs::read(format!("/proc/{process}/cmdline")).ok();
+    // That of a zombie is empty.
+    words(one).is_some_and(|words_of_one| {
+        !words_of_one.is_empty() && words(other).is_some_and(|other| other == words_of_one)
+    })
+}
+
+/// This program with our own arguments, and with nothing of ours in its environment.
+fn daemon() -> Command {
     let mut arguments = std::env::args_os();
     // By its path, so that process lists show its name; a binary that was replaced meanwhile has
     // none any more.
     let program = std::env::current_exe().ok().filter(|path| path.is_file());
     let mut command = Command::new(program.unwrap_or_else(|| "/proc/self/exe".into()));
     command.arg0(arguments.next().unwrap_or_else(|| "ldird".into()));
-    let mut child = command
-        .args(arguments)
-        .env(MARK, std::process::id().to_string())
+    command.args(arguments);
+    command
+}
+
+/// Starts the daemon with our own arguments and waits for it.
+pub(crate) async fn launch() -> io::Result<Started> {
+    let mut child = daemon()
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -90,4 +101,46 @@ pub(crate) fn say_ready() -> io::Result<()> {
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_environment_of_the_daemon_is_that_of_its_caller() {
+        let command = daemon();
+        assert_eq!(command.as_std().get_envs().count(), 0);
+        let own: Vec<_> = std::env::args_os().skip(1).collect();
+        let given: Vec<_> = command.as_std().get_args().map(ToOwned::to_owned).collect();
+        assert_eq!(given, own, "by which it is known");
+    }
+
+    #[test]
+    fn only_a_child_that_is_called_like_its_parent_is_the_daemon() {
+        let sleep = |seconds: &str| {
+            let mut command = std::process::Command::new("sleep");
+            command.arg(seconds).spawn().unwrap()
+        };
+        let mut sleepers = [sleep("60"), sleep("60"), sleep("61")];
+        let [one, same, other] = [0, 1, 2].map(|index: usize| sleepers[index].id().to_string());
+        // A child has our own words until it is another program, and none for a moment in between.
+        for sleeper in [&one, &same, &other] {
+            let words = || std::fs::read(format!("/proc/{sleeper}/cmdline")).unwrap();
+            while !words().starts_with(b"sleep\0") {
+                std::thread::yield_now();
+            }
+        }
+        assert!(are_called_alike(&one, &same));
+        assert!(!are_called_alike(&one, &other));
+        sleepers[0].kill().unwrap();
+        assert!(!is_background(), "cargo is not called as we are");
+        for sleeper in &mut sleepers {
+            let _ = sleeper.kill();
+            sleeper.wait().unwrap();
+        }
+        assert!(!are_called_alike(&one, &same), "both are gone");
+    }
 }
