@@ -2,6 +2,7 @@
 
 use crate::theme;
 use ha_status::{DirectorSnapshot, Fallback, Group, Link, Node, Notice, RealServer};
+use ratatui::text::Line;
 
 /// `0.2 s`, `59 s`, `12 min`, `5 h`, `3 d`.
 pub(crate) fn age(milliseconds: u64) -> String {
@@ -193,6 +194,23 @@ pub(crate) fn about_notice(notice: &Notice) -> Vec<String> {
 }
 
 /// Configured weight and the one in the kernel's table: `1` if equal, else `1, table 0`.
+/// Broken at blanks into lines of at most so many columns, the later ones indented; a word that is
+/// longer than that is left to be cut.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if Line::raw(&**line).width() + 1 + Line::raw(word).width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) => lines.push(format!("  {word}")),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn weight(real: &RealServer) -> String {
     match real.table_weight {
         Some(table) if table == real.weight => real.weight.to_string(),

@@ -15,11 +15,13 @@ use ratatui::{
 /// Lost sources that get a line each; beyond them, a count.
 const LOST_MAX: usize = 3;
 
-/// Senders whose packets are refused that get a line each; beyond them, a count.
-const REFUSED_MAX: usize = 3;
+/// Lines for senders whose packets are refused, each of them with what to do about it; senders beyond
+/// that are a count.
+const REFUSED_LINES_MAX: usize = 4;
 
-/// The title, one line for all sources that answer, one for each that does not, and one for each
-/// sender that is not believed: a cluster that looks well while it is deaf must not look well.
+/// The title, one line for all sources that answer, one for each that does not, and what there is to
+/// say of each sender that is not believed: a cluster that looks well while it is deaf must not look
+/// well.
 pub(super) fn lines(view: View<'_>, width: u16) -> Vec<Line<'_>> {
     let mut lines = vec![title(view, width)];
     let live: Vec<&Source> = view
@@ -51,19 +53,24 @@ pub(super) fn lines(view: View<'_>, width: u16) -> Vec<Line<'_>> {
         let text = format!("and {more} more that do not answer");
         lines.push(Line::styled(text, view.theme.tone(Tone::Bad)));
     }
-    lines.extend(refused_lines(view));
+    lines.extend(refused_lines(view, width));
     lines
 }
 
-fn refused_lines(view: View<'_>) -> Vec<Line<'_>> {
+fn refused_lines(view: View<'_>, width: u16) -> Vec<Line<'_>> {
     let refused = view.app.cluster().map(|(_, cluster)| &*cluster.refused);
     let refused = refused.unwrap_or_default();
-    let mut lines: Vec<Line> = refused
-        .iter()
-        .take(REFUSED_MAX)
-        .map(|refused| refused_line(view, refused))
-        .collect();
-    let more = refused.len().saturating_sub(REFUSED_MAX);
+    let mut lines: Vec<Line> = Vec::new();
+    let mut shown = 0;
+    for refused in refused {
+        let one = refused_one(view, refused, width);
+        if shown > 0 && lines.len() + one.len() > REFUSED_LINES_MAX {
+            break;
+        }
+        lines.extend(one);
+        shown += 1;
+    }
+    let more = refused.len() - shown;
     if more > 0 {
         let text = format!("and {more} more senders that are refused: hbd status lists them");
         lines.push(Line::styled(text, view.theme.tone(Tone::Warn)));
@@ -72,7 +79,7 @@ fn refused_lines(view: View<'_>) -> Vec<Line<'_>> {
 }
 
 /// `✖ lb2 (10.0.0.2) is refused: signed with another key than ... (81 packets, last 1s ago)`
-fn refused_line<'a>(view: View, refused: &Refused) -> Line<'a> {
+fn refused_one<'a>(view: View, refused: &Refused, width: u16) -> Vec<Line<'a>> {
     // A node of ours that is not heard is worse than a stranger.
     let tone = if refused.node.is_some() {
         Tone::Bad
@@ -92,7 +99,10 @@ fn refused_line<'a>(view: View, refused: &Refused) -> Line<'a> {
         view.theme.symbol(tone),
         refused.meaning()
     );
-    Line::styled(text, view.theme.tone(tone))
+    let lines = text::wrapped(&text, usize::from(width)).into_iter();
+    lines
+        .map(|line| Line::styled(line, view.theme.tone(tone)))
+        .collect()
 }
 
 /// What became of the last action, else the keys.

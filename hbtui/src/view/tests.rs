@@ -131,7 +131,14 @@ fn a_peer_whose_packets_are_refused_is_the_first_thing_to_see() {
         last_ms: 1_200,
     }];
     cluster.nodes[1].heard_ms = None;
-    assert_frames!("refused", app(Some(cluster), Some(sample::director())));
+    let app = app(Some(cluster), Some(sample::director()));
+    for width in [80, 100] {
+        let frame = drawn(&app, (width, 24));
+        let said = frame.split_whitespace().collect::<Vec<_>>().join(" ");
+        let remedy = "(the file must be the same on every node)";
+        assert!(said.contains(remedy), "at {width} columns: {frame}");
+    }
+    assert_frames!("refused", app);
 }
 
 #[test]
