@@ -47,25 +47,21 @@ pub(crate) struct Payload {
 
 impl Payload {
     pub(crate) fn controller(request: Request) -> Self {
-        let Request {
-            command,
-            attributes,
-        } = request;
-        Self {
-            command,
-            version: CONTROLLER_VERSION,
-            attributes,
-        }
+        Self::of(request, CONTROLLER_VERSION)
     }
 
     pub(crate) fn ipvs(request: Request) -> Self {
+        Self::of(request, IPVS_VERSION)
+    }
+
+    fn of(request: Request, version: u8) -> Self {
         let Request {
             command,
             attributes,
         } = request;
         Self {
             command,
-            version: IPVS_VERSION,
+            version,
             attributes,
         }
     }

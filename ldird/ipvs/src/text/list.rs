@@ -208,39 +208,26 @@ fn totals(stats: &Stats, numbers: Numbers) -> String {
 }
 
 fn rates(stats: &Stats, numbers: Numbers) -> String {
-    let Stats {
-        connection_rate,
-        in_packet_rate,
-        out_packet_rate,
-        in_byte_rate,
-        out_byte_rate,
-        ..
-    } = *stats;
-    let all = [
-        connection_rate,
-        in_packet_rate,
-        out_packet_rate,
-        in_byte_rate,
-        out_byte_rate,
-    ];
-    columns_of(&all, numbers)
+    let (packets, bytes) = rates_of(stats);
+    columns_of(&packets, numbers) + &columns_of(&bytes, numbers)
 }
 
 /// The first three rates of a real server are never abbreviated.
 fn real_rates(stats: &Stats, numbers: Numbers) -> String {
-    let Stats {
-        connection_rate,
-        in_packet_rate,
-        out_packet_rate,
-        in_byte_rate,
-        out_byte_rate,
-        ..
-    } = *stats;
-    let plain = columns_of(
-        &[connection_rate, in_packet_rate, out_packet_rate],
-        Numbers::Exact,
-    );
-    plain + &columns_of(&[in_byte_rate, out_byte_rate], numbers)
+    let (packets, bytes) = rates_of(stats);
+    columns_of(&packets, Numbers::Exact) + &columns_of(&bytes, numbers)
+}
+
+/// Of connections and packets, and of bytes.
+fn rates_of(stats: &Stats) -> ([u64; 3], [u64; 2]) {
+    (
+        [
+            stats.connection_rate,
+            stats.in_packet_rate,
+            stats.out_packet_rate,
+        ],
+        [stats.in_byte_rate, stats.out_byte_rate],
+    )
 }
 
 fn columns_of(values: &[u64], numbers: Numbers) -> String {
