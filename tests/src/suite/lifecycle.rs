@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -65,20 +64,12 @@ fn handed_over() -> Result<()> {
     let pid = farm.host().processes("ldird");
     let before = first_service(weights(farm.host())?);
     farm.configure("")?;
-    let samples = thread::scope(|scope| {
-        let restarted = scope.spawn(|| expect(&farm, &[CF, "restart"], 0));
-        let mut samples = 0_u32;
-        while !restarted.is_finished() {
-            let now = first_service(weights(farm.host())?);
-            ensure!(now == before, "the table was {before:?} and became {now:?}");
-            samples += 1;
-        }
-        restarted
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(samples)
+    let restart = || expect(&farm, &[CF, "restart"], 0).map(drop);
+    watch::meanwhile(restart, || {
+        let now = first_service(weights(farm.host())?);
+        ensure!(now == before, "the table was {before:?} and became {now:?}");
+        Ok(())
     })?;
-    ensure!(samples > 5, "only {samples} samples say nothing");
     ensure!(directors(&farm) == 1, "one director runs");
     ensure!(farm.host().processes("ldird") != pid, "it is another one");
     wait::until("the old file's service is gone", LIMIT, || {

@@ -30,6 +30,11 @@ pub(super) const CASES: &[Case] = &[
         run: killed_during_handover,
     },
     Case {
+        name: "run_directory_that_is_wiped_is_filled_again",
+        place: Place::Here,
+        run: wiped_run,
+    },
+    Case {
         name: "run_directory_that_cannot_be_written_stops_nobody_and_is_used_later",
         place: Place::Here,
         run: read_only_run,
@@ -148,6 +153,31 @@ fn full_disk() -> Result<()> {
 }
 
 /// Neither pid file nor status socket: nobody can look, and the node serves all the same.
+fn wiped_run() -> Result<()> {
+    with_pair(|pair| {
+        let one = pair.one();
+        await_run_files(one)?;
+        let wipe = "rm -rf /run/heartbeat /run/heartbeat.pid";
+        one.host().sh(wipe)?;
+        await_run_files(one)?;
+        one.stop()?;
+        one.host()
+            .sh("test ! -e /run/heartbeat.pid && test ! -e /run/heartbeat/hbd.sock")
+            .context("it leaves something behind")?;
+        Ok(())
+    })
+}
+
+/// Waits for pid file and status socket.
+fn await_run_files(director: &Director) -> Result<()> {
+    let waited = wait::until("pid file and socket are there", LIMIT, || {
+        let status = director.hbd(&["status"]);
+        let pid = director.host().sh("test -s /run/heartbeat.pid");
+        status.is_ok() && pid.is_ok()
+    });
+    waited.map(drop).with_context(|| director.last_words())
+}
+
 fn read_only_run() -> Result<()> {
     with_pair(|pair| {
         let (one, two) = (pair.one(), pair.two());
@@ -163,11 +193,7 @@ fn read_only_run() -> Result<()> {
             has_address(two.host(), VIP).unwrap_or(false)
         })?;
         two.host().sh("mount -o remount,rw /run")?;
-        wait::until("pid file and socket are there", LIMIT, || {
-            let status = two.hbd(&["status"]);
-            let pid = two.host().sh("test -s /run/heartbeat.pid");
-            status.is_ok() && pid.is_ok()
-        })?;
+        await_run_files(two)?;
         two.stop()?;
         ensure!(!has_address(two.host(), VIP)?, "lb2 kept the address");
         Ok(())
