@@ -30,6 +30,21 @@ pub struct LinkRow {
     pub mac: Option<[u8; 6]>,
 }
 
+#[cfg(test)]
+impl LinkRow {
+    /// An Ethernet card that works.
+    pub fn sample(index: u32, name: &str) -> Self {
+        Self {
+            index,
+            name: name.to_owned(),
+            loopback: false,
+            up: true,
+            carrier: true,
+            mac: Some([2, 0, 0, 0, 0, 1]),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressRow {
     pub link: u32,

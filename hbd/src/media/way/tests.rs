@@ -4,17 +4,6 @@ use super::*;
 
 const VIP: &str = "10.77.0.100";
 
-fn link(index: u32, name: &str) -> LinkRow {
-    LinkRow {
-        index,
-        name: name.to_owned(),
-        loopback: false,
-        up: true,
-        carrier: true,
-        mac: Some([2, 0, 0, 0, 0, 1]),
-    }
-}
-
 fn row(link: u32, ip: &str, label: &str) -> AddressRow {
     let ip: IpAddr = ip.parse().unwrap();
     let broadcast = match ip {
@@ -50,7 +39,10 @@ fn shared() -> BTreeSet<IpAddr> {
 }
 
 fn way(medium: &MediumSpec, addresses: Vec<AddressRow>) -> Result<(String, String), Obstacle> {
-    let view = View::new(vec![link(2, "eth0"), link(3, "eth1")], addresses);
+    let view = View::new(
+        vec![LinkRow::sample(2, "eth0"), LinkRow::sample(3, "eth1")],
+        addresses,
+    );
     let found = find(medium, None, &view, &shared());
     found.map(|way| (way.source.to_string(), way.destination.to_string()))
 }
@@ -127,14 +119,17 @@ fn line_for_the_other_nodes_leads_to_ourselves() {
 #[test]
 fn renamed_interface_is_followed_until_its_name_is_there_again() {
     let rows = || vec![row(2, "10.77.0.1", "wan0"), row(7, "10.77.0.3", "eth0")];
-    let renamed = View::new(vec![link(2, "wan0")], rows());
+    let renamed = View::new(vec![LinkRow::sample(2, "wan0")], rows());
     assert_eq!(
         find(&bcast(), None, &renamed, &shared()),
         Err(Obstacle::Trouble(SendTrouble::NoInterface))
     );
     let way = find(&bcast(), Some(2), &renamed, &shared()).unwrap();
     assert_eq!((way.index, way.device.as_str()), (2, "wan0"));
-    let another = View::new(vec![link(2, "wan0"), link(7, "eth0")], rows());
+    let another = View::new(
+        vec![LinkRow::sample(2, "wan0"), LinkRow::sample(7, "eth0")],
+        rows(),
+    );
     let way = find(&bcast(), Some(2), &another, &shared()).unwrap();
     assert_eq!((way.index, way.device.as_str()), (7, "eth0"));
 }

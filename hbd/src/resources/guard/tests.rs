@@ -5,17 +5,6 @@ use super::*;
 const VIP: &str = "10.77.0.100";
 const OWN: &str = "10.77.0.1";
 
-fn link(index: u32, name: &str) -> LinkRow {
-    LinkRow {
-        index,
-        name: name.to_owned(),
-        loopback: false,
-        up: true,
-        carrier: true,
-        mac: Some([2, 0, 0, 0, 0, 1]),
-    }
-}
-
 fn row(link: u32, ip: &str, secondary: bool) -> AddressRow {
     AddressRow {
         link,
@@ -47,7 +36,7 @@ fn held(ips: &[&str]) -> Held {
 }
 
 fn eth0(addresses: Vec<AddressRow>) -> View {
-    View::new(vec![link(2, "eth0")], addresses)
+    View::new(vec![LinkRow::sample(2, "eth0")], addresses)
 }
 
 fn nothing() -> View {
@@ -140,7 +129,7 @@ fn interface_that_is_switched_off_loses_its_addresses_and_one_that_returns_in_ti
     let now = Instant::now();
     let off = LinkRow {
         up: false,
-        ..link(2, "eth0")
+        ..LinkRow::sample(2, "eth0")
     };
     let off = View::new(vec![off], vec![row(2, VIP, false)]);
     guard.look(&off, &held, now);
@@ -160,7 +149,7 @@ fn interface_that_returns_under_its_name_gets_its_address_again() {
     let held = held(&[VIP]);
     let now = Instant::now();
     guard.look(&nothing(), &held, now);
-    let back = View::new(vec![link(9, "eth0")], Vec::new());
+    let back = View::new(vec![LinkRow::sample(9, "eth0")], Vec::new());
     let look = guard.look(&back, &held, now);
     assert_eq!(look.put[0].link, 9);
     assert_eq!(look.leave, []);
@@ -171,7 +160,7 @@ fn address_follows_its_interface_under_another_name_and_leaves_it_when_the_name_
     let mut guard = Guard::default();
     let held = held(&[VIP]);
     let now = Instant::now();
-    let renamed = View::new(vec![link(2, "wan0")], vec![row(2, VIP, false)]);
+    let renamed = View::new(vec![LinkRow::sample(2, "wan0")], vec![row(2, VIP, false)]);
     let look = guard.look(&renamed, &held, now);
     let told = News::Renamed {
         from: "eth0".to_owned(),
@@ -180,7 +169,7 @@ fn address_follows_its_interface_under_another_name_and_leaves_it_when_the_name_
     assert_eq!((look.put, look.news), (Vec::new(), vec![told]));
     assert_eq!(guard.look(&renamed, &held, now).news, []);
     let another = View::new(
-        vec![link(2, "wan0"), link(7, "eth0")],
+        vec![LinkRow::sample(2, "wan0"), LinkRow::sample(7, "eth0")],
         vec![row(2, VIP, false)],
     );
     let look = guard.look(&another, &held, now);
@@ -226,7 +215,7 @@ fn neighbours_are_told_again_when_the_cable_or_the_hardware_address_is_another()
         let face = LinkRow {
             carrier,
             mac: Some([2, 0, 0, 0, 0, last]),
-            ..link(2, "eth0")
+            ..LinkRow::sample(2, "eth0")
         };
         View::new(vec![face], vec![row(2, VIP, false)])
     };
