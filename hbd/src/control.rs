@@ -3,23 +3,20 @@
 
 mod metrics;
 
-use ha_status::socket::{Asked, BindError, ClientRequest, Responder};
+use ha_status::socket::{Asked, BindError, ClientRequest, Control as Socket, Responder};
 use ha_status::{Action, ClusterSnapshot, Notice, Reply, Snapshot};
 use hbd_core::input::{Command, CommandId};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tokio::task::JoinHandle;
+use std::path::Path;
 
 /// Actions without an answer yet; more are refused.
 const PENDING_MAX: usize = 256;
-/// A socket that could not be bound is tried again so often.
-const RETRY_EVERY: Duration = Duration::from_secs(5);
+/// How this daemon says hello.
+const PROGRAM: &str = "hbd";
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 pub struct Control {
-    /// Nobody can connect while it is still to be opened.
-    socket: ha_status::socket::Control,
-    opening: Option<JoinHandle<ha_status::socket::Control>>,
+    socket: Socket,
     pending: BTreeMap<CommandId, Responder>,
     next: u64,
 }
@@ -38,33 +35,19 @@ pub enum Ask {
 impl Control {
     /// Binds the socket and answers from now on.
     pub async fn open(path: &Path, node: &str) -> Result<Self, BindError> {
-        Ok(Self::over(bind(path, node).await?, None))
+        Ok(Self::over(
+            Socket::open(path, PROGRAM, RELEASE, node).await?,
+        ))
     }
 
     /// Binds it as soon as that can be done: the node's work matters more than being watched.
-    pub fn open_later(path: PathBuf, node: String) -> Self {
-        Self::open_within(RETRY_EVERY, path, node)
+    pub fn open_later(path: &Path, node: &str) -> Self {
+        Self::over(Socket::open_later(path, PROGRAM, RELEASE, node))
     }
 
-    fn open_within(pause: Duration, path: PathBuf, node: String) -> Self {
-        let opening = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(pause).await;
-                if let Ok(socket) = bind(&path, &node).await {
-                    return socket;
-                }
-            }
-        });
-        Self::over(ha_status::socket::Control::deaf(), Some(opening))
-    }
-
-    fn over(
-        socket: ha_status::socket::Control,
-        opening: Option<JoinHandle<ha_status::socket::Control>>,
-    ) -> Self {
+    fn over(socket: Socket) -> Self {
         Self {
             socket,
-            opening,
             pending: BTreeMap::new(),
             next: 0,
         }
@@ -72,14 +55,6 @@ impl Control {
 
     /// The next request. Cancel-safe.
     pub async fn next(&mut self) -> ClientRequest {
-        if let Some(opening) = &mut self.opening {
-            let opened = opening.await;
-            self.opening = None;
-            // It ends otherwise only with the runtime.
-            if let Ok(socket) = opened {
-                self.socket = socket;
-            }
-        }
         self.socket.next().await
     }
 
@@ -153,37 +128,5 @@ impl Control {
     pub async fn close(self) {
         drop(self.pending);
         self.socket.close().await;
-    }
-}
-
-async fn bind(path: &Path, node: &str) -> Result<ha_status::socket::Control, BindError> {
-    let release = env!("CARGO_PKG_VERSION");
-    ha_status::socket::Control::open(path, "hbd", release, node).await
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use ha_status::socket::Client;
-
-    #[tokio::test]
-    async fn socket_that_had_no_place_is_there_when_it_has_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("run").join("hbd.sock");
-        assert!(Control::open(&path, "lb1").await.is_err());
-        let pause = Duration::from_millis(5);
-        let mut control = Control::open_within(pause, path.clone(), "lb1".to_owned());
-        std::fs::create_dir(folder.path().join("run")).unwrap();
-        let asked = async {
-            while !path.exists() {
-                tokio::time::sleep(pause).await;
-            }
-            let mut client = Client::connect(&path).await.unwrap();
-            client.request(&ha_status::Request::Snapshot).await.unwrap();
-        };
-        let (request, ()) = tokio::join!(control.next(), asked);
-        assert_eq!(request.request, ha_status::Request::Snapshot);
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::cli::Common;
 use ha_plumbing::lockfile::{Layout, LockError, Lockfile};
+use ha_status::Severity;
 use rustix::fs::{FlockOperation, flock};
 use std::ffi::OsString;
 use std::fs::File;
@@ -59,16 +60,21 @@ impl Presence {
         self.file.is_none()
     }
 
-    /// Writes the pid file if it is missing and can be written by now. A line when that is done.
-    pub fn retry(&mut self, now: Instant) -> Option<String> {
-        if self.file.is_some() || now < self.next {
+    /// Writes the pid file if it is missing and can be written by now, be it that it never was or
+    /// that somebody has removed it. What there is to say of that.
+    pub fn look(&mut self, now: Instant) -> Option<(Severity, String)> {
+        if let Some(file) = &mut self.file {
+            let said = file.refill()?;
+            return Some((said.severity(), said.to_string()));
+        }
+        if now < self.next {
             return None;
         }
         self.next = now + RETRY_EVERY;
         let file = take(&self.run).ok()?;
         let text = format!("pid file {} is written", file.path().display());
         self.file = Some(file);
-        Some(text)
+        Some((Severity::Info, text))
     }
 }
 

@@ -17,14 +17,9 @@ use ha_plumbing::log::{self, Console};
 use ha_plumbing::service;
 use ha_plumbing::signals::Signals;
 use ha_status::Severity;
-use ha_status::socket::Control;
 use ldird_ipvs::Client;
-use rustix::process::{Resource, getrlimit, setrlimit};
-use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long the last lines of the log may take.
-const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 /// The old daemon keeps no lock on its pid file; it is known by its name.
 const RIVALS: &[&str] = &["ldirectord"];
 
@@ -57,7 +52,7 @@ pub(crate) async fn run(
     }
     let log = log::start(&settings(mode, &instance, &configuration.log))?;
     let code = serve(mode, instance, configuration, catalogue).await;
-    log.flush(FLUSH_LIMIT);
+    log.flush(log::LAST_WORDS);
     code
 }
 
@@ -73,7 +68,7 @@ async fn serve(
         let text = format!("ldirectord stale pid file {pid} for {path}");
         Line::new(Severity::Warning, text).log();
     }
-    let _held = match hold(mode, &instance) {
+    let (_claim, pidfile) = match hold(mode, &instance) {
         Ok(held) => held,
         Err(code) => return Ok(code),
     };
@@ -81,7 +76,6 @@ async fn serve(
     if let Some(conflict) = siblings::conflict(&siblings, siblings::keys(&configuration.core)) {
         return Ok(refuse(&conflict));
     }
-    raise_descriptor_limit();
     let signals = Signals::new()?;
     let quit = signal(SignalKind::quit())?;
     let client = match Client::connect().await {
@@ -92,9 +86,9 @@ async fn serve(
         Ok(control) => control,
         // Balancing matters more than being watched.
         Err(error) => {
-            let text = format!("No status socket: {error}");
+            let text = format!("No status socket: {error}; it is tried again");
             Line::new(Severity::Warning, text).log();
-            Control::deaf()
+            control::listen_later(&instance)
         }
     };
     info(match mode {
@@ -105,6 +99,7 @@ async fn serve(
     });
     let parts = Parts {
         instance,
+        pidfile,
         configuration,
         catalogue,
         kernel: Kernel::start(client),
@@ -257,12 +252,4 @@ fn settings(mode: Mode, instance: &Instance, target: &LogTarget) -> log::Setting
         facility,
         debug: if mode == Mode::Debug { 2 } else { 0 },
     }
-}
-
-/// One socket per check under way: as many as the system grants.
-fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // If it is refused, the usual limit has to do; checks beyond it fail and say so.
-    let _ = setrlimit(Resource::Nofile, limit);
 }

@@ -6,6 +6,7 @@
 
 use crate::claim;
 use crate::instance::Instance;
+use ha_plumbing::pace::LOOK_EVERY;
 use ldird_core::table::{Protocol, ServiceKey};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,6 +15,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// More bytes than any ledger of ours has.
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -78,8 +80,15 @@ fn path_of(instance: &Instance) -> PathBuf {
     instance.socket.with_file_name(name)
 }
 
+/// Writes every change, and all again if somebody has removed the file.
 async fn keep(path: PathBuf, file: PathBuf, mut changes: watch::Receiver<Services>) {
-    while changes.changed().await.is_ok() {
+    loop {
+        match timeout(LOOK_EVERY, changes.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return,
+            Err(_) if path.exists() => continue,
+            Err(_) => {}
+        }
         let services = changes.borrow_and_update().clone();
         let (path, file) = (path.clone(), file.clone());
         let _ = tokio::task::spawn_blocking(move || write(&path, &file, &services)).await;
@@ -124,6 +133,9 @@ fn write(path: &Path, file: &Path, services: &Services) -> io::Result<()> {
     let mut text = format!("{}\n", file.display());
     for service in services {
         writeln!(text, "{service}").expect("writing to a String succeeds");
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
     }
     // Moved into place, so that a crash leaves the old one or the new one.
     let fresh = path.with_extension("services.new");

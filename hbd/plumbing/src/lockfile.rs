@@ -3,6 +3,7 @@
 //! The lock decides, the number is for people and scripts. Never removes or overwrites the file of
 //! another living daemon, be it one of ours or the old one, which knows no lock.
 
+use ha_status::Severity;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, test_kill_process};
 use std::fs::{File, OpenOptions};
@@ -48,12 +49,38 @@ fn with_pid(pid: Option<u32>) -> String {
 pub struct Lockfile {
     path: PathBuf,
     file: File,
+    layout: Layout,
+    rivals: &'static [&'static str],
+    /// It has vanished and could not be written again, which has been said.
+    lost: bool,
+}
+
+/// What became of a pid file that somebody had removed, for the log.
+#[derive(Debug, Error)]
+pub enum Refill {
+    #[error("pid file {} had vanished and is written again", .0.display())]
+    Written(PathBuf),
+    #[error("pid file {} has vanished: {error}; it is tried again", .path.display())]
+    Failed { path: PathBuf, error: LockError },
+}
+
+impl Refill {
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Written(_) => Severity::Info,
+            Self::Failed { .. } => Severity::Warning,
+        }
+    }
 }
 
 impl Lockfile {
     /// Takes the lock and writes our pid. `rivals` are program names (`heartbeat`): a living
     /// process of such a name with the pid in the file counts as running, lock or no lock.
-    pub fn acquire(path: &Path, layout: Layout, rivals: &[&str]) -> Result<Self, LockError> {
+    pub fn acquire(
+        path: &Path,
+        layout: Layout,
+        rivals: &'static [&'static str],
+    ) -> Result<Self, LockError> {
         let failed = |source| LockError::File {
             path: path.to_owned(),
             source,
@@ -77,6 +104,9 @@ impl Lockfile {
             return Ok(Self {
                 path: path.to_owned(),
                 file,
+                layout,
+                rivals,
+                lost: false,
             });
         }
         Err(LockError::Unsteady {
@@ -86,6 +116,32 @@ impl Lockfile {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Writes the file again if somebody has removed it, or emptied the whole directory; that of
+    /// another daemon is left alone. What there is to say of it, a failure once.
+    pub fn refill(&mut self) -> Option<Refill> {
+        // What cannot be looked at cannot be written either.
+        if is_at(&self.file, &self.path).unwrap_or(true) {
+            self.lost = false;
+            return None;
+        }
+        if let Some(folder) = self.path.parent() {
+            // If this fails, the next step says so.
+            let _ = std::fs::create_dir_all(folder);
+        }
+        match Self::acquire(&self.path, self.layout, self.rivals) {
+            Ok(fresh) => {
+                *self = fresh;
+                Some(Refill::Written(self.path.clone()))
+            }
+            Err(_) if self.lost => None,
+            Err(error) => {
+                self.lost = true;
+                let path = self.path.clone();
+                Some(Refill::Failed { path, error })
+            }
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The two halves of the status socket: a unix stream with one JSON value per line.
 //!
 //! `client` is for whoever asks; `server` listens for a daemon and hands its loop one request at a
-//! time, `caller` says who asked, `seats` who gets a place; `control` is what a loop sees of it,
+//! time, `place` keeps its socket where clients look for it, `caller` says who asked, `seats` who
+//! gets a place; `control` is what a loop sees of it,
 //! with `admins` who may act; `publisher` is the loop's side of followers; `outbox` is each
 //! client's bounded queue; `pages` cuts large snapshots into lines.
 
@@ -13,6 +14,7 @@ pub mod codec;
 pub mod control;
 mod outbox;
 mod pages;
+mod place;
 pub mod publisher;
 mod seats;
 pub mod server;
@@ -23,6 +25,7 @@ mod tests;
 pub use caller::{ClientId, Credentials};
 pub use client::{Client, ClientError};
 pub use control::{Asked, Control};
+pub use place::BindError;
 pub use publisher::Publisher;
 pub use seats::{CLIENTS_MAX, ROOT_PLACES};
-pub use server::{BindError, ClientRequest, Responder, Server, Serving};
+pub use server::{ClientRequest, Responder, Server, Serving};

@@ -8,6 +8,7 @@ use crate::control;
 use crate::instance::Instance;
 use crate::probes::Catalogue;
 use crate::siblings;
+use ha_plumbing::lockfile::{Layout, Lockfile};
 use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::Client;
 use ha_status::{Action, DirectorPhase, DirectorSnapshot, Health, Reply, Request, Snapshot};
@@ -128,6 +129,7 @@ impl Bed {
         let (configuration, _) = config::reload(&instance.path, names, &mut catalogue);
         let control = control::listen(&instance).await.unwrap();
         Parts {
+            pidfile: None,
             siblings: siblings::living(&instance).await,
             instance,
             configuration: configuration.unwrap(),
@@ -224,6 +226,54 @@ async fn a_director_lives_from_first_check_to_clean_table() {
         .await;
     assert_eq!(end, End::Stopped("TERM"));
     assert!(bed.table.lock().unwrap().is_empty(), "cleanstop");
+}
+
+#[tokio::test]
+async fn readiness_is_told_once_the_table_is_set_up_and_no_sooner() {
+    let bed = Bed::new();
+    let (_real, address) = listener().await;
+    bed.write(&connect_config(&[address]));
+    let parts = bed.parts(Names::new()).await;
+    let (told, seen) = tokio::sync::oneshot::channel();
+    let table = Arc::clone(&bed.table);
+    let driver = Driver::new(parts, move |_: &Configuration| {
+        told.send(table.lock().unwrap().len()).unwrap();
+    });
+    let talk = async {
+        assert_eq!(seen.await.unwrap(), 1, "virtual services in the table");
+        let mut client = Client::connect(&bed.instance().socket).await.unwrap();
+        act(&mut client, Action::Stop).await;
+    };
+    let both = async { tokio::join!(driver.run(), talk).0 };
+    assert_eq!(timeout(LIMIT, both).await.unwrap(), End::Stopped("TERM"));
+}
+
+#[tokio::test]
+async fn what_somebody_removed_from_the_run_directory_is_there_again() {
+    let bed = Bed::new();
+    let (_real, address) = listener().await;
+    bed.write(&connect_config(&[address]));
+    let mut parts = bed.parts(Names::new()).await;
+    let Instance {
+        pidfile, socket, ..
+    } = bed.instance();
+    parts.pidfile = Some(Lockfile::acquire(&pidfile, Layout::Plain, &[]).unwrap());
+    let driver = Driver::new(parts, |_: &Configuration| {});
+    let talk = async {
+        fs::remove_file(&pidfile).unwrap();
+        fs::remove_file(&socket).unwrap();
+        while !pidfile.exists() || !socket.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut client = Client::connect(&socket).await.unwrap();
+        let now = wait_for(&mut client, |_| true).await;
+        let told = |line: &str| now.recent.iter().any(|notice| notice.text.ends_with(line));
+        assert!(told("had vanished and is written again"), "{now:#?}");
+        act(&mut client, Action::Stop).await;
+    };
+    let both = async { tokio::join!(driver.run(), talk) };
+    timeout(LIMIT, both).await.unwrap();
+    assert!(!pidfile.exists() && !socket.exists(), "and gone at the end");
 }
 
 #[tokio::test]

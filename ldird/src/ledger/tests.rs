@@ -68,3 +68,27 @@ async fn a_killed_director_leaves_its_services_to_the_next_of_its_file_under_any
     assert_eq!(left, Services::new());
     other.settle().await;
 }
+
+#[tokio::test]
+async fn a_ledger_that_somebody_removed_is_written_again_with_its_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    std::fs::create_dir(&run).unwrap();
+    let one = Instance {
+        socket: run.join("ldird.x.sock"),
+        ..instance(folder.path(), "x", "x.cf")
+    };
+    let (ledger, _) = Ledger::open(&one, &services(&["fwm:1"]));
+    std::fs::remove_dir_all(&run).unwrap();
+    let there = async {
+        while std::fs::read_dir(&run).map_or(0, Iterator::count) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(10);
+    tokio::time::timeout(limit, there).await.unwrap();
+    ledger.settle().await;
+    let (ledger, left) = Ledger::open(&one, &services(&["fwm:2"]));
+    assert_eq!(left, services(&["fwm:1"]));
+    ledger.remove().await;
+}

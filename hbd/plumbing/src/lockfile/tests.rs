@@ -96,3 +96,37 @@ fn a_folder_that_is_missing_is_named() {
     let error = Lockfile::acquire(path, Layout::Plain, &[]).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/heartbeat.pid"));
 }
+
+#[test]
+fn a_file_that_was_removed_under_us_is_written_again_with_its_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let path = run.join("ldirectord.x.pid");
+    fs::create_dir(&run).unwrap();
+    let mut held = Lockfile::acquire(&path, Layout::Plain, &[]).unwrap();
+    assert!(held.refill().is_none(), "it is there");
+    fs::remove_dir_all(&run).unwrap();
+    let said = held.refill().unwrap().to_string();
+    assert!(said.ends_with("is written again"), "{said}");
+    let content = fs::read_to_string(&path).unwrap();
+    assert_eq!(content, format!("{}\n", std::process::id()));
+    let second = Lockfile::acquire(&path, Layout::Plain, &[]);
+    assert!(second.is_err(), "the new file is held like the first");
+    drop(held);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_file_that_another_daemon_wrote_meanwhile_is_left_to_it_and_told_once() {
+    let (_folder, path) = place();
+    let mut held = Lockfile::acquire(&path, Layout::Plain, &[]).unwrap();
+    fs::remove_file(&path).unwrap();
+    let another = Lockfile::acquire(&path, Layout::Padded, &[]).unwrap();
+    let said = held.refill().unwrap();
+    assert!(matches!(said, Refill::Failed { .. }), "{said}");
+    assert!(held.refill().is_none(), "that was said");
+    assert_eq!(fs::read_to_string(&path).unwrap().len(), 12);
+    drop(another);
+    let said = held.refill().unwrap();
+    assert!(matches!(said, Refill::Written(_)), "{said}");
+}

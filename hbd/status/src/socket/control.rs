@@ -6,8 +6,9 @@
 
 use super::{
     admins::Admins,
+    place::BindError,
     publisher::Publisher,
-    server::{BindError, ClientRequest, Responder, Server, Serving},
+    server::{ClientRequest, Responder, Server, Serving},
 };
 use crate::{Action, Hello, Notice, Reply, Request, SCHEMA_VERSION, Snapshot};
 use std::path::Path;
@@ -24,8 +25,7 @@ pub const GROUP: &str = "haclient";
 
 #[derive(Debug)]
 pub struct Control {
-    /// `None` if nobody can connect, which a daemon may survive.
-    serving: Option<Serving>,
+    serving: Serving,
     requests: mpsc::Receiver<ClientRequest>,
     publisher: Publisher,
     admins: Admins,
@@ -55,26 +55,20 @@ impl Control {
         name: &str,
     ) -> Result<Self, BindError> {
         let server = Server::bind(path, SOCKET_MODE, GROUP).await?;
-        let hello = Hello {
-            version: SCHEMA_VERSION,
-            program: program.to_owned(),
-            release: release.to_owned(),
-            name: name.to_owned(),
-            pid: std::process::id(),
-        };
+        Ok(Self::over(server, &hello(program, release, name)))
+    }
+
+    /// The same as soon as it can be done, for a daemon whose work matters more than being watched.
+    /// Must be called inside a runtime.
+    pub fn open_later(path: &Path, program: &str, release: &str, name: &str) -> Self {
+        let server = Server::unbound(path, SOCKET_MODE, GROUP);
+        Self::over(server, &hello(program, release, name))
+    }
+
+    fn over(server: Server, hello: &Hello) -> Self {
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
-        let serving = Some(server.start(&hello, sender));
-        Ok(Self::over(serving, requests))
-    }
-
-    /// For a daemon whose work matters more than being watched: nobody ever asks.
-    pub fn deaf() -> Self {
-        Self::over(None, mpsc::channel(1).1)
-    }
-
-    fn over(serving: Option<Serving>, requests: mpsc::Receiver<ClientRequest>) -> Self {
         Self {
-            serving,
+            serving: server.start(hello, sender),
             requests,
             publisher: Publisher::new(),
             admins: Admins::read(GROUP),
@@ -85,7 +79,7 @@ impl Control {
     pub async fn next(&mut self) -> ClientRequest {
         match self.requests.recv().await {
             Some(request) => request,
-            // Nobody can connect.
+            // The server has ended: nobody can connect.
             None => std::future::pending().await,
         }
     }
@@ -134,9 +128,17 @@ impl Control {
 
     /// Lets last lines go out and removes the socket.
     pub async fn close(self) {
-        if let Some(serving) = self.serving {
-            serving.close().await;
-        }
+        self.serving.close().await;
+    }
+}
+
+fn hello(program: &str, release: &str, name: &str) -> Hello {
+    Hello {
+        version: SCHEMA_VERSION,
+        program: program.to_owned(),
+        release: release.to_owned(),
+        name: name.to_owned(),
+        pid: std::process::id(),
     }
 }
 

@@ -6,18 +6,17 @@
 //! gets a place when all are taken is `seats`' business.
 
 use super::{
-    accounts,
     caller::{ClientId, Credentials},
     codec::{Lines, REQUEST_LINE_MAX, encode},
     outbox::Outbox,
     pages,
+    place::{BindError, Place},
     seats::Seats,
 };
 use crate::{Hello, Reply, Request};
 use std::{
-    fs, io,
-    os::unix::fs::{PermissionsExt, chown},
-    path::{Path, PathBuf},
+    io,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,7 +28,7 @@ use tokio::{
     },
     sync::{mpsc, oneshot, watch},
     task::{JoinHandle, JoinSet},
-    time::timeout,
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 /// How long a client may take to let one line through before it is dropped.
@@ -38,27 +37,22 @@ const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How long [`Serving::close`] waits for last lines to go out.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
-/// How long the probe for another daemon on the same socket may take.
-const PROBE_LIMIT: Duration = Duration::from_secs(1);
+/// How often the socket is looked for: whoever empties its directory locks nobody out for longer.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A place that cannot be had, because another daemon has it or its disk is full, is tried again
+/// after so long.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Pause after a failed accept (no descriptors left), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// A bound socket that nobody is answered on yet.
+/// A socket that nobody is answered on yet.
 #[derive(Debug)]
 pub struct Server {
-    listener: UnixListener,
-    path: PathBuf,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    #[error("{}: another daemon answers there", .0.display())]
-    InUse(PathBuf),
-    #[error("{}: exists and is not a socket", .0.display())]
-    NotASocket(PathBuf),
-    #[error("{}: {source}", path.display())]
-    Bind { path: PathBuf, source: io::Error },
+    /// `None` if it is still to be bound.
+    listener: Option<UnixListener>,
+    place: Place,
 }
 
 /// One request, to be answered through `reply`.
@@ -79,10 +73,11 @@ pub struct Responder {
     answered: Option<oneshot::Sender<()>>,
 }
 
-/// A server at work. Dropping it stops it and removes the socket.
+/// A server at work. Dropping it stops it and removes the socket, unless another daemon has put its
+/// own there.
 #[derive(Debug)]
 pub struct Serving {
-    path: PathBuf,
+    place: Arc<Place>,
     accept: JoinHandle<()>,
     stop: watch::Sender<bool>,
 }
@@ -92,31 +87,16 @@ impl Server {
     /// (in /etc/group) and we may give files away. A socket left by a dead daemon is replaced;
     /// a living one is an error.
     pub async fn bind(path: &Path, mode: u32, group: &str) -> Result<Server, BindError> {
-        let failed = |source| BindError::Bind {
-            path: path.to_owned(),
-            source,
-        };
-        refuse_living(path).await?;
-        // Made under another name and moved, so that it never stands there with a wider mode.
-        let fresh = path.with_extension(format!("{}.new", std::process::id()));
-        let _ = fs::remove_file(&fresh);
-        let listener = UnixListener::bind(&fresh).map_err(failed)?;
-        let finished =
-            fs::set_permissions(&fresh, fs::Permissions::from_mode(mode)).and_then(|()| {
-                if let Some(gid) = accounts::group_id(group) {
-                    // Refused to ordinary users, whose socket then stays their own.
-                    let _ = chown(&fresh, None, Some(gid));
-                }
-                fs::rename(&fresh, path)
-            });
-        if let Err(error) = finished {
-            let _ = fs::remove_file(&fresh);
-            return Err(failed(error));
-        }
-        Ok(Server {
-            listener,
-            path: path.to_owned(),
-        })
+        let place = Place::new(path, mode, group);
+        let listener = Some(place.bind().await?);
+        Ok(Server { listener, place })
+    }
+
+    /// Binds it once it is started, as soon as that can be done.
+    pub fn unbound(path: &Path, mode: u32, group: &str) -> Server {
+        let place = Place::new(path, mode, group);
+        let listener = None;
+        Server { listener, place }
     }
 
     /// Starts answering: `hello` to everyone, requests into `requests`, whose receiver is the
@@ -124,9 +104,14 @@ impl Server {
     pub fn start(self, hello: &Hello, requests: mpsc::Sender<ClientRequest>) -> Serving {
         let (stop, stopped) = watch::channel(false);
         let hello: Arc<str> = encode(&Reply::Hello(hello.clone())).into();
-        let accept = tokio::spawn(accept(self.listener, hello, requests, stopped));
+        let place = Arc::new(self.place);
+        let door = Door {
+            listener: self.listener,
+            place: Arc::clone(&place),
+        };
+        let accept = tokio::spawn(accept(door, hello, requests, stopped));
         Serving {
-            path: self.path,
+            place,
             accept,
             stop,
         }
@@ -136,7 +121,7 @@ impl Server {
 impl Serving {
     /// Stops listening and lets last lines go out, for at most half a second.
     pub async fn close(mut self) {
-        let _ = fs::remove_file(&self.path);
+        self.place.clear();
         let _ = self.stop.send(true);
         // Beyond the limit the drop below ends what is left.
         let _ = timeout(CLOSE_LIMIT, &mut self.accept).await;
@@ -146,7 +131,7 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.accept.abort();
-        let _ = fs::remove_file(&self.path);
+        self.place.clear();
     }
 }
 
@@ -176,25 +161,38 @@ impl Drop for Responder {
     }
 }
 
-async fn refuse_living(path: &Path) -> Result<(), BindError> {
-    use std::os::unix::fs::FileTypeExt;
-    match fs::symlink_metadata(path) {
-        Err(_) => return Ok(()),
-        Ok(found) if !found.file_type().is_socket() => {
-            return Err(BindError::NotASocket(path.to_owned()));
+/// Where clients come in.
+struct Door {
+    listener: Option<UnixListener>,
+    place: Arc<Place>,
+}
+
+impl Door {
+    /// The next client; waits for ever while there is no socket. Cancel-safe.
+    async fn next(&self) -> io::Result<UnixStream> {
+        match &self.listener {
+            Some(listener) => Ok(listener.accept().await?.0),
+            None => std::future::pending().await,
         }
-        Ok(_) => {}
     }
-    match timeout(PROBE_LIMIT, UnixStream::connect(path)).await {
-        // Refused: nobody holds the other end. Anything else that fails, binding will tell.
-        Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => Ok(()),
-        // Connected, its queue is full, or it is too busy to say: somebody is there.
-        _ => Err(BindError::InUse(path.to_owned())),
+
+    /// Makes the socket anew if it is not there. When to look again.
+    async fn look(&mut self) -> Duration {
+        if self.listener.is_some() && self.place.is_ours() {
+            return LOOK_EVERY;
+        }
+        match self.place.bind().await {
+            Ok(listener) => {
+                self.listener = Some(listener);
+                LOOK_EVERY
+            }
+            Err(_) => RETRY_AFTER,
+        }
     }
 }
 
 async fn accept(
-    listener: UnixListener,
+    mut door: Door,
     hello: Arc<str>,
     requests: mpsc::Sender<ClientRequest>,
     mut stopped: watch::Receiver<bool>,
@@ -202,6 +200,8 @@ async fn accept(
     let mut clients = JoinSet::new();
     let mut seats = Seats::default();
     let mut next = 0;
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let accepted = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => break,
@@ -210,9 +210,15 @@ async fn accept(
                 seats.leave(ended.ok());
                 continue;
             }
-            accepted = listener.accept() => accepted,
+            _ = looks.tick() => None,
+            accepted = door.next() => Some(accepted),
         };
-        let Ok((stream, _)) = accepted else {
+        let Some(accepted) = accepted else {
+            let again = door.look().await;
+            looks.reset_after(again);
+            continue;
+        };
+        let Ok(stream) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -235,7 +241,7 @@ async fn accept(
             id
         });
     }
-    drop(listener);
+    drop(door);
     while clients.join_next().await.is_some() {}
 }
 

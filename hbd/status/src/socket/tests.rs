@@ -6,8 +6,9 @@ use super::{
     caller::Credentials,
     client::{Client, ClientError},
     outbox, pages,
+    place::BindError,
     publisher::Publisher,
-    server::{BindError, ClientRequest, Server, Serving},
+    server::{ClientRequest, Server, Serving},
 };
 use crate::{
     Action, Heard, Hello, Mirror, Notice, Reply, Request, SCHEMA_VERSION, Severity, Snapshot,
@@ -318,6 +319,66 @@ async fn who_acts_is_known_by_name() {
     };
     assert!(text.contains("only root and group haclient"), "{text}");
     control.close().await;
+}
+
+/// Asks for a snapshot at the path as soon as there is somebody to ask.
+async fn ask_when_there(path: &Path) {
+    let asking = async {
+        let mut client = loop {
+            match Client::connect(path).await {
+                Ok(client) => break client,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
+        client.request(&Request::Snapshot).await.unwrap();
+    };
+    timeout(LIMIT, asking).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_that_somebody_removed_is_there_again_with_its_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let path = run.join("hbd.sock");
+    let mut control = Control::open(&path, "hbd", "0.1.0", "lb1").await.unwrap();
+    std::fs::remove_dir_all(&run).unwrap();
+    let (request, ()) = tokio::join!(timeout(LIMIT, control.next()), ask_when_there(&path));
+    assert_eq!(request.unwrap().request, Request::Snapshot);
+    let mode = path.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    control.close().await;
+    assert!(!path.exists(), "the second one is cleared away as well");
+}
+
+#[tokio::test]
+async fn a_socket_that_another_daemon_put_in_our_place_stays_its_own() {
+    let daemon = Daemon::start().await;
+    let path = daemon.path.clone();
+    std::fs::remove_file(&path).unwrap();
+    let another = UnixListener::bind(&path).unwrap();
+    // The server's next looks find the other one: somebody who only wants to know whether there is
+    // anybody comes, and that is us.
+    let another = tokio::net::UnixListener::from_std({
+        another.set_nonblocking(true).unwrap();
+        another
+    });
+    let asked = timeout(LIMIT, another.unwrap().accept()).await;
+    asked.expect("it looks before it takes the place").unwrap();
+    daemon.serving.close().await;
+    assert!(path.exists(), "it was not ours to remove");
+}
+
+#[tokio::test]
+async fn a_socket_that_had_no_place_is_there_when_it_has_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    std::fs::write(&run, "no directory").unwrap();
+    let path = run.join("hbd.sock");
+    assert!(Control::open(&path, "hbd", "0.1.0", "lb1").await.is_err());
+    let mut control = Control::open_later(&path, "hbd", "0.1.0", "lb1");
+    std::fs::remove_file(&run).unwrap();
+    let (request, ()) = tokio::join!(timeout(LIMIT, control.next()), ask_when_there(&path));
+    assert_eq!(request.unwrap().request, Request::Snapshot);
 }
 
 #[tokio::test]
