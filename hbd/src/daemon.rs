@@ -8,15 +8,14 @@ use crate::control::Control;
 use crate::doubts::Doubts;
 use crate::driver::{Driver, State};
 use crate::identity::{self, Identity, Keeper};
-use crate::journal::{Journal, level, wall_ms};
+use crate::journal::Journal;
 use crate::media::{self, Media};
 use crate::presence::{Presence, may_pass};
 use crate::reload::Reload;
 use crate::resources::address::{Placement, virtual_addresses};
 use crate::resources::builtin::Addresses;
-use crate::resources::environment::environment;
+use crate::resources::environment::site;
 use crate::resources::kernel::Kernel;
-use crate::resources::script::Site;
 use crate::resources::view::View;
 use crate::resources::{Means, Report, Resources};
 use crate::surroundings::Surroundings;
@@ -24,13 +23,14 @@ use crate::wording::Wording;
 use anyhow::Context;
 use ha_plumbing::lockfile::LockError;
 use ha_plumbing::log::{self, Level, Log};
+use ha_plumbing::pace::LOOK_EVERY;
 use ha_plumbing::signals::Signals;
-use ha_plumbing::{inherited, realtime, service};
+use ha_plumbing::wall::Wall;
+use ha_plumbing::{inherited, journal, realtime, service};
 use ha_status::Severity;
 use ha_status::socket::BindError;
 use hbd_core::Cluster;
 use hbd_core::output::Ending;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -41,12 +41,8 @@ const REPORTS_MAX: usize = 1024;
 /// Threads for reading files and resolving names: small, because every page of them is locked.
 const BLOCKING_THREADS_MAX: usize = 2;
 const BLOCKING_STACK_BYTES: usize = 512 * 1024;
-/// Where scripts are looked for after the configuration's own directory.
-const INIT_SCRIPTS: &str = "/etc/init.d";
 /// The log line of a panic gets so long to be written.
 const PANIC_PATIENCE: Duration = Duration::from_millis(100);
-/// Last log lines get so long to be written.
-const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs until the end; the exit code.
 pub fn run(common: &Common) -> u8 {
@@ -78,7 +74,7 @@ pub fn run(common: &Common) -> u8 {
     if let Err(error) = &result {
         log::emit(Level::Error, &format!("not started: {}", chain(error)));
     }
-    log.flush(LOG_PATIENCE);
+    log.flush(log::LAST_WORDS);
     match result {
         Ok(Ending::Released) => exit::OK,
         Ok(Ending::Held) => exit::HELD,
@@ -165,7 +161,7 @@ fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<Ending
         uuid: identity.uuid,
         generation,
         seed: identity.seed,
-        wall: (Instant::now(), wall_ms()),
+        wall: Wall::now(Instant::now()),
     };
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -203,7 +199,7 @@ async fn driver(
     let links = config.links.ids().zip(used.media).collect();
     let (media, told) = Media::open(links, shared, &view)?;
     for (severity, text) in &told {
-        log::emit(level(*severity), text);
+        journal::log(*severity, text);
     }
     let (announcer, denied) = Announcer::new();
     if let Some(error) = denied {
@@ -211,26 +207,28 @@ async fn driver(
         log::emit(Level::Warning, &text);
     }
     let interfaces = watch_kernel(&kernel, &announcer, view, report.clone());
+    let (sites, site) = watch::channel(Arc::new(site(&common.etc, &loaded)));
     let means = Means {
-        site: Arc::new(site(common, &loaded)),
+        site,
         addresses: Addresses { kernel, announcer },
         builtin: loaded.builtin,
         reports: report.clone(),
     };
     let control = control(common, loaded.local.as_str(), &presence).await?;
     let keeper = keep(common, identity, report.clone());
-    let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut second = tokio::time::interval(LOOK_EVERY);
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     Ok(Driver {
         wording: Wording::new(&config),
-        journal: Journal::default(),
+        journal: Journal::new(life.wall),
         doubts: Doubts::new(&loaded, life),
         surroundings: Surroundings::new(&config.groups),
         keeper,
         resources: Resources::new(&config.groups, loaded.script_limits, &means),
         reload: Reload::new(common.etc.clone(), common.node.clone()),
+        sites,
         state: State::new(life.wall),
-        core: Cluster::new(config, life.wall.0),
+        core: Cluster::new(config, life.wall.since),
         media,
         control,
         reports,
@@ -267,7 +265,7 @@ async fn control(common: &Common, node: &str, presence: &Presence) -> anyhow::Re
     }
     let text = format!("no status socket: {error}; it is tried again");
     log::emit(Level::Warning, &text);
-    Ok(Control::open_later(path, node.to_owned()))
+    Ok(Control::open_later(&path, node))
 }
 
 /// Follows links and addresses in a task of its own.
@@ -291,19 +289,4 @@ fn watch_kernel(
         log::emit(Level::Error, &text);
     });
     interfaces
-}
-
-fn site(common: &Common, loaded: &Loaded) -> Site {
-    let program = std::env::current_exe().ok();
-    Site {
-        directories: vec![common.etc.join("resource.d"), PathBuf::from(INIT_SCRIPTS)],
-        environment: environment(
-            &common.etc,
-            loaded.local.as_str(),
-            loaded.failback,
-            &loaded.logging,
-            &loaded.environment,
-            program.as_deref(),
-        ),
-    }
 }

@@ -6,6 +6,7 @@
 
 use crate::config::MediumSpec;
 use crate::config::{Life, Loaded};
+use ha_plumbing::repeat::{Pauses, Repeat};
 use ha_status::{Refused, RefusedReason, Severity};
 use hbd_core::config::NodeName;
 use hbd_core::wire::{Message, Reject};
@@ -13,10 +14,11 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-/// After the first time a doubt is told again after this time, then after twice as long, …
-const FIRST_PAUSE: Duration = Duration::from_secs(60);
-/// … and at least so often as long as it lasts.
-const LAST_PAUSE: Duration = Duration::from_secs(3600);
+/// How often a doubt is told as long as it lasts.
+const PAUSES: Pauses = Pauses {
+    first: Duration::from_secs(60),
+    last: Duration::from_secs(3600),
+};
 /// Kinds that are told apart: senders are easily forged. Further ones are counted as one.
 const KINDS_MAX: usize = 16;
 /// Addresses of peers that are remembered.
@@ -26,6 +28,9 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// A refusal is shown no more when its sender has been believed since, and refused no more for so
 /// long: where both go on, both come more often than that.
 const MENDED_AFTER: Duration = Duration::from_secs(5);
+/// What authentic heartbeats show (a namesake, a clone, a stranger) is over when none has come for the
+/// dead time of a node, but not sooner than this.
+const GONE_AFTER_MIN: Duration = Duration::from_secs(2);
 
 /// Why a datagram is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,23 +81,12 @@ struct Kind {
 
 #[derive(Debug, Clone, Copy)]
 struct Told {
-    /// Since it was told.
-    count: u64,
+    repeat: Repeat,
     /// Since it was first seen.
     total: u64,
-    next: Instant,
-    pause: Duration,
     last: Instant,
     /// When an authentic packet came from the same place, if that was after the last refused one.
     believed: Option<Instant>,
-}
-
-impl Told {
-    /// Has it no more to say?
-    fn is_over(&self, now: Instant) -> bool {
-        let age = now.saturating_duration_since(self.last);
-        age >= FORGOTTEN_AFTER || (self.believed.is_some() && age >= MENDED_AFTER)
-    }
 }
 
 pub struct Doubts {
@@ -102,6 +96,8 @@ pub struct Doubts {
     generation: u64,
     /// `log_badpack`.
     tell_refusals: bool,
+    /// Who sends heartbeats and has been silent for so long sends none any more.
+    gone_after: Duration,
     kinds: BTreeMap<Kind, Told>,
     /// An address of this machine from which our own packets come back.
     ours: Option<IpAddr>,
@@ -117,6 +113,7 @@ impl Doubts {
             uuid: life.uuid,
             generation: life.generation,
             tell_refusals: loaded.log_badpack,
+            gone_after: loaded.timing.deadtime.max(GONE_AFTER_MIN),
             kinds: BTreeMap::new(),
             ours: None,
             places: named_places(loaded),
@@ -135,9 +132,19 @@ impl Doubts {
                 count: told.total,
                 last_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
             };
-            (!told.is_over(now)).then(row)
+            let over = age >= self.lasts(&kind.why, told);
+            (!over).then(row)
         };
         self.kinds.iter().filter_map(row).collect()
+    }
+
+    /// For so long after its last packet a doubt has something to say.
+    fn lasts(&self, why: &Why, told: &Told) -> Duration {
+        match (why.is_refusal(), told.believed) {
+            (true, Some(_)) => MENDED_AFTER,
+            (true, None) => FORGOTTEN_AFTER,
+            (false, _) => self.gone_after,
+        }
     }
 
     /// The configured node that most likely sends these.
@@ -249,24 +256,15 @@ impl Doubts {
             }
         }
         let told = self.kinds.entry(kind.clone()).or_insert(Told {
-            count: 0,
+            repeat: Repeat::new(PAUSES),
             total: 0,
-            next: now,
-            pause: FIRST_PAUSE,
             last: now,
             believed: None,
         });
-        told.count = told.count.saturating_add(1);
         told.total = told.total.saturating_add(1);
         told.last = now;
         told.believed = None;
-        if now < told.next {
-            return None;
-        }
-        let count = std::mem::take(&mut told.count);
-        told.next = now + told.pause;
-        told.pause = (told.pause * 2).min(LAST_PAUSE);
-        let since = match count {
+        let since = match told.repeat.again(now)? {
             1 => String::new(),
             count => format!(" ({count} since this was last told)"),
         };
@@ -281,7 +279,8 @@ impl Doubts {
         let meaning = self.meaning(kind);
         match &kind.why {
             Why::NotOurs | Why::WrongKey | Why::UnknownKey | Why::TooLong | Why::Malformed => {
-                let text = format!("packet from {ip} on {device} refused: {meaning}");
+                let phrase = phrase(&kind.why);
+                let text = format!("packet from {ip} on {device} refused: {phrase}{meaning}");
                 (Severity::Warning, text)
             }
             Why::SameName | Why::NotConfigured(_) => {
@@ -311,6 +310,20 @@ fn named_places(loaded: &Loaded) -> BTreeMap<IpAddr, NodeName> {
         MediumSpec::Bcast { .. } => None,
     };
     loaded.media.iter().filter_map(place).collect()
+}
+
+/// The old daemon's words, which scripts look for in the log.
+fn phrase(why: &Why) -> &'static str {
+    match why {
+        Why::WrongKey => "netstring authentication failed: ",
+        Why::UnknownKey => "Invalid authentication type in message! ",
+        Why::NotOurs
+        | Why::TooLong
+        | Why::Malformed
+        | Why::SameName
+        | Why::SameUuid(_)
+        | Why::NotConfigured(_) => "",
+    }
 }
 
 fn reason(kind: &Kind) -> RefusedReason {

@@ -16,18 +16,22 @@ use crate::config::Loaded;
 use crate::control::{Ask, Control};
 use crate::doubts::Doubts;
 use crate::identity::Keeper;
-use crate::journal::{Journal, wall_ms};
+use crate::journal::Journal;
 use crate::media::names::{self, Names};
 use crate::media::{Heard, Media};
 use crate::presence::Presence;
 use crate::reload::{self, Reload, Reread};
+use crate::resources::environment::site;
+use crate::resources::script::Site;
 use crate::resources::view::View;
 use crate::resources::{Report, Resources};
 use crate::surroundings::Surroundings;
 use crate::wording::Wording;
 use ha_plumbing::log::Log;
+use ha_plumbing::pace::PUBLISH_AFTER;
 use ha_plumbing::service;
 use ha_plumbing::signals::{Signal, Signals};
+use ha_plumbing::wall::Wall;
 use ha_status::{ClusterSnapshot, Severity, Snapshot};
 use hbd_core::Cluster;
 use hbd_core::input::{Command, Input};
@@ -42,11 +46,6 @@ use tokio::sync::{mpsc, watch};
 /// of which a turn takes many, must not hold back what became of a script.
 const TURN_REPORTS: usize = 64;
 
-/// Followers see a change after so long at the latest; many changes at once become one.
-const PUBLISH_DELAY: Duration = Duration::from_millis(20);
-/// The wall clock is believed to have been set when it is off by so much.
-const CLOCK_SLACK_MS: u64 = 500;
-
 /// Everything the loop owns.
 pub struct Driver {
     pub core: Cluster,
@@ -60,6 +59,8 @@ pub struct Driver {
     pub surroundings: Surroundings,
     pub signals: Signals,
     pub reload: Reload,
+    /// What scripts are run with.
+    pub sites: watch::Sender<Arc<Site>>,
     pub second: tokio::time::Interval,
     pub loaded: Loaded,
     pub log: Log,
@@ -78,8 +79,8 @@ pub struct State {
     /// The core's revision that followers have, and when they get the next.
     published: u64,
     publish_at: Option<Instant>,
-    /// At this instant the wall clock showed so many milliseconds, as far as the core knows.
-    wall: (Instant, u64),
+    /// As far as the core knows.
+    wall: Wall,
     addresses_restored: u64,
     links_worked: bool,
     names: Names,
@@ -88,7 +89,7 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(wall: (Instant, u64)) -> Self {
+    pub fn new(wall: Wall) -> Self {
         Self {
             backlog: VecDeque::new(),
             published: 0,
@@ -97,7 +98,7 @@ impl State {
             addresses_restored: 0,
             links_worked: true,
             names: Names::default(),
-            watchdog: service::watchdog_interval().map(|interval| (interval, wall.0)),
+            watchdog: service::watchdog_interval().map(|interval| (interval, wall.since)),
             over: None,
         }
     }
@@ -374,19 +375,14 @@ impl Driver {
         if let Ok(load) = std::fs::read_to_string("/proc/loadavg") {
             self.feed(Input::Load(load.trim_end().to_owned()));
         }
-        let (then, wall_then) = self.state.wall;
-        let passed = u64::try_from(now.saturating_duration_since(then).as_millis());
-        let expected = wall_then.saturating_add(passed.unwrap_or(u64::MAX));
-        let wall = wall_ms();
-        if wall.abs_diff(expected) > CLOCK_SLACK_MS {
-            self.state.wall = (now, wall);
+        if let Some(wall) = self.state.wall.check(now) {
             self.feed(Input::WallClock(wall));
         }
         if self.media.is_unfinished() {
             self.interfaces_changed();
         }
-        if let Some(text) = self.presence.retry(now) {
-            self.tell(Severity::Info, &text);
+        if let Some((severity, text)) = self.presence.look(now) {
+            self.tell(severity, &text);
         }
         let unresolved = self.media.unresolved();
         if !unresolved.is_empty() && self.state.names.due(now) {
@@ -416,8 +412,11 @@ impl Driver {
                 self.tell(Severity::Warning, &warning);
             }
             // The rest of what is loaded stays as it runs.
+            self.loaded.environment = reload::environment(&self.loaded, &loaded);
             self.loaded.keys = loaded.keys;
             self.loaded.logging = loaded.logging;
+            let site = site(self.reload.etc(), &self.loaded);
+            self.sites.send_replace(Arc::new(site));
             self.loaded.warnings = loaded.warnings;
             reload::answer_text(&restart)
         });
@@ -440,7 +439,7 @@ impl Driver {
         match self.state.publish_at {
             Some(due) if due <= now => self.show_now(),
             Some(_) => {}
-            None => self.state.publish_at = Some(now + PUBLISH_DELAY),
+            None => self.state.publish_at = Some(now + PUBLISH_AFTER),
         }
     }
 

@@ -1,11 +1,13 @@
-//! What happened, for people: every line goes to the log and into the list of recent notices that
-//! a snapshot carries. A group that cannot be stopped is tried again and again, but not told so.
+//! What happened, for people, and what of it is told when it comes again and again: a group that
+//! cannot be stopped is tried for ever, but not told so each time.
 
-use ha_plumbing::log::{self, Level};
-use ha_status::{Notice, Recent, Severity, printable};
+use ha_plumbing::journal;
+use ha_plumbing::repeat::{Pauses, Repeat};
+use ha_plumbing::wall::Wall;
+use ha_status::{Notice, Severity};
 use hbd_core::config::GroupId;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 mod again;
 
@@ -15,86 +17,71 @@ const STUCK_INTERVAL: Duration = Duration::from_secs(600);
 /// A machine that keeps standing still is told about so often.
 const STALL_INTERVAL: Duration = Duration::from_secs(60);
 
-#[derive(Default)]
 pub struct Journal {
-    recent: Recent,
+    lines: journal::Journal,
     stuck: BTreeMap<GroupId, Stuck>,
-    stalls: Option<Stalls>,
+    stalls: Stalls,
 }
 
-/// When a stall of this node was last told, and what came since.
+/// Stalls of this node, and the longest since the last that was told.
 struct Stalls {
-    told: Instant,
-    count: u32,
+    repeat: Repeat,
     worst: Duration,
 }
 
-/// Why a group is stuck, when that was told, and how often it was tried in vain since.
+/// Why a group is stuck.
 struct Stuck {
     why: String,
-    told: Instant,
-    attempts: u32,
+    repeat: Repeat,
 }
 
 impl Journal {
+    pub fn new(wall: Wall) -> Self {
+        Self {
+            lines: journal::Journal::new(wall),
+            stuck: BTreeMap::new(),
+            stalls: Stalls {
+                repeat: Repeat::new(Pauses::every(STALL_INTERVAL)),
+                worst: Duration::ZERO,
+            },
+        }
+    }
+
     /// Logs the line and remembers it; the notice is for followers.
     pub fn tell(&mut self, severity: Severity, text: &str) -> Notice {
-        log::emit(level(severity), &printable(text));
-        let notice = Notice::new(wall_ms(), severity, text);
-        self.recent.push(notice.clone());
-        notice
+        self.lines.tell(severity, text, Instant::now())
     }
 
     /// The last notices, oldest first.
     pub fn recent(&self) -> Vec<Notice> {
-        self.recent.list()
+        self.lines.recent()
     }
 
     /// Stopping the group failed. `None` if that is to be counted only, else how often it failed
     /// since it was last told.
-    fn stuck(&mut self, group: GroupId, why: &str, now: Instant) -> Option<u32> {
+    fn stuck(&mut self, group: GroupId, why: &str, now: Instant) -> Option<u64> {
         let why = gist(why);
-        let known = self.stuck.get_mut(&group).filter(|stuck| stuck.why == why);
-        let Some(stuck) = known else {
-            let (told, attempts) = (now, 0);
-            self.stuck.insert(
-                group,
-                Stuck {
-                    why,
-                    told,
-                    attempts,
-                },
-            );
-            return Some(1);
+        let fresh = |why| Stuck {
+            why,
+            repeat: Repeat::new(Pauses::every(STUCK_INTERVAL)),
         };
-        stuck.attempts = stuck.attempts.saturating_add(1);
-        let due = now.saturating_duration_since(stuck.told) >= STUCK_INTERVAL;
-        due.then(|| {
-            stuck.told = now;
-            std::mem::take(&mut stuck.attempts)
-        })
+        let stuck = self
+            .stuck
+            .entry(group)
+            .or_insert_with(|| fresh(why.clone()));
+        if stuck.why != why {
+            *stuck = fresh(why);
+        }
+        stuck.repeat.again(now)
     }
 
     /// This node stood still. `None` if that is to be counted only, else how often it did since
-    /// that was last told (0 if never) and the longest of those.
-    fn stalled(&mut self, late: Duration, now: Instant) -> Option<(u32, Duration)> {
-        let fresh = Stalls {
-            told: now,
-            count: 0,
-            worst: Duration::ZERO,
-        };
-        let Some(stalls) = &mut self.stalls else {
-            self.stalls = Some(fresh);
-            return Some((0, late));
-        };
-        stalls.count = stalls.count.saturating_add(1);
+    /// that was last told and the longest of those.
+    fn stalled(&mut self, late: Duration, now: Instant) -> Option<(u64, Duration)> {
+        let stalls = &mut self.stalls;
         stalls.worst = stalls.worst.max(late);
-        if now.saturating_duration_since(stalls.told) < STALL_INTERVAL {
-            return None;
-        }
-        let said = (stalls.count, stalls.worst);
-        self.stalls = Some(fresh);
-        Some(said)
+        let count = stalls.repeat.again(now)?;
+        Some((count, std::mem::take(&mut stalls.worst)))
     }
 
     /// The group is in order again.
@@ -117,24 +104,6 @@ fn gist(why: &str) -> String {
         counting = digit;
     }
     gist
-}
-
-/// The same in the words of the log.
-pub fn level(severity: Severity) -> Level {
-    match severity {
-        Severity::Debug => Level::Debug,
-        Severity::Info => Level::Info,
-        Severity::Notice => Level::Notice,
-        Severity::Warning => Level::Warning,
-        Severity::Error => Level::Error,
-        Severity::Critical => Level::Critical,
-    }
-}
-
-/// The wall clock, milliseconds since 1970.
-pub fn wall_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 use crate::config::{self, Loaded, Options, ThisHost, directives};
 use ha_plumbing::Diagnostics;
 use ha_status::socket::Responder;
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use tokio::task::JoinHandle;
 
 /// Where the configuration comes from, and a reading that may be under way.
@@ -18,6 +18,16 @@ pub struct Reload {
 }
 
 type Reading = JoinHandle<Result<Loaded, Diagnostics>>;
+
+/// What scripts are told of the directives that say how and where to log.
+const LOG_VARIABLES: [&str; 6] = [
+    "HA_debug",
+    "HA_debugfile",
+    "HA_logfacility",
+    "HA_logfile",
+    "HA_syslogmsgfmt",
+    "HA_use_logd",
+];
 
 /// A finished reading.
 pub struct Reread {
@@ -33,6 +43,11 @@ impl Reload {
             node,
             running: None,
         }
+    }
+
+    /// The directory of the configuration.
+    pub fn etc(&self) -> &Path {
+        &self.etc
     }
 
     /// Starts reading. Gives the responder back if a reading is under way.
@@ -115,6 +130,17 @@ fn own_variables(loaded: &Loaded) -> impl Iterator<Item = (&String, &String)> {
     all.filter(move |(name, _)| !other(name))
 }
 
+/// What scripts are told of the directives now: of log settings what the files say, of everything
+/// else what is in force until the restart.
+pub fn environment(old: &Loaded, new: &Loaded) -> BTreeMap<String, String> {
+    let logs = |name: &str| LOG_VARIABLES.contains(&name);
+    let kept = old.environment.iter().filter(|(name, _)| !logs(name));
+    let fresh = new.environment.iter().filter(|(name, _)| logs(name));
+    let all = kept.chain(fresh);
+    all.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 /// The answer to whoever asked.
 pub fn answer_text(restart: &[&str]) -> String {
     let applied = "keys and log settings are in force";
@@ -168,6 +194,22 @@ mod tests {
         assert_eq!(needs_restart(&old, &new), names);
         let own = loaded("keepalive 1\nenv SITE=north\n");
         assert_eq!(needs_restart(&old, &own), ["env"]);
+    }
+
+    #[test]
+    fn scripts_are_told_of_new_log_settings_and_of_nothing_that_is_not_in_force() {
+        let old = loaded("keepalive 1\nlogfacility local0\ndebug 1\n");
+        let new = loaded("keepalive 2\nlogfile /var/log/ha-log\n");
+        let told = environment(&old, &new);
+        let value = |name: &str| told.get(name).map(String::as_str);
+        assert_eq!(value("HA_keepalive"), Some("1"));
+        assert_eq!(value("HA_logfile"), Some("/var/log/ha-log"));
+        assert_eq!(value("HA_logfacility"), None);
+        assert_eq!(value("HA_debug"), None);
+        for name in LOG_VARIABLES {
+            let directive = name.strip_prefix("HA_").and_then(directives::find);
+            assert!(directive.is_some(), "{name} is no directive's");
+        }
     }
 
     #[test]

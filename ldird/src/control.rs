@@ -1,37 +1,42 @@
 //! The director as others see it: what the status socket serves (specification: product, sockets).
 //!
-//! Owns the kernel's counters of the last dump, the last notices, the totals and the followers;
+//! Owns the kernel's counters of the last dump, the journal, the totals and the followers;
 //! everything else is asked of the core.
 
 use crate::apply::Counters;
 use crate::instance::Instance;
 use crate::wording::Line;
-use ha_status::socket::{BindError, Control, Responder};
-use ha_status::{
-    DirectorSnapshot, Health, Notice, Recent, Reply, Snapshot, Totals, VirtualService,
-};
+use ha_plumbing::journal::Journal;
+use ha_plumbing::wall::{Wall, milliseconds};
+use ha_status::socket::{BindError, Control};
+use ha_status::{DirectorSnapshot, Health, Totals, VirtualService};
 use ldird_core::Director;
 use ldird_core::config::Config;
 use std::fmt::Write as _;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-/// The wall clock may run away from ours so far before it is looked at again.
-const CLOCK_SLACK_MS: u64 = 1000;
+/// How this daemon says hello.
+const PROGRAM: &str = "ldird";
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// Starts answering on the status socket.
 pub(crate) async fn listen(instance: &Instance) -> Result<Control, BindError> {
-    let release = env!("CARGO_PKG_VERSION");
-    Control::open(&instance.socket, "ldird", release, &instance.name).await
+    Control::open(&instance.socket, PROGRAM, RELEASE, &instance.name).await
+}
+
+/// The same as soon as it can be done.
+pub(crate) fn listen_later(instance: &Instance) -> Control {
+    Control::open_later(&instance.socket, PROGRAM, RELEASE, &instance.name)
 }
 
 /// What the loop keeps for others.
 #[derive(Debug)]
 pub(crate) struct View {
     instance: Instance,
-    clock: Clock,
+    start: Instant,
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
-    recent: Recent,
+    journal: Journal,
     pub(crate) control: Control,
 }
 
@@ -39,10 +44,10 @@ impl View {
     pub(crate) fn new(instance: Instance, control: Control, now: Instant) -> Self {
         Self {
             instance,
-            clock: Clock::new(now),
+            start: now,
             counters: Counters::new(),
             totals: Totals::default(),
-            recent: Recent::default(),
+            journal: Journal::new(Wall::now(now)),
             control,
         }
     }
@@ -51,59 +56,20 @@ impl View {
         self.control.is_followed()
     }
 
-    /// Keeps a line and tells it to followers.
-    pub(crate) fn notice(&mut self, line: &Line, now: Instant) {
-        let notice = Notice::new(self.clock.wall_ms(now), line.severity, &line.text);
+    /// To the log, into the snapshot and to followers.
+    pub(crate) fn tell(&mut self, line: &Line, now: Instant) {
+        let notice = self.journal.tell(line.severity, &line.text, now);
         self.control.notice(&notice);
-        self.recent.push(notice);
     }
 
-    /// Tells followers how it is now.
-    pub(crate) fn publish(&mut self, director: &Director, config: &Config, now: Instant) {
-        if self.control.is_followed() {
-            let snapshot = self.snapshot(director, config, now);
-            self.control.publish(&snapshot);
-        }
-    }
-
-    pub(crate) fn answer_snapshot(
+    /// How it is now.
+    pub(crate) fn snapshot(
         &mut self,
-        reply: Responder,
         director: &Director,
         config: &Config,
         now: Instant,
-    ) {
-        let snapshot = self.snapshot(director, config, now);
-        self.control.snapshot(reply, &snapshot);
-    }
-
-    pub(crate) fn answer_follow(
-        &mut self,
-        reply: Responder,
-        director: &Director,
-        config: &Config,
-        now: Instant,
-    ) {
-        let snapshot = self.snapshot(director, config, now);
-        self.control.follow(reply, &snapshot);
-    }
-
-    pub(crate) fn answer_metrics(
-        &mut self,
-        reply: Responder,
-        director: &Director,
-        config: &Config,
-        now: Instant,
-    ) {
-        let Snapshot::Director(snapshot) = self.snapshot(director, config, now) else {
-            return;
-        };
-        let text = metrics(&snapshot);
-        reply.send(Reply::Metrics { text });
-    }
-
-    fn snapshot(&mut self, director: &Director, config: &Config, now: Instant) -> Snapshot {
-        let at_ms = self.clock.wall_ms(now);
+    ) -> DirectorSnapshot {
+        let at_ms = self.journal.wall_ms(now);
         let mut services = director.services(now, at_ms);
         for (service, configured) in services.iter_mut().zip(&config.services) {
             if let Some(counted) = self.counters.get(&configured.key) {
@@ -120,54 +86,21 @@ impl View {
                 }
             }
         }
-        Snapshot::Director(DirectorSnapshot {
+        DirectorSnapshot {
             config: self.instance.name.clone(),
             path: self.instance.path.display().to_string(),
             at_ms,
-            uptime_ms: milliseconds(now.duration_since(self.clock.start)),
+            uptime_ms: milliseconds(now.duration_since(self.start)),
             phase: director.phase(),
             services,
             totals: self.totals.clone(),
-            recent: self.recent.list(),
-        })
-    }
-}
-
-/// Wall time that keeps step with the monotonic clock: the same moment always has the same number,
-/// unless somebody sets the clock.
-#[derive(Debug)]
-struct Clock {
-    start: Instant,
-    start_ms: u64,
-}
-
-impl Clock {
-    fn new(start: Instant) -> Self {
-        let start_ms = system_ms();
-        Self { start, start_ms }
-    }
-
-    fn wall_ms(&mut self, now: Instant) -> u64 {
-        let passed = milliseconds(now.duration_since(self.start));
-        let system = system_ms();
-        if (self.start_ms + passed).abs_diff(system) > CLOCK_SLACK_MS {
-            self.start_ms = system.saturating_sub(passed);
+            recent: self.journal.recent(),
         }
-        self.start_ms + passed
     }
-}
-
-fn system_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, milliseconds)
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The snapshot in the text format of Prometheus.
-fn metrics(snapshot: &DirectorSnapshot) -> String {
+pub(crate) fn metrics(snapshot: &DirectorSnapshot) -> String {
     let mut text = String::new();
     let totals = &snapshot.totals;
     for (name, value) in [

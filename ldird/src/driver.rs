@@ -14,7 +14,7 @@ mod reload;
 
 use crate::apply::{Kernel, Order, Outcome};
 use crate::config::{Configuration, Names};
-use crate::control::View;
+use crate::control::{self, View};
 use crate::disk::{Disk, Found, finished};
 use crate::instance::Instance;
 use crate::ledger::{Ledger, Services};
@@ -23,10 +23,12 @@ use crate::probes::{Catalogue, Probed, Prober};
 use crate::siblings::{self, Sibling};
 use crate::watch::Seen;
 use crate::wording::{self, Line};
+use ha_plumbing::lockfile::Lockfile;
+use ha_plumbing::pace::{LOOK_EVERY, PUBLISH_AFTER};
 use ha_plumbing::service;
 use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::{Asked, ClientRequest, Control, Responder};
-use ha_status::{Action, Reply, Severity};
+use ha_status::{Action, DirectorSnapshot, Reply, Severity, Snapshot};
 use ldird_core::Director;
 use ldird_core::input::{Finding, Input};
 use ldird_core::output::{Notice, Output};
@@ -39,12 +41,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
-/// How often disk and counters are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So many looks pass between two counts of the kernel's counters when nobody follows.
 const COUNT_EVERY_LOOKS: u32 = 10;
-/// Changes of state are gathered for so long before followers hear of them.
-const PUBLISH_AFTER: Duration = Duration::from_millis(10);
 /// A stop takes no longer, however the kernel answers.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Before the first verdict we wait so long for the hosts that maintenance files name.
@@ -87,6 +85,8 @@ pub(crate) enum End {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) instance: Instance,
+    /// The pid file, if there is one.
+    pub(crate) pidfile: Option<Lockfile>,
     pub(crate) configuration: Configuration,
     pub(crate) catalogue: Catalogue,
     pub(crate) kernel: Kernel,
@@ -99,6 +99,7 @@ pub(crate) struct Parts {
 
 pub(crate) struct Driver<R> {
     instance: Instance,
+    pidfile: Option<Lockfile>,
     configuration: Configuration,
     catalogue: Catalogue,
     director: Director,
@@ -155,6 +156,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             left,
             siblings: parts.siblings,
             instance: parts.instance,
+            pidfile: parts.pidfile,
             configuration: parts.configuration,
             catalogue: parts.catalogue,
             kernel: parts.kernel,
@@ -299,8 +301,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if self.publish_at.is_some_and(|at| at <= now) {
             self.publish_at = None;
             self.published = self.director.revision();
-            let config = &self.configuration.core;
-            self.view.publish(&self.director, config, now);
+            if self.view.is_followed() {
+                let snapshot = Snapshot::Director(self.snapshot());
+                self.view.control.publish(&snapshot);
+            }
         }
         if self.stop_by.is_some_and(|at| at <= now) {
             let text = format!(
@@ -393,8 +397,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     /// To the log, to followers and into the snapshot.
     fn tell(&mut self, line: &Line) {
-        line.log();
-        self.view.notice(line, Instant::now());
+        self.view.tell(line, Instant::now());
     }
 
     fn signalled(&mut self, signal: Signal) {
@@ -459,14 +462,26 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let Some(asked) = self.view.control.understand(request) else {
             return;
         };
-        let (config, now) = (&self.configuration.core, Instant::now());
-        let director = &self.director;
         match asked {
-            Asked::Snapshot(reply) => self.view.answer_snapshot(reply, director, config, now),
-            Asked::Follow(reply) => self.view.answer_follow(reply, director, config, now),
-            Asked::Metrics(reply) => self.view.answer_metrics(reply, director, config, now),
+            Asked::Snapshot(reply) => {
+                let snapshot = Snapshot::Director(self.snapshot());
+                self.view.control.snapshot(reply, &snapshot);
+            }
+            Asked::Follow(reply) => {
+                let snapshot = Snapshot::Director(self.snapshot());
+                self.view.control.follow(reply, &snapshot);
+            }
+            Asked::Metrics(reply) => {
+                let text = control::metrics(&self.snapshot());
+                reply.send(Reply::Metrics { text });
+            }
             Asked::Act { action, who, reply } => self.act(&action, &who, reply),
         }
+    }
+
+    fn snapshot(&mut self) -> DirectorSnapshot {
+        let config = &self.configuration.core;
+        self.view.snapshot(&self.director, config, Instant::now())
     }
 
     fn act(&mut self, action: &Action, who: &str, reply: Responder) {
@@ -491,6 +506,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     /// Once a second: disk, counters, and a sign of life for the service manager.
     fn look(&mut self) {
         service::watchdog();
+        // In memory, as /run is: looking never waits.
+        if let Some(said) = self.pidfile.as_mut().and_then(Lockfile::refill) {
+            self.tell(&Line::new(said.severity(), said.to_string()));
+        }
         self.disk.look(self.configuration.maintenancedir.clone());
         self.looks_since_count += 1;
         let due = self.looks_since_count >= COUNT_EVERY_LOOKS || self.view.is_followed();

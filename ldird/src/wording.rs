@@ -2,7 +2,7 @@
 //! B), which operators' scripts look for.
 
 use crate::maintenance::Change;
-use ha_plumbing::log::{self, Level};
+use ha_plumbing::journal;
 use ha_status::{Health, Severity};
 use ldird_core::output::{Drift, Notice, When};
 use ldird_core::table::ServiceKey;
@@ -23,16 +23,9 @@ impl Line {
         Self { severity, text }
     }
 
+    /// To the log alone, while there is no loop.
     pub(crate) fn log(&self) {
-        let level = match self.severity {
-            Severity::Debug => Level::Debug,
-            Severity::Info => Level::Info,
-            Severity::Notice => Level::Notice,
-            Severity::Warning => Level::Warning,
-            Severity::Error => Level::Error,
-            Severity::Critical => Level::Critical,
-        };
-        log::emit(level, &self.text);
+        journal::log(self.severity, &self.text);
     }
 }
 

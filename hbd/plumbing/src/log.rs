@@ -27,6 +27,8 @@ use writer::{Queue, Sinks};
 
 /// The field of an event that carries a level `tracing` does not have.
 const LEVEL_FIELD: &str = "level";
+/// At the end of a daemon the last lines get so long to be written.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Crates whose details are ours; of others only warnings and errors are logged.
 const OURS: &[&str] = &["hbd", "ldird", "ha_plumbing", "ha_status"];

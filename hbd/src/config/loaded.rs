@@ -3,12 +3,13 @@
 use super::medium::MediumSpec;
 use crate::identity::{GenerationFrom, UuidFrom};
 use ha_plumbing::log::{Console, Facility, Layout, Settings as LogSettings};
+use ha_plumbing::wall::Wall;
 use ha_plumbing::{Diagnostics, realtime};
 use hbd_core::config::{Config, Failback, GroupConfig, GroupId, LinkId, NodeName};
 use hbd_core::wire::Keys;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// After a failed start a group is tried again here after this time.
 pub const RETRY_FAILED: Duration = Duration::from_secs(60);
@@ -89,8 +90,7 @@ pub struct Life {
     pub uuid: [u8; 16],
     pub generation: u64,
     pub seed: u64,
-    /// At this instant it was so many milliseconds since 1970.
-    pub wall: (Instant, u64),
+    pub wall: Wall,
 }
 
 impl Loaded {
@@ -118,7 +118,7 @@ impl Loaded {
             retry_stop: RETRY_STOP,
             hold_down: HOLD_DOWN,
             known: Vec::new(),
-            wall: life.wall,
+            wall: (life.wall.since, life.wall.ms),
         }
     }
 

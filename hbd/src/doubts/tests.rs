@@ -6,6 +6,7 @@ const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const UUID: [u8; 16] = [1; 16];
 const GENERATION: u64 = 7;
+const DEADTIME: Duration = Duration::from_secs(10);
 
 fn doubts() -> Doubts {
     let name = |name| NodeName::new(name).unwrap();
@@ -15,6 +16,7 @@ fn doubts() -> Doubts {
         uuid: UUID,
         generation: GENERATION,
         tell_refusals: true,
+        gone_after: DEADTIME,
         kinds: BTreeMap::new(),
         ours: None,
         places: BTreeMap::new(),
@@ -41,10 +43,10 @@ fn line_names_sender_link_and_reason_at_once_and_then_ever_more_rarely() {
         "{text}"
     );
     assert!((0..100).all(|_| refuse(start).is_none()));
-    let (_, text) = refuse(start + FIRST_PAUSE).unwrap();
+    let (_, text) = refuse(start + PAUSES.first).unwrap();
     assert!(text.ends_with("(101 since this was last told)"), "{text}");
-    assert!(refuse(start + FIRST_PAUSE * 2).is_none());
-    assert!(refuse(start + FIRST_PAUSE * 3).is_some());
+    assert!(refuse(start + PAUSES.first * 2).is_none());
+    assert!(refuse(start + PAUSES.first * 3).is_some());
 }
 
 #[test]
@@ -145,4 +147,18 @@ fn refusal_is_shown_no_more_once_its_sender_is_believed() {
         None
     );
     assert_eq!(doubts.rows(later + MENDED_AFTER).remove(0).count, 2);
+}
+
+#[test]
+fn a_namesake_that_has_gone_is_shown_no_longer_than_a_dead_node_is_waited_for() {
+    let mut doubts = doubts();
+    let now = Instant::now();
+    let twin = message("lb1", [2; 16], GENERATION);
+    doubts.authentic(THERE, "eth0", &twin, now);
+    let between = now + DEADTIME / 2;
+    assert_eq!(doubts.rows(between).len(), 1);
+    doubts.authentic(THERE, "eth0", &twin, between);
+    let row = doubts.rows(now + DEADTIME).remove(0);
+    assert_eq!((row.reason, row.count), (RefusedReason::SameName, 2));
+    assert!(doubts.rows(between + DEADTIME).is_empty());
 }

@@ -19,7 +19,7 @@ impl Journal {
             Notice::LocalStall { late } => {
                 let (count, worst) = self.stalled(*late, now)?;
                 Some(match count {
-                    0 | 1 => String::new(),
+                    1 => String::new(),
                     _ => format!(" ({count} times since last told, at most {worst:.0?})"),
                 })
             }

@@ -1,11 +1,12 @@
 //! What a resource script finds in its environment: a fixed list, the recorded directives of ha.cf
 //! and the site's `env` lines (Heartbeat specification 7.7), and nothing else of ours.
 
-use crate::config::Logging;
+use super::script::Site;
+use crate::config::{Loaded, Logging};
 use hbd_core::config::Failback;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where commands are found when nothing else is said.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -21,9 +22,28 @@ const RESERVED: [&str; 5] = [
     "HA_CURHOST",
 ];
 
+/// Where scripts are looked for after the configuration's own directory.
+const INIT_SCRIPTS: &str = "/etc/init.d";
+
+/// What scripts find while this configuration is in force.
+pub fn site(etc: &Path, loaded: &Loaded) -> Site {
+    let program = std::env::current_exe().ok();
+    Site {
+        directories: vec![etc.join("resource.d"), PathBuf::from(INIT_SCRIPTS)],
+        environment: environment(
+            etc,
+            loaded.local.as_str(),
+            loaded.failback,
+            &loaded.logging,
+            &loaded.environment,
+            program.as_deref(),
+        ),
+    }
+}
+
 /// The whole environment. `recorded` are the `HA_…` names of the configuration; `program` is our
 /// own executable, which the shipped scripts call.
-pub fn environment(
+fn environment(
     etc: &Path,
     node: &str,
     failback: Failback,

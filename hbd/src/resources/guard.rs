@@ -12,6 +12,7 @@
 
 use super::address::Placement;
 use super::view::{AddressRow, LinkRow, View};
+use ha_plumbing::repeat::{Pauses, Repeat};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -270,33 +271,36 @@ impl Look {
 }
 
 /// Somebody else takes an address away as often as we put it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Quarrel {
     last: Option<Instant>,
     pause: Duration,
-    told: Option<Instant>,
-    /// Since it was told.
-    count: u64,
+    repeat: Repeat,
+}
+
+impl Default for Quarrel {
+    fn default() -> Self {
+        Self {
+            last: None,
+            pause: Duration::ZERO,
+            repeat: Repeat::new(Pauses::every(TOLD_EVERY)),
+        }
+    }
 }
 
 impl Quarrel {
     /// It was put back: the pause before the next time, and the count if that is to be told.
     fn restored(&mut self, now: Instant) -> (Duration, Option<u64>) {
-        let recent = |moment: Option<Instant>, within| {
-            moment.is_some_and(|moment| now.saturating_duration_since(moment) < within)
-        };
-        self.pause = if recent(self.last, QUARREL_WINDOW) {
+        let recent = self
+            .last
+            .is_some_and(|last| now.saturating_duration_since(last) < QUARREL_WINDOW);
+        self.pause = if recent {
             (self.pause * 2).clamp(FIRST_PAUSE, LAST_PAUSE)
         } else {
             Duration::ZERO
         };
         self.last = Some(now);
-        self.count = self.count.saturating_add(1);
-        if recent(self.told, TOLD_EVERY) {
-            return (self.pause, None);
-        }
-        self.told = Some(now);
-        (self.pause, Some(std::mem::take(&mut self.count)))
+        (self.pause, self.repeat.again(now))
     }
 }
 

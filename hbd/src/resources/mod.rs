@@ -24,7 +24,7 @@ use mailbox::{Job, Requests, mailbox};
 use runner::{Resource, Worker};
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// What workers tell the loop.
 #[derive(Debug)]
@@ -57,7 +57,8 @@ pub struct Resources {
 /// What the workers share.
 #[derive(Clone)]
 pub struct Means {
-    pub site: Arc<script::Site>,
+    /// The latest counts for the next script.
+    pub site: watch::Receiver<Arc<script::Site>>,
     pub addresses: builtin::Addresses,
     /// Are IPaddr and IPaddr2 built in, or scripts like any other?
     pub builtin: bool,

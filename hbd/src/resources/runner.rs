@@ -20,7 +20,7 @@ use hbd_core::config::{GroupConfig, GroupId};
 use hbd_core::input::{Activity, Failure, Input};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -356,7 +356,7 @@ impl Worker {
         limit: Duration,
         cancel: &mut Cancel,
     ) -> Result<Ran, ScriptError> {
-        let site = &self.means.site;
+        let site = Arc::clone(&self.means.site.borrow());
         let path = site.locate(script, Instant::now() + limit).await?;
         let told = operation != Operation::Status && !self.stuck.load(Ordering::Relaxed);
         if told {
@@ -365,7 +365,7 @@ impl Worker {
             let text = format!("Running {} {}", path.display(), words.join(" "));
             self.tell(Severity::Info, text).await;
         }
-        script::run(site, &path, args, operation, limit, cancel).await
+        script::run(&site, &path, args, operation, limit, cancel).await
     }
 
     fn owed(&self) -> MutexGuard<'_, BTreeSet<String>> {

@@ -97,9 +97,9 @@ impl Pattern {
             .unwrap_or(false)
     }
 
-    /// The same here and now, for as long as it takes. A match that exceeds the step limit counts as
-    /// none.
-    fn is_match(&self, body: &[u8]) -> bool {
+    /// The same here and now, for as long as it takes: for single lines. A match that exceeds the step
+    /// limit counts as none.
+    pub(crate) fn is_match(&self, body: &[u8]) -> bool {
         self.regex.is_match(body).unwrap_or(false)
     }
 

@@ -22,6 +22,7 @@ struct Bed {
     directory: TempDir,
     resources: Resources,
     reports: mpsc::Receiver<Report>,
+    sites: watch::Sender<Arc<Site>>,
 }
 
 /// Keeps its state in a file named like itself; other behaviour is put in front of it.
@@ -56,8 +57,9 @@ impl Bed {
             directories: vec![directory.path().to_owned()],
             environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         };
+        let (sites, site) = watch::channel(Arc::new(site));
         let means = Means {
-            site: Arc::new(site),
+            site,
             addresses: Addresses {
                 kernel: Kernel::connect().unwrap(),
                 announcer: Announcer::new().0,
@@ -69,6 +71,7 @@ impl Bed {
             resources: Resources::new(&groups, limits, &means),
             directory,
             reports,
+            sites,
         }
     }
 
@@ -82,6 +85,28 @@ impl Bed {
             }
         };
         tokio::time::timeout(LIMIT, next).await.unwrap()
+    }
+
+    /// Why the start that was asked for failed.
+    async fn failed_start(&mut self) -> Failure {
+        match self.input().await {
+            Input::Started {
+                result: Err(failure),
+                ..
+            } => failure,
+            other => panic!("{other:?} instead of a start that fails"),
+        }
+    }
+
+    /// The same for a stop.
+    async fn failed_stop(&mut self) -> Failure {
+        match self.input().await {
+            Input::Stopped {
+                result: Err(failure),
+                ..
+            } => failure,
+            other => panic!("{other:?} instead of a stop that fails"),
+        }
     }
 
     /// What the scripts were asked, in order.
@@ -155,13 +180,7 @@ async fn failed_start_stops_the_whole_group() {
     let failing = "[ $action = start ] && { echo no disk >&2; exit 1; }; exit 0";
     let mut bed = Bed::new(&[("a", HONEST), ("b", failing), ("c", HONEST)], limits());
     bed.resources.start(GROUP);
-    let Input::Started {
-        result: Err(failure),
-        ..
-    } = bed.input().await
-    else {
-        panic!("the start fails");
-    };
+    let failure = bed.failed_start().await;
     assert_eq!(failure.resource, "b");
     assert_eq!(failure.reason, "start: exit status 1 (no disk)");
     assert!(!failure.still_held);
@@ -194,13 +213,7 @@ async fn stop_ends_a_start_that_hangs() {
     bed.resources.start(GROUP);
     bed.until_asked("b start").await;
     bed.resources.stop(GROUP);
-    let Input::Started {
-        result: Err(failure),
-        ..
-    } = bed.input().await
-    else {
-        panic!("the start is interrupted");
-    };
+    let failure = bed.failed_start().await;
     assert!(failure.still_held);
     assert!(matches!(
         bed.input().await,
@@ -218,13 +231,7 @@ async fn stop_that_hangs_is_stuck_within_its_limit() {
     };
     let mut bed = Bed::new(&[("a", HONEST), ("b", stuck)], limits);
     bed.resources.stop(GROUP);
-    let Input::Stopped {
-        result: Err(failure),
-        ..
-    } = bed.input().await
-    else {
-        panic!("the stop fails");
-    };
+    let failure = bed.failed_stop().await;
     assert_eq!(failure.resource, "b");
     assert!(failure.still_held);
     assert_eq!(
@@ -254,13 +261,7 @@ async fn missing_script_fails_to_start_and_has_nothing_to_stop() {
     let mut bed = Bed::new(&[("a", HONEST)], limits());
     std::fs::remove_file(bed.directory.path().join("a")).unwrap();
     bed.resources.start(GROUP);
-    let Input::Started {
-        result: Err(failure),
-        ..
-    } = bed.input().await
-    else {
-        panic!("the start fails");
-    };
+    let failure = bed.failed_start().await;
     assert_eq!(failure.reason, "start: Cannot locate resource script a");
     assert!(!failure.still_held);
 }
@@ -276,13 +277,7 @@ async fn script_that_vanishes_after_its_start_is_not_taken_for_stopped() {
     bed.input().await;
     std::fs::remove_file(bed.directory.path().join("a")).unwrap();
     bed.resources.stop(GROUP);
-    let Input::Stopped {
-        result: Err(failure),
-        ..
-    } = bed.input().await
-    else {
-        panic!("what it started may run");
-    };
+    let failure = bed.failed_stop().await;
     assert!(failure.still_held);
     write_script(bed.directory.path(), "a", HONEST);
     bed.resources.stop(GROUP);
@@ -355,13 +350,7 @@ async fn script_that_cannot_be_executed_failed_and_is_not_stuck() {
             }
         ));
         bed.resources.start(GROUP);
-        let Input::Started {
-            result: Err(failure),
-            ..
-        } = bed.input().await
-        else {
-            panic!("the start fails");
-        };
+        let failure = bed.failed_start().await;
         assert!(failure.reason.contains(why), "{}", failure.reason);
         assert!(!failure.still_held, "{}", failure.reason);
         assert_eq!(bed.asked().last().unwrap(), "a stop");
@@ -380,4 +369,20 @@ async fn script_without_an_interpreter_line_runs_as_the_old_shell_ran_it() {
         Input::Started { result: Ok(()), .. }
     ));
     assert_eq!(bed.asked(), ["a status", "a start"]);
+}
+
+#[tokio::test]
+async fn a_script_that_runs_after_a_reload_finds_the_new_settings() {
+    let body = r#"echo "$action with $HA_LOGFILE" >>"$me.saw""#;
+    let mut bed = Bed::new(&[("a", body)], limits());
+    let before = Arc::clone(&bed.sites.borrow());
+    for name in ["/old", "/new"] {
+        let mut site = Site::clone(&before);
+        site.environment.push(("HA_LOGFILE".into(), name.into()));
+        bed.sites.send_replace(Arc::new(site));
+        bed.resources.stop(GROUP);
+        bed.input().await;
+    }
+    let saw = std::fs::read_to_string(bed.directory.path().join("a.saw")).unwrap();
+    assert_eq!(saw, "stop with /old\nstop with /new\n");
 }
