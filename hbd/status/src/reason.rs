@@ -287,12 +287,16 @@ impl RefusedReason {
         let node = node.unwrap_or("its sender");
         match self {
             Self::NotOurs => "neither of heartbeat's framings, or not signed".to_owned(),
-            Self::WrongKey => "signed with another key than that of our authkeys (the file must be \
+            Self::WrongKey => {
+                "signed with another key than that of our authkeys (the file must be \
                  the same on every node)"
-                .to_owned(),
-            Self::UnknownKey => "its key number or method is not in our authkeys (the file must be \
+                    .to_owned()
+            }
+            Self::UnknownKey => {
+                "its key number or method is not in our authkeys (the file must be \
                  the same on every node)"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::TooLong => "longer than any message".to_owned(),
             Self::Malformed => "signed with our key, but malformed".to_owned(),
             Self::SameName => format!(
