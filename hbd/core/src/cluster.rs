@@ -38,7 +38,7 @@ use crate::wire::Reject;
 use circumstances::Circumstances;
 use commands::Pending;
 use groups::Group;
-use ha_status::{ClusterSnapshot, Counters, HoldSet};
+use ha_status::{ClusterSnapshot, Counters, HoldSet, NodeStatus};
 use shutdown::Shutdown;
 use speaking::Said;
 use std::collections::{BTreeSet, VecDeque};
@@ -186,6 +186,13 @@ impl Cluster {
     /// The whole visible state. `recent` is empty: notices belong to the shell.
     pub fn snapshot(&self, now: Instant) -> Option<ClusterSnapshot> {
         Some(self.view(now))
+    }
+
+    /// What a node is taken for, without all the rest of the snapshot; `None` for this node and for
+    /// one that is not configured.
+    pub fn status_of(&self, node: &str) -> Option<NodeStatus> {
+        let peer = self.membership.peer(self.roster.find(node)?)?;
+        Some(peer.status)
     }
 
     fn take(&mut self, input: Input, now: Instant) {

@@ -57,6 +57,8 @@ pub(crate) struct Node {
     pub(crate) core: Option<Cluster>,
     pub(crate) machine: Machine,
     pub(crate) boot: u64,
+    /// When its daemon was started last.
+    pub(crate) born: Micros,
     /// How many freezes hold it, and whether one of them stops the whole machine.
     frozen: Vec<bool>,
     inbox: VecDeque<Input>,
@@ -124,6 +126,7 @@ impl World {
             core: None,
             machine: Machine::new(&plan),
             boot: 0,
+            born: 0,
             frozen: Vec::new(),
             inbox: VecDeque::new(),
             frozen_since: 0,
@@ -291,6 +294,11 @@ impl World {
             };
             let tick = matches!(input, Input::Tick);
             self.coverage.note(core, &input, now);
+            if let Input::Received(Received { message, .. }) = &input
+                && let Some(sender) = message.text("src").and_then(|name| core.status_of(name))
+            {
+                self.coverage.hear(sender, message);
+            }
             core.handle(input, now);
             if tick && core.deadline().is_some_and(|at| at <= now) {
                 return Err(Violation(format!("node {node} asks for a tick at once")));

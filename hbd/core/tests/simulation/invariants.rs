@@ -2,6 +2,7 @@
 
 use crate::cluster::World;
 use crate::faults::{Micros, Plan, SECOND};
+use crate::one_way::OneWay;
 use crate::setup::{name, place_of};
 use ha_status::{NodeStatus, RunState};
 use hbd_core::config::NodeName;
@@ -12,8 +13,11 @@ use std::fmt;
 /// So many messages of one node per second at the very most: there are no echo storms.
 const MAX_PER_SECOND: u64 = 300;
 
-/// Every tenth message of each other node is acknowledged on top.
-const MAX_ACKS_PER_SECOND: u64 = MAX_PER_SECOND / 10;
+/// Every tenth message is acknowledged by everyone else.
+const ACKNOWLEDGED: u64 = 10;
+
+/// That comes on top, for each other node.
+const MAX_ACKS_PER_SECOND: u64 = MAX_PER_SECOND / ACKNOWLEDGED;
 
 /// Nothing can be asked and answered faster.
 const ROUND_TRIP: Micros = 100;
@@ -47,6 +51,8 @@ pub(crate) struct Monitor {
     calm: Option<Micros>,
     /// The last output that was more than a message.
     last_act: Micros,
+    /// Within so long after that the others have been told.
+    told: Micros,
     /// Messages since then.
     chatter: u64,
     /// A node started a group while it took another one for dead: (starter, dead one, group).
@@ -55,6 +61,9 @@ pub(crate) struct Monitor {
     abandoned: BTreeSet<(usize, usize)>,
     /// Can nodes that have a way to each other lose sight of one another?
     murky: bool,
+    one_way: OneWay,
+    /// Groups that two nodes ran while only one heard the other, and that ended.
+    pub(crate) yielded: u64,
     deadtime: Micros,
 }
 
@@ -65,8 +74,10 @@ impl Monitor {
             overlap_bound: plan.overlap_bound(),
             settling_bound: plan.settling_bound(),
             quiet: plan.deadtime * 2,
+            told: plan.keepalive * 2,
             murky: plan.network.loss > 0 || plan.network.delay >= plan.keepalive,
             deadtime: plan.deadtime,
+            one_way: OneWay::new(plan),
             ..Self::default()
         }
     }
@@ -91,7 +102,8 @@ impl Monitor {
                     "status" => message.text("hbn").is_none(),
                     kind => kind == "NS_rexmit",
                 };
-                self.chatter += u64::from(!again);
+                let rests = world.now >= self.last_act + self.told;
+                self.chatter += u64::from(rests && !again);
                 return self.count_message(world, node);
             }
             Output::Start(group) => self.check_start(world, node, place_of(*group))?,
@@ -249,13 +261,15 @@ impl Monitor {
         let both_ways = world.network.connects(one, other) && world.network.connects(other, one);
         if both_ways && awake(one) && awake(other) {
             self.connected.entry((one, other)).or_insert(now);
-        } else {
-            self.connected.remove(&(one, other));
+        } else if let Some(since) = self.connected.remove(&(one, other)) {
+            self.one_way.parted(world, (one, other), since);
         }
+        self.one_way.look(world, (one, other));
         for group in 0..world.plan.groups.len() {
             let active = |node: usize| world.nodes[node].machine.active(group);
             if !(active(one) && active(other)) {
-                self.overlap.remove(&(one, other, group));
+                let over = self.overlap.remove(&(one, other, group)).is_some();
+                self.yielded += u64::from(over && self.one_way.is_between((one, other)));
                 continue;
             }
             let left = |node: usize| self.abandoned.contains(&(node, group));
@@ -265,12 +279,23 @@ impl Monitor {
                 )));
             }
             let since = *self.overlap.entry((one, other, group)).or_insert(now);
+            let excused = || stuck(world, one, group) || stuck(world, other, group);
+            let overdue = self.one_way.overdue(world, (one, other), since);
+            if let Some(((hears, deaf), both)) = overdue
+                && !self.murky
+                && !excused()
+            {
+                return Err(Violation(format!(
+                    "node {hears} hears {deaf}, which does not hear it, and both run group \
+                     {group} for {both} us; the bound is {} us",
+                    self.one_way.bound()
+                )));
+            }
             let Some(connected) = self.connected.get(&(one, other)) else {
                 continue;
             };
             let both = now.saturating_sub(since.max(*connected));
-            if both > self.overlap_bound && !stuck(world, one, group) && !stuck(world, other, group)
-            {
+            if both > self.overlap_bound && !excused() {
                 return Err(Violation(format!(
                     "nodes {one} and {other} hear each other and both run group {group} \
                      for {both} us; the bound is {} us",
@@ -305,12 +330,13 @@ impl Monitor {
         Ok(true)
     }
 
-    /// At rest there is a status per keepalive, an acknowledgement for every tenth, and no more.
+    /// At rest, once all news have been told, there is a status of each node per keepalive (one more
+    /// at the edges), and each node acknowledges every tenth message of each other one (which may be
+    /// the first of them). Nothing else.
     fn check_chatter(&self, world: &World) -> Result<(), Violation> {
-        let beats = (world.now - self.last_act) / world.plan.keepalive + 2;
+        let beats = (world.now - self.last_act - self.told) / world.plan.keepalive + 2;
         let nodes = world.nodes.len() as u64;
-        // Each acknowledges every tenth message of each.
-        let most = beats * nodes * 3 / 2 + beats * nodes * nodes / 8 + 4 * nodes;
+        let most = nodes * beats + nodes * (nodes - 1) * (beats / ACKNOWLEDGED + 1);
         if self.chatter > most {
             return Err(Violation(format!(
                 "{} messages at rest, {most} are expected at most",

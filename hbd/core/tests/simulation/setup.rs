@@ -68,11 +68,12 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
     }
 }
 
-/// Names in an order that is not that of the `node` lines.
+/// In an order that is not that of the `node` lines.
+const NAMES: [&str; MOST_NODES] = [
+    "mike", "alfa", "zulu", "kilo", "echo", "yankee", "golf", "bravo", "tango", "delta", "papa",
+    "hotel", "victor", "india", "oscar", "lima",
+];
+
 pub(crate) fn name(node: usize) -> NodeName {
-    const NAMES: [&str; MOST_NODES] = [
-        "mike", "alfa", "zulu", "kilo", "echo", "yankee", "golf", "bravo", "tango", "delta",
-        "papa", "hotel", "victor", "india", "oscar", "lima",
-    ];
     NodeName::new(NAMES[node]).expect("a legal name")
 }

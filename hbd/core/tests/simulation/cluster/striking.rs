@@ -125,6 +125,7 @@ impl World {
         }
         let now = self.local_time(node);
         self.nodes[node].boot += 1;
+        self.nodes[node].born = self.now;
         let generation = self.nodes[node].boot;
         let known = self.nodes[node].known.clone();
         let config = setup::config(&self.plan, node, generation, now);
