@@ -59,6 +59,8 @@ Commands:
   ipvs save|restore|clear
                 as `ipvsadm -Sn`, `-R` and `-C`; restore reads standard input, a wrong line
                 there changes nothing [--clear: in place of what is there]
+  import        keepalived.conf as ldirectord.cf, ha.cf and haresources, and what has no equivalent
+                [--node NAME] [--peer NAME] [--to DIR] FILE
 
 CONFIG is a name in /etc/ha.d or a path; by default ldirectord.cf.
 Exit: 0 done, 1 failed, 2 configuration error, 3 not running (status), 255 usage.
@@ -80,7 +82,7 @@ pub(crate) struct Invocation {
     /// The configuration's short name, part of the pid file's name.
     pub(crate) name: String,
     pub(crate) command: Command,
-    /// Further files of a check.
+    /// Further files of a check, or the words behind `import`.
     pub(crate) more: Vec<String>,
 }
 
@@ -103,6 +105,8 @@ pub(crate) enum Command {
         follow: bool,
     },
     Ipvs(Ipvs),
+    /// The words behind it are in [`Invocation::more`].
+    Import,
 }
 
 /// How a check is made.
@@ -144,7 +148,10 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
     if arguments.version {
         return Request::Tell(version());
     }
-    let (operands, more) = without_more(&arguments.operands);
+    let (operands, more) = match arguments.operands.split_first() {
+        Some((first, words)) if first == IMPORT => (vec![first.clone()], words.to_vec()),
+        _ => without_more(&arguments.operands),
+    };
     let Some((config, mut command)) = command(&operands) else {
         return usage(&complaint(&arguments.operands));
     };
@@ -222,6 +229,8 @@ fn command(operands: &[String]) -> Option<(Option<&str>, Command)> {
     (!config.starts_with('-')).then_some((Some(*config), command))
 }
 
+/// Has words of its own behind it, a file's name among them.
+const IMPORT: &str = "import";
 /// What may stand behind `reload`, too.
 const FORCE: &str = "--force";
 
@@ -260,6 +269,7 @@ fn new_command(word: &str, after: &[&str]) -> Option<Command> {
             };
             options.iter().all(known).then_some(show)
         }
+        (IMPORT, []) => Some(Command::Import),
         ("ipvs", words) => ipvs::read(words).ok().map(Command::Ipvs),
         _ => None,
     }

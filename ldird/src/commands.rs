@@ -9,7 +9,7 @@ use crate::daemon::{self, Mode};
 use crate::instance::{self, Instance, NotFound, STOP_LIMIT, State};
 use crate::launch::{self, Started};
 use crate::probes::Catalogue;
-use crate::{ipvs, plan, show, siblings};
+use crate::{import, ipvs, plan, show, siblings};
 use ha_status::socket::Client;
 use ha_status::{Action, Reply, Request};
 use rustix::process::Pid;
@@ -23,6 +23,9 @@ const RELOAD_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
     if let Command::Ipvs(what) = invocation.command {
         return ipvs::run(what).await;
+    }
+    if invocation.command == Command::Import {
+        return Ok(import::run(&invocation.more, &invocation.etc));
     }
     if let Command::Check(manner) = invocation.command {
         return Ok(check::run(invocation, manner).await);
@@ -56,6 +59,7 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
         Command::Plan => plan::run(&instance).await,
         Command::Show { json, follow } => show::run(&instance, json, follow).await,
         Command::Ipvs(what) => ipvs::run(what).await,
+        Command::Import => Ok(import::run(&invocation.more, &invocation.etc)),
     }
 }
 
@@ -76,7 +80,8 @@ fn located(invocation: &Invocation) -> Result<Instance, NotFound> {
         | Command::Run
         | Command::Check(_)
         | Command::Plan
-        | Command::Ipvs(_) => located,
+        | Command::Ipvs(_)
+        | Command::Import => located,
     }
 }
 

@@ -14,6 +14,7 @@ mod control;
 mod daemon;
 mod disk;
 mod driver;
+mod import;
 mod instance;
 mod ipvs;
 mod launch;
