@@ -104,6 +104,7 @@ impl Recipe {
             .and_then(|at| pattern(at, faults).ok()?);
         recipe.how = recipe.choose(section, checktype, title, faults);
         recipe.tell_mended(section, title, faults);
+        recipe.tell_hopeless(section, title, faults);
         recipe
     }
 
@@ -125,6 +126,29 @@ impl Recipe {
         );
         let at = section.given.service.as_ref().map(|at| at.span);
         faults.minor(at.unwrap_or(section.span), message);
+    }
+
+    /// Without these there is nothing to ask, and no answer is up, as ever.
+    fn tell_hopeless(&self, section: &Section, title: &str, faults: &mut Faults<'_>) {
+        if !matches!(self.how, How::Negotiate | How::Combined(_)) {
+            return;
+        }
+        let mut reals = section.given.reals.iter();
+        let asks = !matches!(self.request.as_slice(), b"" | b"/")
+            || reals.any(|real| real.dialogue.is_some());
+        let (needs, hint) = match self.service.name {
+            "mysql" | "pgsql" if self.login.is_none() || !asks => (
+                "a login and a request",
+                "add login=\"...\", passwd=\"...\" and request=\"SELECT ...\"",
+            ),
+            "dns" if !asks => ("a request", "add request=\"NAME\", a name that it knows"),
+            _ => return,
+        };
+        let service = self.service;
+        let message =
+            format!("virtual {title}: {service} needs {needs}, so all its servers are down");
+        let at = section.given.service.as_ref().map(|at| at.span);
+        faults.warning_with(at.unwrap_or(section.span), message, hint);
     }
 
     fn choose(

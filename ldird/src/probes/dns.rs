@@ -45,7 +45,7 @@ pub(crate) struct Dns {
 }
 
 impl Dns {
-    pub(super) fn probe(dialogue: Dialogue) -> Probe {
+    pub(crate) fn probe(dialogue: Dialogue) -> Probe {
         let resolver = Resolver::of_this_machine();
         Probe::Dns(Self {
             target: dialogue.target,

@@ -8,7 +8,7 @@
 mod message;
 
 use super::services::Dialogue;
-use super::stream::{self, Stream};
+use super::stream::{self, Stream, finish};
 use super::{Answer, Means, Pattern, Probe};
 use message::Reply;
 use rustls::pki_types::ServerName;
@@ -17,12 +17,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
 
 /// All that a server may say in one check, bytes.
 const REPLIES_MAX_BYTES: usize = 1024 * 1024;
 const READ_BYTES: usize = 4096;
 /// So much of a name that does not match is told, characters.
 const EXCERPT_CHARS: usize = 100;
+/// The verdict stands, and waits no longer for the last word to leave.
+const GOODBYE: Duration = Duration::from_millis(20);
 const BIND: u8 = 1;
 const SEARCH: u8 = 2;
 const UNBIND: u8 = 3;
@@ -58,12 +61,12 @@ struct Conversation {
 
 impl Ldap {
     /// The check of service ldap.
-    pub(super) fn plain(dialogue: Dialogue) -> Probe {
+    pub(crate) fn plain(dialogue: Dialogue) -> Probe {
         Self::probe(None, dialogue)
     }
 
     /// The check of service ldaps.
-    pub(super) fn secure(dialogue: Dialogue) -> Probe {
+    pub(crate) fn secure(dialogue: Dialogue) -> Probe {
         let name = stream::host_name(dialogue.virtualhost.as_deref());
         let name = stream::server_name(name, dialogue.target.ip());
         Self::probe(Some(name), dialogue)
@@ -199,10 +202,10 @@ impl Conversation {
         }
     }
 
-    /// So that the server does not write of a client that broke off. It may have closed already.
+    /// So that the server does not write of a client that broke off.
     async fn leave(&mut self) {
-        let _ = self.say(&message::unbind(UNBIND)).await;
-        let _ = self.stream.shutdown().await;
+        let _ = timeout(GOODBYE, self.say(&message::unbind(UNBIND))).await;
+        finish(&mut *self.stream, &mut self.seen).await;
     }
 }
 

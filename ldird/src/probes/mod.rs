@@ -14,13 +14,17 @@ mod dns;
 mod http;
 mod ldap;
 mod means;
+mod mysql;
 mod pattern;
+#[cfg(feature = "pgsql")]
+mod pgsql;
 mod ping;
 mod prober;
 mod radius;
 mod random;
 mod services;
 mod sip;
+mod sql;
 mod stream;
 mod tls;
 mod want;
@@ -33,7 +37,10 @@ pub(crate) use dns::Dns;
 pub(crate) use http::Http;
 pub(crate) use ldap::Ldap;
 pub(crate) use means::Means;
+pub(crate) use mysql::Mysql;
 pub(crate) use pattern::{Pattern, PatternError};
+#[cfg(feature = "pgsql")]
+pub(crate) use pgsql::Pgsql;
 pub(crate) use ping::Ping;
 pub(crate) use prober::{Probed, Prober};
 pub(crate) use radius::Radius;
@@ -48,12 +55,12 @@ use std::time::Instant;
 const MESSAGE_MAX: usize = 200;
 
 macro_rules! kinds {
-    ($($kind:ident($check:ty)),+ $(,)?) => {
+    ($($(#[$when:meta])* $kind:ident($check:ty)),+ $(,)?) => {
         /// One question. Real servers whose whole definition is equal share the answer; weight and
         /// forwarding are no part of it.
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub(crate) enum Probe {
-            $($kind($check),)+
+            $($(#[$when])* $kind($check),)+
             /// `every` connect checks between two negotiate checks; after a failure the next check
             /// negotiates, and so on until one succeeds.
             Combined {
@@ -67,7 +74,7 @@ macro_rules! kinds {
             /// Asks once. `turn` is what the probe left behind last time.
             async fn ask(&self, turn: Turn, means: &Means) -> (Answer, Turn) {
                 match self {
-                    $(Self::$kind(check) => (check.ask(means).await, turn),)+
+                    $($(#[$when])* Self::$kind(check) => (check.ask(means).await, turn),)+
                     Self::Combined { every, negotiate, connect } => {
                         let negotiates = turn.negotiates(*every);
                         let step = if negotiates { negotiate } else { connect };
@@ -89,6 +96,9 @@ kinds! {
     Ftp(Box<FtpCheck>),
     Dns(Dns),
     Ldap(Box<Ldap>),
+    Mysql(Box<Mysql>),
+    #[cfg(feature = "pgsql")]
+    Pgsql(Box<Pgsql>),
     Radius(Radius),
     Sip(Sip),
 }

@@ -38,7 +38,7 @@ impl std::fmt::Debug for Radius {
 }
 
 impl Radius {
-    pub(super) fn probe(dialogue: Dialogue) -> Probe {
+    pub(crate) fn probe(dialogue: Dialogue) -> Probe {
         Probe::Radius(Self {
             target: dialogue.target,
             account: Account {

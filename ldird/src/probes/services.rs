@@ -4,7 +4,7 @@
 //! A new check of a service is a file that builds a [`Probe`] from a [`Dialogue`], its line in
 //! `kinds!`, and its name in the row here.
 
-use super::{Conversation, Dns, FtpCheck, Http, Ldap, Pattern, Probe, Radius, Sip};
+use super::{Conversation, Dns, FtpCheck, Http, Ldap, Mysql, Pattern, Probe, Radius, Sip};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -98,6 +98,11 @@ const LOGIN_TLS: &[&str] = &["login", "passwd", "virtualhost"];
 const SQL: &[&str] = &["login", "passwd", "database", "request"];
 const DIRECTORY: &[&str] = &["request", "receive", "login", "passwd"];
 
+#[cfg(feature = "pgsql")]
+const PGSQL: Negotiate = Asks(|dialogue| Ok(super::Pgsql::probe(dialogue)));
+#[cfg(not(feature = "pgsql"))]
+const PGSQL: Negotiate = Missing;
+
 use Negotiate::{Asks, Missing, Nothing};
 
 impl Service {
@@ -127,11 +132,16 @@ impl Service {
             DIRECTORY_TLS,
             Asks(|dialogue| Ok(Ldap::secure(dialogue))),
         ),
-        Self::new("mysql", 3306, SQL, Missing),
+        Self::new(
+            "mysql",
+            3306,
+            SQL,
+            Asks(|dialogue| Ok(Mysql::probe(dialogue))),
+        ),
         Self::new("nntp", 119, &[], Asks(Conversation::nntp)),
         Self::NONE,
         Self::new("oracle", 1521, SQL, Missing),
-        Self::new("pgsql", 5432, SQL, Missing),
+        Self::new("pgsql", 5432, SQL, PGSQL),
         Self::new("pop", 110, LOGIN, Asks(Conversation::pop)),
         Self::new("pops", 995, LOGIN_TLS, Asks(Conversation::pops)),
         Self::new(

@@ -34,7 +34,7 @@ pub(crate) struct Sip {
 }
 
 impl Sip {
-    pub(super) fn probe(dialogue: Dialogue) -> Probe {
+    pub(crate) fn probe(dialogue: Dialogue) -> Probe {
         let login = dialogue.login.filter(|login| !login.is_empty());
         Probe::Sip(Self {
             target: dialogue.target,

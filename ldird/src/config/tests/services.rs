@@ -1,7 +1,7 @@
 //! What a section says for the check of its service.
 
 use super::{good, parse};
-use crate::probes::{Conversation, Dialogue, Probe};
+use crate::probes::{Conversation, Dialogue, Dns, Ldap, Probe, Radius, Sip};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -59,5 +59,100 @@ fn pop_and_ftp_that_are_really_asked_now_are_named() {
         assert!(configuration.is_some(), "{section}");
         let mended = |(_, _, message): &(_, _, String)| message.contains("here it has to");
         assert_eq!(found.iter().any(mended), told, "{section}: {found:?}");
+    }
+}
+
+/// What the checks of databases and name servers cannot do without is missed before they are asked.
+#[test]
+fn k47_what_can_never_be_up_is_named() {
+    let full = "\tlogin=\"a\"\n\trequest=\"SELECT 1\"\n";
+    for (service, section, told) in [
+        ("mysql", "", true),
+        ("mysql", "\tlogin=\"a\"\n", true),
+        ("mysql", "\trequest=\"SELECT 1\"\n", true),
+        ("mysql", full, false),
+        ("mysql", "\tchecktype=connect\n", false),
+        ("pgsql", "", true),
+        ("pgsql", full, false),
+        ("dns", "", true),
+        ("dns", "\trequest=\"/\"\n", true),
+        ("dns", "\trequest=\"example.com\"\n", false),
+    ] {
+        let text = format!(
+            "virtual=10.0.0.100:99\n\treal=10.0.0.1:99 gate\n\tservice={service}\n{section}"
+        );
+        let (configuration, found) = parse(&text);
+        assert!(configuration.is_some(), "{text}");
+        let hopeless =
+            |(_, _, message): &(_, _, String)| message.contains("all its servers are down");
+        assert_eq!(found.iter().any(hopeless), told, "{text}: {found:?}");
+    }
+    let own = "virtual=10.0.0.100:53\n\treal=10.0.0.1:53 gate \"example.com\", \"10\"\n";
+    assert_eq!(parse(own).1, [], "the real server has a request of its own");
+}
+
+/// TCP for a virtual service of TCP; a firewall mark has no protocol, and names are asked over UDP.
+#[test]
+fn the_protocol_of_the_virtual_service_is_that_of_the_question() {
+    let dns = "\treal=10.0.0.1:53 gate\n\tservice=dns\n\trequest=\"a.b\"\n";
+    let sip = "\treal=10.0.0.1:5060 gate\n\tservice=sip\n";
+    let rows = [
+        (
+            format!("virtual=10.0.0.100:53\n{dns}\tprotocol=tcp\n"),
+            (false, false),
+        ),
+        (
+            format!("virtual=10.0.0.100:53\n{dns}\tprotocol=udp\n"),
+            (true, false),
+        ),
+        (format!("virtual=7\n{dns}"), (false, true)),
+        (
+            format!("virtual=10.0.0.100:5060\n{sip}\tprotocol=tcp\n"),
+            (false, false),
+        ),
+        (
+            format!("virtual=10.0.0.100:5060\n{sip}\tprotocol=udp\n"),
+            (true, false),
+        ),
+    ];
+    for (text, (udp, marked)) in rows {
+        let configuration = good(&text);
+        let probe = configuration.probes.into_values().next().unwrap();
+        let (expected, port) = match &*probe {
+            Probe::Dns(_) => (Dns::probe as fn(Dialogue) -> Probe, 53),
+            Probe::Sip(_) => (Sip::probe as fn(Dialogue) -> Probe, 5060),
+            other => panic!("{other:?}"),
+        };
+        let request = if port == 53 { &b"a.b"[..] } else { b"" };
+        let dialogue = Dialogue {
+            request: request.to_vec(),
+            udp,
+            marked,
+            checktimeout: Duration::from_secs(5),
+            ..Dialogue::new(([10, 0, 0, 1], port).into(), Duration::from_secs(30))
+        };
+        assert_eq!(*probe, expected(dialogue), "{text}");
+    }
+}
+
+/// The old daemon's alarm around these two is checktimeout.
+#[test]
+fn ldap_and_radius_keep_to_both_timeouts() {
+    for (service, port) in [("ldap", 389), ("radius", 1812)] {
+        let text = format!(
+            "virtual=10.0.0.100:{port}\n\treal=10.0.0.1:{port} gate\n\tservice={service}\n\
+             \tprotocol=tcp\n\tlogin=\"a\"\n\tchecktimeout=3\n\tnegotiatetimeout=7\n"
+        );
+        let probe = good(&text).probes.into_values().next().unwrap();
+        let dialogue = Dialogue {
+            login: Some(b"a".to_vec()),
+            ..Dialogue::new(([10, 0, 0, 1], port).into(), Duration::from_secs(3))
+        };
+        let expected = match &*probe {
+            Probe::Ldap(_) => Ldap::plain(dialogue),
+            Probe::Radius(_) => Radius::probe(dialogue),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(*probe, expected, "{text}");
     }
 }
