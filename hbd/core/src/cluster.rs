@@ -13,39 +13,34 @@ mod commands;
 mod groups;
 mod hearing;
 mod old_peers;
+mod orders;
 mod reasons;
 mod shutdown;
 mod snapshot;
 mod speaking;
 
-use crate::carriers::Carriers;
 use crate::config::{Config, GroupId};
-use crate::deafness::Deafness;
-use crate::extension::{Codec, Life, Relay};
+use crate::footing::Footing;
+use crate::greeting::Greeting;
 use crate::input::{Command, Failure, Input};
 use crate::links::Links;
 use crate::membership::{Death, Membership};
-use crate::messages::Voice;
-use crate::namesake::Namesake;
+use crate::outbox::Outbox;
 use crate::output::{Notice, Output};
-use crate::ownership::{Bar, Phase};
-use crate::pace::Pace;
+use crate::own_life::OwnLife;
+use crate::ownership::Phase;
 use crate::random::Random;
-use crate::roster::{NodeId, Roster};
+use crate::reception::Reception;
+use crate::roster::Roster;
+use crate::speech::Speech;
 use crate::table::Table;
 use crate::takeover::Event;
-use crate::wire::Reject;
+use crate::third_parties::ThirdParties;
 use circumstances::Circumstances;
-use commands::Pending;
 use groups::Group;
-use ha_status::{ClusterSnapshot, Counters, HoldSet, NodeStatus};
-use shutdown::Shutdown;
-use speaking::Said;
-use std::collections::{BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
-
-/// A peer that says in so many heartbeats that it does not hear us is deaf.
-const DEAF_AFTER: u32 = 3;
+use ha_status::{ClusterSnapshot, NodeStatus};
+use orders::Orders;
+use std::time::Instant;
 
 /// One node of a cluster. Feed it with [`Cluster::handle`], drain [`Cluster::poll`] to `None`,
 /// then wait for the next input or [`Cluster::deadline`], whichever comes first.
@@ -53,46 +48,21 @@ const DEAF_AFTER: u32 = 3;
 pub struct Cluster {
     config: Config,
     roster: Roster,
-    codec: Codec,
     random: Random,
+    own: OwnLife,
     membership: Membership,
     links: Links,
-    voice: Voice,
-    pace: Pace,
-    carriers: Carriers,
-    deafness: Deafness,
-    /// Nodes that nobody here hears.
-    absent: BTreeSet<NodeId>,
-    /// What this node passes on of others.
-    relay: Relay,
-    namesake: Namesake,
+    footing: Footing,
+    third_parties: ThirdParties,
     /// In the order of haresources.
     groups: Table<GroupId, Group>,
     /// Under which the groups were last decided about.
     circumstances: Option<Circumstances>,
-    /// What was said last.
-    said: Option<Said>,
-    commands: Vec<Pending>,
-    shutdown: Option<Shutdown>,
-    /// Up to now this node was `up`; since then it is `active`.
-    active: bool,
-    /// When the local status last changed.
-    since: Instant,
-    /// Stalls survived: with the generation it names this life.
-    wakes: u64,
-    /// Old peers that were sent `starting`.
-    greeted: BTreeSet<NodeId>,
-    /// What they were told last that we hold.
-    told: Option<HoldSet>,
-    /// Names that are not configured here and were reported.
-    strangers: BTreeSet<String>,
-    counters: Counters,
-    queue: VecDeque<Output>,
-    /// What [`Cluster::deadline`] said after the last input.
-    announced: Option<Instant>,
-    started: Instant,
-    revision: u64,
-    exited: bool,
+    orders: Orders,
+    speech: Speech,
+    greeting: Greeting,
+    reception: Reception,
+    outbox: Outbox,
 }
 
 impl Cluster {
@@ -105,43 +75,28 @@ impl Cluster {
         let roster = Roster::new(&config);
         let mut random = Random::new(config.seed);
         let mut cluster = Self {
-            codec: Codec::new(&config),
+            own: OwnLife::new(&config, now),
             membership: Membership::new(&config, &roster, &mut random, now),
             links: Links::new(roster.peers(), &config.links),
-            voice: Voice::new(&config, &roster),
-            pace: Pace::new(config.keepalive, now),
-            carriers: Carriers::new(config.initdead),
-            deafness: Deafness::new(config.deadtime.min(config.keepalive * DEAF_AFTER)),
-            absent: BTreeSet::new(),
-            relay: Relay::default(),
-            namesake: Namesake::new(config.deadtime),
+            footing: Footing::new(&config),
+            third_parties: ThirdParties::default(),
             groups: Group::all(&config, &roster),
             circumstances: None,
-            said: None,
-            commands: Vec::new(),
-            shutdown: None,
-            active: false,
-            since: now,
-            wakes: 0,
-            greeted: BTreeSet::new(),
-            told: None,
-            strangers: BTreeSet::new(),
-            counters: Counters::default(),
-            queue: VecDeque::new(),
-            announced: None,
-            started: now,
-            revision: 0,
-            exited: false,
+            orders: Orders::default(),
+            speech: Speech::new(&config, &roster, now),
+            greeting: Greeting::default(),
+            reception: Reception::default(),
+            outbox: Outbox::default(),
             config,
             roster,
             random,
         };
         cluster.say_first(now);
         let probes = cluster.groups.ids().map(Output::Probe);
-        cluster.queue.extend(probes);
+        cluster.outbox.extend(probes);
         cluster.settle(now);
         cluster.speak(now);
-        cluster.announced = cluster.next_deadline();
+        cluster.outbox.announce(cluster.next_deadline());
         cluster
     }
 
@@ -150,7 +105,7 @@ impl Cluster {
     /// Nodes and links are judged at `Input::Tick` alone: read everything that waits in the
     /// sockets before a tick, and nobody is declared dead while its heartbeat lies unread.
     pub fn handle(&mut self, input: Input, now: Instant) {
-        if self.exited {
+        if self.outbox.has_exited() {
             return;
         }
         self.notice_stall(now);
@@ -165,22 +120,22 @@ impl Cluster {
         self.retry(now);
         self.settle(now);
         self.speak(now);
-        self.announced = self.next_deadline();
+        self.outbox.announce(self.next_deadline());
     }
 
     /// The next thing to do; drain to `None` after every `handle`.
     pub fn poll(&mut self) -> Option<Output> {
-        self.queue.pop_front()
+        self.outbox.pop()
     }
 
     /// When `handle(Input::Tick, _)` is due at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        self.announced
+        self.outbox.announced()
     }
 
     /// Grows whenever the non-volatile part of the snapshot may have changed.
     pub fn revision(&self) -> u64 {
-        self.revision
+        self.outbox.revision()
     }
 
     /// The whole visible state. `recent` is empty: notices belong to the shell.
@@ -199,10 +154,10 @@ impl Cluster {
         match input {
             Input::Tick => {}
             Input::Received(received) => self.hear(received.link, &received.message, now),
-            Input::Rejected { reason, .. } => self.count_reject(reason),
+            Input::Rejected { reason, .. } => self.reception.reject(reason),
             Input::LinkWrite { link, result } => {
                 if self.links.wrote(link, result, now) {
-                    self.changed();
+                    self.outbox.changed();
                 }
             }
             Input::Probed { group, activity } => {
@@ -223,8 +178,8 @@ impl Cluster {
                 Command::ForcedTakeover(set) => self.takeover(id, set, true, now),
                 Command::Shutdown => self.begin_shutdown(id, now),
             },
-            Input::Load(load) => self.voice.set_load(&load),
-            Input::WallClock(milliseconds) => self.voice.set_wall_clock(now, milliseconds),
+            Input::Load(load) => self.speech.voice.set_load(&load),
+            Input::WallClock(milliseconds) => self.speech.voice.set_wall_clock(now, milliseconds),
         }
     }
 
@@ -246,10 +201,10 @@ impl Cluster {
     }
 
     fn carrier(&mut self, interface: String, carrier: bool, now: Instant) {
-        let Some(cut_off) = self.carriers.set(interface, carrier, now) else {
+        let Some(cut_off) = self.footing.carriers.set(interface, carrier, now) else {
             return;
         };
-        self.notice(if cut_off {
+        self.outbox.notice(if cut_off {
             Notice::CutOff
         } else {
             Notice::Reconnected
@@ -259,58 +214,42 @@ impl Cluster {
         }
     }
 
-    /// Why this node must take nothing now.
-    fn bar(&self, now: Instant) -> Option<Bar> {
-        if self.carriers.cut_off() {
-            return Some(Bar::NoCarrier);
-        }
-        if self.namesake.is_heard() {
-            return Some(Bar::SameName);
-        }
-        self.carriers.unsure(now).then_some(Bar::CarrierBack)
-    }
-
-    /// If this call comes much later than announced, this node (or its machine) stood still: its
-    /// view of the others is old, and what it promised may have been overruled.
+    /// After a stall the view of the others is old, and what this node promised may have been
+    /// overruled.
     fn notice_stall(&mut self, now: Instant) {
-        let late = self.announced.map_or(Duration::ZERO, |announced| {
-            now.saturating_duration_since(announced)
-        });
-        if late <= self.config.keepalive.max(self.config.deadtime / 8) {
-            return;
+        let announced = self.outbox.announced();
+        if let Some(late) = self.own.wake(announced, now) {
+            self.membership.stalled(late, now);
+            self.links.stalled(late);
+            self.outbox.notice(Notice::LocalStall { late });
+            self.shake();
         }
-        self.wakes = self.wakes.saturating_add(1);
-        self.membership.stalled(late, now);
-        self.links.stalled(late);
-        self.notice(Notice::LocalStall { late });
-        self.shake();
     }
 
     /// Whose time has come?
     fn judge(&mut self, now: Instant) {
         for Death { node, silent } in self.membership.expire(now) {
             let name = self.roster.name(node).clone();
-            self.voice.forget(name.as_str());
-            self.greeted.remove(&node);
-            self.deafness.forget(node);
-            self.notice(Notice::NodeDead { node: name, silent });
+            self.speech.voice.forget(name.as_str());
+            self.greeting.forget(node);
+            self.footing.deafness.forget(node);
+            self.outbox.notice(Notice::NodeDead { node: name, silent });
         }
         self.note_absence();
-        if self.namesake.expire(now) {
-            self.notice(Notice::SameNameGone);
+        if self.footing.namesake.expire(now) {
+            self.outbox.notice(Notice::SameNameGone);
         }
         let membership = &self.membership;
         for (node, link) in self.links.expire(|node| membership.dead_after(node), now) {
             let node = self.roster.name(node).clone();
-            self.notice(Notice::LinkDead { node, link });
-            self.changed();
+            self.outbox.notice(Notice::LinkDead { node, link });
+            self.outbox.changed();
         }
     }
 
     /// What failed before and may be tried again.
     fn retry(&mut self, now: Instant) {
-        self.carriers.settle(now);
-        self.deafness.settle(now);
+        self.footing.settle(now);
         let due = self.groups.iter().filter(|(_, it)| it.runner.due(now));
         for group in due.map(|(id, _)| id).collect::<Vec<_>>() {
             self.run_event(group, Event::Due, now);
@@ -329,18 +268,17 @@ impl Cluster {
 
     /// Becomes active once every node has been heard or declared dead; true if that is now.
     fn join(&mut self, now: Instant) -> bool {
-        if self.active || self.shutdown.is_some() || !self.membership.accounted() {
+        if self.own.is_active() || self.orders.is_leaving() || !self.membership.accounted() {
             return false;
         }
-        self.active = true;
-        self.since = now;
+        self.own.become_active(now);
         self.membership.joined();
-        self.notice(Notice::LocalStatus("active"));
+        self.outbox.notice(Notice::LocalStatus("active"));
         true
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        if self.exited {
+        if self.outbox.has_exited() {
             return None;
         }
         let membership = &self.membership;
@@ -348,35 +286,24 @@ impl Cluster {
         let runners = groups().filter_map(|group| group.runner.deadline());
         let patience = groups().filter_map(|group| self.patience_ends(group));
         let resting = groups().filter_map(|group| self.rests_at(group));
-        let commands = self.commands.iter().map(|pending| pending.until);
         let deadlines = [
-            Some(self.pace.deadline()),
+            Some(self.speech.pace.deadline()),
             membership.deadline(),
             self.links.deadline(|node| membership.dead_after(node)),
             runners.min(),
             patience.min(),
             resting.min(),
-            self.deafness.deadline(),
-            commands.min(),
-            self.shutdown.as_ref().map(Shutdown::deadline),
-            self.carriers.deadline(),
-            self.namesake.deadline(),
+            self.footing.deadline(),
+            self.orders.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
 
     fn phase(&self) -> Phase {
-        match (&self.shutdown, self.active) {
+        match (&self.orders.shutdown, self.own.is_active()) {
             (Some(_), _) => Phase::Leaving,
             (None, true) => Phase::Active,
             (None, false) => Phase::Joining,
-        }
-    }
-
-    fn life(&self) -> Life {
-        Life {
-            generation: self.config.generation,
-            wakes: self.wakes,
         }
     }
 
@@ -393,25 +320,5 @@ impl Cluster {
     /// Does the shell speak of a group of ours?
     fn is_group(&self, id: GroupId) -> bool {
         self.groups.get(id).is_some()
-    }
-
-    /// The snapshot may have changed.
-    fn changed(&mut self) {
-        self.revision = self.revision.saturating_add(1);
-    }
-
-    fn notice(&mut self, notice: Notice) {
-        self.queue.push_back(Output::Notice(notice));
-    }
-
-    fn count_reject(&mut self, reason: Reject) {
-        let counter = match reason {
-            Reject::BadFrame => &mut self.counters.rejected_frame,
-            Reject::BadDigest => &mut self.counters.rejected_digest,
-            Reject::UnknownKey => &mut self.counters.rejected_key,
-            Reject::TooLong => &mut self.counters.rejected_length,
-            Reject::Malformed => &mut self.counters.rejected_malformed,
-        };
-        *counter = counter.saturating_add(1);
     }
 }

@@ -23,12 +23,12 @@ impl Cluster {
             return;
         }
         let me = self.roster.local();
-        let report = self.codec.read(message, &self.roster);
+        let report = self.speech.codec.read(message, &self.roster);
         let names_us = report.is_some_and(|report| report.names(me, self.config.generation));
         let life = life_of(header, message);
-        match self.namesake.hear(life, names_us, now) {
+        match self.footing.namesake.hear(life, names_us, now) {
             Found::Nothing => {}
-            Found::Namesake => self.notice(Notice::SameName),
+            Found::Namesake => self.outbox.notice(Notice::SameName),
         }
     }
 
@@ -65,7 +65,7 @@ impl Cluster {
     /// was no old daemon in the same life before is none now.
     fn proves(&self, node: NodeId, header: Header<'_>, message: &Message) -> bool {
         if is_extended(message) {
-            let report = self.codec.read(message, &self.roster);
+            let report = self.speech.codec.read(message, &self.roster);
             let (me, life) = (self.roster.local(), self.config.generation);
             return report.is_some_and(|report| report.names(me, life));
         }
@@ -141,12 +141,16 @@ impl Cluster {
         let replay = why == Disbelief::Replay;
         let news = replay && !std::mem::replace(&mut peer.replay_reported, true);
         if before.is_none() {
-            self.changed();
+            self.outbox.changed();
         }
-        self.counters.replays = self.counters.replays.saturating_add(u64::from(replay));
+        self.reception.counters.replays = self
+            .reception
+            .counters
+            .replays
+            .saturating_add(u64::from(replay));
         if news {
             let node = self.roster.name(node).clone();
-            self.notice(Notice::Replay {
+            self.outbox.notice(Notice::Replay {
                 node,
                 generation,
                 current,
@@ -173,7 +177,7 @@ impl Cluster {
         peer.candidate = None;
         peer.refused = None;
         if let Some(known) = peer.learn(header.uuid, is_extended(message)) {
-            self.queue.push_back(Output::Remember(known));
+            self.outbox.push(Output::Remember(known));
         }
     }
 }

@@ -57,14 +57,14 @@ impl Cluster {
             node,
             status: peer.status,
             extended: peer.extended,
-            deaf: self.deafness.is_deaf(node, now),
+            deaf: self.footing.deafness.is_deaf(node, now),
             old: peer.old,
             report: peer.report.clone(),
         });
         Circumstances {
             phase: self.phase(),
-            life: self.life(),
-            barred: self.bar(now),
+            life: self.own.life(),
+            barred: self.footing.bar(now),
             peers: peers.collect(),
         }
     }

@@ -60,7 +60,7 @@ impl Cluster {
             moves.push(self.plan(group, to, now));
         }
         let node = self.roster.name(me).clone();
-        self.notice(Notice::Standby { node, set });
+        self.outbox.notice(Notice::Standby { node, set });
         self.begin(id, moves, Why::Standby, now);
     }
 
@@ -101,7 +101,7 @@ impl Cluster {
         if let Some(old) = self.old_peer() {
             return Err(Refusal::OldPeer(self.roster.name(old).clone()));
         }
-        if self.commands.len() >= MAX_PENDING {
+        if self.orders.pending.len() >= MAX_PENDING {
             return Err(Refusal::Busy(MAX_PENDING));
         }
         Ok(())
@@ -147,7 +147,7 @@ impl Cluster {
     }
 
     fn watch(&mut self, id: CommandId, moves: Vec<Move>, now: Instant) {
-        self.commands.push(Pending {
+        self.orders.pending.push(Pending {
             id,
             moves,
             until: now + COMMAND_LIMIT,
@@ -157,11 +157,11 @@ impl Cluster {
 
     /// Answers the commands whose groups have arrived, or will not.
     pub(super) fn finish_commands(&mut self, now: Instant) {
-        if self.commands.is_empty() {
+        if self.orders.pending.is_empty() {
             return;
         }
         let mut answers = Vec::new();
-        self.commands = std::mem::take(&mut self.commands)
+        self.orders.pending = std::mem::take(&mut self.orders.pending)
             .into_iter()
             .filter_map(|pending| match self.answer(&pending, now) {
                 Some(result) => {
@@ -178,7 +178,7 @@ impl Cluster {
 
     fn answer(&self, pending: &Pending, now: Instant) -> Option<Result<Done, Refusal>> {
         let mut setbacks = Vec::new();
-        let waits = now < pending.until && self.shutdown.is_none();
+        let waits = now < pending.until && !self.orders.is_leaving();
         for step in &pending.moves {
             let cause = match self.progress(step, now) {
                 Progress::Running => continue,
@@ -249,7 +249,7 @@ impl Cluster {
     }
 
     pub(super) fn done(&mut self, id: CommandId, result: Result<Done, Refusal>) {
-        self.queue.push_back(Output::CommandDone { id, result });
+        self.outbox.push(Output::CommandDone { id, result });
     }
 }
 

@@ -109,7 +109,7 @@ impl Cluster {
         let circumstances = Some(self.circumstances(now));
         if self.circumstances != circumstances {
             self.circumstances = circumstances;
-            self.changed();
+            self.outbox.changed();
             for group in self.groups.values_mut() {
                 group.decided = None;
             }
@@ -127,7 +127,7 @@ impl Cluster {
                 let decision = self.with_situation(id, now, decide);
                 self.carry_out(id, decision, now);
             }
-            self.changed();
+            self.outbox.changed();
         }
     }
 
@@ -169,7 +169,7 @@ impl Cluster {
         let homeless = decision == Decision::Homeless;
         let before = std::mem::replace(&mut self.group_mut(id).homeless, homeless);
         if homeless && !before {
-            self.notice(Notice::GroupHomeless { group: id });
+            self.outbox.notice(Notice::GroupHomeless { group: id });
         }
         let expecting = matches!(decision, Decision::Expect(_)).then(|| {
             // Patience begins anew if this node cannot take it either.

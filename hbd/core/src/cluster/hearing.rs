@@ -14,17 +14,15 @@ use ha_status::NodeStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// So many names of strangers are remembered and reported; further ones are only dropped.
-const MAX_STRANGERS: usize = 16;
-
 /// The old daemon holds a status of so many bytes.
 const MAX_WORD: usize = 31;
 
 impl Cluster {
     pub(super) fn hear(&mut self, link: LinkId, message: &Message, now: Instant) {
-        self.counters.packets_in = self.counters.packets_in.saturating_add(1);
+        self.reception.counters.packets_in = self.reception.counters.packets_in.saturating_add(1);
         let Some(header) = Header::read(message) else {
-            self.counters.rejected_malformed = self.counters.rejected_malformed.saturating_add(1);
+            self.reception.counters.rejected_malformed =
+                self.reception.counters.rejected_malformed.saturating_add(1);
             return;
         };
         if header.source == self.config.local.as_str() {
@@ -46,11 +44,9 @@ impl Cluster {
     }
 
     fn meet_stranger(&mut self, name: &str) {
-        let new = !self.strangers.contains(name);
-        if new && self.strangers.len() < MAX_STRANGERS {
-            self.strangers.insert(name.to_owned());
+        if self.reception.meet(name) {
             let name = name.to_owned();
-            self.notice(Notice::UnknownNode { name });
+            self.outbox.notice(Notice::UnknownNode { name });
         }
     }
 
@@ -62,8 +58,8 @@ impl Cluster {
             .heard((node, link), seq, last.unwrap_or(seq), now)
         {
             let node = self.roster.name(node).clone();
-            self.notice(Notice::LinkUp { node, link });
-            self.changed();
+            self.outbox.notice(Notice::LinkUp { node, link });
+            self.outbox.changed();
         }
     }
 
@@ -72,7 +68,7 @@ impl Cluster {
         match kind {
             Kind::Ack => {
                 if let Some(seq) = message.hex("ackseq") {
-                    self.voice.acknowledge(name.as_str(), seq);
+                    self.speech.voice.acknowledge(name.as_str(), seq);
                 }
             }
             Kind::Rexmit => {
@@ -80,7 +76,11 @@ impl Cluster {
                 let range = first.zip(last).filter(|(first, last)| first <= last);
                 let Some(range) = range else { return };
                 let addressee = self.addressee(Some(node));
-                for message in self.voice.resend(name.as_str(), addressee, range, now) {
+                for message in self
+                    .speech
+                    .voice
+                    .resend(name.as_str(), addressee, range, now)
+                {
                     self.pass_on(message);
                 }
             }
@@ -90,7 +90,7 @@ impl Cluster {
                 if let Some((seq, peer)) = seq.zip(peer)
                     && peer.receiver.give_up(seq)
                 {
-                    self.notice(Notice::PacketsGone { node: name, seq });
+                    self.outbox.notice(Notice::PacketsGone { node: name, seq });
                 }
             }
             Kind::Status | Kind::Shutdone | Kind::Reqnodes | Kind::Other => {}
@@ -124,7 +124,8 @@ impl Cluster {
                 self.dispatch(node, header.kind, accepted, message, now);
             }
             Verdict::Duplicate | Verdict::Old => {
-                self.counters.duplicates = self.counters.duplicates.saturating_add(1);
+                self.reception.counters.duplicates =
+                    self.reception.counters.duplicates.saturating_add(1);
                 self.hear_link(node, link, seq, now);
             }
             Verdict::Stale | Verdict::Premature { .. } => {}
@@ -143,8 +144,8 @@ impl Cluster {
             Order::Next => {}
             Order::Gap { first, last } | Order::LostMany { first, last } => {
                 let count = last.saturating_sub(first).saturating_add(1);
-                self.counters.lost = self.counters.lost.saturating_add(count);
-                self.notice(Notice::PacketsLost {
+                self.reception.counters.lost = self.reception.counters.lost.saturating_add(count);
+                self.outbox.notice(Notice::PacketsLost {
                     node: name,
                     count,
                     from: first,
@@ -152,7 +153,7 @@ impl Cluster {
                 });
             }
             Order::Recovered { missing: 0 } => {
-                self.notice(Notice::PacketsRecovered { node: name });
+                self.outbox.notice(Notice::PacketsRecovered { node: name });
             }
             Order::Recovered { .. } => {}
         }
@@ -196,7 +197,7 @@ impl Cluster {
         if peer.status == NodeStatus::Left && rejoin.is_none() {
             return;
         }
-        self.carriers.heard();
+        self.footing.carriers.heard();
         self.rejoin(node, rejoin);
         let interval = self.membership.heard(node, message.hex("dt"), now);
         if rejoin.is_none() {
@@ -211,15 +212,15 @@ impl Cluster {
         match rejoin {
             None | Some(Rejoin::First) => {}
             Some(Rejoin::Restart { .. }) => {
-                self.voice.forget(name.as_str());
-                self.greeted.remove(&node);
+                self.speech.voice.forget(name.as_str());
+                self.greeting.forget(node);
                 if let Some(peer) = self.membership.peer_mut(node) {
                     peer.begin_life();
                 }
-                self.notice(Notice::NodeRestarted { node: name });
+                self.outbox.notice(Notice::NodeRestarted { node: name });
             }
             Some(Rejoin::Healed) => {
-                self.notice(Notice::NodeReturned { node: name });
+                self.outbox.notice(Notice::NodeReturned { node: name });
                 self.announce_running();
             }
         }
@@ -229,9 +230,9 @@ impl Cluster {
         let Some(interval) = interval.filter(|time| *time > self.config.warntime) else {
             return;
         };
-        self.counters.late = self.counters.late.saturating_add(1);
+        self.reception.counters.late = self.reception.counters.late.saturating_add(1);
         let node = self.roster.name(node).clone();
-        self.notice(Notice::LateHeartbeat { node, interval });
+        self.outbox.notice(Notice::LateHeartbeat { node, interval });
     }
 
     fn hear_word(&mut self, node: NodeId, word: &str, now: Instant) {
@@ -253,7 +254,7 @@ impl Cluster {
             return;
         }
         peer.word.clone_from(&word);
-        self.notice(Notice::NodeStatus {
+        self.outbox.notice(Notice::NodeStatus {
             node: self.roster.name(node).clone(),
             status: word,
         });
@@ -262,7 +263,7 @@ impl Cluster {
     fn hear_extension(&mut self, node: NodeId, message: &Message, now: Instant) {
         let extended = is_extended(message);
         let report = if extended {
-            self.codec.read(message, &self.roster)
+            self.speech.codec.read(message, &self.roster)
         } else {
             None
         };
@@ -285,7 +286,7 @@ impl Cluster {
         peer.report = None;
         if !std::mem::replace(&mut peer.old_reported, true) {
             let node = self.roster.name(node).clone();
-            self.notice(Notice::OldPeer { node });
+            self.outbox.notice(Notice::OldPeer { node });
         }
     }
 
@@ -303,9 +304,9 @@ impl Cluster {
             .is_some_and(|old| old.digest != self.config.haresources_digest);
         if differs && !said_before {
             let node = self.roster.name(node).clone();
-            self.notice(Notice::HaresourcesDiffer { node });
+            self.outbox.notice(Notice::HaresourcesDiffer { node });
         }
-        self.membership.vouch(self.roster.local(), self.life());
+        self.membership.vouch(self.roster.local(), self.own.life());
         self.learn(node, before.as_deref(), now);
     }
 
@@ -320,7 +321,7 @@ impl Cluster {
         "left".clone_into(&mut peer.word);
         peer.receiver.forget_missing();
         let name = self.roster.name(node).clone();
-        self.voice.forget(name.as_str());
-        self.notice(Notice::NodeLeft { node: name });
+        self.speech.voice.forget(name.as_str());
+        self.outbox.notice(Notice::NodeLeft { node: name });
     }
 }

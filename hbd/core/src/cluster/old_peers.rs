@@ -2,6 +2,7 @@
 
 use super::Cluster;
 use crate::config::GroupId;
+use crate::greeting::Due;
 use crate::membership::Peer;
 use crate::messages;
 use crate::old_peer::{Answer, Word};
@@ -14,27 +15,27 @@ use std::time::Instant;
 
 impl Cluster {
     /// An old peer waits for `starting` before it settles its resources, and complains if that
-    /// comes before it is active itself (specification 7.3, 7.4). Our report goes with it: until
-    /// that has come, it can neither settle nor stop.
+    /// comes before it is active itself (specification 7.3, 7.4).
     pub(super) fn greet_old_peers(&mut self, now: Instant) {
-        if !self.active || self.shutdown.is_some() {
+        if !self.own.is_active() || self.orders.is_leaving() {
             return;
         }
         let old = |status| status == NodeStatus::Active;
         let peers = self.membership.peers();
         let old = peers.filter(|(_, peer)| old(peer.status) && !peer.extended);
         let old: Vec<NodeId> = old.map(|(id, _)| id).collect();
-        if old.is_empty() {
-            self.told = None;
-            return;
-        }
-        let waiting = old.iter().any(|id| !self.greeted.contains(id));
-        if waiting {
-            self.greeted.extend(old);
-            self.send(messages::starting(), None, now);
-        }
-        if waiting || self.told != Some(self.held()) {
-            self.report_held(now);
+        let held = if old.is_empty() {
+            HoldSet::None
+        } else {
+            self.held()
+        };
+        match self.greeting.due(&old, held) {
+            Due::Nothing => {}
+            Due::Report => self.report_held(now),
+            Due::Greeting => {
+                self.send(messages::starting(), None, now);
+                self.report_held(now);
+            }
         }
     }
 
@@ -51,7 +52,7 @@ impl Cluster {
             return;
         }
         let answer = peer.old.hear(word);
-        if self.shutdown.is_some() {
+        if self.orders.is_leaving() {
             return;
         }
         match answer {
@@ -99,7 +100,7 @@ impl Cluster {
 
     fn report_held(&mut self, now: Instant) {
         let held = self.held();
-        self.told = Some(held);
+        self.greeting.reported(held);
         self.send(messages::resource(held), None, now);
     }
 

@@ -10,7 +10,7 @@ use super::Cluster;
 use crate::config::GroupId;
 use crate::input::CommandId;
 use crate::messages;
-use crate::output::{Done, Ending, Notice, Output, Refusal};
+use crate::output::{Done, Ending, Notice, Refusal};
 use crate::takeover::Run;
 use std::time::{Duration, Instant};
 
@@ -43,21 +43,25 @@ impl Shutdown {
     pub(super) fn deadline(&self) -> Instant {
         self.end.unwrap_or(self.give_up)
     }
+
+    pub(super) fn has_given_up(&self) -> bool {
+        self.ending == Ending::Held
+    }
 }
 
 impl Cluster {
     pub(super) fn begin_shutdown(&mut self, id: CommandId, now: Instant) {
-        if let Some(shutdown) = &mut self.shutdown {
+        if let Some(shutdown) = &mut self.orders.shutdown {
             shutdown.ids.push(id);
             return;
         }
-        self.shutdown = Some(Shutdown {
+        self.orders.shutdown = Some(Shutdown {
             ids: vec![id],
             give_up: now + SHUTDOWN_LIMIT,
             end: None,
             ending: Ending::Released,
         });
-        self.notice(Notice::ShutdownStarted);
+        self.outbox.notice(Notice::ShutdownStarted);
         if self.hears_old_peer() {
             self.send(messages::resource_shutdown(), None, now);
         }
@@ -69,7 +73,7 @@ impl Cluster {
 
     /// Says goodbye once nothing is held any more, and ends.
     pub(super) fn finish_shutdown(&mut self, now: Instant) {
-        let Some(shutdown) = &self.shutdown else {
+        let Some(shutdown) = &self.orders.shutdown else {
             return;
         };
         if let Some(end) = shutdown.end {
@@ -89,11 +93,11 @@ impl Cluster {
 
     fn say_goodbye(&mut self, now: Instant) {
         // The report first: either of the two packets is enough for the others to go on.
-        self.say_status(self.word(), now);
+        self.say_status(self.own.word(), now);
         self.send(messages::shutdone(), None, now);
         self.answer_shutdown(&Ok(Done::Released));
         if self.hears_old_peer() {
-            if let Some(shutdown) = &mut self.shutdown {
+            if let Some(shutdown) = &mut self.orders.shutdown {
                 shutdown.end = Some(now + OLD_PEER_FAREWELL);
             }
         } else {
@@ -105,13 +109,13 @@ impl Cluster {
     /// dead, not for gone in peace.
     fn give_up(&mut self, now: Instant) {
         let groups = self.still_held();
-        self.notice(Notice::ShutdownHolding {
+        self.outbox.notice(Notice::ShutdownHolding {
             groups: groups.clone(),
         });
         self.answer_shutdown(&Err(Refusal::StillHeld(groups)));
         let heard = self.membership.peers().any(|(_, peer)| peer.lives());
         let farewell = self.config.keepalive * if heard { LAST_WORDS } else { 0 };
-        if let Some(shutdown) = &mut self.shutdown {
+        if let Some(shutdown) = &mut self.orders.shutdown {
             shutdown.end = Some(now + farewell);
             shutdown.ending = Ending::Held;
         }
@@ -124,12 +128,6 @@ impl Cluster {
         let groups = self.groups.iter();
         let held = groups.filter(|(_, group)| !group.runner.run().idle());
         held.map(|(id, _)| id).collect()
-    }
-
-    /// Does this node end although it may hold something?
-    pub(super) fn has_given_up(&self) -> bool {
-        let shutdown = self.shutdown.as_ref();
-        shutdown.is_some_and(|shutdown| shutdown.ending == Ending::Held)
     }
 
     fn stuck_for_good(&self) -> bool {
@@ -146,7 +144,11 @@ impl Cluster {
     }
 
     fn answer_shutdown(&mut self, result: &Result<Done, Refusal>) {
-        let ids = self.shutdown.as_mut().map(|s| std::mem::take(&mut s.ids));
+        let ids = self
+            .orders
+            .shutdown
+            .as_mut()
+            .map(|s| std::mem::take(&mut s.ids));
         for id in ids.into_iter().flatten() {
             self.done(id, result.clone());
         }
@@ -157,15 +159,14 @@ impl Cluster {
         match ending {
             Ending::Released => {
                 self.answer_shutdown(&Ok(Done::Released));
-                self.notice(Notice::ShutdownComplete);
+                self.outbox.notice(Notice::ShutdownComplete);
             }
             Ending::Held => {
                 let groups = self.still_held();
                 self.answer_shutdown(&Err(Refusal::StillHeld(groups)));
             }
         }
-        self.queue.push_back(Output::Exit(ending));
-        self.exited = true;
+        self.outbox.exit(ending);
     }
 
     fn hears_old_peer(&self) -> bool {

@@ -25,9 +25,9 @@ impl Cluster {
         };
         ClusterSnapshot {
             node: self.config.local.to_string(),
-            at_ms: self.voice.wall_clock(now),
-            uptime_ms: milliseconds(now.saturating_duration_since(self.started)),
-            phase: match (&self.shutdown, self.active) {
+            at_ms: self.speech.voice.wall_clock(now),
+            uptime_ms: milliseconds(now.saturating_duration_since(self.own.started())),
+            phase: match (&self.orders.shutdown, self.own.is_active()) {
                 (Some(_), _) => ClusterPhase::Stopping,
                 (None, true) => ClusterPhase::Running,
                 (None, false) => ClusterPhase::Starting,
@@ -40,7 +40,7 @@ impl Cluster {
             links: self.link_rows(now),
             groups: self.group_rows(now),
             refused: self.refused_rows(now),
-            counters: self.counters.clone(),
+            counters: self.reception.counters.clone(),
             recent: Vec::new(),
         }
     }
@@ -53,7 +53,7 @@ impl Cluster {
                     name,
                     local: true,
                     kind: NodeKind::Normal,
-                    status: if self.active {
+                    status: if self.own.is_active() {
                         NodeStatus::Active
                     } else {
                         NodeStatus::Up
@@ -62,7 +62,7 @@ impl Cluster {
                     generation: self.config.generation,
                     heard_ms: Some(0),
                     deadtime_ms: milliseconds(self.config.deadtime),
-                    since_ms: self.since_ms(self.since, now),
+                    since_ms: self.since_ms(self.own.since(), now),
                     same_haresources: Some(true),
                 };
             };
@@ -85,7 +85,10 @@ impl Cluster {
 
     /// Wall clock at that moment, milliseconds since 1970.
     fn since_ms(&self, since: Instant, now: Instant) -> u64 {
-        self.voice.wall_clock(now).saturating_sub(age(since, now))
+        self.speech
+            .voice
+            .wall_clock(now)
+            .saturating_sub(age(since, now))
     }
 
     /// Packets under the names of peers that were not believed of late.

@@ -6,71 +6,58 @@ use crate::extension::{GroupReport, Heard, Report};
 use crate::messages::{self, Addressee};
 use crate::output::{Notice, Output};
 use crate::roster::NodeId;
+use crate::speech::Said;
 use crate::wire::Message;
 use std::collections::BTreeMap;
 use std::time::Instant;
-
-/// A status that was sent.
-#[derive(Debug)]
-pub(super) struct Said {
-    word: &'static str,
-    report: Report,
-}
 
 impl Cluster {
     /// As the old daemon does: one status `init`, then `up` (specification 5.9).
     pub(super) fn say_first(&mut self, now: Instant) {
         self.say_status("init", now);
-        self.notice(Notice::LocalStatus("up"));
+        self.outbox.notice(Notice::LocalStatus("up"));
     }
 
     /// Sends whatever is due: requests for lost messages, and a status at each beat and at news.
     pub(super) fn speak(&mut self, now: Instant) {
-        if self.exited {
+        if self.outbox.has_exited() {
             return;
         }
         self.request_missing(now);
         let news = !self.has_said_all();
         if news {
-            self.changed();
+            self.outbox.changed();
         }
-        if self.pace.due(news, now) {
-            self.say_status(self.word(), now);
+        if self.speech.pace.due(news, now) {
+            self.say_status(self.own.word(), now);
         }
-    }
-
-    /// The status word of this node.
-    pub(super) fn word(&self) -> &'static str {
-        if self.active { "active" } else { "up" }
     }
 
     pub(super) fn say_status(&mut self, word: &'static str, now: Instant) {
-        let mut message = messages::status(word, self.config.deadtime);
         let report = self.report();
-        self.codec.write(&report, &self.roster, &mut message);
-        self.said = Some(Said { word, report });
-        self.send(message, None, now);
-    }
-
-    /// Do the others know everything of us, as far as we could tell them?
-    fn has_said_all(&self) -> bool {
-        let Some(Said { word, report }) = &self.said else {
-            return false;
-        };
-        *word == self.word()
-            && report.wakes == self.wakes
-            && report.leaving == self.shutdown.is_some()
-            && report.gone == self.has_given_up()
-            && report.relay == self.relay
-            && same(&report.heard, self.heard())
-            && same(&report.groups, self.group_reports())
+        let message = self.speech.status(word, report, &self.roster, now);
+        self.pass_on(message);
     }
 
     /// Sends a message without `dest`, or with one whose node is given.
     pub(super) fn send(&mut self, message: Message, dest: Option<NodeId>, now: Instant) {
         let addressee = self.addressee(dest);
-        let message = self.voice.say(message, addressee, now);
+        let message = self.speech.voice.say(message, addressee, now);
         self.pass_on(message);
+    }
+
+    /// Do the others know everything of us, as far as we could tell them?
+    fn has_said_all(&self) -> bool {
+        let Some(Said { word, report }) = self.speech.said() else {
+            return false;
+        };
+        *word == self.own.word()
+            && report.wakes == self.own.life().wakes
+            && report.leaving == self.orders.is_leaving()
+            && report.gone == self.orders.has_given_up()
+            && report.relay == self.third_parties.relay
+            && same(&report.heard, self.heard())
+            && same(&report.groups, self.group_reports())
     }
 
     /// What a message for a node says about it beside its name.
@@ -84,8 +71,8 @@ impl Cluster {
 
     /// Hands a finished message to the shell.
     pub(super) fn pass_on(&mut self, message: Message) {
-        self.counters.packets_out = self.counters.packets_out.saturating_add(1);
-        self.queue.push_back(Output::Send(message));
+        self.reception.counters.packets_out = self.reception.counters.packets_out.saturating_add(1);
+        self.outbox.push(Output::Send(message));
     }
 
     /// Asks again for what got lost.
@@ -108,13 +95,13 @@ impl Cluster {
 
     fn report(&self) -> Report {
         Report {
-            wakes: self.wakes,
-            leaving: self.shutdown.is_some(),
-            gone: self.has_given_up(),
+            wakes: self.own.life().wakes,
+            leaving: self.orders.is_leaving(),
+            gone: self.orders.has_given_up(),
             digest: self.config.haresources_digest.clone(),
             heard: self.heard().collect(),
             groups: self.group_reports().collect(),
-            relay: self.relay.clone(),
+            relay: self.third_parties.relay.clone(),
         }
     }
 
@@ -122,9 +109,9 @@ impl Cluster {
     fn heard(&self) -> impl Iterator<Item = (NodeId, Heard)> {
         let peers = self.membership.peers();
         let peers = peers.filter_map(|(id, peer)| Some((id, peer.told()?)));
-        let namesake = self.namesake.life().map(|life| Heard {
+        let namesake = self.footing.namesake.life().map(|life| Heard {
             life,
-            proven: self.namesake.is_heard(),
+            proven: self.footing.namesake.is_heard(),
         });
         peers.chain(namesake.map(|heard| (self.roster.local(), heard)))
     }

@@ -38,7 +38,7 @@ impl Cluster {
             Why::First | Why::OwnerGone | Why::PreferredGone | Why::Kept => return,
         };
         let (group, to) = (id, self.roster.name(owner).clone());
-        self.notice(Notice::GroupYield { group, to, reason });
+        self.outbox.notice(Notice::GroupYield { group, to, reason });
     }
 
     /// A group that returned to its preferred node, or was kept there although others had served
@@ -66,7 +66,7 @@ impl Cluster {
                 .group(id)
                 .stake
                 .apart
-                .intersection(&self.absent)
+                .intersection(self.third_parties.absent())
                 .copied();
             self.group_mut(id).stake.apart = apart.collect();
             let peers: Vec<NodeId> = self.roster.peers().collect();
@@ -78,7 +78,7 @@ impl Cluster {
     }
 
     pub(super) fn notice_takeover(&mut self, id: GroupId, from: Option<NodeId>) {
-        self.notice(Notice::GroupTakeover {
+        self.outbox.notice(Notice::GroupTakeover {
             group: id,
             from: from.map(|node| self.roster.name(node).clone()),
             epoch: self.group(id).stake.claim.epoch,

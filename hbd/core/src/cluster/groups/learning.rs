@@ -24,7 +24,9 @@ impl Cluster {
         let Some(report) = report else { return };
         let gone = report.gone;
         let hears_us = report.heard.contains_key(&self.roster.local());
-        self.deafness.told(node, hears_us, before.is_none(), now);
+        self.footing
+            .deafness
+            .told(node, hears_us, before.is_none(), now);
         let told = |report: &Report, id: &GroupId| report.groups.get(id).copied();
         let news: Vec<(GroupId, Option<GroupReport>)> = self
             .groups
@@ -66,7 +68,7 @@ impl Cluster {
             } else if group.stake.left_behind.insert(node) {
                 let node = self.roster.name(node).clone();
                 let notice = Notice::GroupLeftBehind { group: id, node };
-                self.queue.push_back(Output::Notice(notice));
+                self.outbox.push(Output::Notice(notice));
             }
         }
     }
@@ -76,7 +78,7 @@ impl Cluster {
         let peers: Vec<NodeId> = self.roster.peers().collect();
         self.group_mut(id).stake.vouched.extend(peers);
         self.run_event(id, Event::Vouched, now);
-        self.notice(Notice::GroupForced { group: id });
+        self.outbox.notice(Notice::GroupForced { group: id });
     }
 
     /// Does the claim come from a node that took a group of ours while neither could hear the
@@ -92,7 +94,7 @@ impl Cluster {
 
     /// Where a node that hears us reports our own claim, nothing is in dispute any more.
     fn note_agreement(&mut self, node: NodeId) {
-        let cut_off = self.carriers.cut_off();
+        let cut_off = self.footing.carriers.cut_off();
         let peer = self.membership.peer(node);
         let report = peer.and_then(|peer| peer.report.as_ref());
         let Some(report) = report.filter(|report| self.answers_us(report)) else {
@@ -113,7 +115,7 @@ impl Cluster {
 
     /// Was the report written after its sender had heard this life of ours?
     pub(super) fn answers_us(&self, report: &Report) -> bool {
-        report.answers(self.roster.local(), self.life())
+        report.answers(self.roster.local(), self.own.life())
     }
 
     /// Nobody here hears these nodes any more: they may take what we run, and we cannot know. One
@@ -123,9 +125,7 @@ impl Cluster {
         let dead = dead.filter(|(_, peer)| peer.status == NodeStatus::Dead);
         let absent = dead.filter(|(node, _)| !self.membership.hearsay(*node));
         let absent: BTreeSet<NodeId> = absent.map(|(node, _)| node).collect();
-        // Those who were away before it ran here have taken nothing from us.
-        let newly: Vec<NodeId> = absent.difference(&self.absent).copied().collect();
-        self.absent = absent;
+        let newly = self.third_parties.note_absent(absent);
         let me = Some(self.roster.local());
         for group in self.groups.values_mut() {
             if group.stake.claim.owner == me && group.runner.run() == Run::Running {
@@ -168,12 +168,12 @@ impl Cluster {
         );
         if run == Run::Failed {
             let reason = YieldReason::StartFailed;
-            self.notice(Notice::GroupYield { group, to, reason });
+            self.outbox.notice(Notice::GroupYield { group, to, reason });
         } else if run.held() && runs_there {
-            self.notice(Notice::GroupConflictLost { group, to });
-        } else if self.shutdown.is_none() {
+            self.outbox.notice(Notice::GroupConflictLost { group, to });
+        } else if !self.orders.is_leaving() {
             let reason = YieldReason::Takeover;
-            self.notice(Notice::GroupYield { group, to, reason });
+            self.outbox.notice(Notice::GroupYield { group, to, reason });
         }
     }
 
@@ -188,7 +188,8 @@ impl Cluster {
                 if rival {
                     let against = self.roster.name(node).clone();
                     let group = id;
-                    self.notice(Notice::GroupConflictWon { group, against });
+                    self.outbox
+                        .notice(Notice::GroupConflictWon { group, against });
                 }
                 rival
             }
@@ -197,7 +198,7 @@ impl Cluster {
             RunState::Unknown | RunState::Stopping | RunState::Stuck => false,
         };
         if announce {
-            self.queue.push_back(Output::Announce(id));
+            self.outbox.push(Output::Announce(id));
         }
     }
 }

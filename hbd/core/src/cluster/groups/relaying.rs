@@ -10,7 +10,7 @@ use ha_status::RunState;
 impl Cluster {
     /// Passes on what was heard of nodes that a third one misses.
     pub(in crate::cluster) fn pass_on_reports(&mut self) {
-        self.relay = self.find_relay();
+        self.third_parties.relay = self.find_relay();
     }
 
     fn find_relay(&self) -> Relay {

@@ -30,12 +30,12 @@ impl Cluster {
         } = failure;
         let group = id;
         match after {
-            Run::Failed => self.notice(Notice::GroupFailed {
+            Run::Failed => self.outbox.notice(Notice::GroupFailed {
                 group,
                 resource,
                 reason,
             }),
-            Run::Stuck | Run::Broken => self.notice(Notice::GroupStuck {
+            Run::Stuck | Run::Broken => self.outbox.notice(Notice::GroupStuck {
                 group,
                 resource,
                 reason,
@@ -59,7 +59,7 @@ impl Cluster {
         now: Instant,
     ) {
         if self.is_group(group) && self.group(group).runner.run() == Run::Running {
-            self.notice(Notice::GroupLost {
+            self.outbox.notice(Notice::GroupLost {
                 group,
                 resource,
                 reason,
@@ -88,17 +88,17 @@ impl Cluster {
             .handle(event, group.stake.claim.epoch, retries, now);
         let after = group.runner.run();
         match request {
-            Some(Request::Start) => self.queue.push_back(Output::Start(id)),
-            Some(Request::Stop) => self.queue.push_back(stop(id)),
+            Some(Request::Start) => self.outbox.push(Output::Start(id)),
+            Some(Request::Stop) => self.outbox.push(stop(id)),
             None => {}
         }
         if before == after {
             return;
         }
         match after {
-            Run::Running => self.notice(Notice::GroupRunning { group: id }),
+            Run::Running => self.outbox.notice(Notice::GroupRunning { group: id }),
             Run::Stopped if before == Run::Stopping => {
-                self.notice(Notice::GroupStopped { group: id });
+                self.outbox.notice(Notice::GroupStopped { group: id });
             }
             Run::Stopped
             | Run::Probing
@@ -128,6 +128,6 @@ impl Cluster {
         let groups = self.groups.iter();
         let running = groups.filter(|(_, group)| group.runner.run() == Run::Running);
         let announcements = running.map(|(id, _)| Output::Announce(id));
-        self.queue.extend(announcements);
+        self.outbox.extend(announcements);
     }
 }

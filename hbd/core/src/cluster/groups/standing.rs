@@ -29,7 +29,7 @@ impl Cluster {
             precedence: self.roster.precedence(),
             claim: group.stake.claim,
             held: group.runner.run().held(),
-            barred: self.bar(now),
+            barred: self.footing.bar(now),
             shaken: group.stake.shaken,
             rested: self.rested(group, now),
             forgiven: group.runner.forgiven(group.stake.claim.epoch),
@@ -102,7 +102,7 @@ impl Cluster {
                 presence
             },
             current: self.answers_us(report),
-            deaf: presence != Presence::Absent && self.deafness.is_deaf(node, now),
+            deaf: presence != Presence::Absent && self.footing.deafness.is_deaf(node, now),
             knows: told.is_some(),
             run: told.map_or(RunState::Stopped, |told| told.run),
             claim: claim.filter(|claim| believable(*claim, group.stake.claim)),
