@@ -8,7 +8,7 @@ use super::Section;
 use super::given::{At, CheckType, Faults, Given, Method, RealLine, Service};
 use super::resolve::{self, Timeouts};
 use super::virtual_server::What;
-use crate::probes::{Connect, Dialogue, Negotiate, Pattern, PatternError, Ping, Probe};
+use crate::probes::{Apart, Connect, Dialogue, Negotiate, Pattern, PatternError, Ping, Probe};
 use ha_plumbing::Span;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -327,7 +327,12 @@ impl Recipe {
             checktimeout: self.timeouts.check,
             ..Dialogue::new(target, self.timeouts.negotiate)
         };
+        let long = dialogue
+            .receive
+            .as_deref()
+            .is_some_and(Pattern::may_take_long);
         let question = match self.service.negotiate {
+            Negotiate::Asks(question) if long => question(dialogue).map(Apart::of),
             Negotiate::Asks(question) => question(dialogue),
             Negotiate::Nothing | Negotiate::Missing => Ok(self.reach(target)),
         };

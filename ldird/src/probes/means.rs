@@ -2,6 +2,7 @@
 //! ran. Made once, shared by all.
 
 use super::Answer;
+use super::apart::Thread;
 use super::awake::{Awake, Late};
 use super::dialler::Dialler;
 use super::tls::Tls;
@@ -14,6 +15,7 @@ pub(crate) struct Means {
     pub(super) dialler: Arc<Dialler>,
     pub(super) tls: Tls,
     pub(super) awake: Awake,
+    pub(super) apart: Thread,
 }
 
 impl Means {
@@ -22,6 +24,16 @@ impl Means {
             dialler: Arc::new(dialler),
             tls: Tls::new(),
             awake: Awake::new(),
+            apart: Thread::default(),
+        }
+    }
+
+    /// The same for another thread, which does not run when this one does.
+    pub(super) fn with_another_clock(&self) -> Self {
+        Self {
+            awake: Awake::new(),
+            apart: Thread::default(),
+            ..self.clone()
         }
     }
 

@@ -4,6 +4,7 @@
 //! has a file and a line in `kinds!` below: a type with `async fn ask(&self, &Means) -> Answer`. A
 //! check always ends: it has a deadline of its own, and one that panics says nothing of the server.
 
+mod apart;
 mod awake;
 mod catalogue;
 mod connect;
@@ -29,6 +30,7 @@ mod stream;
 mod tls;
 mod want;
 
+pub(crate) use apart::Apart;
 pub(crate) use catalogue::Catalogue;
 pub(crate) use connect::Connect;
 pub(crate) use dialler::Dialler;
@@ -92,6 +94,7 @@ kinds! {
     Connect(Connect),
     Ping(Ping),
     Http(Box<Http>),
+    Apart(Apart),
     Talk(Box<Conversation>),
     Ftp(Box<FtpCheck>),
     Dns(Dns),

@@ -97,10 +97,15 @@ impl Pattern {
             .unwrap_or(false)
     }
 
-    /// The same here and now, for as long as it takes: for single lines. A match that exceeds the step
-    /// limit counts as none.
+    /// The same here and now, for as long as it takes: for short texts, where the loop is not this
+    /// thread's, and where it may not take long. A match that exceeds the step limit counts as none.
     pub(crate) fn is_match(&self, body: &[u8]) -> bool {
         self.regex.is_match(body).unwrap_or(false)
+    }
+
+    /// May it take as many steps as there are, however short the text?
+    pub(crate) fn may_take_long(&self) -> bool {
+        self.steps
     }
 
     /// Does a match stay one, whatever follows?

@@ -154,5 +154,20 @@ fn ldap_and_radius_keep_to_both_timeouts() {
             other => panic!("{other:?}"),
         };
         assert_eq!(*probe, expected, "{text}");
+
+/// A pattern that looks around may take all the steps that there are, on any text.
+#[test]
+fn a_check_whose_pattern_may_take_long_is_asked_apart() {
+    for (service, receive, apart) in [
+        ("http", "Test Page", false),
+        ("http", "(?=(a|aa)+b)c", true),
+        ("simpletcp", "^OK", false),
+        ("simpletcp", r"(a+)\1b", true),
+    ] {
+        let section = format!("service={service}\n\tchecktype=negotiate\n\treceive=\"{receive}\"");
+        let text = format!("virtual=10.0.0.100:99\n\treal=10.0.0.1:99 gate\n\t{section}\n");
+        let probe = good(&text).probes.into_values().next().unwrap();
+        let is_apart = matches!(&*probe, Probe::Apart(_));
+        assert_eq!(is_apart, apart, "{service} {receive}: {probe:?}");
     }
 }
