@@ -54,6 +54,8 @@ pub(crate) struct Given {
     pub(crate) httpmethod: Option<At<Method>>,
     pub(crate) fallback: Option<FallbackLine>,
     pub(crate) fallback6: Option<FallbackLine>,
+    /// Those that a later line has replaced, which must be in order all the same.
+    pub(crate) replaced: Vec<(Family, FallbackLine)>,
     pub(crate) reals: Vec<RealLine>,
     /// Where values go that are read by the old grammar and not used by this release.
     pub(crate) unused: Option<At<String>>,

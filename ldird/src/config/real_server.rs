@@ -163,7 +163,7 @@ impl RealLine {
         if comma == 0 && second.span.start == after.span.start {
             return None;
         }
-        let (receive, next) = quoted(second)?;
+        let (receive, next) = last_quoted(second)?;
         if comma > 0 && separator.span.start > after.span.start {
             faults.tolerated(left.span, "a blank stands before the comma");
         }
@@ -236,16 +236,17 @@ pub(crate) fn fallback(
         );
         return faults.error(trimmed(value).span, message);
     };
-    let line = Some(FallbackLine {
+    let place = match family {
+        Family::V4 => &mut given.fallback,
+        Family::V6 => &mut given.fallback6,
+    };
+    let replaced = place.replace(FallbackLine {
         host: at(host),
         port: port.map(at),
         forwarding,
         span: trimmed(value).span,
     });
-    match family {
-        Family::V4 => given.fallback = line,
-        Family::V6 => given.fallback6 = line,
-    }
+    given.replaced.extend(replaced.map(|line| (family, line)));
 }
 
 fn fallback_address<'a>(
@@ -378,6 +379,20 @@ fn quoted(word: Word<'_>) -> Option<(Word<'_>, Word<'_>)> {
     let end = inner.find('"')? + 2;
     let text = between_quotes(word.part(0..end))?;
     Some((text, word.part(end..word.text.len())))
+}
+
+/// The same where nothing but options may follow: a quote in the middle of a word ends nothing, as to the
+/// old daemon, for which the last one of the line did.
+fn last_quoted(word: Word<'_>) -> Option<(Word<'_>, Word<'_>)> {
+    let ends = |(_, next): &(Word<'_>, Word<'_>)| {
+        next.text.is_empty() || next.text.starts_with(|c| blank(c) || c == ',')
+    };
+    if let Some(found) = quoted(word).filter(ends) {
+        return Some(found);
+    }
+    let end = word.text.rfind('"').filter(|&end| end > 0)? + 1;
+    let text = between_quotes(word.part(0..end))?;
+    Some((text, word.part(end..word.text.len()))).filter(ends)
 }
 
 fn at(word: Word<'_>) -> At<String> {

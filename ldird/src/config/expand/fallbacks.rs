@@ -2,28 +2,44 @@
 
 use super::{Expansion, Found, NOT_USED, REFUSED, is_refused, table_key, title};
 use crate::config::Section;
-use crate::config::given::{FallbackLine, Family};
+use crate::config::given::{FallbackLine, Family, Given};
+use crate::config::resolve::{self, Host};
 use ldird_core::config::{Fallback, RealServer};
 use ldird_core::table::{DestinationKey, ServiceKey};
 use std::net::IpAddr;
+
+const WRONG_PORT: &str = "invalid port for fallback server";
 
 impl<'a> Expansion<'a, '_, '_> {
     pub(super) fn resolve_global_fallbacks(&mut self) {
         let global = self.global;
         self.fallback = self.fallback_host(global.fallback.as_ref(), Family::V4);
         self.fallback6 = self.fallback_host(global.fallback6.as_ref(), Family::V6);
+        self.judge_replaced(global);
         for line in [&global.fallback, &global.fallback6].into_iter().flatten() {
             let Some(port) = &line.port else { continue };
             let known = |protocol| self.ports.number(&port.value, Some(protocol));
             match (known("tcp"), known("udp")) {
                 (Some(_), Some(_)) => {}
-                (None, None) => self
-                    .faults
-                    .error(port.span, "invalid port for fallback server"),
+                (None, None) => self.faults.error(port.span, WRONG_PORT),
                 (Some(_), None) | (None, Some(_)) => {
                     let message = "the fallback's port is a name that only tcp or only udp has";
                     self.faults.tolerated(port.span, message);
                 }
+            }
+        }
+    }
+
+    /// A line that a later one has replaced is no use, and still an error where it is one.
+    fn judge_replaced(&mut self, given: &Given) {
+        for (family, line) in &given.replaced {
+            if let Host::Wrong = resolve::host(&line.host.value, *family) {
+                self.faults.error(line.host.span, wrong_host(line, *family));
+            }
+            let Some(port) = &line.port else { continue };
+            let known = |protocol| self.ports.number(&port.value, Some(protocol)).is_some();
+            if !known("tcp") && !known("udp") {
+                self.faults.error(port.span, WRONG_PORT);
             }
         }
     }
@@ -34,11 +50,7 @@ impl<'a> Expansion<'a, '_, '_> {
         family: Family,
     ) -> Option<(&'a FallbackLine, IpAddr)> {
         let line = line?;
-        let version = if family == Family::V4 { 4 } else { 6 };
-        let message = format!(
-            "invalid IPv{version} address or could not resolve for fallback server: {}",
-            line.host.value
-        );
+        let message = wrong_host(line, family);
         match self.host(&line.host, family) {
             Found::Address(address) if is_refused(address) => {
                 let message = format!("fallback {}: {REFUSED}", line.host.value);
@@ -65,6 +77,7 @@ impl<'a> Expansion<'a, '_, '_> {
             Family::V4 => (&section.given.fallback, self.fallback),
             Family::V6 => (&section.given.fallback6, self.fallback6),
         };
+        self.judge_replaced(&section.given);
         let (line, address) = match own {
             Some(line) => self.fallback_host(Some(line), section.family),
             None => global,
@@ -85,8 +98,7 @@ impl<'a> Expansion<'a, '_, '_> {
                     self.faults.tolerated(at.span, message);
                 }
                 let Some(port) = port else {
-                    let message = "invalid port for fallback server";
-                    self.faults.error(at.span, message);
+                    self.faults.error(at.span, WRONG_PORT);
                     return None;
                 };
                 port
@@ -106,4 +118,12 @@ impl<'a> Expansion<'a, '_, '_> {
             forwarding: line.forwarding,
         })
     }
+}
+
+fn wrong_host(line: &FallbackLine, family: Family) -> String {
+    let version = if family == Family::V4 { 4 } else { 6 };
+    format!(
+        "invalid IPv{version} address or could not resolve for fallback server: {}",
+        line.host.value
+    )
 }

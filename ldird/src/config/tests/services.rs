@@ -154,6 +154,8 @@ fn ldap_and_radius_keep_to_both_timeouts() {
             other => panic!("{other:?}"),
         };
         assert_eq!(*probe, expected, "{text}");
+    }
+}
 
 /// A pattern that looks around may take all the steps that there are, on any text.
 #[test]
@@ -169,5 +171,42 @@ fn a_check_whose_pattern_may_take_long_is_asked_apart() {
         let probe = good(&text).probes.into_values().next().unwrap();
         let is_apart = matches!(&*probe, Probe::Apart(_));
         assert_eq!(is_apart, apart, "{service} {receive}: {probe:?}");
+    }
+}
+
+/// As the old daemon finds it: only the last quote of a line surely ends the second string.
+#[test]
+fn a_quote_inside_the_string_that_is_looked_for_is_a_part_of_it() {
+    let receive = |options: &str| {
+        let text = format!("virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate 1 {options}\n");
+        let probe = parse(&text).0?.probes.into_values().next().unwrap();
+        let Probe::Http(http) = &*probe else {
+            panic!("{probe:?}");
+        };
+        http.receive.as_ref().map(ToString::to_string)
+    };
+    let found = |text: &str| Some(text.to_owned());
+    assert_eq!(receive(r#""/a", "<a id="b">" u:5"#), found(r#"<a id="b">"#));
+    assert_eq!(receive(r#""/a","b" u:5"#), found("b"));
+    assert_eq!(receive(r#""/a","b"u:5"#), None, "a blank is missing");
+    assert_eq!(receive(r#""/a","b","c""#), None, "three are one too many");
+}
+
+#[test]
+fn a_fallback_that_a_later_line_replaces_must_be_in_order() {
+    for (line, good) in [
+        ("fallback=127.0.0.1:80", true),
+        ("fallback=127.0.0.1:nosuch", false),
+        ("fallback=127.0.0.1:", false),
+        ("fallback=127.0.0.1.5:80", false),
+    ] {
+        let global = format!(
+            "{line}\nfallback=127.0.0.1:80\nvirtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate\n"
+        );
+        assert_eq!(parse(&global).0.is_some(), good, "{global}");
+        let own = format!(
+            "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate\n\t{line}\n\tfallback=127.0.0.1:80\n"
+        );
+        assert_eq!(parse(&own).0.is_some(), good, "{own}");
     }
 }
