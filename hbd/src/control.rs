@@ -77,6 +77,10 @@ impl Control {
             Action::Takeover { set, force: true } => Command::ForcedTakeover(set),
             Action::Stop => Command::Shutdown,
             Action::Reload { force: _ } => return Some(Ask::Reload(reply, said)),
+            Action::Serve | Action::HoldBack => {
+                reply.answer(Err("a node has no table: ask ldird".to_owned()));
+                return None;
+            }
         };
         let id = self.command_id();
         self.pending.insert(id, reply);

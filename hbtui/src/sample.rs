@@ -7,8 +7,9 @@
 
 use ha_status::{
     ClaimCause, ClaimReason, ClusterPhase, ClusterSnapshot, Counters, DirectorPhase,
-    DirectorSnapshot, Fallback, Fate, Group, GroupReason, GroupRun, Health, Link, LinkState, Node,
-    NodeKind, NodeStatus, Notice, RealServer, Resource, RunState, Severity, Totals, VirtualService,
+    DirectorSnapshot, Duty, Fallback, Fate, Group, GroupReason, GroupRun, Health, Link, LinkState,
+    Node, NodeKind, NodeStatus, Notice, RealServer, Resource, RunState, Severity, Totals,
+    VirtualService,
 };
 
 /// 2026-11-20 16:00:00 UTC.
@@ -113,6 +114,7 @@ pub fn director() -> DirectorSnapshot {
         at_ms: START_MS,
         uptime_ms: 3_600_000,
         phase: DirectorPhase::Running,
+        duty: Duty::default(),
         services: vec![web, ftp],
         totals: Totals::default(),
         recent: vec![notice(

@@ -1,7 +1,7 @@
 //! Values as an operator reads them: ages, times, and all about one row.
 
 use crate::theme;
-use ha_status::{DirectorSnapshot, Fallback, Group, Link, Node, Notice, RealServer};
+use ha_status::{DirectorSnapshot, Fallback, Group, Link, Node, Notice, RealServer, Role};
 use ratatui::text::Line;
 
 /// `0.2 s`, `59 s`, `12 min`, `5 h`, `3 d`.
@@ -174,9 +174,16 @@ pub(crate) fn about_fallback(fallback: &Fallback) -> Vec<String> {
 }
 
 pub(crate) fn about_director(director: &DirectorSnapshot) -> Vec<String> {
-    let totals = &director.totals;
+    let (totals, duty) = (&director.totals, &director.duty);
+    let role = match (duty.role, duty.held_back) {
+        (Role::Active, true | false) => "active",
+        (Role::Standby, true) => "standby, the table is held back",
+        (Role::Standby, false) => "standby, the table is loaded",
+    };
     vec![
         field("file", &director.path),
+        field("role", role),
+        field("asked by", &duty.by),
         field("running for", &calm_age(director.uptime_ms)),
         field("checks", &totals.checks.to_string()),
         field("failed", &totals.checks_failed.to_string()),

@@ -187,6 +187,15 @@ async fn within(
     results
 }
 
+/// Deletes these services with a connection of its own, for who is no director.
+pub(crate) async fn take_out(services: Vec<ServiceKey>) -> Result<(), Error> {
+    let mut client = Client::connect().await?;
+    for service in services {
+        carry_through(&mut client, &Edit::DeleteService(service)).await?;
+    }
+    Ok(())
+}
+
 /// Makes an edit, or what it comes to where somebody else has been faster than we were between
 /// reading and editing (kernel interface 5.6).
 async fn carry_through(client: &mut Client, edit: &Edit) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! A director's claim on its configuration file: one director for each file in each network
-//! namespace, which is where the kernel keeps its table.
+//! namespace, which is where the kernel keeps its table. Two more names say that it is resident, and
+//! that it is on standby.
 //!
 //! The claim is an abstract socket named after the file, so it ends with the process and with nothing
 //! else: neither a wiped `/run` nor another name for the same file nor a deleted file hides a director
@@ -15,8 +16,28 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-/// What the names of all claims begin with; `ss -lx` shows them.
-const PREFIX: &str = "ldird:";
+/// What is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// To be the director of the file.
+    Director,
+    /// To stay when the resource stops.
+    Resident,
+    /// To have the resource active elsewhere, and the table as it is to be then.
+    Standby,
+}
+
+impl Kind {
+    /// What the names of such claims begin with; `ss -lx` shows them.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Director => "ldird:",
+            Self::Resident => "ldird-resident:",
+            Self::Standby => "ldird-standby:",
+        }
+    }
+}
+
 /// The kernel takes 107 bytes; a longer path is shortened from the left, behind its digest.
 const NAME_MAX: usize = 100;
 /// Pause after a failed accept, so that it does not spin.
@@ -30,8 +51,8 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// Needs a runtime. An error of kind `AddrInUse` means that somebody holds it: see [`holder`].
-    pub(crate) fn acquire(path: &Path) -> io::Result<Self> {
-        let address = SocketAddr::from_abstract_name(name(path))?;
+    pub(crate) fn acquire(kind: Kind, path: &Path) -> io::Result<Self> {
+        let address = SocketAddr::from_abstract_name(name(kind, path))?;
         let listener = StdListener::bind_addr(&address)?;
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
@@ -53,12 +74,12 @@ impl Drop for Claim {
     }
 }
 
-/// The director that runs this file, frozen or not. Needs a runtime. Another user's socket of that
+/// The director that holds this claim, frozen or not. Needs a runtime. Another user's socket of that
 /// name is no director: only root and we ourselves can run one that concerns us.
-pub(crate) fn holder(path: &Path) -> Option<Pid> {
+pub(crate) fn holder(kind: Kind, path: &Path) -> Option<Pid> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
-    let address = SocketAddrUnix::new_abstract_name(name(path).as_bytes()).ok()?;
+    let address = SocketAddrUnix::new_abstract_name(name(kind, path).as_bytes()).ok()?;
     connect(&socket, &address).ok()?;
     let stream = UnixStream::from_std(StdStream::from(socket)).ok()?;
     let peer = stream.peer_cred().ok()?;
@@ -78,18 +99,19 @@ pub(crate) fn identity(path: &Path) -> PathBuf {
     })
 }
 
-fn name(path: &Path) -> String {
+fn name(kind: Kind, path: &Path) -> String {
+    let prefix = kind.prefix();
     let text = identity(path).to_string_lossy().into_owned();
-    if text.len() + PREFIX.len() <= NAME_MAX {
-        return format!("{PREFIX}{text}");
+    if text.len() + prefix.len() <= NAME_MAX {
+        return format!("{prefix}{text}");
     }
     let digest = fnv(text.as_bytes());
-    let mut from = text.len() + PREFIX.len() + 17 - NAME_MAX;
+    let mut from = text.len() + prefix.len() + 17 - NAME_MAX;
     while !text.is_char_boundary(from) {
         from += 1;
     }
     format!(
-        "{PREFIX}{digest:016x}:{}",
+        "{prefix}{digest:016x}:{}",
         text.get(from..).unwrap_or_default()
     )
 }

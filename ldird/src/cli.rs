@@ -40,15 +40,19 @@ struct Arguments {
 
 const COMMANDS: &str = "\
 Commands:
-  start         start in the background; returns when the table is set up
-  stop          stop; waits until it has stopped; works without CONFIG, too
+  start         start in the background; returns when the table is set up. Where a director is
+                on standby: it becomes active, and the whole table goes in at once
+  stop          stop; waits until it has stopped; works without CONFIG, too. A director of
+                `run --standby` takes its table out and goes on checking, on standby
   restart       hand the table over to a new director: nobody notices; a broken CONFIG
                 changes nothing
   try-restart   restart if it is running
   reload        read CONFIG again; a broken one changes nothing (also force-reload), and one
                 that takes out more than half of what serves needs --force
-  status        is it running? exit 0 yes, 3 no, 1 stale pid file
-  run           stay in the foreground, for a service manager
+  status        is it running? exit 0 yes, 3 no or on standby, 1 stale pid file
+  run [--standby]
+                stay in the foreground, for a service manager; --standby: check from the
+                beginning, and hold the table back until `start`
   check         all faults of CONFIG and of what it needs of this machine, with file, line and
                 caret; exit 2 if there are errors [--offline] [--json] [FILE…]
   plan          each check's verdict, and the changes of the table that would be made now
@@ -97,7 +101,10 @@ pub(crate) enum Command {
         force: bool,
     },
     Status,
-    Run,
+    /// `standby`: only check until the resource becomes active, and stay when it stops.
+    Run {
+        standby: bool,
+    },
     Check(Manner),
     Plan,
     Show {
@@ -231,6 +238,10 @@ fn command(operands: &[String]) -> Option<(Option<&str>, Command)> {
 
 /// Has words of its own behind it, a file's name among them.
 const IMPORT: &str = "import";
+
+/// What may stand behind `run`.
+const STANDBY: &str = "--standby";
+
 /// What may stand behind `reload`, too.
 const FORCE: &str = "--force";
 
@@ -251,7 +262,8 @@ fn old_command(word: &str, after: &[&str]) -> Option<Command> {
 
 fn new_command(word: &str, after: &[&str]) -> Option<Command> {
     match (word, after) {
-        ("run", []) => Some(Command::Run),
+        ("run", []) => Some(Command::Run { standby: false }),
+        ("run", [STANDBY]) => Some(Command::Run { standby: true }),
         ("check", options) => {
             let known = |option: &&str| matches!(*option, "--json" | "--offline");
             let manner = Manner {

@@ -9,9 +9,12 @@ use crate::daemon::{self, Mode};
 use crate::instance::{self, Instance, NotFound, STOP_LIMIT, State};
 use crate::launch::{self, Started};
 use crate::probes::Catalogue;
-use crate::{import, ipvs, plan, show, siblings};
+use crate::standing::{self, Beginning};
+use crate::{apply, duty, import, ipvs, ledger, plan, show, siblings};
+use anyhow::Context as _;
 use ha_status::socket::Client;
-use ha_status::{Action, Reply, Request};
+use ha_status::{Action, Reply, Request, Role};
+use ldird_core::table::ServiceKey;
 use rustix::process::Pid;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -49,12 +52,7 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
         },
         Command::Reload { force } => reload(&instance, force).await,
         Command::Status => Ok(status(&instance)),
-        Command::Run => match load(&instance) {
-            (Some(loaded), catalogue) => {
-                daemon::run(Mode::Service, instance, loaded, catalogue).await
-            }
-            (None, _) => Ok(CONFIGURATION),
-        },
+        Command::Run { standby } => serve(instance, standby).await,
         Command::Check(manner) => Ok(check::run(invocation, manner).await),
         Command::Plan => plan::run(&instance).await,
         Command::Show { json, follow } => show::run(&instance, json, follow).await,
@@ -77,7 +75,7 @@ fn located(invocation: &Invocation) -> Result<Instance, NotFound> {
         | Command::Restart
         | Command::TryRestart
         | Command::Reload { .. }
-        | Command::Run
+        | Command::Run { .. }
         | Command::Check(_)
         | Command::Plan
         | Command::Ipvs(_)
@@ -87,7 +85,13 @@ fn located(invocation: &Invocation) -> Result<Instance, NotFound> {
 
 async fn start(invocation: &Invocation, instance: Instance) -> anyhow::Result<u8> {
     if launch::is_background() {
-        return run_in_background(instance).await;
+        return run_in_background(invocation, instance).await;
+    }
+    // One that runs goes on with the configuration that it has, whatever became of the file.
+    if let State::Running(pid) = instance.state()
+        && instance::is_ours(pid)
+    {
+        return Ok(activate(&instance, pid).await);
     }
     let (configuration, catalogue) = load(&instance);
     let Some(configuration) = configuration else {
@@ -99,11 +103,58 @@ async fn start(invocation: &Invocation, instance: Instance) -> anyhow::Result<u8
     launch(invocation, instance, configuration, catalogue).await
 }
 
+/// A director on standby becomes active; one that is active already is left alone.
+async fn activate(instance: &Instance, pid: Pid) -> u8 {
+    let duty = duty::of(instance, pid);
+    if !duty.resident && duty.role == Role::Active {
+        return OK;
+    }
+    told(instance, pid, Action::Serve).await
+}
+
+async fn told(instance: &Instance, pid: Pid, action: Action) -> u8 {
+    let what = action.word();
+    match duty::tell(instance, pid, action).await {
+        Ok(()) => OK,
+        Err(error) => {
+            let path = instance.path.display();
+            eprintln!("ldirectord for {path} is not {what}: {error}");
+            FAILED
+        }
+    }
+}
+
+/// In the foreground. A resident director takes over from one that was started for its resource,
+/// without anybody noticing: that one's table is active, and stays.
+async fn serve(instance: Instance, resident: bool) -> anyhow::Result<u8> {
+    let (Some(loaded), catalogue) = load(&instance) else {
+        return Ok(CONFIGURATION);
+    };
+    if resident
+        && let State::Running(pid) = instance.state()
+        && instance::is_ours(pid)
+    {
+        let duty = duty::of(&instance, pid);
+        if !duty.resident {
+            if !instance::hand_over(pid).await? {
+                return Ok(still_there(&instance, pid));
+            }
+            standing::note_active(&instance)?;
+        }
+    }
+    let beginning = if resident {
+        Beginning::Resident
+    } else {
+        Beginning::Started
+    };
+    daemon::run(Mode::Service, instance, loaded, catalogue, beginning).await
+}
+
 /// A hand-over: the table stays as it is while one director ends and the next begins. Nothing is
 /// ended for a configuration that the next could not run.
 async fn restart(invocation: &Invocation, instance: Instance) -> anyhow::Result<u8> {
     if launch::is_background() {
-        return run_in_background(instance).await;
+        return run_in_background(invocation, instance).await;
     }
     let (configuration, catalogue) = load(&instance);
     let Some(configuration) = configuration else {
@@ -127,11 +178,19 @@ async fn launch(
     configuration: Configuration,
     catalogue: Catalogue,
 ) -> anyhow::Result<u8> {
+    let beginning = beginning(invocation);
     if invocation.debug {
-        return daemon::run(Mode::Debug, instance, configuration, catalogue).await;
+        return daemon::run(Mode::Debug, instance, configuration, catalogue, beginning).await;
     }
     if configuration.supervised {
-        return daemon::run(Mode::Supervised, instance, configuration, catalogue).await;
+        return daemon::run(
+            Mode::Supervised,
+            instance,
+            configuration,
+            catalogue,
+            beginning,
+        )
+        .await;
     }
     match launch::launch().await? {
         Started::Ready => Ok(OK),
@@ -146,23 +205,63 @@ async fn launch(
     }
 }
 
+/// A restart is a director in the place of another, whatever became of that one.
+fn beginning(invocation: &Invocation) -> Beginning {
+    if matches!(invocation.command, Command::Restart | Command::TryRestart) {
+        Beginning::Restarted
+    } else {
+        Beginning::Started
+    }
+}
+
 /// Warnings have been told by the process that launched us.
-async fn run_in_background(instance: Instance) -> anyhow::Result<u8> {
+async fn run_in_background(invocation: &Invocation, instance: Instance) -> anyhow::Result<u8> {
     let mut catalogue = Catalogue::default();
     match crate::config::load(&instance.path, &mut catalogue).0 {
-        Some(loaded) => daemon::run(Mode::Background, instance, loaded, catalogue).await,
+        Some(loaded) => {
+            let beginning = beginning(invocation);
+            daemon::run(Mode::Background, instance, loaded, catalogue, beginning).await
+        }
         None => Ok(CONFIGURATION),
     }
 }
 
 async fn stop(instance: &Instance) -> anyhow::Result<u8> {
     let State::Running(pid) = instance.state() else {
-        return Ok(OK);
+        return clean_up(instance).await;
     };
+    let duty = duty::of(instance, pid);
+    if duty.resident {
+        let code = told(instance, pid, Action::HoldBack).await;
+        // One that is frozen on standby has nothing in the table.
+        let done = duty.role == Role::Standby && duty::of(instance, pid) == duty;
+        return Ok(if done { OK } else { code });
+    }
     if instance::stop(pid).await? {
         return Ok(OK);
     }
     Ok(still_there(instance, pid))
+}
+
+/// No director runs: what one that was killed has left behind leaves now, as `cleanstop` says, and its
+/// next life begins on standby.
+async fn clean_up(instance: &Instance) -> anyhow::Result<u8> {
+    standing::clear(instance).context("the file that says that the resource is active here")?;
+    let mut left = ledger::left_behind(instance);
+    if left.is_empty() {
+        return Ok(OK);
+    }
+    let (configuration, _) = crate::config::load(&instance.path, &mut Catalogue::default());
+    let services = configuration.map(|all| all.core.services);
+    for kept in services.iter().flatten().filter(|one| !one.cleanstop) {
+        left.remove(&kept.key);
+    }
+    let siblings = siblings::living(instance).await;
+    let others = siblings::wanted(&siblings, &left);
+    let gone: Vec<ServiceKey> = left.difference(&others).copied().collect();
+    apply::take_out(gone).await?;
+    ledger::forget(instance)?;
+    Ok(OK)
 }
 
 fn still_there(instance: &Instance, pid: Pid) -> u8 {
@@ -218,11 +317,19 @@ async fn reload_through(mut client: Client, force: bool) -> anyhow::Result<u8> {
 }
 
 /// The line goes to both channels: cluster managers read one, the old daemon wrote the other.
+/// On standby the resource is not active, and a manager must hear just that.
 fn status(instance: &Instance) -> u8 {
     let path = instance.path.display();
     match instance.state() {
         State::Running(pid) => {
+            let duty = duty::of(instance, pid);
             let pid = pid.as_raw_nonzero();
+            if duty.role == Role::Standby {
+                println!(
+                    "ldirectord is stopped for {path}: a director with pid {pid} checks on standby"
+                );
+                return NOT_RUNNING;
+            }
             let line = format!("ldirectord for {path} is running with pid: {pid}");
             println!("{line}");
             eprintln!("{line}");

@@ -9,7 +9,7 @@ use crate::wording::Line;
 use ha_plumbing::journal::Journal;
 use ha_plumbing::wall::{Wall, milliseconds};
 use ha_status::socket::{BindError, Control};
-use ha_status::{DirectorSnapshot, Health, Totals, VirtualService};
+use ha_status::{DirectorSnapshot, Duty, Health, Role, Totals, VirtualService};
 use ldird_core::Director;
 use ldird_core::config::Config;
 use std::fmt::Write as _;
@@ -34,6 +34,7 @@ pub(crate) fn listen_later(instance: &Instance) -> Control {
 pub(crate) struct View {
     instance: Instance,
     start: Instant,
+    pub(crate) duty: Duty,
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
     journal: Journal,
@@ -45,6 +46,7 @@ impl View {
         Self {
             instance,
             start: now,
+            duty: Duty::default(),
             counters: Counters::new(),
             totals: Totals::default(),
             journal: Journal::new(Wall::now(now)),
@@ -92,6 +94,7 @@ impl View {
             at_ms,
             uptime_ms: milliseconds(now.duration_since(self.start)),
             phase: director.phase(),
+            duty: self.duty.clone(),
             services,
             totals: self.totals.clone(),
             recent: self.journal.recent(),
@@ -109,6 +112,10 @@ pub(crate) fn metrics(snapshot: &DirectorSnapshot) -> String {
         ("ldird_checks_unasked_total", totals.checks_unasked),
         ("ldird_edits_total", totals.edits),
         ("ldird_edits_failed_total", totals.edits_failed),
+        (
+            "ldird_active",
+            u64::from(snapshot.duty.role == Role::Active),
+        ),
     ] {
         write_row(&mut text, name, "", value);
     }

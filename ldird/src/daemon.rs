@@ -2,7 +2,7 @@
 //! they come and go.
 
 use crate::apply::Kernel;
-use crate::claim::{self, Claim};
+use crate::claim::{self, Claim, Kind};
 use crate::config::{Configuration, LogTarget};
 use crate::console::{CONFIGURATION, FAILED, OK};
 use crate::control;
@@ -11,12 +11,13 @@ use crate::instance::{Instance, State};
 use crate::launch;
 use crate::probes::Catalogue;
 use crate::siblings;
+use crate::standing::{Beginning, Standing};
 use crate::wording::{BANNER, Line};
 use ha_plumbing::lockfile::{self, LockError, Lockfile};
 use ha_plumbing::log::{self, Console};
 use ha_plumbing::service;
 use ha_plumbing::signals::Signals;
-use ha_status::Severity;
+use ha_status::{Role, Severity};
 use ldird_ipvs::Client;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -42,6 +43,7 @@ pub(crate) async fn run(
     instance: Instance,
     configuration: Configuration,
     catalogue: Catalogue,
+    beginning: Beginning,
 ) -> anyhow::Result<u8> {
     if mode == Mode::Background {
         launch::detach()?;
@@ -51,7 +53,7 @@ pub(crate) async fn run(
         return Ok(CONFIGURATION);
     }
     let log = log::start(&settings(mode, &instance, &configuration.log))?;
-    let code = serve(mode, instance, configuration, catalogue).await;
+    let code = serve(mode, instance, configuration, catalogue, beginning).await;
     log.flush(log::LAST_WORDS);
     code
 }
@@ -61,6 +63,7 @@ async fn serve(
     instance: Instance,
     configuration: Configuration,
     catalogue: Catalogue,
+    beginning: Beginning,
 ) -> anyhow::Result<u8> {
     info(invocation());
     if let State::Stale(pid) = instance.state() {
@@ -68,6 +71,13 @@ async fn serve(
         let text = format!("ldirectord stale pid file {pid} for {path}");
         Line::new(Severity::Warning, text).log();
     }
+    // First of all: nobody may take a director that is just beginning for an active one.
+    let standing = Standing::find(&instance, beginning);
+    info(role(&standing));
+    let (_resident, standby) = match claim_duty(&instance, &standing) {
+        Ok(claims) => claims,
+        Err(error) => return Ok(refuse(&error)),
+    };
     let (_claim, pidfile) = match hold(mode, &instance) {
         Ok(held) => held,
         Err(code) => return Ok(code),
@@ -98,6 +108,8 @@ async fn serve(
         }
     });
     let parts = Parts {
+        standing,
+        standby,
         instance,
         pidfile,
         configuration,
@@ -112,6 +124,20 @@ async fn serve(
         ready(mode, configuration);
     });
     Ok(ended(driver.run().await))
+}
+
+/// What a director that starts begins with.
+fn role(standing: &Standing) -> String {
+    match (standing.resident, standing.role) {
+        (false, Role::Active | Role::Standby) => "Active from the start".to_owned(),
+        (true, Role::Active) => format!(
+            "Active from the start, for {} asked for that in an earlier life",
+            standing.by
+        ),
+        (true, Role::Standby) => {
+            "On standby until the resource becomes active here (ldird start)".to_owned()
+        }
+    }
 }
 
 /// What the loop ended with, in the log and as an exit code.
@@ -186,14 +212,36 @@ fn hold(mode: Mode, instance: &Instance) -> Result<(Option<Claim>, Option<Lockfi
     }
 }
 
+/// The claims by which everybody knows that it is resident, and on standby.
+fn claim_duty(
+    instance: &Instance,
+    standing: &Standing,
+) -> Result<(Option<Claim>, Option<Claim>), String> {
+    let claim = |kind, wanted: bool| {
+        let claim = wanted.then(|| Claim::acquire(kind, &instance.path));
+        claim.transpose().map_err(|error| {
+            let holder = claim::holder(kind, &instance.path);
+            let holder = holder.map(|pid| format!(" by pid {}", pid.as_raw_nonzero()));
+            let path = instance.path.display();
+            format!(
+                "{path} is run on standby already{}: {error}",
+                holder.unwrap_or_default()
+            )
+        })
+    };
+    let resident = claim(Kind::Resident, standing.resident)?;
+    let standby = claim(Kind::Standby, standing.role == Role::Standby)?;
+    Ok((resident, standby))
+}
+
 /// The claim on the configuration file, or who holds it.
 fn hold_file(instance: &Instance) -> Result<Option<Claim>, i32> {
-    let error = match Claim::acquire(&instance.path) {
+    let error = match Claim::acquire(Kind::Director, &instance.path) {
         Ok(claim) => return Ok(Some(claim)),
         Err(error) => error,
     };
     if error.kind() == std::io::ErrorKind::AddrInUse
-        && let Some(pid) = claim::holder(&instance.path)
+        && let Some(pid) = claim::holder(Kind::Director, &instance.path)
     {
         return Err(pid.as_raw_nonzero().get());
     }

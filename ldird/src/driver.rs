@@ -11,29 +11,34 @@
 //! event, too.
 
 mod reload;
+mod requests;
+mod role;
 
 use crate::apply::{Kernel, Order, Outcome};
+use crate::claim::Claim;
 use crate::config::{Configuration, Names};
-use crate::control::{self, View};
+use crate::control::View;
 use crate::disk::{Disk, Found, finished};
 use crate::instance::Instance;
 use crate::ledger::{Ledger, Services};
 use crate::maintenance::{Change, Maintenance};
 use crate::probes::{Catalogue, Probed, Prober};
 use crate::siblings::{self, Sibling};
+use crate::standing::{Ending, Standing, StandingFile};
 use crate::watch::Seen;
 use crate::wording::{self, Line};
 use ha_plumbing::lockfile::Lockfile;
 use ha_plumbing::pace::{LOOK_EVERY, PUBLISH_AFTER};
 use ha_plumbing::service;
 use ha_plumbing::signals::{Signal, Signals};
-use ha_status::socket::{Asked, ClientRequest, Control, Responder};
-use ha_status::{Action, DirectorSnapshot, Reply, Severity, Snapshot};
+use ha_status::socket::{ClientRequest, Control, Responder};
+use ha_status::{Reply, Severity, Snapshot};
 use ldird_core::Director;
 use ldird_core::input::{Finding, Input};
 use ldird_core::output::{Notice, Output};
 use ldird_ipvs::Timeouts;
 use reload::{Loaded, Naming, Reloads, Wish};
+use role::Turns;
 use std::time::{Duration, Instant};
 use tokio::select;
 use tokio::signal::unix::Signal as Listener;
@@ -64,6 +69,8 @@ enum Event {
     Named(Names),
     Look,
     Found(Found),
+    /// The role is on disk, or could not be written for this reason.
+    Standing(Option<String>),
     /// Who else lives, asked before the table is cleaned; `None` if that failed.
     Siblings(Option<Vec<Sibling>>),
 }
@@ -89,6 +96,9 @@ pub(crate) struct Parts {
     pub(crate) pidfile: Option<Lockfile>,
     pub(crate) configuration: Configuration,
     pub(crate) catalogue: Catalogue,
+    pub(crate) standing: Standing,
+    /// Held if it begins on standby.
+    pub(crate) standby: Option<Claim>,
     pub(crate) kernel: Kernel,
     pub(crate) signals: Signals,
     pub(crate) quit: Listener,
@@ -117,6 +127,9 @@ pub(crate) struct Driver<R> {
     /// What an earlier life left, until it is told to the core.
     left: Services,
     siblings: Vec<Sibling>,
+    standing: Standing,
+    standing_file: StandingFile,
+    turns: Turns,
     looks: Interval,
     looks_since_count: u32,
     counting: bool,
@@ -148,7 +161,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let wanted: Services = siblings::keys(core).copied().collect();
         let (ledger, left) = Ledger::open(&parts.instance, &wanted);
         Self {
-            director: Director::new(core.clone(), now),
+            director: Director::in_role(core.clone(), parts.standing.role, now),
+            standing_file: StandingFile::open(&parts.instance, &parts.standing),
+            standing: parts.standing,
+            turns: Turns::new(parts.standby),
             view: View::new(parts.instance.clone(), parts.control, now),
             disk: Disk::new(&parts.instance.path),
             services: wanted.union(&left).copied().collect(),
@@ -193,6 +209,13 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             let event = self.next().await;
             self.handle(event);
         };
+        // A resident one may be started again while its resource is active.
+        let ending = match &end {
+            End::Stopped(_) => Ending::Stopped,
+            End::HandedOver => Ending::HandedOver,
+            End::Unclean(_) | End::NeverStarted(_) => Ending::Unclean,
+        };
+        self.standing_file.close(self.standing, ending).await;
         match end {
             End::Stopped(_) => self.ledger.remove().await,
             End::Unclean(_) | End::HandedOver | End::NeverStarted(_) => self.ledger.settle().await,
@@ -226,8 +249,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     }
 
     async fn next(&mut self) -> Event {
-        let due = [self.director.deadline(), self.publish_at, self.stop_by];
-        let due = due.into_iter().flatten().min();
+        let own = [self.publish_at, self.stop_by, self.turns.due];
+        let due = own.into_iter().chain([self.director.deadline()]);
+        let due = due.flatten().min();
         select! {
             biased;
             signal = self.signals.next() => Event::Signal(signal),
@@ -235,6 +259,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             _ = self.quit.recv() => Event::Quit,
             loaded = self.reloads.loaded() => Event::Loaded(Box::new(loaded)),
             names = self.naming.found() => Event::Named(names),
+            error = self.standing_file.written() => Event::Standing(error),
             siblings = finished(&mut self.asking) => Event::Siblings(siblings),
             () = until(due) => Event::Due,
             // Once a second, and the sign of life for the service manager: before what may come in
@@ -266,6 +291,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Event::Named(names) => self.named(names),
             Event::Look => self.look(),
             Event::Found(found) => self.found(found),
+            Event::Standing(error) => self.role_written(error),
             Event::Siblings(siblings) => {
                 self.spare(&siblings.unwrap_or_default());
                 self.feed(Input::Shutdown);
@@ -305,6 +331,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 let snapshot = Snapshot::Director(self.snapshot());
                 self.view.control.publish(&snapshot);
             }
+        }
+        if self.turns.due.is_some_and(|at| at <= now) {
+            self.give_turns_up();
         }
         if self.stop_by.is_some_and(|at| at <= now) {
             let text = format!(
@@ -365,6 +394,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 self.in_force();
             }
             Notice::Reloaded => self.in_force(),
+            Notice::Turned(role) => self.turned(*role),
             Notice::TableUnreadable(error) if self.ready.is_some() => {
                 self.end = Some(End::NeverStarted(error.clone()));
             }
@@ -455,51 +485,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if self.stop_by.is_none() {
             service::stopping("handing over");
             self.end = Some(End::HandedOver);
-        }
-    }
-
-    fn requested(&mut self, request: ClientRequest) {
-        let Some(asked) = self.view.control.understand(request) else {
-            return;
-        };
-        match asked {
-            Asked::Snapshot(reply) => {
-                let snapshot = Snapshot::Director(self.snapshot());
-                self.view.control.snapshot(reply, &snapshot);
-            }
-            Asked::Follow(reply) => {
-                let snapshot = Snapshot::Director(self.snapshot());
-                self.view.control.follow(reply, &snapshot);
-            }
-            Asked::Metrics(reply) => {
-                let text = control::metrics(&self.snapshot());
-                reply.send(Reply::Metrics { text });
-            }
-            Asked::Act { action, who, reply } => self.act(&action, &who, reply),
-        }
-    }
-
-    fn snapshot(&mut self) -> DirectorSnapshot {
-        let config = &self.configuration.core;
-        self.view.snapshot(&self.director, config, Instant::now())
-    }
-
-    fn act(&mut self, action: &Action, who: &str, reply: Responder) {
-        let text = format!("{who} asks for: {}", action.word());
-        self.tell(&Line::new(Severity::Notice, text));
-        match action {
-            Action::Stop => {
-                self.stoppers.push(reply);
-                self.stop("TERM");
-            }
-            Action::Reload { force } => {
-                let force = *force;
-                let reloaders = vec![reply];
-                self.reload(Wish { force, reloaders });
-            }
-            Action::Standby { .. } | Action::Takeover { .. } => {
-                reply.answer(Err("a director has no groups: ask hbd".to_owned()));
-            }
         }
     }
 

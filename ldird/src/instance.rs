@@ -2,7 +2,7 @@
 //! signal it (specification 1.1, 3.9). Never parses the configuration, so stopping and asking work
 //! with a broken one, or with none.
 
-use crate::claim;
+use crate::claim::{self, Kind};
 use crate::cli::{DEFAULT_FILE, DEFAULT_NAME, Invocation};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::io;
@@ -78,7 +78,7 @@ impl Instance {
         if matches!(by_name, State::Running(_)) {
             return by_name;
         }
-        if let Some(pid) = claim::holder(&self.path) {
+        if let Some(pid) = claim::holder(Kind::Director, &self.path) {
             return State::Running(pid);
         }
         match self.other_pidfile().map(|path| state_of(&path)) {
@@ -190,7 +190,7 @@ fn is_director(pid: Pid) -> bool {
 
 /// Does it run our program, be it of another release? A replaced binary has ` (deleted)` behind its
 /// name.
-fn is_ours(pid: Pid) -> bool {
+pub(crate) fn is_ours(pid: Pid) -> bool {
     let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));
     let name = exe.as_deref().ok().and_then(Path::file_name);
     let name = name.and_then(|name| name.to_str()).unwrap_or_default();

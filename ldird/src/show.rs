@@ -5,7 +5,7 @@ use crate::instance::{Instance, State};
 use crate::siblings;
 use crate::wording::health;
 use ha_status::socket::{Client, ClientError};
-use ha_status::{DirectorSnapshot, RealServer, Reply, Request, Snapshot};
+use ha_status::{DirectorSnapshot, Duty, RealServer, Reply, Request, Role, Snapshot};
 use std::fmt::Write as _;
 
 pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow::Result<u8> {
@@ -84,9 +84,12 @@ fn table(snapshot: &DirectorSnapshot) -> String {
     let mut line = |words: String| {
         writeln!(text, "{}", words.trim_end()).expect("writing to a String succeeds");
     };
+    line(standing(snapshot));
     for service in &snapshot.services {
         let missing = if service.in_table {
             ""
+        } else if snapshot.duty.held_back {
+            " (held back)"
         } else {
             " (not in the table)"
         };
@@ -123,6 +126,43 @@ fn table(snapshot: &DirectorSnapshot) -> String {
         }
     }
     text
+}
+
+/// `web.cf: on standby for 2m05s, as root (uid 0, pid 7) asked; the table is held back`
+fn standing(snapshot: &DirectorSnapshot) -> String {
+    let Duty {
+        role,
+        held_back,
+        resident: _,
+        since_ms,
+        by,
+    } = &snapshot.duty;
+    let role = match role {
+        Role::Active => "active",
+        Role::Standby => "on standby",
+    };
+    let age = age(snapshot.at_ms.saturating_sub(*since_ms));
+    let by = match by.as_str() {
+        "" => String::new(),
+        by => format!(", by {by}"),
+    };
+    let held = if *held_back {
+        "; the table is held back"
+    } else {
+        ""
+    };
+    format!("{}: {role} for {age}{by}{held}", snapshot.config)
+}
+
+/// `7s`, `2m05s`, `3h10m`, `4d02h`.
+pub(crate) fn age(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+        86_400.. => format!("{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
+    }
 }
 
 /// What the last check said, or why it could not be asked.

@@ -3,7 +3,7 @@
 
 use crate::maintenance::Change;
 use ha_plumbing::journal;
-use ha_status::{Health, Severity};
+use ha_status::{Health, Role, Severity};
 use ldird_core::output::{Drift, Notice, When};
 use ldird_core::table::ServiceKey;
 
@@ -40,6 +40,7 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::ServiceChanged(_)
         | Notice::SoftFailureReset { .. }
         | Notice::Started
+        | Notice::Turned(_)
         | Notice::Reloaded
         | Notice::AskedAgain
         | Notice::ShutdownStarted => Severity::Info,
@@ -167,6 +168,10 @@ fn sentence(notice: &Notice) -> String {
         Notice::Drift(what) => drift(what),
         Notice::Started => "The IPVS table is set up".to_owned(),
         Notice::Reloaded => "The new configuration is in force".to_owned(),
+        Notice::Turned(Role::Active) => "Active: the IPVS table is in the kernel".to_owned(),
+        Notice::Turned(Role::Standby) => {
+            "On standby: checks go on, the resource is active elsewhere".to_owned()
+        }
         Notice::ShutdownStarted => "Stopping".to_owned(),
     }
 }
@@ -203,6 +208,14 @@ pub(crate) fn health(health: Health) -> &'static str {
         Health::Down => "down",
         Health::Maintenance => "maintenance",
         Health::Off => "off",
+    }
+}
+
+/// The role in a word.
+pub(crate) fn role(role: Role) -> &'static str {
+    match role {
+        Role::Active => "active",
+        Role::Standby => "standby",
     }
 }
 

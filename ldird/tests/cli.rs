@@ -461,3 +461,20 @@ fn an_old_daemon_is_found_under_the_other_name_of_its_file() {
     assert_eq!(bed.run(&["stop"]).code, 0);
     assert!(!pretender.child.wait().unwrap().success());
 }
+
+#[test]
+fn a_stop_without_a_director_ends_the_role_of_the_one_that_was_killed() {
+    let bed = Bed::with("x.cf", GOOD);
+    let file = bed.folder.path().join("run/ldird.x.cf.role");
+    let path = bed.etc().canonicalize().unwrap().join("x.cf");
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let text = format!(
+        "{}\n{}\nresident\nactive\n1\nroot\n",
+        path.display(),
+        boot.trim()
+    );
+    fs::write(&file, text).unwrap();
+    assert_eq!(bed.run(&["x.cf", "status"]).code, 3, "nothing runs");
+    assert_eq!(bed.run(&["x.cf", "stop"]).code, 0);
+    assert!(!file.exists(), "the next one begins on standby");
+}

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use ldird_core::Director;
-use ldird_core::config::{Check, Config, ProbeId, RealServer, VirtualService};
+use ldird_core::config::{Check, Config, ProbeId, RealServer, Standby, VirtualService};
 use ldird_core::diff;
 use ldird_core::input::{Finding, Input, Verdict};
 use ldird_core::output::{Notice, Output};
@@ -255,6 +255,7 @@ fn config(weight: u32) -> Config {
             .map(|number| service(number, weight))
             .collect(),
         readdquiescent: false,
+        standby: Standby::default(),
         seed: 1,
     }
 }

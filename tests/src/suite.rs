@@ -25,6 +25,7 @@ mod random;
 mod restart;
 mod simulation;
 mod split;
+mod standby;
 mod table;
 mod tidy;
 mod watch;
@@ -80,6 +81,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         balancing::CASES,
         table::CASES,
         lifecycle::CASES,
+        standby::CASES,
         model::CASES,
         netlink::CASES,
         compatibility::CASES,

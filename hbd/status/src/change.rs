@@ -10,8 +10,8 @@ pub(crate) mod rows;
 pub(crate) mod tests;
 
 use crate::{
-    ClusterPhase, ClusterSnapshot, Counters, DirectorPhase, DirectorSnapshot, Fallback, Group,
-    Link, Node, Notice, RealServer, Refused, Snapshot, Totals, VirtualService,
+    ClusterPhase, ClusterSnapshot, Counters, DirectorPhase, DirectorSnapshot, Duty, Fallback,
+    Group, Link, Node, Notice, RealServer, Refused, Snapshot, Totals, VirtualService,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,8 @@ pub enum Change {
         at_ms: u64,
         uptime_ms: u64,
         phase: DirectorPhase,
+        #[serde(default)]
+        duty: Duty,
     },
     Totals {
         totals: Totals,
@@ -186,6 +188,7 @@ fn director(
             at_ms: new.at_ms,
             uptime_ms: new.uptime_ms,
             phase: new.phase,
+            duty: new.duty.clone(),
         });
     }
     rows::changed(&old.services, &new.services, volatile, |service| {
@@ -268,10 +271,12 @@ fn apply_to_director(director: &mut DirectorSnapshot, change: &Change) {
             at_ms,
             uptime_ms,
             phase,
+            duty,
         } => {
             director.at_ms = *at_ms;
             director.uptime_ms = *uptime_ms;
             director.phase = *phase;
+            director.duty.clone_from(duty);
         }
         Change::Totals { totals } => director.totals = totals.clone(),
         Change::Service { service } => {

@@ -16,6 +16,8 @@ pub struct DirectorSnapshot {
     /// How long the daemon has been running, milliseconds.
     pub uptime_ms: u64,
     pub phase: DirectorPhase,
+    #[serde(default)]
+    pub duty: Duty,
     /// In file order.
     pub services: Vec<VirtualService>,
     pub totals: Totals,
@@ -35,6 +37,31 @@ pub enum DirectorPhase {
     Running,
     Reloading,
     Stopping,
+}
+
+/// What a director is there for at present, since when, and who said so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Duty {
+    pub role: Role,
+    /// On standby, and the kernel's table has none of its services: `standbytable=no`.
+    pub held_back: bool,
+    /// It runs whether its resource is active or not: a stop of the resource leaves it on standby.
+    pub resident: bool,
+    /// Wall clock at which the role last changed, milliseconds since 1970.
+    pub since_ms: u64,
+    /// Who asked for the role, e.g. `root (uid 0, pid 123)` or `the start`; may be empty.
+    pub by: String,
+}
+
+/// Does the director distribute, or does it only check?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The resource is active here: the table is in the kernel.
+    #[default]
+    Active,
+    /// It knows every verdict and holds its table back until the resource becomes active here.
+    Standby,
 }
 
 /// A virtual service and what the kernel says of it.

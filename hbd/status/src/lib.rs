@@ -20,7 +20,8 @@ pub use cluster::{
     NodeKind, NodeStatus, NotSent, Refused, Resource, RunState,
 };
 pub use director::{
-    DirectorPhase, DirectorSnapshot, Fallback, Health, RealServer, Totals, VirtualService,
+    DirectorPhase, DirectorSnapshot, Duty, Fallback, Health, RealServer, Role, Totals,
+    VirtualService,
 };
 pub use mirror::{Gap, Heard, Mirror};
 pub use notice::{Notice, Recent, Severity, printable};

@@ -47,6 +47,10 @@ pub enum Action {
         #[serde(default)]
         force: bool,
     },
+    /// ldird: its resource becomes active here; done when the kernel has the table.
+    Serve,
+    /// ldird that is resident: its resource stops here; done when the table has left the kernel.
+    HoldBack,
     /// Both: end in order, releasing resources (hbd) or the table (ldird, `cleanstop`).
     Stop,
     /// Both: read the configuration again; a broken one changes nothing, and neither does one that

@@ -4,7 +4,7 @@
 
 use super::{App, Panel, Popup};
 use crate::text;
-use ha_status::{DirectorSnapshot, Fallback, Group, Notice, RealServer, VirtualService};
+use ha_status::{DirectorSnapshot, Fallback, Group, Notice, RealServer, Role, VirtualService};
 
 /// One line of the groups panel.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +17,7 @@ pub(crate) enum GroupRow<'a> {
 /// One line of the virtual services panel.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum VirtualRow<'a> {
-    /// Between several ldirds only.
+    /// Between several ldirds, and where one is on standby.
     Director(usize, &'a DirectorSnapshot),
     Service(usize, &'a VirtualService),
     Real(usize, &'a RealServer),
@@ -58,7 +58,8 @@ impl App {
     pub(crate) fn virtual_rows(&self) -> impl Iterator<Item = VirtualRow<'_>> {
         let several = self.directors().nth(1).is_some();
         self.directors().flat_map(move |(id, _, director)| {
-            let head = several.then_some(VirtualRow::Director(id, director));
+            let waits = director.duty.role == Role::Standby;
+            let head = (several || waits).then_some(VirtualRow::Director(id, director));
             let services = director
                 .services
                 .iter()

@@ -10,7 +10,7 @@ use crate::{
     text,
     theme::{self, Tone},
 };
-use ha_status::{DirectorSnapshot, Fallback, Health, RealServer, VirtualService};
+use ha_status::{DirectorSnapshot, Fallback, Health, RealServer, Role, VirtualService};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -56,7 +56,7 @@ fn one<'a>(view: View, row: &VirtualRow<'a>) -> Row<'a> {
     match *row {
         VirtualRow::Director(id, director) => director_row(view, id, director),
         VirtualRow::Service(id, service) => service_row(view, id, service),
-        VirtualRow::Real(_, real) => real_row(view, real),
+        VirtualRow::Real(id, real) => real_row(view, id, real),
         VirtualRow::Fallback(_, fallback) => fallback_row(view, fallback),
     }
 }
@@ -94,8 +94,32 @@ fn director_row<'a>(view: View, id: usize, director: &'a DirectorSnapshot) -> Ro
     Row::Text(Line::from(vec![
         Span::styled("ldird ", view.theme.faint()),
         Span::styled(director.config.as_str(), theme::STRONG),
+        Span::styled(standing(view, director), view.theme.faint()),
         Span::styled(stale.unwrap_or_default(), view.theme.tone(Tone::Warn)),
     ]))
+}
+
+/// Nothing where it is active: that is what one expects of a director.
+fn standing(view: View, director: &DirectorSnapshot) -> String {
+    let duty = &director.duty;
+    match duty.role {
+        Role::Active => String::new(),
+        Role::Standby => {
+            let age = text::calm_age(view.app.now_ms.saturating_sub(duty.since_ms));
+            let held = if duty.held_back {
+                ", table held back"
+            } else {
+                ""
+            };
+            format!("  on standby for {age}{held}")
+        }
+    }
+}
+
+/// Is the director's table out of the kernel on purpose?
+fn is_held_back(view: View, id: usize) -> bool {
+    let mut directors = view.app.directors();
+    directors.any(|(source, _, director)| source == id && director.duty.held_back)
 }
 
 fn service_row<'a>(view: View, id: usize, service: &'a VirtualService) -> Row<'a> {
@@ -125,7 +149,7 @@ fn service_row<'a>(view: View, id: usize, service: &'a VirtualService) -> Row<'a
             view.theme.tone(tone),
         ),
     ];
-    if !service.in_table {
+    if !service.in_table && !is_held_back(view, id) {
         let style = view.theme.tone(Tone::Bad);
         spans.push(Span::styled("  NOT IN THE TABLE", style));
     }
@@ -143,7 +167,7 @@ fn service_row<'a>(view: View, id: usize, service: &'a VirtualService) -> Row<'a
     Row::Text(Line::from(spans))
 }
 
-fn real_row<'a>(view: View, real: &'a RealServer) -> Row<'a> {
+fn real_row<'a>(view: View, id: usize, real: &'a RealServer) -> Row<'a> {
     let (tone, word) = theme::health(real.health);
     let table = real.table_weight;
     let weight = format!(
@@ -151,7 +175,8 @@ fn real_row<'a>(view: View, real: &'a RealServer) -> Row<'a> {
         real.weight,
         table.map_or_else(|| "-".to_owned(), |weight| weight.to_string())
     );
-    let weight_style = if table == Some(real.weight) {
+    let as_wanted = table == Some(real.weight) || (table.is_none() && is_held_back(view, id));
+    let weight_style = if as_wanted {
         view.theme.tone(Tone::Quiet)
     } else {
         view.theme.tone(Tone::Warn)

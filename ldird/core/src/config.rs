@@ -10,8 +10,18 @@ pub struct Config {
     pub services: Vec<VirtualService>,
     /// `readdquiescent`: at start put absent real servers into the table at weight 0.
     pub readdquiescent: bool,
+    pub standby: Standby,
     /// Seeds the spread of checks over their interval.
     pub seed: u64,
+}
+
+/// What is different while the resource is active elsewhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standby {
+    /// `standbytable`: the table is in the kernel all the same.
+    pub table: bool,
+    /// `standbyinterval`: no real server is asked more often than this; `None`: as often as ever.
+    pub interval: Option<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

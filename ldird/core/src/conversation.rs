@@ -18,7 +18,7 @@ pub enum Goal {
     Follow,
     /// All of our services become what is desired, for the first time in this life.
     Start,
-    /// The same for a new configuration.
+    /// The same for a new configuration or another role.
     Reload,
     /// Our services leave, then nothing follows.
     Clean,
@@ -74,6 +74,7 @@ pub enum Event {
     },
     /// Reading or cleaning at the end has failed often enough.
     GiveUp,
+    /// A new configuration, or another role.
     Reload,
     Stop,
 }

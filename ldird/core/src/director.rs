@@ -20,7 +20,7 @@ use crate::output::{Notice, Output, When};
 use crate::punctual::Punctual;
 use crate::report;
 use crate::table::{Edit, Service, ServiceKey, Table};
-use ha_status::DirectorPhase;
+use ha_status::{DirectorPhase, Role};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -55,16 +55,25 @@ pub struct Director {
     glance_at: Instant,
     not_before: Instant,
     unreadable: bool,
+    /// A reload, or a turn of the role, that the table has not followed yet.
+    reloading: bool,
+    turning: bool,
     clean_tries: u32,
     outputs: VecDeque<Output>,
     revision: u64,
 }
 
 impl Director {
-    /// Starts: the first outputs (reading the table, the first checks) are ready to be polled.
+    /// Starts as the active one: the first outputs (reading the table, the first checks) are ready to
+    /// be polled.
     pub fn new(config: Config, now: Instant) -> Self {
+        Self::in_role(config, Role::Active, now)
+    }
+
+    /// Starts in either role.
+    pub fn in_role(config: Config, role: Role, now: Instant) -> Self {
         let mut director = Self {
-            fleet: Fleet::new(config, now),
+            fleet: Fleet::new(config, role, now),
             ledger: Ledger::default(),
             state: State::START,
             punctual: Punctual::default(),
@@ -74,6 +83,8 @@ impl Director {
             glance_at: now,
             not_before: now,
             unreadable: false,
+            reloading: false,
+            turning: false,
             clean_tries: 0,
             outputs: VecDeque::new(),
             revision: 0,
@@ -110,6 +121,7 @@ impl Director {
             Input::Reload(config) => self.reload(config, now),
             Input::LeftBehind(services) => self.left_behind(services, now),
             Input::Others(services) => self.ledger.others = services,
+            Input::Turn(role) => self.turn(role, now),
             Input::Shutdown => self.shutdown(now),
         }
         self.advance(now);
@@ -133,11 +145,20 @@ impl Director {
     /// What it is at, for those who look on. Reloading is what a valid configuration makes of it.
     pub fn phase(&self) -> DirectorPhase {
         match self.state.goal {
-            Goal::Follow => DirectorPhase::Running,
+            Goal::Reload if self.reloading => DirectorPhase::Reloading,
+            Goal::Follow | Goal::Reload => DirectorPhase::Running,
             Goal::Start => DirectorPhase::Starting,
-            Goal::Reload => DirectorPhase::Reloading,
             Goal::Clean => DirectorPhase::Stopping,
         }
+    }
+
+    pub fn role(&self) -> Role {
+        self.fleet.role
+    }
+
+    /// On standby, with none of its services wanted in the table.
+    pub fn holds_back(&self) -> bool {
+        self.fleet.holds_back()
     }
 
     /// The state of the conversation with the kernel.
@@ -279,7 +300,7 @@ impl Director {
     fn plan(&mut self, now: Instant) -> Vec<Edit> {
         let full = self.state.goal != Goal::Follow;
         if self.state.step == Step::Reading(Reach::Whole) {
-            self.ledger.claim(&self.fleet);
+            self.ledger.claim(&self.fleet, full);
             self.under_way = self.ledger.all(&self.fleet);
             // Also what is none of ours any more, to be done with it.
             self.under_way.append(&mut self.dirty);
@@ -325,7 +346,8 @@ impl Director {
         }
         self.revision += 1;
         let outcome = self.ledger.applied(results, now);
-        let when = if cleaning { When::Stop } else { When::Start };
+        let leaving = cleaning || self.fleet.holds_back();
+        let when = if leaving { When::Stop } else { When::Start };
         for edit in &outcome.made {
             let notices = report::confirmed(&self.fleet, edit, when);
             self.tell(notices);
@@ -361,11 +383,32 @@ impl Director {
 
     fn announce(&mut self, goal: Goal) {
         self.revision += 1;
+        let reloaded = std::mem::take(&mut self.reloading);
         match goal {
             Goal::Start => self.tell([Notice::Started]),
-            Goal::Reload => self.tell([Notice::Reloaded]),
-            Goal::Follow | Goal::Clean => {}
+            Goal::Reload if reloaded => self.tell([Notice::Reloaded]),
+            Goal::Reload | Goal::Follow | Goal::Clean => {}
         }
+        if std::mem::take(&mut self.turning) {
+            self.tell([Notice::Turned(self.fleet.role)]);
+        }
+    }
+
+    /// Everything is set anew for the role; who asks again while that is under way is answered when it
+    /// is done.
+    fn turn(&mut self, role: Role, now: Instant) {
+        if self.is_stopping() {
+            return;
+        }
+        if self.fleet.role == role {
+            let done = (!self.turning).then_some(Notice::Turned(role));
+            self.tell(done);
+            return;
+        }
+        self.fleet.turn(role, now);
+        self.turning = true;
+        self.dirty.clear();
+        self.step(Event::Reload, now);
     }
 
     fn reload(&mut self, config: Config, now: Instant) {
@@ -374,6 +417,7 @@ impl Director {
         }
         let notice = self.fleet.reload(config, now);
         self.tell(notice);
+        self.reloading = true;
         self.dirty.clear();
         self.step(Event::Reload, now);
     }

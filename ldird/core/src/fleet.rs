@@ -3,7 +3,7 @@
 //! when a row is first seen in it.
 
 use crate::asking::Asking;
-use crate::config::{Check, Config, ProbeId};
+use crate::config::{Check, Config, ProbeId, Standby};
 use crate::desired;
 use crate::health::{State, Transition};
 use crate::input::{Finding, Verdict};
@@ -11,6 +11,7 @@ use crate::output::Notice;
 use crate::schedule::{Finish, Schedule};
 use crate::table::{DestinationKey, Service, ServiceKey, Table};
 use crate::watched::{Virtual, Watched};
+use ha_status::Role;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ pub(crate) struct Fleet {
     asking: Asking,
     /// `readdquiescent`.
     pub(crate) readdquiescent: bool,
+    pub(crate) role: Role,
+    standby: Standby,
     /// Services whose desired rows, or whose chances to be served, may be others now.
     changed: BTreeSet<ServiceKey>,
     /// Grows with what a dashboard shows.
@@ -43,7 +46,7 @@ struct Asker {
 }
 
 impl Fleet {
-    pub(crate) fn new(config: Config, now: Instant) -> Self {
+    pub(crate) fn new(config: Config, role: Role, now: Instant) -> Self {
         let mut fleet = Self {
             services: BTreeMap::new(),
             order: Vec::new(),
@@ -51,6 +54,8 @@ impl Fleet {
             schedule: Schedule::new(config.seed),
             asking: Asking::default(),
             readdquiescent: false,
+            role,
+            standby: Standby::default(),
             changed: BTreeSet::new(),
             revision: 0,
         };
@@ -73,6 +78,7 @@ impl Fleet {
         let mut old = std::mem::take(&mut self.services);
         self.order = config.services.iter().map(|service| service.key).collect();
         self.readdquiescent = config.readdquiescent;
+        self.standby = config.standby;
         for service in config.services {
             let key = service.key;
             let mut service = Virtual::new(service, now);
@@ -105,13 +111,48 @@ impl Fleet {
             let Some(service) = self.services.get(&asker.service) else {
                 continue;
             };
-            let interval = service.config.interval;
+            let interval = self.interval(service);
             match wanted.last_mut().filter(|(probe, _)| *probe == asker.probe) {
                 Some((_, shortest)) => *shortest = interval.min(*shortest),
                 None => wanted.push((asker.probe, interval)),
             }
         }
         self.schedule.set(&wanted, now);
+    }
+
+    /// How often its real servers are asked in the present role.
+    fn interval(&self, service: &Virtual) -> Duration {
+        let interval = service.config.interval;
+        let least = match self.role {
+            Role::Active => None,
+            Role::Standby => self.standby.interval,
+        };
+        least.map_or(interval, |least| interval.max(least))
+    }
+
+    /// From now on its services belong into the kernel's table, or do not. What is known of the real
+    /// servers stays.
+    pub(crate) fn turn(&mut self, role: Role, now: Instant) {
+        self.role = role;
+        self.find_askers(now);
+        self.changed.clear();
+        self.revision += 1;
+    }
+
+    /// On standby: no service of ours is wanted in the table.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.role == Role::Standby && !self.standby.table
+    }
+
+    /// What `cleanstop=no` says of a service that is held back: as a stop, that leaves it where it is.
+    pub(crate) fn leaves_alone(&self, key: ServiceKey) -> bool {
+        let service = self.services.get(&key);
+        self.holds_back() && service.is_some_and(|service| !service.config.cleanstop)
+    }
+
+    /// Is it to be in the table?
+    pub(crate) fn wants(&self, key: ServiceKey) -> bool {
+        !self.holds_back() && self.services.contains_key(&key)
     }
 
     pub(crate) fn start_due(&mut self, now: Instant) -> Option<ProbeId> {
@@ -249,9 +290,10 @@ impl Fleet {
         self.services.get(&key)
     }
 
-    /// What a service of ours should hold.
+    /// What a service of ours should hold; `None` where it is not to be in the table.
     pub(crate) fn desired(&self, key: ServiceKey) -> Option<Service> {
-        self.services.get(&key).map(desired::service)
+        let service = self.services.get(&key).filter(|_| !self.holds_back());
+        service.map(desired::service)
     }
 
     /// Is it ours, and can nobody take a connection although everybody has been asked?
@@ -259,7 +301,7 @@ impl Fleet {
         let empty = table.is_none_or(|row| row.destinations.values().all(|spec| spec.weight == 0));
         self.services.get(&key).is_some_and(|service| {
             let anybody: Option<&Watched> = service.reals.values().next();
-            empty && anybody.is_some() && !service.waits()
+            empty && anybody.is_some() && !service.waits() && !self.holds_back()
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::config::{Config, ProbeId};
 use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table};
+use ha_status::Role;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub enum Input {
     /// Services that a living director of another configuration wants, all of them each time. They
     /// are never deleted here, not even at the end.
     Others(BTreeSet<ServiceKey>),
+    /// The resource is active here, or it is not. Answered by `Notice::Turned`.
+    Turn(Role),
     /// End: clean the table as `cleanstop` says, then `Output::Exit`.
     Shutdown,
 }

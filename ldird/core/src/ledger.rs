@@ -94,9 +94,14 @@ impl Ledger {
     }
 
     /// What is not desired is deleted if it counts as intended: what an earlier life left does, what
-    /// somebody else wants does not. On a fresh reading of the whole table.
-    pub(crate) fn claim(&mut self, fleet: &Fleet) {
-        for key in std::mem::take(&mut self.left_behind) {
+    /// somebody else wants does not. On standby all that the file names is ours to take out when
+    /// everything is `set`, and nothing of it later. On a fresh reading of the whole table.
+    pub(crate) fn claim(&mut self, fleet: &Fleet, set: bool) {
+        let mut claimed = std::mem::take(&mut self.left_behind);
+        if set && fleet.holds_back() {
+            claimed.extend(fleet.keys());
+        }
+        for key in claimed {
             if let Some(service) = self.kernel.get(&key) {
                 let learned = || diff::learned(service, None);
                 self.intended.entry(key).or_insert_with(learned);
@@ -104,7 +109,7 @@ impl Ledger {
         }
         let others = &self.others;
         self.intended
-            .retain(|key, _| fleet.get(*key).is_some() || !others.contains(key));
+            .retain(|key, _| fleet.wants(*key) || !others.contains(key));
     }
 
     /// The edits for these services, which have just been read.
@@ -121,6 +126,10 @@ impl Ledger {
         let recent = |at: Instant| now.saturating_duration_since(at) < DELETION_TOLD_EVERY;
         self.deletions.retain(|_, at| recent(*at));
         for key in keys {
+            if fleet.leaves_alone(*key) {
+                self.disown(*key);
+                continue;
+            }
             let want = fleet.desired(*key);
             let merged = self.merge(*key, want.as_ref(), scope);
             let mut edits = diff::service(*key, self.kernel.get(key), merged.target.as_ref());
@@ -149,6 +158,13 @@ impl Ledger {
             edits: all.into_vec(),
             notices: bounded(tell, |more| Notice::Drift(Drift::More(more))),
         }
+    }
+
+    /// It stays in the table as it is, and is none of ours until it is wanted again.
+    fn disown(&mut self, key: ServiceKey) {
+        self.intended.remove(&key);
+        self.drift.remove(&key);
+        self.refusals.needed(key, &[]);
     }
 
     fn merge(&self, key: ServiceKey, want: Option<&Service>, scope: Scope) -> Merged {
@@ -284,7 +300,7 @@ impl Ledger {
         let mut tell = Vec::new();
         for key in keys {
             if !fleet.starves(*key, self.kernel.get(key)) {
-                if self.starved.remove(key) && fleet.get(*key).is_some() {
+                if self.starved.remove(key) && fleet.wants(*key) {
                     tell.push(Notice::ServedAgain(*key));
                 }
             } else if self.starved.insert(*key) {
@@ -298,7 +314,8 @@ impl Ledger {
     /// the configuration in any case. What others want stays.
     pub(crate) fn clean(&self, fleet: &Fleet) -> Vec<Edit> {
         let known = self.intended.keys().chain(&self.left_behind).copied();
-        let keys: BTreeSet<ServiceKey> = known.chain(fleet.keys()).collect();
+        let wanted = fleet.keys().filter(|key| fleet.wants(*key));
+        let keys: BTreeSet<ServiceKey> = known.chain(wanted).collect();
         let leaves = |key: &ServiceKey| {
             let kept = fleet
                 .get(*key)

@@ -3,6 +3,7 @@
 
 use crate::config::ProbeId;
 use crate::table::{DestinationKey, Edit, ServiceKey};
+use ha_status::Role;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -116,6 +117,8 @@ pub enum Notice {
     Drift(Drift),
     Started,
     Reloaded,
+    /// The kernel's table is what this role wants it to be.
+    Turned(Role),
     ShutdownStarted,
 }
 

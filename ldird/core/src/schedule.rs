@@ -72,7 +72,7 @@ impl Schedule {
     }
 
     /// Makes `wanted`, ordered by probe, the set of probes. New ones are due now; kept ones keep
-    /// their place, but are never further away than their new interval. Those that run and are not
+    /// their place, but are never further away than their share of a new interval. Those that run and are not
     /// wanted any more give their place in the lane back at once: they end with their time limit.
     pub(crate) fn set(&mut self, wanted: &[(ProbeId, Duration)], now: Instant) {
         let is_wanted = |probe| wanted.binary_search_by_key(&probe, |(id, _)| *id).is_ok();
@@ -85,7 +85,9 @@ impl Schedule {
             match self.probes.get(probe) {
                 Some(entry) if entry.interval == *interval => {}
                 Some(entry) => {
-                    let next = entry.next.min(now + *interval);
+                    // Spread, for a whole table may be asked more often from now on.
+                    let soon = spread(*interval, self.seed, *probe);
+                    let next = entry.next.min(now + soon);
                     self.move_to(*probe, next);
                     if let Some(entry) = self.probes.get_mut(probe) {
                         entry.interval = *interval;

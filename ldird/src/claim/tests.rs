@@ -1,7 +1,7 @@
 //! One director for each file, whatever becomes of files.
 #![allow(clippy::unwrap_used)]
 
-use super::{Claim, NAME_MAX, holder, name};
+use super::{Claim, Kind, NAME_MAX, holder, name};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn own_pid() -> u32 {
 }
 
 fn holder_of(path: &Path) -> Option<u32> {
-    holder(path).map(|pid| pid.as_raw_nonzero().get().unsigned_abs())
+    holder(Kind::Director, path).map(|pid| pid.as_raw_nonzero().get().unsigned_abs())
 }
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn a_director_is_found_by_its_file_under_every_name_and_when_the_file_is_g
     fs::write(&file, "").unwrap();
     std::os::unix::fs::symlink(&file, &link).unwrap();
     assert_eq!(holder_of(&file), None, "nobody runs it");
-    let claim = Claim::acquire(&file).unwrap();
+    let claim = Claim::acquire(Kind::Director, &file).unwrap();
     assert_eq!(holder_of(&file), Some(own_pid()));
     assert_eq!(holder_of(&link), Some(own_pid()), "by a link");
     assert_eq!(holder_of(&folder.path().join("z.cf")), None, "another file");
@@ -40,14 +40,19 @@ async fn a_file_is_claimed_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.cf");
     fs::write(&file, "").unwrap();
-    let _claim = Claim::acquire(&file).unwrap();
-    let second = Claim::acquire(&file).unwrap_err();
+    let _claim = Claim::acquire(Kind::Director, &file).unwrap();
+    let second = Claim::acquire(Kind::Director, &file).unwrap_err();
     assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
 }
 
 #[test]
 fn names_of_long_paths_fit_and_differ() {
-    let long = |end: &str| name(Path::new(&format!("/{}ö/{end}", "directory/".repeat(40))));
+    let long = |end: &str| {
+        name(
+            Kind::Director,
+            Path::new(&format!("/{}ö/{end}", "directory/".repeat(40))),
+        )
+    };
     assert!(long("a.cf").len() <= NAME_MAX, "{}", long("a.cf"));
     assert_ne!(long("a.cf"), long("b.cf"));
     assert!(long("a.cf").ends_with("a.cf"));

@@ -101,6 +101,8 @@ pub(crate) static GLOBAL: &[Directive] = &[
     raw("emailalertfrom", "no email from address specified", |g| &mut g.unused).later(NO_MAIL),
     yes_no("cleanstop", "yes", "cleanstop must be 'yes' or 'no'", |g| &mut g.cleanstop),
     own("smtp", "SERVER", smtp).later(NO_MAIL),
+    yes_no("standbytable", "no", "standbytable must be 'yes' or 'no'", |g| &mut g.standbytable),
+    number("standbyinterval", "checkinterval", "invalid standby interval value", |g| &mut g.standbyinterval),
     raw("maintenancedir", "maintenance directory not specified", |g| &mut g.maintenancedir),
     number("tcptimeout", "the kernel's, 900", "invalid tcp timeout value", |g| &mut g.tcptimeout),
     number("tcpfintimeout", "the kernel's, 120", "invalid tcp fin timeout value", |g| &mut g.tcpfintimeout),

@@ -15,7 +15,7 @@ use super::virtual_server::What;
 use super::{Configuration, File, Section};
 use crate::probes::{Catalogue, Probe};
 use ha_plumbing::Span;
-use ldird_core::config::{Check, Config, ProbeId, RealServer, VirtualService};
+use ldird_core::config::{Check, Config, ProbeId, RealServer, Standby, VirtualService};
 use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey, Tunnel};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +70,10 @@ pub(super) fn expand(
         core: Config {
             services: found,
             readdquiescent: flag(global.readdquiescent.as_ref(), None, false),
+            standby: Standby {
+                table: flag(global.standbytable.as_ref(), None, false),
+                interval: standby_interval(global),
+            },
             seed: seed(expansion.faults.source.path()),
         },
         log: log_target(global.logfile.as_ref(), expansion.faults),
@@ -82,6 +86,11 @@ pub(super) fn expand(
         names: names.clone(),
     };
     (configuration, numbers)
+}
+
+fn standby_interval(global: &Given) -> Option<Duration> {
+    let seconds = global.standbyinterval.as_ref()?.value;
+    Some(Duration::from_secs(seconds.into()))
 }
 
 /// Every name whose address has to be asked for.

@@ -31,6 +31,8 @@ pub(crate) struct Given {
     pub(crate) quiescent: Option<At<bool>>,
     pub(crate) readdquiescent: Option<At<bool>>,
     pub(crate) cleanstop: Option<At<bool>>,
+    pub(crate) standbytable: Option<At<bool>>,
+    pub(crate) standbyinterval: Option<At<u32>>,
     pub(crate) ops: Option<At<bool>>,
     pub(crate) logfile: Option<At<String>>,
     pub(crate) maintenancedir: Option<At<String>>,

@@ -1,6 +1,8 @@
 //! The loop with a kernel in memory, real checks and a real status socket.
 #![allow(clippy::unwrap_used)]
 
+mod role;
+
 use super::{Driver, End, Event, Parts};
 use crate::apply::{Kernel, Order, Outcome};
 use crate::config::{self, Configuration, Names};
@@ -8,6 +10,7 @@ use crate::control;
 use crate::instance::Instance;
 use crate::probes::Catalogue;
 use crate::siblings;
+use crate::standing::Standing;
 use ha_plumbing::lockfile::{Layout, Lockfile};
 use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::Client;
@@ -82,6 +85,7 @@ fn make(table: &mut Table, edit: &Edit) {
 struct Bed {
     folder: tempfile::TempDir,
     table: Arc<Mutex<Table>>,
+    standing: Standing,
 }
 
 impl Bed {
@@ -89,6 +93,7 @@ impl Bed {
         Self {
             folder: tempfile::tempdir().unwrap(),
             table: Arc::default(),
+            standing: Standing::default(),
         }
     }
 
@@ -132,6 +137,8 @@ impl Bed {
             pidfile: None,
             siblings: siblings::living(&instance).await,
             instance,
+            standing: self.standing.clone(),
+            standby: None,
             configuration: configuration.unwrap(),
             catalogue,
             kernel: memory(Arc::clone(&self.table)),

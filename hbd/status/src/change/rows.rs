@@ -223,13 +223,14 @@ impl Row for DirectorSnapshot {
             config,
             path,
             phase,
+            duty,
             at_ms: _,
             uptime_ms: _,
             services: _,
             totals: _,
             recent: _,
         } = self;
-        (config, path, phase)
+        (config, path, phase, duty)
     }
 
     fn volatile(&self) -> impl PartialEq + '_ {

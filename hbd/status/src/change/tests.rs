@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus, NotSent, RefusedReason,
-    Resource, RunState, SendTrouble, Severity,
+    Resource, Role, RunState, SendTrouble, Severity,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -192,6 +192,10 @@ impl Dice<'_> {
                 at_ms: self.number(),
                 uptime_ms: self.number(),
                 phase: self.pick(&[DirectorPhase::Starting, DirectorPhase::Running]),
+                duty: Duty {
+                    role: self.pick(&[Role::Active, Role::Standby]),
+                    ..Duty::default()
+                },
                 services: self.rows(Dice::service),
                 totals: Totals {
                     checks: self.number(),
@@ -299,6 +303,7 @@ pub(crate) fn director(service: VirtualService) -> Snapshot {
         at_ms: 0,
         uptime_ms: 0,
         phase: DirectorPhase::Running,
+        duty: Duty::default(),
         services: vec![service],
         totals: Totals::default(),
         recent: Vec::new(),

@@ -158,6 +158,8 @@ impl Action {
         match self {
             Action::Standby { .. } => "standby",
             Action::Takeover { .. } => "takeover",
+            Action::Serve => "active",
+            Action::HoldBack => "standby",
             Action::Stop => "stop",
             Action::Reload { force: false } => "reload",
             Action::Reload { force: true } => "reload --force",

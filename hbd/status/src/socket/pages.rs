@@ -75,6 +75,7 @@ fn director_lines(director: &DirectorSnapshot) -> (Vec<Arc<str>>, Snapshot) {
         at_ms: director.at_ms,
         uptime_ms: director.uptime_ms,
         phase: director.phase,
+        duty: director.duty.clone(),
         services: Vec::new(),
         totals: director.totals.clone(),
         recent: director.recent.clone(),

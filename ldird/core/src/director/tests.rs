@@ -7,5 +7,6 @@
 
 mod bed;
 mod others;
+mod role;
 mod steps;
 mod verdicts;

@@ -16,7 +16,7 @@ const STEPS: [Step; 8] = [
     Step::Ended,
 ];
 const GOALS: [Goal; 4] = [Goal::Follow, Goal::Start, Goal::Reload, Goal::Clean];
-const INPUTS: [&str; 12] = [
+const INPUTS: [&str; 13] = [
     "Tick",
     "Probed",
     "Table",
@@ -28,6 +28,7 @@ const INPUTS: [&str; 12] = [
     "Reload",
     "LeftBehind",
     "Others",
+    "Turn",
     "Shutdown",
 ];
 
@@ -156,6 +157,7 @@ fn place_of_input(input: &Input) -> usize {
         Input::Reload(_) => 8,
         Input::LeftBehind(_) => 9,
         Input::Others(_) => 10,
-        Input::Shutdown => 11,
+        Input::Turn(_) => 11,
+        Input::Shutdown => 12,
     }
 }

@@ -1,7 +1,7 @@
 //! What a seed draws before its history begins: a configuration, and what stands in the kernel.
 
 use super::random::Random;
-use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, VirtualService};
+use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, Standby, VirtualService};
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Forwarding, Protocol, Service, ServiceKey, ServiceSpec, Table,
     Tunnel, TunnelChecksum,
@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_secs(1);
+const STANDBY_INTERVAL: Duration = Duration::from_secs(3);
 
 pub(crate) fn service_key(number: u8) -> ServiceKey {
     let address = SocketAddr::from(([10, 0, 0, number], 80));
@@ -57,6 +58,10 @@ pub(crate) fn draw_config(random: &mut Random, crowded: bool) -> Config {
     Config {
         services,
         readdquiescent: random.chance(30),
+        standby: Standby {
+            table: random.chance(30),
+            interval: random.chance(30).then_some(STANDBY_INTERVAL),
+        },
         seed: random.next(),
     }
 }

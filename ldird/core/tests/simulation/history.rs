@@ -12,10 +12,10 @@ use super::coverage::Coverage;
 use super::drawing::{addresses, draw_config, draw_table};
 use super::kernel::Kernel;
 use super::random::Random;
-use ha_status::DirectorPhase;
+use ha_status::{DirectorPhase, Role};
 use ldird_core::Director;
 use ldird_core::config::{Config, ProbeId};
-use ldird_core::conversation::{Reach, Step};
+use ldird_core::conversation::{Goal, Reach, Step};
 use ldird_core::input::{Finding, Input, Verdict};
 use ldird_core::output::Output;
 use ldird_core::table::{DestinationKey, Edit, ServiceKey, Table};
@@ -43,6 +43,7 @@ pub(crate) struct Summary {
     pub(crate) reloads: u64,
     pub(crate) restarts: u64,
     pub(crate) stalls: u64,
+    pub(crate) turns: u64,
     pub(crate) coverage: Coverage,
 }
 
@@ -54,6 +55,7 @@ impl Summary {
         self.reloads += other.reloads;
         self.restarts += other.restarts;
         self.stalls += other.stalls;
+        self.turns += other.turns;
         self.coverage.add(&other.coverage);
     }
 }
@@ -77,6 +79,8 @@ struct Plan {
     wanting: u64,
     /// The director stands still for seconds.
     stalling: u64,
+    /// The resource comes and goes.
+    turning: u64,
     /// Refusals that last.
     stubborn: u64,
     /// Answers of the kernel that take long.
@@ -118,6 +122,8 @@ struct World {
     /// What a director of another file wants.
     others: BTreeSet<ServiceKey>,
     maintenance: BTreeSet<(ServiceKey, DestinationKey)>,
+    /// What the director was told last, and starts as.
+    role: Role,
     /// Lines of what happened; `None` if nobody reads them.
     timeline: Option<Vec<String>>,
     summary: Summary,
@@ -154,16 +160,17 @@ pub(crate) fn last_lines(lines: &[String], count: usize) -> String {
     lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
-impl World {
-    fn new(seed: u64, traced: bool) -> Self {
-        let mut random = Random::new(seed);
-        let swarm = |random: &mut Random, most: u64| {
-            if random.chance(50) {
-                1 + random.below(most)
-            } else {
-                0
-            }
-        };
+/// Half of the faults are on in a history, each more or less.
+fn swarm(random: &mut Random, most: u64) -> u64 {
+    if random.chance(50) {
+        1 + random.below(most)
+    } else {
+        0
+    }
+}
+
+impl Plan {
+    fn draw(random: &mut Random, seed: u64) -> Self {
         let mut apart = Random::new(seed ^ APART);
         let crowded = apart.chance(4);
         let sluggish = if crowded {
@@ -172,15 +179,16 @@ impl World {
             apart.below(4).saturating_sub(1)
         } * 15;
         let mut plan = Plan {
-            flapping: swarm(&mut random, 30),
-            hanging: swarm(&mut random, 20),
-            meddling: swarm(&mut random, 5),
-            reloading: swarm(&mut random, 4),
-            killing: swarm(&mut random, 2),
-            maintaining: swarm(&mut random, 4),
-            wanting: swarm(&mut random, 15),
-            stalling: swarm(&mut random, 2),
-            stubborn: swarm(&mut random, 3),
+            flapping: swarm(random, 30),
+            hanging: swarm(random, 20),
+            meddling: swarm(random, 5),
+            reloading: swarm(random, 4),
+            killing: swarm(random, 2),
+            maintaining: swarm(random, 4),
+            wanting: swarm(random, 15),
+            stalling: swarm(random, 2),
+            turning: swarm(random, 3),
+            stubborn: swarm(random, 3),
             sluggish,
             crowded,
             hasty: random.chance(25),
@@ -189,6 +197,15 @@ impl World {
             plan.reloading = plan.reloading.max(2);
             plan.hasty = true;
         }
+        plan
+    }
+}
+
+impl World {
+    fn new(seed: u64, traced: bool) -> Self {
+        let mut random = Random::new(seed);
+        let plan = Plan::draw(&mut random, seed);
+        let crowded = plan.crowded;
         let config = draw_config(&mut random, crowded);
         let (table, foreign) = draw_table(&mut random, &config);
         let kernel = Kernel {
@@ -197,9 +214,14 @@ impl World {
             unreadable: swarm(&mut random, 15).max(if crowded { 30 } else { 0 }),
             stubborn: BTreeMap::new(),
         };
+        let role = if random.chance(25) {
+            Role::Standby
+        } else {
+            Role::Active
+        };
         let now = Instant::now();
         let mut world = Self {
-            director: Director::new(config.clone(), now),
+            director: Director::in_role(config.clone(), role, now),
             random,
             plan,
             config,
@@ -221,6 +243,7 @@ impl World {
             ours: BTreeSet::new(),
             others: BTreeSet::new(),
             maintenance: BTreeSet::new(),
+            role,
             timeline: traced.then(Vec::new),
             summary: Summary::default(),
             compared: None,
@@ -329,25 +352,42 @@ impl World {
         Ok(())
     }
 
-    /// What another director wants, and we do not, is not ours any more.
+    /// What another director wants, and we do not, is not ours any more, and neither is what
+    /// `cleanstop=no` leaves behind on standby.
     fn let_others(&mut self) {
-        let wanted = |key: &ServiceKey| self.config.services.iter().any(|one| one.key == *key);
-        self.ours
-            .retain(|key| wanted(key) || !self.others.contains(key));
+        let held = self.holds_back();
+        let services = &self.config.services;
+        let find = |key: &ServiceKey| services.iter().find(|one| one.key == *key);
+        self.ours.retain(|key| match find(key) {
+            Some(service) if held => service.cleanstop && !self.others.contains(key),
+            Some(_) => true,
+            None => !self.others.contains(key),
+        });
+    }
+
+    /// None of our services belongs into the table.
+    fn holds_back(&self) -> bool {
+        self.role == Role::Standby && !self.config.standby.table
     }
 
     /// What a second hand makes of the same input.
     fn believe(&mut self, input: &Input) {
-        use DirectorPhase::{Reloading, Starting, Stopping};
+        let goal = self.director.state().goal;
         match input {
             Input::Probed { probe, verdict } => self.belief.answered(*probe, verdict.finding),
-            Input::Table(_) if self.director.phase() == Stopping => {}
-            Input::Table(table) if matches!(self.director.phase(), Starting | Reloading) => {
+            Input::Table(_) if goal == Goal::Clean => {}
+            Input::Table(table) if matches!(goal, Goal::Start | Goal::Reload) => {
                 self.proven.extend(self.belief.placed(table));
+                let set: Vec<_> = self.config.services.iter().map(|one| one.key).collect();
+                let (claimed, wanted) = if self.holds_back() {
+                    (set, Vec::new())
+                } else {
+                    (Vec::new(), set)
+                };
+                self.ours.extend(claimed);
                 self.ours.retain(|key| table.contains_key(key));
                 self.let_others();
-                let keys = self.config.services.iter().map(|service| service.key);
-                self.ours.extend(keys);
+                self.ours.extend(wanted);
             }
             Input::Table(_) => self.let_others(),
             Input::Maintenance {
@@ -355,7 +395,7 @@ impl World {
                 real,
                 active,
             } => self.belief.maintain((*service, *real), *active),
-            Input::Reload(_) if self.director.phase() == Stopping => {}
+            Input::Reload(_) if goal == Goal::Clean => {}
             Input::Reload(config) => {
                 self.belief.configure(config);
                 self.proven.retain(|place| self.belief.is_placed(*place));
@@ -367,6 +407,7 @@ impl World {
             | Input::Applied(_)
             | Input::LeftBehind(_)
             | Input::Others(_)
+            | Input::Turn(_)
             | Input::Shutdown => {}
         }
     }

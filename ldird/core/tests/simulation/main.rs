@@ -70,18 +70,23 @@ fn histories_keep_the_table_right() {
         reloads,
         restarts,
         stalls,
+        turns,
         coverage,
     } = &total;
     println!(
         "{steps} steps, {edits} edits, {faults} faults, {reloads} reloads, {restarts} restarts, \
-         {stalls} stalls"
+         {stalls} stalls, {turns} turns"
     );
     println!("pairs of state and input met:\n{}", coverage.table());
     let surprises = coverage.surprises();
     assert!(count < COVERING || surprises.is_empty(), "{surprises:#?}");
     // A simulation in which nothing happens proves nothing.
     assert!(
-        total.edits > count && total.faults > count / 2 && total.reloads > 0 && total.stalls > 0,
+        total.edits > count
+            && total.faults > count / 2
+            && total.reloads > 0
+            && total.stalls > 0
+            && total.turns > 0,
         "{total:?}"
     );
 }

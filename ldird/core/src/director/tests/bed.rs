@@ -1,7 +1,7 @@
 //! A director, its kernel, and what it said. Nothing is answered unless a test says so.
 
 use super::super::Director;
-use crate::config::{Check, Config, ProbeId, RealServer, VirtualService};
+use crate::config::{Check, Config, ProbeId, RealServer, Standby, VirtualService};
 use crate::conversation::{Reach, Step};
 use crate::diff;
 use crate::input::{Finding, Input, Verdict};
@@ -10,6 +10,7 @@ use crate::table::{
     DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, Service, ServiceKey, ServiceSpec,
     Table, Tunnel,
 };
+use ha_status::Role;
 use std::time::{Duration, Instant};
 
 pub(super) const SERVICE: ServiceKey = ServiceKey::Address {
@@ -71,6 +72,7 @@ pub(super) fn config(reals: Vec<RealServer>) -> Config {
     Config {
         services: vec![service],
         readdquiescent: false,
+        standby: Standby::default(),
         seed: 1,
     }
 }
@@ -89,9 +91,13 @@ pub(super) struct Bed {
 
 impl Bed {
     pub(super) fn new(config: Config) -> Self {
+        Self::in_role(config, Role::Active)
+    }
+
+    pub(super) fn in_role(config: Config, role: Role) -> Self {
         let now = Instant::now();
         Self {
-            director: Director::new(config, now),
+            director: Director::in_role(config, role, now),
             table: Table::new(),
             now,
             refuses: |_| false,
@@ -124,7 +130,11 @@ impl Bed {
 
     /// A director whose probes 1 to `count` have passed and whose table is in order.
     pub(super) fn settled(config: Config, count: u32) -> Self {
-        let mut bed = Self::new(config);
+        Self::settled_in(config, Role::Active, count)
+    }
+
+    pub(super) fn settled_in(config: Config, role: Role, count: u32) -> Self {
+        let mut bed = Self::in_role(config, role);
         bed.drain();
         bed.serve(Vec::new());
         for probe in 1..=count {

@@ -44,6 +44,9 @@ impl World {
         edit: &Edit,
         shown: &mut Option<Vec<ha_status::VirtualService>>,
     ) -> Result<(), String> {
+        if self.holds_back() && !matches!(edit, Edit::DeleteService(_)) {
+            return Err("the table is edited on standby".to_owned());
+        }
         let key = edit.service();
         let after = self.kernel.table.get(&key);
         let foreign = self.foreign.get(&key);
@@ -88,6 +91,10 @@ impl World {
 
     pub(super) fn everything_is_right(&self) -> Result<(), String> {
         for service in &self.config.services {
+            if self.holds_back() {
+                self.is_out(service)?;
+                continue;
+            }
             let mut wanted = self.expected(service);
             let actual = self.kernel.table.get(&service.key);
             // What others settled; that no edit takes it away is checked at every edit.
@@ -110,6 +117,16 @@ impl World {
             if self.kernel.table.get(key) != Some(service) {
                 return Err(format!("{key} is not ours and was touched"));
             }
+        }
+        Ok(())
+    }
+
+    /// On standby a service is not in the table, but for what a stop would leave there as well.
+    fn is_out(&self, service: &VirtualService) -> Result<(), String> {
+        let key = service.key;
+        let spared = !service.cleanstop || self.others.contains(&key);
+        if self.kernel.table.contains_key(&key) && !spared {
+            return Err(format!("{key} is in the table on standby"));
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::super::drawing::{draw_config, row, service_key};
 use super::{STEPS_MAX, World};
+use ha_status::Role;
 use ldird_core::input::Input;
 use ldird_core::table::ServiceKey;
 use std::collections::BTreeSet;
@@ -38,7 +39,7 @@ impl World {
 
     /// Something comes in that has nothing to say any more.
     fn intrude(&mut self) -> Result<(), String> {
-        match self.random.below(6) {
+        match self.random.below(7) {
             0 => self.feed(Input::Tick),
             1 => self.toggle_maintenance(),
             2 => {
@@ -47,6 +48,7 @@ impl World {
             }
             3 => self.feed(Input::LeftBehind(self.ours.clone())),
             4 => self.others_change(),
+            5 => self.feed(Input::Turn(self.role)),
             _ => self.feed(Input::Shutdown),
         }
     }
@@ -60,7 +62,10 @@ impl World {
             let mut services = self.config.services.iter();
             services.any(|service| service.key == *key && !service.cleanstop)
         };
-        let configured = self.config.services.iter().map(|service| service.key);
+        // On standby they have left already; what somebody puts there since is not ours.
+        let held = self.holds_back();
+        let wanted = self.config.services.iter().filter(|_| !held);
+        let configured = wanted.map(|service| service.key);
         let mut gone: Vec<ServiceKey> = configured.chain(self.ours.iter().copied()).collect();
         gone.retain(|key| !kept(key) && !wanted_elsewhere.contains(key));
         let there = |key: &&ServiceKey| self.kernel.table.contains_key(key);
@@ -89,6 +94,8 @@ impl World {
                 real: row(1),
                 active: true,
             },
+            Input::Turn(Role::Active),
+            Input::Turn(Role::Standby),
             Input::Shutdown,
         ];
         for input in late.chain(others) {

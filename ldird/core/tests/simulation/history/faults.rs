@@ -3,6 +3,7 @@
 use super::super::belief::Belief;
 use super::super::drawing::{REALS, draw_config, row, service_key};
 use super::World;
+use ha_status::Role;
 use ldird_core::Director;
 use ldird_core::conversation::{Reach, Step};
 use ldird_core::input::{Finding, Input};
@@ -58,6 +59,9 @@ impl World {
         }
         if self.random.chance(self.plan.stalling) {
             self.stand_still();
+        }
+        if self.random.chance(self.plan.turning) {
+            self.turn()?;
         }
         if self.random.chance(self.plan.stubborn) {
             self.refuse_for_long();
@@ -118,6 +122,18 @@ impl World {
         }
     }
 
+    /// The resource becomes active here, or stops; now and then that is said twice.
+    fn turn(&mut self) -> Result<(), String> {
+        if self.random.chance(80) {
+            self.role = match self.role {
+                Role::Active => Role::Standby,
+                Role::Standby => Role::Active,
+            };
+        }
+        self.summary.turns += 1;
+        self.feed(Input::Turn(self.role))
+    }
+
     fn refuse_for_long(&mut self) {
         let Some(service) = self.random.pick(&self.config.services) else {
             return;
@@ -159,7 +175,7 @@ impl World {
         self.belief = Belief::default();
         self.compared = None;
         self.belief.configure(&self.config);
-        self.director = Director::new(self.config.clone(), self.now);
+        self.director = Director::in_role(self.config.clone(), self.role, self.now);
         self.drain()?;
         if self.random.chance(50) {
             self.feed(Input::LeftBehind(self.ours.clone()))?;

@@ -1,0 +1,151 @@
+//! Active or on standby: what the resource's script asks for, answered when both the kernel and the
+//! disk have it.
+
+use super::Driver;
+use crate::claim::{Claim, Kind};
+use crate::config::Configuration;
+use crate::standing::now_ms;
+use crate::wording::{self, Line};
+use ha_status::socket::Responder;
+use ha_status::{Duty, Role, Severity};
+use ldird_core::input::Input;
+use std::time::{Duration, Instant};
+
+/// A turn that the kernel has not taken by then has failed for whoever asked; it goes on all the
+/// same.
+const TURN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Turns that are under way.
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// Who waits for which role; bounded by the clients of the socket, each of which asks for one
+    /// thing at a time.
+    waiting: Vec<(Role, Responder)>,
+    /// The kernel's table is not yet what the role wants it to be.
+    under_way: bool,
+    /// Held while on standby, for those who ask without a socket.
+    standby: Option<Claim>,
+    /// When those who wait have waited long enough.
+    pub(super) due: Option<Instant>,
+}
+
+impl Turns {
+    pub(super) fn new(standby: Option<Claim>) -> Self {
+        Self {
+            waiting: Vec::new(),
+            under_way: false,
+            standby,
+            due: None,
+        }
+    }
+}
+
+impl<R: FnOnce(&Configuration)> Driver<R> {
+    /// The resource becomes active here, or stops.
+    pub(super) fn turn(&mut self, role: Role, who: &str, reply: Responder) {
+        if self.stop_by.is_some() || self.end.is_some() {
+            reply.answer(Err("this director is ending".to_owned()));
+            return;
+        }
+        if role == Role::Standby && !self.standing.resident {
+            let text = "this director is not resident: it was not started with run --standby";
+            reply.answer(Err(text.to_owned()));
+            return;
+        }
+        if self.standing.role != role {
+            self.standing.role = role;
+            self.standing.since_ms = now_ms();
+            who.clone_into(&mut self.standing.by);
+            self.standing_file.note(&self.standing);
+            self.turns.under_way = true;
+            for (_, overtaken) in self.turns.waiting.drain(..) {
+                let text = format!("overtaken: {who} asked for {}", wording::role(role));
+                overtaken.answer(Err(text));
+            }
+        }
+        self.turns.waiting.push((role, reply));
+        let due = Instant::now() + TURN_LIMIT;
+        self.turns.due.get_or_insert(due);
+        self.feed(Input::Turn(role));
+    }
+
+    /// The kernel has the table.
+    pub(super) fn turned(&mut self, role: Role) {
+        if role == self.standing.role {
+            self.turns.under_way = false;
+            self.mark();
+            self.answer_turns();
+        }
+    }
+
+    /// Whoever asks `status` is told what the kernel's table is.
+    fn mark(&mut self) {
+        self.turns.standby = match self.standing.role {
+            Role::Active => None,
+            Role::Standby => match self.turns.standby.take() {
+                Some(held) => Some(held),
+                None => self.claim_standby(),
+            },
+        };
+    }
+
+    fn claim_standby(&mut self) -> Option<Claim> {
+        match Claim::acquire(Kind::Standby, &self.instance.path) {
+            Ok(claim) => Some(claim),
+            Err(error) => {
+                let text = format!("ldird status cannot know that this is standby: {error}");
+                self.tell(&Line::new(Severity::Error, text));
+                None
+            }
+        }
+    }
+
+    /// The disk has the role, or could not take it.
+    pub(super) fn role_written(&mut self, error: Option<String>) {
+        if let Some(error) = error {
+            let text = format!(
+                "The role cannot be kept on disk: {error}; after a crash this director comes up \
+                 as the file says that was there before"
+            );
+            self.tell(&Line::new(Severity::Error, text));
+        }
+        self.answer_turns();
+    }
+
+    fn answer_turns(&mut self) {
+        if self.turns.under_way || !self.standing_file.is_settled() {
+            return;
+        }
+        self.turns.due = None;
+        for (role, reply) in self.turns.waiting.drain(..) {
+            reply.answer(Ok(wording::role(role).to_owned()));
+        }
+    }
+
+    pub(super) fn give_turns_up(&mut self) {
+        self.turns.due = None;
+        let text = format!(
+            "the table is not as it should be after {} s; the director goes on trying",
+            TURN_LIMIT.as_secs()
+        );
+        for (_, reply) in self.turns.waiting.drain(..) {
+            reply.answer(Err(text.clone()));
+        }
+    }
+
+    /// In this role, and everybody has been answered.
+    #[cfg(test)]
+    pub(super) fn turns_are_done_as(&self, role: Role) -> bool {
+        self.standing.role == role && self.turns.due.is_none() && !self.turns.under_way
+    }
+
+    pub(super) fn duty(&self) -> Duty {
+        Duty {
+            role: self.standing.role,
+            held_back: self.director.holds_back(),
+            resident: self.standing.resident,
+            since_ms: self.standing.since_ms,
+            by: self.standing.by.clone(),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Active and on standby, as a resource's script asks for it.
+
+use super::*;
+use crate::standing::{Beginning, Standing};
+use ha_status::{Duty, Role};
+
+impl Bed {
+    /// A director of the service manager, for the first time since the boot.
+    fn resident() -> Self {
+        let mut bed = Self::new();
+        bed.standing = Standing::find(&bed.instance(), Beginning::Resident);
+        bed
+    }
+
+    /// What the next life of a resident director begins with.
+    fn next_life(&self) -> Standing {
+        Standing::find(&self.instance(), Beginning::Resident)
+    }
+}
+
+async fn duty(client: &mut Client) -> Duty {
+    wait_for(client, |_| true).await.duty
+}
+
+async fn done(client: &mut Client, action: Action) {
+    match act(client, action).await {
+        Reply::Done { .. } => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_table_goes_in_when_the_resource_becomes_active_and_out_when_it_stops() {
+    let bed = Bed::resident();
+    let (_real, address) = listener().await;
+    bed.write(&connect_config(&[address]));
+    let end = bed
+        .direct(async |mut client: Client| {
+            let shown = wait_for(&mut client, |now| health(now) == [Health::Up]).await;
+            assert_eq!(
+                (shown.duty.role, shown.duty.held_back),
+                (Role::Standby, true)
+            );
+            assert_eq!(keys(&bed), [], "held back");
+            let role = || crate::duty::of(&bed.instance(), rustix::process::getpid()).role;
+            done(&mut client, Action::Serve).await;
+            assert_eq!(
+                keys(&bed),
+                [web(100)],
+                "the kernel has it when the script returns"
+            );
+            let rows = bed.table.lock().unwrap()[&web(100)].destinations.clone();
+            assert_eq!(rows.len(), 1, "from the verdict that was known");
+            let active = duty(&mut client).await;
+            assert_eq!((active.role, active.held_back), (Role::Active, false));
+            assert!(active.by.contains("uid"), "{active:?}");
+            assert_eq!(
+                bed.next_life().role,
+                Role::Active,
+                "should it be killed now"
+            );
+            done(&mut client, Action::Serve).await;
+            assert_eq!(role(), Role::Active);
+            done(&mut client, Action::HoldBack).await;
+            assert_eq!(keys(&bed), []);
+            assert_eq!(role(), Role::Standby, "what ldird status says");
+            assert_eq!(
+                bed.next_life().role,
+                Role::Standby,
+                "should it be killed now"
+            );
+            done(&mut client, Action::HoldBack).await;
+            let told = wait_for(&mut client, |_| true).await.recent;
+            let quiet = told.iter().all(|one| !one.text.contains("nobody takes"));
+            assert!(quiet, "a healthy standby is no alarm: {told:#?}");
+            act(&mut client, Action::Stop).await;
+        })
+        .await;
+    assert_eq!(end, End::Stopped("TERM"));
+    assert!(bed.next_life().role == Role::Standby);
+}
+
+#[tokio::test]
+async fn a_resident_director_that_is_restarted_by_its_manager_goes_on_as_the_active_one() {
+    let mut bed = Bed::resident();
+    bed.write(&on(1));
+    bed.direct(async |mut client: Client| {
+        done(&mut client, Action::Serve).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+    assert_eq!(keys(&bed), [], "cleanstop");
+    bed.standing = bed.next_life();
+    assert_eq!(bed.standing.role, Role::Active);
+    bed.direct(async |mut client: Client| {
+        all_serve(&mut client, 1).await;
+        done(&mut client, Action::HoldBack).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+    assert_eq!(bed.next_life().role, Role::Standby);
+}
+
+#[tokio::test]
+async fn a_director_that_was_started_for_its_resource_knows_no_standby() {
+    let bed = Bed::new();
+    bed.write(&on(1));
+    bed.direct(async |mut client: Client| {
+        all_serve(&mut client, 1).await;
+        let Reply::Error { text } = act(&mut client, Action::HoldBack).await else {
+            panic!("it is not resident");
+        };
+        assert!(text.contains("not resident"), "{text}");
+        assert_eq!(keys(&bed), [web(1)]);
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+    assert!(bed.next_life().role == Role::Standby, "it has stopped");
+}
+
+#[tokio::test]
+async fn a_reload_on_standby_puts_nothing_into_the_table() {
+    let bed = Bed::resident();
+    bed.write(&(on(1) + &on(2)));
+    bed.direct(async |mut client: Client| {
+        wait_for(&mut client, |now| now.phase == DirectorPhase::Running).await;
+        bed.write(&(on(1) + &on(3)));
+        done(&mut client, Action::Reload { force: false }).await;
+        assert_eq!(keys(&bed), []);
+        done(&mut client, Action::Serve).await;
+        assert_eq!(keys(&bed), [web(1), web(3)]);
+        done(&mut client, Action::Reload { force: false }).await;
+        assert_eq!(keys(&bed), [web(1), web(3)], "the role outlives a reload");
+        done(&mut client, Action::HoldBack).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_director_that_is_killed_while_active_adopts_its_table_in_the_next_life() {
+    let mut bed = Bed::resident();
+    bed.write(&on(1));
+    let parts = bed.parts(Names::new()).await;
+    let mut driver = Driver::new(parts, |_: &Configuration| {});
+    let socket = bed.instance().socket;
+    let life = async {
+        driver.begin().await;
+        while !driver.turns_are_done_as(Role::Active) {
+            let event = driver.next().await;
+            driver.handle(event);
+        }
+    };
+    let talk = async {
+        let mut client = Client::connect(&socket).await.unwrap();
+        done(&mut client, Action::Serve).await;
+    };
+    timeout(LIMIT, async { tokio::join!(life, talk) })
+        .await
+        .unwrap();
+    // As with kill -9, it says and cleans nothing any more.
+    driver.view.control.close().await;
+    assert_eq!(keys(&bed), [web(1)]);
+    bed.standing = bed.next_life();
+    bed.direct(async |mut client: Client| {
+        all_serve(&mut client, 1).await;
+        assert_eq!(duty(&mut client).await.role, Role::Active);
+        done(&mut client, Action::HoldBack).await;
+        assert_eq!(keys(&bed), []);
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}

@@ -1,0 +1,72 @@
+//! Asking the running director for its duty, and telling it a new one: the client's half of what
+//! `start`, `stop` and `status` are for a director that is resident.
+
+use crate::claim::{self, Kind};
+use crate::instance::Instance;
+use crate::siblings;
+use ha_status::socket::Client;
+use ha_status::{Action, Reply, Request, Role};
+use rustix::process::Pid;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
+
+/// One that has only just been started opens its socket within so long.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+const OPEN_LOOK: Duration = Duration::from_millis(50);
+/// A turn is answered sooner, done or not; a director that says nothing by then is frozen.
+const TURN_LIMIT: Duration = Duration::from_secs(15);
+
+/// What a director is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Duty {
+    /// It stays when its resource stops.
+    pub(crate) resident: bool,
+    pub(crate) role: Role,
+}
+
+/// What a running director is there for. Asked of the kernel alone, which knows it of a frozen one
+/// as well; an old daemon is active.
+pub(crate) fn of(instance: &Instance, pid: Pid) -> Duty {
+    let holds = |kind| claim::holder(kind, &instance.path) == Some(pid);
+    Duty {
+        resident: holds(Kind::Resident),
+        role: if holds(Kind::Standby) {
+            Role::Standby
+        } else {
+            Role::Active
+        },
+    }
+}
+
+/// Tells the director and waits until it has done it, or says why not.
+pub(crate) async fn tell(instance: &Instance, pid: Pid, action: Action) -> Result<(), String> {
+    let Some(mut client) = reach(instance, pid).await else {
+        let pid = pid.as_raw_nonzero();
+        return Err(format!(
+            "the director with pid {pid} does not answer on its socket"
+        ));
+    };
+    let request = Request::Act { action };
+    client.request(&request).await.map_err(|e| e.to_string())?;
+    match timeout(TURN_LIMIT, client.next()).await {
+        Ok(Ok(Some(Reply::Done { .. }))) => Ok(()),
+        Ok(Ok(Some(Reply::Error { text }))) => Err(text),
+        Ok(Ok(_)) => Err("the director ended before it was done".to_owned()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", TURN_LIMIT.as_secs())),
+    }
+}
+
+/// A director that is just starting is waited for.
+async fn reach(instance: &Instance, pid: Pid) -> Option<Client> {
+    let begun = Instant::now();
+    loop {
+        if let Some(client) = siblings::reach(instance, pid).await {
+            return Some(client);
+        }
+        if begun.elapsed() > OPEN_LIMIT {
+            return None;
+        }
+        sleep(OPEN_LOOK).await;
+    }
+}
