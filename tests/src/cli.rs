@@ -76,6 +76,9 @@ enum Task {
         /// Of these only each Nth, beginning with the Kth: several machines share the work.
         #[arg(long, value_name = "K/N", requires = "all")]
         shard: Option<String>,
+        /// Only those of this file, e.g. ldird/core/src/health.rs; can be given again.
+        #[arg(long, value_name = "FILE", conflicts_with = "all")]
+        file: Vec<String>,
     },
     /// Leave the demo's cluster running for a look.
     Up {
@@ -157,8 +160,9 @@ fn perform(task: Task) -> Result<u8> {
             bench::run();
             Ok(0)
         }
-        Task::Mutants { all, shard } => {
+        Task::Mutants { all, shard, file } => {
             let scope = match (all, shard) {
+                (false, _) if !file.is_empty() => mutants::Scope::Files(file),
                 (false, _) => mutants::Scope::Bounded,
                 (true, None) => mutants::Scope::All,
                 (true, Some(shard)) => mutants::Scope::Shard(shard),

@@ -2,15 +2,14 @@
 //! the mutant; one that nobody notices names a line that no test holds.
 //!
 //! The work is cargo-mutants'. This file says which files are tried where time is short, counts the
-//! kill rate of each core, and holds the survivors against those that are explained.
+//! kill rate of each core and file, and holds the survivors against those that are explained.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
 
 use crate::bed::{artefacts, cargo, repository, say};
 
@@ -26,6 +25,8 @@ const EXPLAINED: &str = include_str!("mutants/explained.txt");
 /// A core, what its tests simulate for each mutant, and the files that are tried in every run of CI.
 struct Core {
     package: &'static str,
+    /// Its files are there.
+    folder: &'static str,
     histories: (&'static str, &'static str),
     bounded: &'static [&'static str],
 }
@@ -33,11 +34,13 @@ struct Core {
 const CORES: &[Core] = &[
     Core {
         package: "hbd-core",
+        folder: "hbd/core/src/",
         histories: ("HBD_HISTORIES", "200"),
         bounded: &["hbd/core/src/pace.rs", "hbd/core/src/roster.rs"],
     },
     Core {
         package: "ldird-core",
+        folder: "ldird/core/src/",
         histories: ("LDIRD_HISTORIES", "200"),
         bounded: &["ldird/core/src/health.rs"],
     },
@@ -47,6 +50,8 @@ const CORES: &[Core] = &[
 pub enum Scope {
     /// Those of the files that CI tries.
     Bounded,
+    /// Those of these files.
+    Files(Vec<String>),
     All,
     /// `K/N`: every Nth of all, beginning with the Kth.
     Shard(String),
@@ -57,9 +62,12 @@ pub fn run(scope: &Scope) -> Result<bool> {
     let tool = ensure_tool()?;
     let explained: BTreeSet<&str> = explanations()?.into_iter().map(|(name, _)| name).collect();
     let mut whole = true;
-    for core in CORES {
+    for core in CORES.iter().filter(|core| core.is_meant(scope)) {
         let report = core.run(&tool, scope)?;
         println!("{}: {}", core.package, report.rate());
+        for (file, report) in report.by_file() {
+            println!("    {file}: {}", report.rate());
+        }
         for name in &report.survivors {
             let known = explained.contains(name.as_str());
             whole &= known;
@@ -71,6 +79,17 @@ pub fn run(scope: &Scope) -> Result<bool> {
 }
 
 impl Core {
+    fn is_meant(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Bounded | Scope::All | Scope::Shard(_) => true,
+            Scope::Files(files) => files.iter().any(|file| self.owns(file)),
+        }
+    }
+
+    fn owns(&self, file: &str) -> bool {
+        file.starts_with(self.folder)
+    }
+
     fn run(&self, tool: &Path, scope: &Scope) -> Result<Report> {
         say(&format!("mutants of {}", self.package));
         let output = artefacts().join("mutants").join(self.package);
@@ -83,14 +102,20 @@ impl Core {
             .args(["--package", self.package, "--no-shuffle", "--colors=never"])
             .args(["--timeout", &TEST_LIMIT_S.to_string(), "--output"])
             .arg(&output);
-        match scope {
-            Scope::Bounded => {
-                for file in self.bounded {
-                    ensure!(repository().join(file).is_file(), "{file} is not there");
-                    command.args(["--file", file]);
-                }
+        let named: Vec<&str> = match scope {
+            Scope::Bounded => self.bounded.to_vec(),
+            Scope::Files(files) => {
+                let files = files.iter().map(String::as_str);
+                files.filter(|file| self.owns(file)).collect()
             }
-            Scope::All => {}
+            Scope::All | Scope::Shard(_) => Vec::new(),
+        };
+        for file in named {
+            ensure!(repository().join(file).is_file(), "{file} is not there");
+            command.args(["--file", file]);
+        }
+        match scope {
+            Scope::Bounded | Scope::Files(_) | Scope::All => {}
             Scope::Shard(shard) => {
                 command.args(["--shard", shard]);
             }
@@ -108,30 +133,46 @@ impl Core {
     }
 }
 
-/// What became of the mutants of one core.
+/// What became of mutants, each by its name.
+#[derive(Default)]
 struct Report {
-    killed: usize,
+    killed: Vec<String>,
     survivors: Vec<String>,
 }
 
 impl Report {
     fn read(folder: &Path) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Outcomes {
-            caught: usize,
-            timeout: usize,
-        }
-        let outcomes = fs::read(folder.join("outcomes.json")).context("outcomes.json")?;
-        let outcomes: Outcomes = serde_json::from_slice(&outcomes)?;
-        let missed = fs::read_to_string(folder.join("missed.txt")).context("missed.txt")?;
+        let names = |list: &str| {
+            let text = fs::read_to_string(folder.join(list)).with_context(|| list.to_owned())?;
+            anyhow::Ok(text.lines().map(without_position).collect::<Vec<_>>())
+        };
+        // A test that never ends has noticed the mutant as well.
+        let mut killed = names("caught.txt")?;
+        killed.append(&mut names("timeout.txt")?);
         Ok(Self {
-            killed: outcomes.caught + outcomes.timeout,
-            survivors: missed.lines().map(without_position).collect(),
+            killed,
+            survivors: names("missed.txt")?,
         })
     }
 
+    fn by_file(&self) -> BTreeMap<&str, Self> {
+        let mut files: BTreeMap<&str, Self> = BTreeMap::new();
+        for name in &self.killed {
+            files
+                .entry(file_of(name))
+                .or_default()
+                .killed
+                .push(name.clone());
+        }
+        for name in &self.survivors {
+            let report = files.entry(file_of(name)).or_default();
+            report.survivors.push(name.clone());
+        }
+        files
+    }
+
     fn rate(&self) -> String {
-        let (killed, survived) = (self.killed, self.survivors.len());
+        let (killed, survived) = (self.killed.len(), self.survivors.len());
         let all = killed + survived;
         // Of nothing, nothing survived.
         let tenths = (killed * 1000).checked_div(all).unwrap_or(1000);
@@ -141,6 +182,10 @@ impl Report {
             tenths % 10
         )
     }
+}
+
+fn file_of(name: &str) -> &str {
+    name.split(':').next().unwrap_or_default()
 }
 
 /// `hbd/core/src/pace.rs:31:9: replace ...` loses its line and column, which move with every edit.
