@@ -6,7 +6,7 @@ use crate::probes::{Answer, Dialler, Dialogue, Means, Probe};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const LONG: Duration = Duration::from_secs(5);
@@ -149,9 +149,12 @@ async fn an_answer_without_end_is_down() {
 
 #[tokio::test]
 async fn a_closed_port_is_down_at_once() {
-    let closed = UdpSocket::bind((HERE, 0)).await.unwrap();
-    let address = closed.local_addr().unwrap();
-    drop(closed);
+    // Held, so that nobody else gets it: one does not listen, the other hears a stranger only.
+    let tcp = TcpSocket::new_v4().unwrap();
+    tcp.bind((HERE, 0).into()).unwrap();
+    let address = tcp.local_addr().unwrap();
+    let closed = UdpSocket::bind(address).await.unwrap();
+    closed.connect((HERE, 1)).await.unwrap();
     for udp in [true, false] {
         let found = ask(address, udp, LONG).await;
         assert_eq!(found, Answer::down("connection refused"));
