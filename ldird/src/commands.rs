@@ -51,7 +51,13 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
             State::Stale(_) | State::Stopped => Ok(OK),
         },
         Command::Reload { force } => reload(&instance, force).await,
-        Command::Status => Ok(status(&instance)),
+        Command::Status => {
+            let code = status(&instance);
+            for other in others(invocation, &instance) {
+                status(&other);
+            }
+            Ok(code)
+        }
         Command::Run { standby } => serve(instance, standby).await,
         Command::Check(manner) => Ok(check::run(invocation, manner).await),
         Command::Plan => plan::run(&instance).await,
@@ -314,6 +320,23 @@ async fn reload_through(mut client: Client, force: bool) -> anyhow::Result<u8> {
     };
     eprintln!("{complaint}");
     Ok(FAILED)
+}
+
+/// Directors of the configurations that this one executes. Whatever else the file says.
+fn others(invocation: &Invocation, instance: &Instance) -> Vec<Instance> {
+    let names = crate::config::executes_of(&instance.path).into_iter();
+    let located = names.filter_map(|config| {
+        let name = config.rsplit('/').next().unwrap_or_default().to_owned();
+        let other = Invocation {
+            config,
+            name,
+            ..invocation.clone()
+        };
+        Instance::locate(&other).ok()
+    });
+    located
+        .filter(|other| other.path != instance.path)
+        .collect()
 }
 
 /// The line goes to both channels: cluster managers read one, the old daemon wrote the other.

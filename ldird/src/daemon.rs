@@ -6,9 +6,10 @@ use crate::claim::{self, Claim, Kind};
 use crate::config::{Configuration, LogTarget};
 use crate::console::{CONFIGURATION, FAILED, OK};
 use crate::control;
-use crate::driver::{Driver, End, Parts};
+use crate::driver::{Driver, End, Parts, Program};
 use crate::instance::{Instance, State};
 use crate::launch;
+use crate::mail::Office;
 use crate::probes::Catalogue;
 use crate::siblings;
 use crate::standing::{Beginning, Standing};
@@ -86,6 +87,8 @@ async fn serve(
     if let Some(conflict) = siblings::conflict(&siblings, siblings::keys(&configuration.core)) {
         return Ok(refuse(&conflict));
     }
+    // What we start must hold nothing of ours; where the kernel is too old, the usual has to do.
+    let _ = ha_plumbing::inherited::keep_to_ourselves();
     let signals = Signals::new()?;
     let quit = signal(SignalKind::quit())?;
     let client = match Client::connect().await {
@@ -110,6 +113,8 @@ async fn serve(
     let parts = Parts {
         standing,
         standby,
+        program: Program::own(&instance.etc, &instance.run),
+        office: Office::here(),
         instance,
         pidfile,
         configuration,

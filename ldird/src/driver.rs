@@ -10,9 +10,12 @@
 //! Nothing slow happens here: configurations are read on a thread of their own and come back as an
 //! event, too.
 
+mod aside;
+mod post;
 mod reload;
 mod requests;
 mod role;
+mod surroundings;
 
 use crate::apply::{Kernel, Order, Outcome};
 use crate::claim::Claim;
@@ -21,12 +24,14 @@ use crate::control::View;
 use crate::disk::{Disk, Found, finished};
 use crate::instance::Instance;
 use crate::ledger::{Ledger, Services};
-use crate::maintenance::{Change, Maintenance};
+use crate::mail::Office;
+use crate::maintenance::Maintenance;
+use crate::monitor::Monitors;
 use crate::probes::{Catalogue, Probed, Prober};
 use crate::siblings::{self, Sibling};
 use crate::standing::{Ending, Standing, StandingFile};
-use crate::watch::Seen;
 use crate::wording::{self, Line};
+use aside::{Aside, Done};
 use ha_plumbing::lockfile::Lockfile;
 use ha_plumbing::pace::{LOOK_EVERY, PUBLISH_AFTER};
 use ha_plumbing::service;
@@ -37,6 +42,7 @@ use ldird_core::Director;
 use ldird_core::input::{Finding, Input};
 use ldird_core::output::{Notice, Output};
 use ldird_ipvs::Timeouts;
+use post::{Delivered, Post};
 use reload::{Loaded, Naming, Reloads, Wish};
 use role::Turns;
 use std::time::{Duration, Instant};
@@ -45,6 +51,8 @@ use tokio::signal::unix::Signal as Listener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep_until, timeout};
+
+pub(crate) use aside::Program;
 
 /// So many looks pass between two counts of the kernel's counters when nobody follows.
 const COUNT_EVERY_LOOKS: u32 = 10;
@@ -71,6 +79,10 @@ enum Event {
     Found(Found),
     /// The role is on disk, or could not be written for this reason.
     Standing(Option<String>),
+    /// A command beside the table came back.
+    Aside(Done),
+    /// A mail left, or did not.
+    Delivered(Delivered),
     /// Who else lives, asked before the table is cleaned; `None` if that failed.
     Siblings(Option<Vec<Sibling>>),
 }
@@ -105,6 +117,9 @@ pub(crate) struct Parts {
     pub(crate) control: Control,
     /// Other directors that lived when this one started.
     pub(crate) siblings: Vec<Sibling>,
+    /// For the directors of other configurations.
+    pub(crate) program: Program,
+    pub(crate) office: Office,
 }
 
 pub(crate) struct Driver<R> {
@@ -138,6 +153,9 @@ pub(crate) struct Driver<R> {
     timeouts: Option<Timeouts>,
     reloads: Reloads,
     naming: Naming,
+    aside: Aside,
+    post: Post,
+    monitors: Monitors,
     /// Who else lives is being asked, before the table is cleaned.
     asking: Option<JoinHandle<Vec<Sibling>>>,
     stoppers: Vec<Responder>,
@@ -157,6 +175,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let (prober, answers) = Prober::new(parts.configuration.probes.clone());
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let operations = &parts.configuration.operations;
+        let aside = Aside::new(parts.program, operations);
+        let post = Post::new(parts.office, &operations.mail, parts.standing.role, now);
         let core = &parts.configuration.core;
         let wanted: Services = siblings::keys(core).copied().collect();
         let (ledger, left) = Ledger::open(&parts.instance, &wanted);
@@ -188,6 +209,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             timeouts: None,
             reloads: Reloads::default(),
             naming: Naming::default(),
+            aside,
+            post,
+            monitors: Monitors::default(),
             asking: None,
             stoppers: Vec::new(),
             published: 0,
@@ -209,6 +233,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             let event = self.next().await;
             self.handle(event);
         };
+        self.finish_aside(matches!(end, End::Stopped(_) | End::Unclean(_)))
+            .await;
+        self.finish_post().await;
+        self.monitors.finish().await;
         // A resident one may be started again while its resource is active.
         let ending = match &end {
             End::Stopped(_) => Ending::Stopped,
@@ -250,8 +278,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     async fn next(&mut self) -> Event {
         let own = [self.publish_at, self.stop_by, self.turns.due];
-        let due = own.into_iter().chain([self.director.deadline()]);
-        let due = due.flatten().min();
+        let cores = [self.director.deadline(), self.post.deadline()];
+        let due = own.into_iter().chain(cores).flatten().min();
         select! {
             biased;
             signal = self.signals.next() => Event::Signal(signal),
@@ -260,6 +288,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             loaded = self.reloads.loaded() => Event::Loaded(Box::new(loaded)),
             names = self.naming.found() => Event::Named(names),
             error = self.standing_file.written() => Event::Standing(error),
+            done = self.aside.done() => Event::Aside(done),
+            delivered = self.post.delivered() => Event::Delivered(delivered),
             siblings = finished(&mut self.asking) => Event::Siblings(siblings),
             () = until(due) => Event::Due,
             // Once a second, and the sign of life for the service manager: before what may come in
@@ -274,7 +304,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Due => self.due(),
+            Event::Aside(done) => self.done(done),
+            Event::Delivered(delivered) => self.delivered(delivered),
             Event::Probed(Probed { probe, verdict }) => {
+                self.monitor(probe, &verdict);
                 self.view.totals.checks += 1;
                 match verdict.finding {
                     Finding::Up => {}
@@ -317,6 +350,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 Output::Exit => self.end = Some(End::Stopped(self.signal)),
             }
         }
+        self.call_commands();
         if self.director.revision() != self.published && self.publish_at.is_none() {
             self.publish_at = Some(Instant::now() + PUBLISH_AFTER);
         }
@@ -343,6 +377,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             self.tell(&Line::new(Severity::Error, text));
             self.end = Some(End::Unclean(self.signal));
         }
+        self.mail_tick(now);
         self.feed(Input::Tick);
     }
 
@@ -386,12 +421,15 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     fn noticed(&mut self, notice: &Notice) {
         self.tell(&wording::line(notice));
+        self.mail_notice(notice);
         match notice {
+            Notice::Up { service, .. } | Notice::Down { service, .. } => self.reconsider(*service),
             Notice::Started => {
                 if let Some(ready) = self.ready.take() {
                     ready(&self.configuration);
                 }
                 self.in_force();
+                self.start_others();
             }
             Notice::Reloaded => self.in_force(),
             Notice::Turned(role) => self.turned(*role),
@@ -411,8 +449,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             | Notice::FallbackDeleted { .. }
             | Notice::SoftFailure { .. }
             | Notice::SoftFailureReset { .. }
-            | Notice::Down { .. }
-            | Notice::Up { .. }
             | Notice::CouldNotAsk { .. }
             | Notice::AskedAgain
             | Notice::NobodyServes(_)
@@ -452,6 +488,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.signal = signal;
         self.stop_by = Some(Instant::now() + STOP_LIMIT);
         service::stopping("cleaning the table");
+        self.stop_others();
         let instance = self.instance.clone();
         self.asking = Some(tokio::spawn(
             async move { siblings::living(&instance).await },
@@ -485,80 +522,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if self.stop_by.is_none() {
             service::stopping("handing over");
             self.end = Some(End::HandedOver);
-        }
-    }
-
-    /// Once a second: disk, counters, and a sign of life for the service manager.
-    fn look(&mut self) {
-        service::watchdog();
-        // In memory, as /run is: looking never waits.
-        if let Some(said) = self.pidfile.as_mut().and_then(Lockfile::refill) {
-            self.tell(&Line::new(said.severity(), said.to_string()));
-        }
-        self.disk.look(self.configuration.maintenancedir.clone());
-        self.looks_since_count += 1;
-        let due = self.looks_since_count >= COUNT_EVERY_LOOKS || self.view.is_followed();
-        if due && !self.counting && self.end.is_none() {
-            self.counting = true;
-            self.looks_since_count = 0;
-            self.kernel.order(Order::Count);
-        }
-    }
-
-    fn found(&mut self, found: Found) {
-        let core = &self.configuration.core;
-        let changes = match found {
-            Found::Hosts(hosts) => self.maintenance.resolved(hosts, core),
-            Found::Look { file, listing } => {
-                let changes = self.maintenance.look(listing, core);
-                self.file_seen(file);
-                changes
-            }
-        };
-        self.maintain(changes);
-        if !self.disk.is_resolving() {
-            let questions = self.maintenance.questions(Instant::now());
-            self.disk.resolve(questions);
-        }
-    }
-
-    fn maintain(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            self.tell(&wording::maintenance(&change));
-            self.feed(Input::Maintenance {
-                service: change.service,
-                real: change.real,
-                active: change.active,
-            });
-        }
-        for file in self.maintenance.strangers() {
-            self.tell(&wording::stranger(&file));
-        }
-    }
-
-    fn file_seen(&mut self, seen: Seen) {
-        let path = self.instance.path.display();
-        match seen {
-            Seen::Same => {}
-            Seen::Vanished => {
-                let pid = std::process::id();
-                let text = format!("Warning [{pid}]: can not open file {path} for checking");
-                self.tell(&Line::new(Severity::Warning, text));
-            }
-            Seen::Changed => {
-                let text = format!("Configuration file '{path}' has changed on disk");
-                self.tell(&Line::new(Severity::Notice, text));
-                let autoreload = self.configuration.autoreload;
-                let text = if autoreload {
-                    " - reread new configuration"
-                } else {
-                    " - ignore new configuration"
-                };
-                self.tell(&Line::new(Severity::Notice, text));
-                if autoreload {
-                    self.reload(Wish::default());
-                }
-            }
         }
     }
 }

@@ -29,6 +29,9 @@ pub(crate) struct Instance {
     pub(crate) path: PathBuf,
     pub(crate) pidfile: PathBuf,
     pub(crate) socket: PathBuf,
+    /// Where other configurations are looked for, and where their directors' files are.
+    pub(crate) etc: PathBuf,
+    pub(crate) run: PathBuf,
 }
 
 /// What the pid file says, checked against the processes.
@@ -67,6 +70,8 @@ impl Instance {
             path: absolute(path),
             pidfile: pidfile(&run, &name),
             socket: run.join(format!("ldird.{name}.sock")),
+            etc: absolute(&invocation.etc),
+            run,
             name,
         }
     }

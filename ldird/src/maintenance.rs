@@ -117,6 +117,11 @@ impl Maintenance {
         names.into_iter().take(HOSTS_MAX).collect()
     }
 
+    /// Is this real server out by a file?
+    pub(crate) fn holds(&self, service: ServiceKey, real: DestinationKey) -> bool {
+        self.active.contains_key(&(service, real))
+    }
+
     /// Files that name no real server of the configuration; each is given once.
     pub(crate) fn strangers(&mut self) -> Vec<String> {
         let matched: BTreeSet<&String> = self.active.values().collect();

@@ -4,6 +4,7 @@
 use crate::maintenance::Change;
 use ha_plumbing::journal;
 use ha_status::{Health, Role, Severity};
+use ldird_core::alerts::{Alert, Fact};
 use ldird_core::output::{Drift, Notice, When};
 use ldird_core::table::ServiceKey;
 
@@ -26,6 +27,24 @@ impl Line {
     /// To the log alone, while there is no loop.
     pub(crate) fn log(&self) {
         journal::log(self.severity, &self.text);
+    }
+}
+
+/// What a mail says, after the service's name.
+pub(crate) fn alert(alert: &Alert) -> String {
+    match &alert.fact {
+        // The log says `Readd`.
+        Fact::Changed(Notice::RealReadded { service, real }) => {
+            let (service, real) = (*service, *real);
+            sentence(&Notice::RealQuiesced { service, real })
+        }
+        Fact::Changed(notice) => sentence(notice),
+        Fact::Inaccessible(real) => {
+            format!(
+                "Inaccessible real server: {real} ({})",
+                title(&alert.service)
+            )
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::output::{Notice, Output, When};
 use crate::punctual::Punctual;
 use crate::report;
 use crate::table::{Edit, Service, ServiceKey, Table};
+use crate::watched::Virtual;
 use ha_status::{DirectorPhase, Role};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -170,6 +171,22 @@ impl Director {
     /// `wall_ms` is the wall clock at `now`, milliseconds since 1970.
     pub fn services(&self, now: Instant, wall_ms: u64) -> Vec<ha_status::VirtualService> {
         report::services(&self.fleet, self.ledger.kernel(), now, wall_ms)
+    }
+
+    /// Does a real server of this service take connections? `None` while nobody knows, or the table
+    /// has yet to show it, and on standby, where that is another director's affair.
+    pub fn serving(&self, service: ServiceKey) -> Option<bool> {
+        let behind = self.dirty.contains(&service) || self.under_way.contains(&service);
+        let service = self.fleet.get(service)?;
+        let known = service.is_served() || !service.waits();
+        let follows = self.state.goal == Goal::Follow && !behind && self.role() == Role::Active;
+        (known && follows).then(|| service.is_served())
+    }
+
+    /// Does it wait for nobody of this service any more?
+    pub fn is_settled(&self, service: ServiceKey) -> bool {
+        let waits = self.fleet.get(service).is_some_and(Virtual::waits);
+        !waits && self.serving(service).is_some()
     }
 
     /// Starts what is due: checks, and a reading of the table when there is a reason for one.

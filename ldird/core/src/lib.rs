@@ -4,7 +4,9 @@
 //! No sockets, no clocks, no processes, no runtime: time is an argument, everything else is an
 //! [`input::Input`] or an [`output::Output`].
 
+pub mod alerts;
 mod asking;
+pub mod calls;
 pub mod config;
 pub mod conversation;
 mod desired;

@@ -53,6 +53,12 @@ impl Virtual {
         self.reals.values().any(awaited)
     }
 
+    /// Can somebody take connections?
+    pub(crate) fn is_served(&self) -> bool {
+        let serves = |row: &Watched| row.config.weight > 0 && row.serves();
+        self.reals.values().any(serves)
+    }
+
     /// Takes over what is known of the real servers of an earlier configuration, also where another
     /// question is asked about them from now on: they go on serving, or not, until it is answered.
     pub(crate) fn inherit(&mut self, mut old: Self) {

@@ -1,6 +1,11 @@
 //! What a configuration will need of this machine, looked at before the service depends on it: IPVS
-//! in the kernel, its schedulers, and somebody who answers at a fallback that is this machine.
+//! in the kernel, its schedulers, somebody who answers at a fallback that is this machine, and the
+//! programs that are to be run.
 
+use crate::config::{Configuration, Operations};
+use crate::mail;
+use crate::probes::{Command, PERL, Probe};
+use crate::process;
 use ha_plumbing::{Diagnostic, Diagnostics};
 use ldird_core::config::Config;
 use ldird_core::table::{Protocol, ServiceKey};
@@ -44,6 +49,75 @@ pub(super) async fn lacks(config: &Config) -> Diagnostics {
         found.push(Diagnostic::warning(message).hint(hint));
     }
     found
+}
+
+/// Programs that cannot be run, each once.
+pub(super) fn programs(configuration: &Configuration) -> Diagnostics {
+    let commands: BTreeSet<&Command> = configuration
+        .probes
+        .values()
+        .filter_map(|probe| match &**probe {
+            Probe::External(external) => Some(&external.command),
+            _ => None,
+        })
+        .collect();
+    let mut found = Diagnostics::new();
+    for fault in commands.into_iter().filter_map(fault_of) {
+        found.push(fault);
+    }
+    let operations = &configuration.operations;
+    for (name, text) in named(operations) {
+        if let Some(fault) = fault_of_first_word(name, text) {
+            found.push(fault);
+        }
+    }
+    if let Some(lack) = mail::lacks(&operations.mail) {
+        let hint = "install a mailer, or name a mail server: smtp=mail.example.org";
+        found.push(Diagnostic::warning(lack).hint(hint));
+    }
+    found
+}
+
+/// Each command once, with its directive.
+fn named(operations: &Operations) -> BTreeSet<(&'static str, &str)> {
+    let callback = operations.callback.iter();
+    let callback = callback.map(|text| ("callback", text.as_str()));
+    let commands = operations.fallbackcommands.values();
+    let commands = commands.map(|text| ("fallbackcommand", text.as_str()));
+    callback.chain(commands).collect()
+}
+
+/// A shell makes more of a text than its first word: only a path is judged.
+fn fault_of_first_word(directive: &str, text: &str) -> Option<Diagnostic> {
+    let words = process::words(text);
+    let program = words.first().filter(|word| word.starts_with('/'))?;
+    let why = process::find(Path::new(program)).err()?;
+    let message = format!("the {directive} cannot be run: {why}");
+    Some(Diagnostic::warning(message).hint("nothing happens when it is due"))
+}
+
+fn fault_of(command: &Command) -> Option<Diagnostic> {
+    match command {
+        Command::Words(words) => {
+            let program = words.first().map_or("", String::as_str);
+            let why = process::find(Path::new(program)).err()?;
+            let message = format!("the checkcommand cannot be run: {why}");
+            let hint = "every server that it is to check is down";
+            Some(Diagnostic::warning(message).hint(hint))
+        }
+        Command::Perl(file) => {
+            if let Err(why) = process::find(Path::new(PERL)) {
+                let message = format!("checktype=external-perl needs Perl: {why}");
+                let hint =
+                    "install it (package perl), or make the script a program of its own: external";
+                return Some(Diagnostic::error(message).hint(hint));
+            }
+            let error = std::fs::File::open(file).err()?;
+            let message = format!("the Perl script cannot be read: {file}: {error}");
+            let hint = "every server that it is to check is down";
+            Some(Diagnostic::warning(message).hint(hint))
+        }
+    }
 }
 
 /// Fallbacks on this machine, over TCP. Others may well be out of this machine's reach and serve.

@@ -6,10 +6,15 @@
 
 use super::Section;
 use super::given::{At, CheckType, Faults, Given, Method, RealLine, Service};
+use super::operations::CheckName;
 use super::resolve::{self, Timeouts};
 use super::virtual_server::What;
-use crate::probes::{Apart, Connect, Dialogue, Negotiate, Pattern, PatternError, Ping, Probe};
+use crate::probes::{
+    Apart, Command, Connect, Dialogue, External, Negotiate, Pattern, PatternError, Ping, Probe,
+};
+use crate::process;
 use ha_plumbing::Span;
+use ldird_core::table::ServiceKey;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -34,6 +39,10 @@ pub(super) struct Recipe {
     /// The virtual service's protocol.
     udp: bool,
     marked: bool,
+    /// For external checks.
+    command: Command,
+    /// The virtual service's address or mark, and its port.
+    place: [String; 2],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +55,8 @@ enum How {
     Negotiate,
     /// So many reach checks between two negotiate checks.
     Combined(u32),
+    /// A command of the site.
+    External,
 }
 
 /// What is asked where no protocol is spoken.
@@ -70,6 +81,7 @@ impl Recipe {
         global: &Given,
         service: Service,
         udp: bool,
+        key: ServiceKey,
         title: &str,
         faults: &mut Faults<'_>,
     ) -> Self {
@@ -97,6 +109,8 @@ impl Recipe {
             secret: bytes(given.secret.as_ref(), faults),
             udp,
             marked: (section.line.as_ref()).is_some_and(|line| matches!(line.what, What::Mark(_))),
+            command: command(given, checktype),
+            place: place(key),
         };
         recipe.receive = given
             .receive
@@ -168,12 +182,14 @@ impl Recipe {
             CheckType::Off => How::Off,
             CheckType::Connect | CheckType::Ping => How::Reach,
             CheckType::External | CheckType::ExternalPerl => {
-                let message = format!(
-                    "virtual {title}: external checks are not in this release; the {instead} check is used instead"
-                );
-                let at = section.given.checktype.as_ref().map(|at| at.span);
-                faults.warning(span(at), message);
-                How::StandIn
+                if section.given.checkcommand.is_none() {
+                    let message =
+                        format!("virtual {title}: there is no checkcommand for its check");
+                    let at = section.given.checktype.as_ref().map(|at| at.span);
+                    let hint = "/bin/true stands in for it, as before: name a command of yours";
+                    faults.warning_with(span(at), message, hint);
+                }
+                How::External
             }
             kind @ (CheckType::Negotiate | CheckType::Combined(_)) => {
                 match (self.service.negotiate, kind) {
@@ -197,6 +213,20 @@ impl Recipe {
         }
     }
 
+    /// What is checked, as the old daemon names it.
+    pub(super) fn name(&self) -> CheckName<'static> {
+        match (self.how, &self.command) {
+            (How::On, _) => CheckName::Plain("on"),
+            (How::Off, _) => CheckName::Plain("off"),
+            (How::Reach, _) if self.reach == Reach::Ping => CheckName::Plain("ping"),
+            (How::Reach, _) => CheckName::Plain("connect"),
+            (How::Negotiate | How::StandIn, _) => CheckName::OfService("negotiate"),
+            (How::Combined(_), _) => CheckName::OfService("combined"),
+            (How::External, Command::Words(_)) => CheckName::OfCommand("external"),
+            (How::External, Command::Perl(_)) => CheckName::OfCommand("external-perl"),
+        }
+    }
+
     /// What is checked, for dashboards.
     pub(super) fn description(&self) -> String {
         let reach = match self.reach {
@@ -209,6 +239,7 @@ impl Recipe {
             How::Reach | How::StandIn => reach.to_owned(),
             How::Negotiate => format!("negotiate {}", self.service),
             How::Combined(every) => format!("negotiate {} every {every} {reach}s", self.service),
+            How::External => format!("external {}", self.command),
         }
     }
 
@@ -224,7 +255,7 @@ impl Recipe {
     /// Complains about a line whose real servers cannot be checked.
     pub(super) fn tell_portless(&self, line: &RealLine, port: u16, faults: &mut Faults<'_>) {
         let needs_port = match self.how {
-            How::On | How::Off | How::StandIn => false,
+            How::On | How::Off | How::StandIn | How::External => false,
             How::Reach => self.reach == Reach::Connect,
             How::Negotiate | How::Combined(_) => true,
         };
@@ -253,10 +284,14 @@ impl Recipe {
         match self.how {
             How::On => return Some(Question::On),
             How::Off => return Some(Question::Off),
+            How::External => {
+                let probe = self.external(SocketAddr::new(address, port));
+                return Some(Question::Probe(probe));
+            }
             How::Reach | How::StandIn | How::Negotiate | How::Combined(_) => {}
         }
         Some(Question::Probe(match self.how {
-            How::On | How::Off | How::Reach => self.reach(target),
+            How::On | How::Off | How::External | How::Reach => self.reach(target),
             How::StandIn => self.stand_in(target),
             How::Negotiate => self.negotiate(line, target, faults)?,
             How::Combined(every) => Probe::Combined {
@@ -278,6 +313,18 @@ impl Recipe {
                 lenient: false,
             }),
         }
+    }
+
+    /// `real` as the file has it: its port may be 0.
+    fn external(&self, real: SocketAddr) -> Probe {
+        let [virtual_address, virtual_port] = self.place.clone();
+        let (address, port) = in_brackets(real);
+        Probe::External(Box::new(External {
+            command: self.command.clone(),
+            arguments: [virtual_address, virtual_port, address, port],
+            environment: Vec::new(),
+            timeout: self.timeouts.check,
+        }))
     }
 
     /// A connection where there is a TCP port, which is no more than the missing check would need;
@@ -337,6 +384,37 @@ impl Recipe {
             Negotiate::Nothing | Negotiate::Missing => Ok(self.reach(target)),
         };
         question.map_err(|fault| faults.error(span, fault)).ok()
+    }
+}
+
+/// What an external check runs; the old daemon's default where the file names nothing.
+fn command(given: &Given, checktype: Option<CheckType>) -> Command {
+    let text = given.checkcommand.as_ref();
+    let text = text.map_or("/bin/true", |at| at.value.as_str());
+    if checktype == Some(CheckType::ExternalPerl) {
+        Command::Perl(text.to_owned())
+    } else {
+        Command::Words(process::words(text))
+    }
+}
+
+/// A virtual service as commands are told of it.
+fn place(key: ServiceKey) -> [String; 2] {
+    match key {
+        ServiceKey::Address { address, .. } => {
+            let (address, port) = in_brackets(address);
+            [address, port]
+        }
+        ServiceKey::Fwmark { mark, .. } => [mark.to_string(), "0".to_owned()],
+    }
+}
+
+/// An address and its port; one of IPv6 stands in brackets.
+fn in_brackets(address: SocketAddr) -> (String, String) {
+    let port = address.port().to_string();
+    match address.ip() {
+        IpAddr::V4(address) => (address.to_string(), port),
+        IpAddr::V6(address) => (format!("[{address}]"), port),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Every directive of ldirectord.cf that the old daemon knows: name, shape of its value, default,
-//! complaint, and whether this release acts on it (specification 1.5 and 1.7).
+//! Every directive of ldirectord.cf that the old daemon knows: name, shape of its value, default
+//! and complaint (specification 1.5 and 1.7).
 //!
 //! The two tables are the only place where a directive is described; the reader below them and the
 //! hints in complaints both come from here.
@@ -7,8 +7,8 @@
 use super::given::{At, CheckType, Family, Faults, Given};
 use super::real_server;
 use super::values::{
-    alert_status, checkport, checktype, httpmethod, netmask, pe, protocol, schedflags, scheduler,
-    service, smtp, supervised, tunnel, virtualhost,
+    alert_status, checkport, checktype, execute, httpmethod, netmask, pe, protocol, schedflags,
+    scheduler, service, smtp, supervised, tunnel, virtualhost,
 };
 use super::words::{
     between_quotes, first_digits, non_empty, tell_typographic, trimmed, typographic,
@@ -25,7 +25,6 @@ pub(crate) struct Directive {
     /// The old daemon's complaint about a wrong value.
     fault: &'static str,
     value: Value,
-    support: Support,
     /// Nothing at all may stand behind `=`, and means nothing.
     may_be_empty: bool,
 }
@@ -62,16 +61,6 @@ enum Zero {
     Refused,
 }
 
-/// What this release makes of a directive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Support {
-    Honoured,
-    /// Read and not acted upon, for this reason.
-    Later(&'static str),
-}
-
-const NO_MAIL: &str = "mail is not sent by this release";
-const NO_COMMANDS: &str = "no commands are run by this release";
 const ONE_DIGIT: &str = "a number of seconds, at least 1";
 
 /// Directives that stand in the first column.
@@ -84,23 +73,23 @@ pub(crate) static GLOBAL: &[Directive] = &[
     number("failurecount", "1", "invalid failure count value", |g| &mut g.failurecount),
     own("fallback", "SERVER[:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V4)),
     own("fallback6", "[SERVER][:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V6)),
-    raw("fallbackcommand", "invalid fallback command", |g| &mut g.unused).later(NO_COMMANDS),
+    raw("fallbackcommand", "invalid fallback command", |g| &mut g.fallbackcommand),
+    yes_no("fallbackcommandstop", "no", "fallbackcommandstop must be 'yes' or 'no'", |g| &mut g.fallbackcommandstop),
     yes_no("autoreload", "no", "autoreload must be 'yes' or 'no'", |g| &mut g.autoreload),
-    quoted("callback", "invalid callback", |g| &mut g.unused).or_nothing().later(NO_COMMANDS),
+    quoted("callback", "invalid callback", |g| &mut g.callback).or_nothing(),
     quoted("logfile", "unable to open logfile", |g| &mut g.logfile).default("/var/log/ldirectord.log"),
-    raw("execute", "invalid execute", |g| &mut g.unused).or_nothing()
-        .later("start the other configuration's director on its own"),
+    own("execute", "CONFIG", execute),
     yes_no("fork", "no", "fork must be 'yes' or 'no'", |g| &mut g.fork),
     own("supervised", "yes|no", supervised),
     yes_no("quiescent", "no", "quiescent must be 'yes' or 'no'", |g| &mut g.quiescent),
     yes_no("readdquiescent", "no", "readdquiescent must be 'yes' or 'no'", |g| &mut g.readdquiescent),
-    raw("emailalert", "no email address specified", |g| &mut g.unused).later(NO_MAIL),
+    raw("emailalert", "no email address specified", |g| &mut g.emailalert),
     number_or_zero("emailalertfreq", "0", "invalid email alert frequency",
-        |g| &mut g.unused_number).later(NO_MAIL),
-    own("emailalertstatus", "all, none, starting, running, stopping, reloading", alert_status).later(NO_MAIL),
-    raw("emailalertfrom", "no email from address specified", |g| &mut g.unused).later(NO_MAIL),
+        |g| &mut g.emailalertfreq),
+    own("emailalertstatus", "all, none, starting, running, stopping, reloading", alert_status),
+    raw("emailalertfrom", "no email from address specified", |g| &mut g.emailalertfrom),
     yes_no("cleanstop", "yes", "cleanstop must be 'yes' or 'no'", |g| &mut g.cleanstop),
-    own("smtp", "SERVER", smtp).later(NO_MAIL),
+    own("smtp", "SERVER[:PORT]", smtp),
     yes_no("standbytable", "no", "standbytable must be 'yes' or 'no'", |g| &mut g.standbytable),
     number("standbyinterval", "checkinterval", "invalid standby interval value", |g| &mut g.standbyinterval),
     raw("maintenancedir", "maintenance directory not specified", |g| &mut g.maintenancedir),
@@ -121,7 +110,7 @@ pub(crate) static SECTION: &[Directive] = &[
     quoted("request", "no request string specified", |g| &mut g.request).default("\"/\""),
     quoted("receive", "invalid receive string", |g| &mut g.receive),
     own("checktype", CheckType::WORDS, checktype).default("negotiate"),
-    maybe_quoted("checkcommand", "invalid check command", |g| &mut g.unused).default("/bin/true"),
+    maybe_quoted("checkcommand", "invalid check command", |g| &mut g.checkcommand).default("/bin/true"),
     number("checktimeout", "the global one", "invalid check timeout", |g| &mut g.checktimeout),
     number("negotiatetimeout", "the global one", "invalid negotiate timeout", |g| &mut g.negotiatetimeout),
     refused("connecttimeout", "connecttimeout directive deprecated in favour of negotiatetimeout"),
@@ -147,28 +136,25 @@ pub(crate) static SECTION: &[Directive] = &[
     own("virtualhost", "\"NAME\"", virtualhost),
     own("fallback", "SERVER[:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V4)),
     own("fallback6", "[SERVER][:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V6)),
-    maybe_quoted("fallbackcommand", "invalid fallback command", |g| &mut g.unused).later(NO_COMMANDS),
+    maybe_quoted("fallbackcommand", "invalid fallback command", |g| &mut g.fallbackcommand),
     yes_no("quiescent", "the global one", "quiescent must be 'yes' or 'no'", |g| &mut g.quiescent),
-    raw("emailalert", "no email address specified", |g| &mut g.unused).later(NO_MAIL),
+    raw("emailalert", "no email address specified", |g| &mut g.emailalert),
     number_or_zero("emailalertfreq", "the global one", "invalid email alert frequency",
-        |g| &mut g.unused_number).later(NO_MAIL),
-    own("emailalertstatus", "all, none, starting, running, stopping, reloading", alert_status).later(NO_MAIL),
-    own("smtp", "SERVER", smtp).later(NO_MAIL),
+        |g| &mut g.emailalertfreq),
+    own("emailalertstatus", "all, none, starting, running, stopping, reloading", alert_status),
+    own("smtp", "SERVER[:PORT]", smtp),
     yes_no("cleanstop", "the global one", "cleanstop must be 'yes' or 'no'", |g| &mut g.cleanstop),
-    maybe_quoted("monitorfile", "invalid monitorfile", |g| &mut g.monitorfile)
-        .later("monitor files are not written by this release"),
+    maybe_quoted("monitorfile", "invalid monitorfile", |g| &mut g.monitorfile),
     raw("servicename", "invalid servicename", |g| &mut g.servicename).or_nothing(),
-    raw("comment", "invalid comment", |g| &mut g.unused).or_nothing(),
+    raw("comment", "invalid comment", |g| &mut g.comment).or_nothing(),
 ];
 
 const fn row(name: &'static str, fault: &'static str, value: Value) -> Directive {
-    let (default, support) = ("none", Support::Honoured);
     Directive {
         name,
-        default,
+        default: "none",
         fault,
         value,
-        support,
         may_be_empty: false,
     }
 }
@@ -227,11 +213,6 @@ const fn refused(name: &'static str, fault: &'static str) -> Directive {
 }
 
 impl Directive {
-    const fn later(mut self, reason: &'static str) -> Self {
-        self.support = Support::Later(reason);
-        self
-    }
-
     const fn or_nothing(mut self) -> Self {
         self.may_be_empty = true;
         self
@@ -240,10 +221,6 @@ impl Directive {
     const fn default(mut self, default: &'static str) -> Self {
         self.default = default;
         self
-    }
-
-    pub(crate) fn support(&self) -> Support {
-        self.support
     }
 
     /// What may stand after `=`.

@@ -9,10 +9,12 @@ use super::attributes;
 use super::checks::{Question, Recipe};
 use super::given::{At, FallbackLine, Family, Faults, Given, RealLine, Service};
 use super::names::{Answer, Name, Names};
+use super::operations::{MonitorTemplate, operations};
 use super::resolve::{self, Host, Ports, RangeFault};
 use super::settings::{ipvs_timeouts, log_target, maintenancedir, seed};
 use super::virtual_server::What;
 use super::{Configuration, File, Section};
+use crate::monitor::Monitor;
 use crate::probes::{Catalogue, Probe};
 use ha_plumbing::Span;
 use ldird_core::config::{Check, Config, ProbeId, RealServer, Standby, VirtualService};
@@ -41,6 +43,8 @@ pub(super) fn expand(
         fallback6: None,
         catalogue,
         probes: BTreeMap::new(),
+        monitor: None,
+        monitors: BTreeMap::new(),
         faults,
     };
     expansion.resolve_global_fallbacks();
@@ -66,6 +70,11 @@ pub(super) fn expand(
         }
     }
     let global = &file.global;
+    let sections = numbers
+        .iter()
+        .filter_map(|number| file.sections.get(*number));
+    let pairs: Vec<_> = sections.zip(&found).collect();
+    let operations = operations(file, &pairs, expansion.monitors, expansion.faults);
     let configuration = Configuration {
         core: Config {
             services: found,
@@ -82,6 +91,7 @@ pub(super) fn expand(
         timeouts: ipvs_timeouts(global),
         maintenancedir: maintenancedir(global.maintenancedir.as_ref(), expansion.faults),
         probes: expansion.probes,
+        operations,
         source: expansion.faults.source.clone(),
         names: names.clone(),
     };
@@ -161,6 +171,9 @@ struct Expansion<'a, 'f, 's> {
     fallback6: Option<(&'a FallbackLine, IpAddr)>,
     catalogue: &'a mut Catalogue,
     probes: BTreeMap<ProbeId, Arc<Probe>>,
+    /// The section's under way.
+    monitor: Option<MonitorTemplate>,
+    monitors: BTreeMap<ProbeId, Vec<Monitor>>,
     faults: &'f mut Faults<'s>,
 }
 
@@ -179,12 +192,18 @@ impl<'a> Expansion<'a, '_, '_> {
         let service = service.unwrap_or_else(|| Service::of_port(port));
         let spec = attributes::spec(section, key, udp, self.faults);
         let title = title(key);
-        let recipe = Recipe::new(section, self.global, service, udp, &title, self.faults);
+        let recipe = Recipe::new(section, self.global, service, udp, key, &title, self.faults);
         let interval = number(
             given.checkinterval.as_ref(),
             self.global.checkinterval.as_ref(),
         );
         let interval = Duration::from_secs(interval.unwrap_or(DEFAULT_INTERVAL_SECONDS).into());
+        let word = match protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Sctp => "sctp",
+        };
+        self.monitor = MonitorTemplate::new(given, service, key, word, recipe.name());
         let reals = self.reals(section, key, &recipe, interval);
         let fallback = self.fallback_of(section, key, &reals);
         if port == 0 && port_counts(key) && spec.persistent.is_none() {
@@ -371,6 +390,10 @@ impl<'a> Expansion<'a, '_, '_> {
                 }
             };
             let configured = DestinationKey { address, port };
+            if let (Some(template), Check::Probe(id)) = (&self.monitor, check) {
+                let monitor = template.monitor(line, configured, line.forwarding);
+                self.monitors.entry(id).or_default().push(monitor);
+            }
             servers.push(RealServer {
                 key: table_key(configured, line.forwarding, key),
                 configured,

@@ -3,7 +3,9 @@
 
 pub(crate) use crate::probes::{CheckType, Method, Service};
 use ha_plumbing::{Diagnostic, Source, Span};
+use ldird_core::alerts::Phase;
 use ldird_core::table::{Forwarding, Tunnel};
+use std::collections::BTreeSet;
 
 /// A value and where it stands, for complaints that come later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,18 @@ pub(crate) struct Given {
     pub(crate) passwd: Option<At<String>>,
     pub(crate) database: Option<At<String>>,
     pub(crate) secret: Option<At<String>>,
+    pub(crate) checkcommand: Option<At<String>>,
+    pub(crate) fallbackcommand: Option<At<String>>,
+    pub(crate) fallbackcommandstop: Option<At<bool>>,
+    pub(crate) callback: Option<At<String>>,
+    /// All of them count.
+    pub(crate) executes: Vec<At<String>>,
+    pub(crate) emailalert: Option<At<String>>,
+    pub(crate) emailalertfreq: Option<At<u32>>,
+    pub(crate) emailalertstatus: Option<At<BTreeSet<Phase>>>,
+    pub(crate) emailalertfrom: Option<At<String>>,
+    pub(crate) smtp: Option<At<String>>,
+    pub(crate) comment: Option<At<String>>,
     pub(crate) servicename: Option<At<String>>,
     pub(crate) scheduler: Option<At<String>>,
     pub(crate) schedflags: Option<At<String>>,
@@ -61,7 +75,6 @@ pub(crate) struct Given {
     pub(crate) reals: Vec<RealLine>,
     /// Where values go that are read by the old grammar and not used by this release.
     pub(crate) unused: Option<At<String>>,
-    pub(crate) unused_number: Option<At<u32>>,
 }
 
 /// A `real` line, or several servers where it has a range.

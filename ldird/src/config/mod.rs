@@ -15,6 +15,7 @@ mod expand;
 mod given;
 mod lines;
 mod names;
+mod operations;
 mod reading;
 mod real_server;
 mod report;
@@ -25,7 +26,7 @@ mod virtual_server;
 mod words;
 
 use crate::probes::{Catalogue, Probe};
-use directives::{Directive, Support};
+use directives::Directive;
 use given::{At, Family, Faults, Given};
 use ha_plumbing::log::Facility;
 use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
@@ -39,6 +40,7 @@ use virtual_server::VirtualLine;
 use words::{rest, trimmed};
 
 pub(crate) use names::Names;
+pub(crate) use operations::{Mail, Operations, Signature};
 pub(crate) use report::{prefix, report};
 
 /// A configuration that can be run.
@@ -56,6 +58,7 @@ pub(crate) struct Configuration {
     pub(crate) timeouts: Option<Timeouts>,
     /// A file named after a real server in here takes it out.
     pub(crate) maintenancedir: Option<PathBuf>,
+    pub(crate) operations: Operations,
     /// The file as it was read, and the addresses of its names.
     source: Source,
     pub(crate) names: Names,
@@ -88,6 +91,16 @@ pub(crate) fn reload(
             (None, fault.into())
         }
     }
+}
+
+/// The configurations whose directors live and die with this file's, whatever else is wrong in it.
+pub(crate) fn executes_of(path: &Path) -> Vec<String> {
+    let Ok(source) = Source::read(path) else {
+        return Vec::new();
+    };
+    let mut faults = Faults::new(&source);
+    let file = File::read(&source, &mut faults);
+    operations::executes(&file.global.executes, &mut faults)
 }
 
 impl Configuration {
@@ -209,23 +222,19 @@ const INDENTED: &str = "Unknown command: a virtual line that is indented";
 const SHALLOW: &str = "Unknown command: a section's line that is indented too little";
 const STRAY: &str = "Unknown command: an indented line outside of a section";
 
-/// Directives that are understood and not acted upon: where first, how often, why.
-type Unused = BTreeMap<&'static str, (Span, usize, &'static str)>;
-
 impl File {
     fn read(source: &Source, faults: &mut Faults<'_>) -> Self {
         let mut file = Self {
             global: Given::default(),
             sections: Vec::new(),
         };
-        let mut unused = Unused::new();
         if let Some(line) = lines::first_return(source) {
             let message = "lines end in a carriage return; it is ignored";
             let hint = "the old daemon takes it for a part of some values: dos2unix makes it readable for both";
             faults.warning_with(line.span(), message, hint);
         }
         for statement in lines::statements(source) {
-            file.read_statement(statement, &mut unused, faults);
+            file.read_statement(statement, faults);
         }
         if let Some(last) = lines::last_opens_section(source) {
             // It reads the line twice and finds its own virtual service there already.
@@ -235,22 +244,10 @@ impl File {
             let message = "fork=yes: checks run side by side in one process, with or without it";
             faults.warning(fork.span, message);
         }
-        for (name, (span, count, reason)) in unused {
-            let more = match count {
-                1 => String::new(),
-                count => format!(" (and {} more)", count - 1),
-            };
-            faults.warning(span, format!("{name} is not acted upon{more}: {reason}"));
-        }
         file
     }
 
-    fn read_statement(
-        &mut self,
-        statement: Statement<'_>,
-        unused: &mut Unused,
-        faults: &mut Faults<'_>,
-    ) {
+    fn read_statement(&mut self, statement: Statement<'_>, faults: &mut Faults<'_>) {
         let line = statement.text;
         if statement.inner_hash {
             let message = "a # between quotes is a part of the value";
@@ -258,18 +255,18 @@ impl File {
             faults.warning_with(line.span, message, hint);
         }
         match statement.place {
-            Place::Global => self.read_global(line, unused, faults),
-            Place::Section => self.read_section(line, unused, faults),
+            Place::Global => self.read_global(line, faults),
+            Place::Section => self.read_section(line, faults),
             Place::Leftovers => faults.tolerated(line.span, "a line of blanks in a section"),
             Place::AfterBlank(_) => {
                 let hint = "an empty line ends a section: remove it or put a # there";
                 faults.error_with(trimmed(line).span, AFTER_BLANK, hint);
-                self.read_section(line, unused, faults);
+                self.read_section(line, faults);
             }
             Place::Indented => {
                 let hint = "remove the blanks before it; lines of its section keep at least 4";
                 faults.error_with(trimmed(line).span, INDENTED, hint);
-                self.read_global(line, unused, faults);
+                self.read_global(line, faults);
             }
             Place::Shallow | Place::Stray => {
                 let in_section = directives::find(directives::SECTION, name_of(line).text);
@@ -284,13 +281,13 @@ impl File {
                 };
                 faults.error_with(trimmed(line).span, message, hint);
                 if message == SHALLOW {
-                    self.read_section(line, unused, faults);
+                    self.read_section(line, faults);
                 }
             }
         }
     }
 
-    fn read_global(&mut self, line: Word<'_>, unused: &mut Unused, faults: &mut Faults<'_>) {
+    fn read_global(&mut self, line: Word<'_>, faults: &mut Faults<'_>) {
         if line.text.starts_with("supervised") && value_of(line).is_none() {
             return self.read_bare_supervised(line, faults);
         }
@@ -305,7 +302,6 @@ impl File {
                     return complain(line, directives::GLOBAL, faults);
                 };
                 directive.read(&mut self.global, value, faults);
-                note_unused(directive, name.span, unused);
                 return;
             }
         };
@@ -329,7 +325,7 @@ impl File {
         }
     }
 
-    fn read_section(&mut self, line: Word<'_>, unused: &mut Unused, faults: &mut Faults<'_>) {
+    fn read_section(&mut self, line: Word<'_>, faults: &mut Faults<'_>) {
         let Some(section) = self.sections.last_mut() else {
             return;
         };
@@ -356,14 +352,6 @@ impl File {
             return faults.error(name.span, message);
         }
         directive.read(&mut section.given, value, faults);
-        note_unused(directive, name.span, unused);
-    }
-}
-
-fn note_unused(directive: &Directive, span: Span, unused: &mut Unused) {
-    if let Support::Later(reason) = directive.support() {
-        let entry = unused.entry(directive.name).or_insert((span, 0, reason));
-        entry.1 += 1;
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 mod conformance;
 mod ipvs;
+mod operations;
 mod services;
 
 const B0: &str = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate 3\n\treal=10.0.0.2:80 gate 2\n\
@@ -342,9 +343,9 @@ fn checks_that_are_missing_here_become_checks_that_look_at_the_server() {
             "virtual 10.0.0.100:80: the negotiate check of service oracle",
         ),
         (
-            "\tchecktype=external\n\tcheckcommand=/bin/x\n",
-            "connect",
-            "virtual 10.0.0.100:80: external checks",
+            "\tchecktype=external\n",
+            "external /bin/true",
+            "virtual 10.0.0.100:80: there is no checkcommand",
         ),
         (
             "\tservice=oracle\n\tprotocol=udp\n",
@@ -495,11 +496,6 @@ fn a_stand_in_is_not_stricter_than_the_check_that_is_missing() {
         let configuration = good(text);
         configuration.probes.values().next().unwrap().clone()
     };
-    let portless = "virtual=1\n\treal=10.0.0.1 gate\n\tchecktype=external\n";
-    assert!(
-        matches!(&*stand_in(portless), Probe::Ping(ping) if ping.lenient),
-        "there is no port to connect to"
-    );
     let udp = "virtual=10.0.0.100:99\n\treal=10.0.0.1:99 gate\n\tservice=oracle\n\tprotocol=udp\n";
     assert!(
         matches!(&*stand_in(udp), Probe::Ping(ping) if ping.lenient),

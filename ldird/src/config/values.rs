@@ -3,10 +3,12 @@
 use super::given::{At, CheckType, Faults, Given, Method, Service};
 use super::words::{
     between_quotes, first_digits, first_run, first_word, rest, split_word, tell_around,
-    tell_typographic, text, trimmed, word_character, yes_or_no,
+    tell_typographic, text, trimmed, without_comment, word_character, yes_or_no,
 };
 use ha_plumbing::Word;
+use ldird_core::alerts::Phase;
 use ldird_core::table::{Tunnel, TunnelChecksum};
+use std::collections::BTreeSet;
 
 pub(super) fn supervised(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
     let span = trimmed(value).span;
@@ -16,15 +18,33 @@ pub(super) fn supervised(given: &mut Given, value: Word<'_>, faults: &mut Faults
     }
 }
 
-pub(super) fn alert_status(_: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
-    const KNOWN: [&str; 6] = [
+/// States of the daemon in which mail is sent.
+const STATES: [(&str, &[Phase]); 6] = [
+    (
         "all",
-        "none",
-        "starting",
-        "running",
-        "stopping",
-        "reloading",
-    ];
+        &[
+            Phase::Starting,
+            Phase::Running,
+            Phase::Stopping,
+            Phase::Reloading,
+        ],
+    ),
+    ("none", &[]),
+    ("starting", &[Phase::Starting]),
+    ("running", &[Phase::Running]),
+    ("stopping", &[Phase::Stopping]),
+    ("reloading", &[Phase::Reloading]),
+];
+
+pub(super) fn execute(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let word = without_comment(trimmed(word), faults);
+    if !word.text.is_empty() {
+        given.executes.push(text(word));
+    }
+}
+
+pub(super) fn alert_status(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
+    let mut phases = BTreeSet::new();
     if trimmed(word).text.len() < word.text.len() {
         faults.tolerated(word.span, "blanks stand behind the value");
     }
@@ -37,14 +57,21 @@ pub(super) fn alert_status(_: &mut Given, word: Word<'_>, faults: &mut Faults<'_
     let end = pieces.iter().rposition(|piece| !piece.text.is_empty());
     for piece in pieces.iter().take(end.map_or(0, |end| end + 1)) {
         let name = piece.text;
-        if !KNOWN.contains(&name) {
+        if let Some((_, named)) = STATES.iter().find(|(known, _)| *known == name) {
+            phases.extend(named.iter().copied());
+        } else {
+            let known = STATES.map(|(known, _)| known);
             faults.error_with(
                 piece.span,
                 format!("invalid email alert status at: \"{name}\""),
-                format!("one of {}", KNOWN.join(", ")),
+                format!("one of {}", known.join(", ")),
             );
         }
     }
+    given.emailalertstatus = Some(At {
+        value: phases,
+        span: word.span,
+    });
     if !alone && pieces.iter().any(|piece| piece.text == "none") {
         let other = |piece: &&Word<'_>| !matches!(piece.text, "none" | "");
         let Some(other) = pieces.iter().find(other) else {
@@ -64,7 +91,7 @@ pub(super) fn smtp(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
         if !word.text.starts_with(plain) {
             faults.tolerated(word.span, format!("smtp is read as {}", name.text));
         }
-        given.unused = Some(text(name));
+        given.smtp = Some(text(name));
     } else {
         faults.error_with(
             word.span,

@@ -22,6 +22,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 pub(super) struct Wish {
     /// Also if it takes out more than half of what serves.
     pub(super) force: bool,
+    /// The file has changed: the callback is run once it is in force.
+    pub(super) callback: bool,
     pub(super) reloaders: Vec<Responder>,
 }
 
@@ -54,6 +56,8 @@ enum Why {
     Reload,
     /// Names have addresses that had none; nothing else is new.
     Names,
+    /// The file has changed and is not to be in force: only whether it is in order is of interest.
+    Look,
 }
 
 /// Asking again for names that have no address.
@@ -94,6 +98,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if self.reloads.loading.is_some() {
             let next = self.reloads.next.get_or_insert_default();
             next.force |= wish.force;
+            next.callback |= wish.callback;
             next.reloaders.extend(wish.reloaders);
             return;
         }
@@ -158,6 +163,27 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }));
     }
 
+    /// Reads a file that has changed and stays out of force, for the callback.
+    pub(super) fn look_through(&mut self) {
+        let callback = &self.configuration.operations.callback;
+        if callback.is_none() || self.stop_by.is_some() || self.reloads.loading.is_some() {
+            return;
+        }
+        let (path, mut catalogue) = (self.instance.path.clone(), self.catalogue.clone());
+        let names = self.configuration.names.clone();
+        self.reloads.loading = Some(spawn_blocking(move || {
+            let (configuration, diagnostics) = config::reload(&path, names, &mut catalogue);
+            Loaded {
+                configuration,
+                diagnostics,
+                catalogue,
+                listing: Listing::new(),
+                siblings: Vec::new(),
+                why: Why::Look,
+            }
+        }));
+    }
+
     pub(super) fn loaded(&mut self, loaded: Loaded) {
         let wish = std::mem::take(&mut self.reloads.now);
         if self.stop_by.is_some() {
@@ -173,6 +199,12 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             }
             // Its faults have been told.
             Why::Names => {}
+            Why::Look if loaded.configuration.is_some() => self.call_back(),
+            Why::Look => {
+                let summary = loaded.diagnostics.summary();
+                let text = format!("The changed file is not in order, no callback: {summary}");
+                self.tell(&Line::new(Severity::Error, text));
+            }
         }
         self.ask_for_names();
         if let Some(next) = self.reloads.next.take() {
@@ -242,7 +274,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             let text = "The log target changes with the next start";
             self.tell(&Line::new(Severity::Warning, text));
         }
-        self.configuration = configuration;
+        let before = std::mem::replace(&mut self.configuration, configuration);
         self.set_timeouts();
         self.services
             .extend(siblings::keys(&self.configuration.core));
@@ -250,6 +282,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if loaded.why == Why::Reload {
             self.spare(&loaded.siblings);
         }
+        self.mail_rules();
+        self.reload_aside(&before, loaded.why == Why::Reload);
         self.feed(Input::Reload(self.configuration.core.clone()));
         self.reloads.adopted.extend(wish.reloaders);
         // The answer to the reading that this asked for cannot have come yet.
@@ -257,12 +291,16 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             .maintenance
             .look_afresh(loaded.listing, &self.configuration.core);
         self.maintain(changes);
+        if wish.callback {
+            self.call_back();
+        }
     }
 
     /// The table is as the configuration wants it.
     pub(super) fn in_force(&mut self) {
         self.services = siblings::keys(&self.configuration.core).copied().collect();
         self.ledger.note(self.services.clone());
+        self.reconsider_all();
         if self.stop_by.is_none() {
             service::ready("running");
         }

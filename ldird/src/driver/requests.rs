@@ -50,7 +50,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Action::Reload { force } => {
                 let force = *force;
                 let reloaders = vec![reply];
-                self.reload(Wish { force, reloaders });
+                self.reload(Wish {
+                    force,
+                    reloaders,
+                    ..Wish::default()
+                });
             }
             Action::Standby { .. } | Action::Takeover { .. } => {
                 reply.answer(Err("a director has no groups: ask hbd".to_owned()));

@@ -64,6 +64,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             }
         }
         self.turns.waiting.push((role, reply));
+        self.turn_aside(role);
         let due = Instant::now() + TURN_LIMIT;
         self.turns.due.get_or_insert(due);
         self.feed(Input::Turn(role));

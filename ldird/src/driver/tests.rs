@@ -3,11 +3,12 @@
 
 mod role;
 
-use super::{Driver, End, Event, Parts};
+use super::{Driver, End, Event, Parts, Program};
 use crate::apply::{Kernel, Order, Outcome};
 use crate::config::{self, Configuration, Names};
 use crate::control;
 use crate::instance::Instance;
+use crate::mail::Office;
 use crate::probes::Catalogue;
 use crate::siblings;
 use crate::standing::Standing;
@@ -26,6 +27,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+
+mod operations;
 
 /// No step of these tests takes longer on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -86,6 +89,8 @@ struct Bed {
     folder: tempfile::TempDir,
     table: Arc<Mutex<Table>>,
     standing: Standing,
+    program: Program,
+    office: Office,
 }
 
 impl Bed {
@@ -94,6 +99,11 @@ impl Bed {
             folder: tempfile::tempdir().unwrap(),
             table: Arc::default(),
             standing: Standing::default(),
+            program: Program {
+                path: "/bin/false".into(),
+                options: Vec::new(),
+            },
+            office: Office::here(),
         }
     }
 
@@ -104,6 +114,8 @@ impl Bed {
             path: folder.join("x.cf"),
             pidfile: folder.join("pid"),
             socket: folder.join("ldird.x.cf.sock"),
+            etc: folder.to_owned(),
+            run: folder.to_owned(),
         }
     }
 
@@ -145,6 +157,8 @@ impl Bed {
             signals: Signals::new().unwrap(),
             quit: signal(SignalKind::quit()).unwrap(),
             control,
+            program: self.program.clone(),
+            office: self.office.clone(),
         }
     }
 }

@@ -10,6 +10,8 @@ fn instance(folder: &Path, name: &str, file: &str) -> Instance {
         name: name.to_owned(),
         path: folder.join(file),
         pidfile: folder.join("pid"),
+        etc: folder.to_owned(),
+        run: folder.to_owned(),
         socket: folder.join(format!("ldird.{name}.sock")),
     }
 }

@@ -12,6 +12,7 @@ mod datagrams;
 mod dialler;
 mod dialogue;
 mod dns;
+mod external;
 mod http;
 mod ldap;
 mod means;
@@ -36,6 +37,7 @@ pub(crate) use connect::Connect;
 pub(crate) use dialler::Dialler;
 pub(crate) use dialogue::{Conversation, FtpCheck};
 pub(crate) use dns::Dns;
+pub(crate) use external::{Command, External, PERL};
 pub(crate) use http::Http;
 pub(crate) use ldap::Ldap;
 pub(crate) use means::Means;
@@ -104,6 +106,14 @@ kinds! {
     Pgsql(Box<Pgsql>),
     Radius(Radius),
     Sip(Sip),
+    External(Box<External>),
+}
+
+impl Probe {
+    /// Does it start a process?
+    fn runs_a_command(&self) -> bool {
+        matches!(self, Self::External(_))
+    }
 }
 
 /// What a check found, before its duration is known.

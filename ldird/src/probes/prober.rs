@@ -23,6 +23,9 @@ const CONCURRENT_MAX: u64 = 4096;
 const DESCRIPTORS_KEPT: u64 = 256;
 /// Descriptors of one probe: a second one for a moment after a failed TLS handshake.
 const DESCRIPTORS_EACH: u64 = 2;
+/// Commands of external checks of either line that may run at once: each costs this machine more than
+/// a socket.
+const COMMANDS_MAX: usize = 16;
 /// A check that took longer may be hanging.
 const SLOW: Duration = Duration::from_millis(500);
 
@@ -50,9 +53,27 @@ pub(crate) struct Prober {
 #[derive(Debug)]
 struct Shared {
     means: Means,
+    connections: Lines,
+    commands: Lines,
+    memory: Mutex<Memory>,
+}
+
+/// Where probes wait for a place: those that hung last time by themselves.
+#[derive(Debug)]
+struct Lines {
     quick: Semaphore,
     slow: Semaphore,
-    memory: Mutex<Memory>,
+}
+
+impl Lines {
+    /// With so many places in either.
+    fn new(places: usize) -> Self {
+        let line = || Semaphore::new(places);
+        Self {
+            quick: line(),
+            slow: line(),
+        }
+    }
 }
 
 /// What probes leave behind for their next time; only what differs from the usual.
@@ -77,8 +98,8 @@ impl Prober {
         let (answers, receiver) = mpsc::channel(ANSWERS_MAX);
         let shared = Shared {
             means: Means::new(Dialler::default()),
-            quick: Semaphore::new(places),
-            slow: Semaphore::new(places),
+            connections: Lines::new(places),
+            commands: Lines::new(COMMANDS_MAX.min(places)),
             memory: Mutex::default(),
         };
         let prober = Self {
@@ -131,7 +152,12 @@ impl Drop for Prober {
 impl Shared {
     async fn run(&self, id: ProbeId, probe: &Probe) -> Verdict {
         let slow = self.with_memory(|memory| memory.slow.contains(&id));
-        let line = if slow { &self.slow } else { &self.quick };
+        let lines = if probe.runs_a_command() {
+            &self.commands
+        } else {
+            &self.connections
+        };
+        let line = if slow { &lines.slow } else { &lines.quick };
         // Only closing it fails, and nobody does.
         let _place = line.acquire().await;
         let start = Instant::now();

@@ -12,6 +12,8 @@ fn instance(folder: &Path, name: &str) -> Instance {
         name: name.to_owned(),
         path: folder.join("x.cf"),
         pidfile: folder.join("pid"),
+        etc: folder.to_owned(),
+        run: folder.to_owned(),
         socket: folder.join(format!("ldird.{name}.sock")),
     }
 }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{Kernel, lacks};
+use super::{Kernel, lacks, programs};
 use crate::config;
 use crate::probes::Catalogue;
 use ha_plumbing::Source;
@@ -41,4 +41,21 @@ async fn a_fallback_on_this_machine_must_answer() {
     let said = told().await;
     let wanted = format!("nobody answers at the fallback 127.0.0.1:{port}: ");
     assert!(said.contains(&wanted), "{said}");
+}
+
+#[test]
+fn a_command_that_cannot_be_run_is_named() {
+    let text = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate\n\tchecktype=external\n";
+    let told = |command: &str| {
+        let text = format!("{text}\tcheckcommand=\"{command}\"\n");
+        let source = Source::from_bytes("/x.cf", text.as_bytes());
+        let configuration = config::read(&source, &mut Catalogue::default()).0.unwrap();
+        programs(&configuration).to_string()
+    };
+    assert_eq!(told("/bin/sh -c true"), "");
+    let said = told("/nowhere/check -a");
+    assert!(
+        said.contains("the checkcommand cannot be run: /nowhere/check: "),
+        "{said}"
+    );
 }

@@ -1,15 +1,15 @@
 //! Many checks at once: who waits for whom, and what one costs.
 #![allow(clippy::unwrap_used)]
 
-use super::{CONCURRENT_MAX, Probed, Prober, SLOW, Shared, places};
-use crate::probes::{Connect, Dialler, Dialogue, Http, Means, Probe};
+use super::{CONCURRENT_MAX, Lines, Probed, Prober, SLOW, Shared, places};
+use crate::probes::{Command, Connect, Dialler, Dialogue, External, Http, Means, Probe};
 use ldird_core::config::ProbeId;
 use ldird_core::input::Finding;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 #[test]
 fn both_lines_fit_into_the_descriptors() {
@@ -76,12 +76,44 @@ async fn hanging_servers_delay_only_each_other() {
 fn a_waiting_check_is_small() {
     let shared = Shared {
         means: Means::new(Dialler::default()),
-        quick: Semaphore::new(1),
-        slow: Semaphore::new(1),
+        connections: Lines::new(1),
+        commands: Lines::new(1),
         memory: Mutex::default(),
     };
     let probe = http((Ipv4Addr::LOCALHOST, 80).into(), 0, SLOW);
     let task = size_of_val(&shared.run(ProbeId(0), &probe));
     println!("a check: {task} bytes");
     assert!(task <= 1536, "{task}");
+}
+
+/// The commands write down when they begin and end.
+#[tokio::test]
+async fn no_more_commands_run_at_once_than_there_are_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log");
+    let text = format!("echo + >> {0}; sleep 0.1; echo - >> {0}", file.display());
+    let check = |id: u32| {
+        let words = ["/bin/sh", "-c", &text, "check"].map(str::to_owned);
+        Probe::External(Box::new(External {
+            command: Command::Words(words.to_vec()),
+            arguments: [id, 0, 0, 0].map(|number| number.to_string()),
+            environment: Vec::new(),
+            timeout: Duration::from_secs(20),
+        }))
+    };
+    let probes = (0..8).map(|id| (ProbeId(id), Arc::new(check(id))));
+    let (mut prober, mut answers) = Prober::with_places(probes.collect(), 2);
+    for id in 0..8 {
+        prober.start(ProbeId(id));
+    }
+    for _ in 0..8 {
+        assert_eq!(answer(&mut answers).await.verdict.finding, Finding::Up);
+    }
+    let log = std::fs::read_to_string(file).unwrap();
+    let mut running = 0;
+    for line in log.lines() {
+        running += if line == "+" { 1 } else { -1 };
+        assert!(running <= 2, "{log}");
+    }
+    assert_eq!(log.lines().count(), 16);
 }
