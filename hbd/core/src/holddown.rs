@@ -26,9 +26,9 @@ impl Returns {
 
     /// How often it went back lately.
     pub(crate) fn lately(&self, base: Duration, now: Instant) -> u32 {
+        let Some(last) = self.last else { return 0 };
         let forgotten = base.saturating_mul((1 << MAX_DOUBLINGS) * FORGOTTEN_AFTER);
-        let over = |last: Instant| now.saturating_duration_since(last) >= forgotten;
-        if self.last.is_none_or(over) {
+        if now.saturating_duration_since(last) >= forgotten {
             0
         } else {
             self.count
