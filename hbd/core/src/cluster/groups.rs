@@ -2,25 +2,22 @@
 //! [`crate::ownership::decide`] what to do, and carries the decision out.
 
 mod claiming;
+mod deciding;
 mod learning;
 mod relaying;
 mod running;
 mod standing;
 
 use super::Cluster;
-use super::circumstances::Basis;
 use crate::config::{Config, GroupConfig, GroupId};
 use crate::holddown::Returns;
 use crate::output::Notice;
-use crate::ownership::{Blocker, Claim, Decision, Why, decide};
+use crate::ownership::{Blocker, Claim, Decision, Why};
 use crate::roster::{NodeId, Roster};
 use crate::table::Table;
-use crate::takeover::{Event, Runner};
+use crate::takeover::{Event, Run, Runner};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-
-/// A decision leads to the next one at most so often in one go: claim, forgive, start or stop.
-const MAX_ROUNDS: usize = 6;
 
 /// One resource group as this node sees it.
 #[derive(Debug)]
@@ -106,6 +103,22 @@ impl PartialEq for Stake {
     }
 }
 
+/// What of a group alone its decision depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Basis {
+    stake: Stake,
+    now: Moment,
+}
+
+/// The part of it that changes with time or is worked out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Moment {
+    run: Run,
+    forgiven: bool,
+    rested: bool,
+    overdue: bool,
+}
+
 impl Group {
     pub(super) fn all(config: &Config, roster: &Roster) -> Table<GroupId, Self> {
         let group = |group: &GroupConfig| Self {
@@ -126,33 +139,6 @@ impl Group {
 }
 
 impl Cluster {
-    /// Decides about every group that may be affected by what happened, until nothing changes.
-    pub(super) fn evaluate(&mut self, now: Instant) {
-        let circumstances = Some(self.circumstances(now));
-        if self.circumstances != circumstances {
-            self.circumstances = circumstances;
-            self.outbox.changed();
-            for group in self.groups.values_mut() {
-                group.decided = None;
-            }
-        }
-        for _ in 0..MAX_ROUNDS {
-            let groups = self.groups.iter();
-            let open = groups.filter(|(_, group)| !self.is_decided(group, now));
-            let open: Vec<GroupId> = open.map(|(id, _)| id).collect();
-            if open.is_empty() {
-                return;
-            }
-            for id in open {
-                let basis = self.basis(self.group(id), now);
-                self.group_mut(id).decided = Some(basis);
-                let decision = self.with_situation(id, now, decide);
-                self.carry_out(id, decision, now);
-            }
-            self.outbox.changed();
-        }
-    }
-
     /// When this node stops expecting another one to take the group.
     pub(super) fn patience_ends(&self, group: &Group) -> Option<Instant> {
         group.expecting?.checked_add(self.config.deadtime)
