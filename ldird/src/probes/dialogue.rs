@@ -204,4 +204,6 @@ fn begins(text: &[u8], word: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+mod odd;
+#[cfg(test)]
 mod tests;
