@@ -27,6 +27,7 @@ mod simulation;
 mod split;
 mod standby;
 mod table;
+mod talks;
 mod tidy;
 mod watch;
 
@@ -74,6 +75,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         doubts::CASES,
         restart::CASES,
         interfaces::CASES,
+        talks::CASES,
         garbage::CASES,
         dashboard::CASES,
         simulation::CASES,

@@ -15,6 +15,8 @@ pub mod plan;
 pub mod probe;
 pub mod real_server;
 pub mod signals;
+pub mod talkers;
+pub mod unpacked;
 pub mod vm;
 pub mod wait;
 

@@ -62,6 +62,16 @@ const HOSTS: &[Package] = &[
         purpose: "real FTP servers",
         services: &["vsftpd"],
     },
+    Package {
+        name: "dovecot-imapd",
+        purpose: "real IMAP servers",
+        services: &["dovecot"],
+    },
+    Package {
+        name: "dovecot-pop3d",
+        purpose: "real POP servers",
+        services: &["dovecot"],
+    },
     tool("resource-agents", "resource scripts of the old daemons"),
     Package {
         name: "heartbeat",
