@@ -11,11 +11,13 @@ use super::resolve::{self, Timeouts};
 use super::virtual_server::What;
 use crate::probes::{
     Apart, Command, Connect, Dialogue, External, Negotiate, Pattern, PatternError, Ping, Probe,
+    Trust,
 };
 use crate::process;
 use ha_plumbing::Span;
 use ldird_core::table::ServiceKey;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How a section's real servers are checked.
@@ -32,6 +34,7 @@ pub(super) struct Recipe {
     request: Vec<u8>,
     receive: Option<Arc<Pattern>>,
     virtualhost: Option<Vec<u8>>,
+    trust: Trust,
     login: Option<Vec<u8>>,
     passwd: Option<Vec<u8>>,
     database: Option<Vec<u8>>,
@@ -103,6 +106,7 @@ impl Recipe {
             request: bytes(given.request.as_ref(), faults).unwrap_or_default(),
             receive: None,
             virtualhost: virtualhost(given, faults),
+            trust: trust(given, global, faults),
             login: bytes(given.login.as_ref(), faults),
             passwd: bytes(given.passwd.as_ref(), faults),
             database: bytes(given.database.as_ref(), faults),
@@ -364,6 +368,7 @@ impl Recipe {
             own: line.dialogue.is_some(),
             receive,
             virtualhost: self.virtualhost.clone(),
+            trust: self.trust.clone(),
             method: self.method,
             login: self.login.clone(),
             passwd: self.passwd.clone(),
@@ -421,6 +426,25 @@ fn in_brackets(address: SocketAddr) -> (String, String) {
 /// A text as the file has it, byte by byte.
 fn bytes(at: Option<&At<String>>, faults: &Faults<'_>) -> Option<Vec<u8>> {
     at.map(|at| faults.source.bytes_of(&at.value))
+}
+
+/// Whose certificates pass.
+fn trust(given: &Given, global: &Given, faults: &mut Faults<'_>) -> Trust {
+    let verify = given.sslverify.as_ref().or(global.sslverify.as_ref());
+    let file = given.sslcafile.as_ref().or(global.sslcafile.as_ref());
+    match (verify.is_some_and(|at| at.value), file) {
+        (true, None) => Trust::System,
+        (true, Some(at)) => Trust::File(PathBuf::from(&at.value)),
+        (false, None) => Trust::Everybody,
+        (false, Some(at)) => {
+            faults.warning_with(
+                at.span,
+                "sslcafile has no effect without sslverify",
+                "sslverify=yes",
+            );
+            Trust::Everybody
+        }
+    }
 }
 
 /// What a stand-in does not look at.

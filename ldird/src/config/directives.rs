@@ -96,6 +96,8 @@ pub(crate) static GLOBAL: &[Directive] = &[
     number("tcptimeout", "the kernel's, 900", "invalid tcp timeout value", |g| &mut g.tcptimeout),
     number("tcpfintimeout", "the kernel's, 120", "invalid tcp fin timeout value", |g| &mut g.tcpfintimeout),
     number("udptimeout", "the kernel's, 300", "invalid udp timeout value", |g| &mut g.udptimeout),
+    yes_no("sslverify", "no", "sslverify must be 'yes' or 'no'", |g| &mut g.sslverify),
+    maybe_quoted("sslcafile", "invalid sslcafile", |g| &mut g.sslcafile).default("the system's"),
     refused("timeout", "timeout directive deprecated in favour of checktimeout and negotiatetimeout"),
     refused("connecttimeout", "connecttimeout directive deprecated in favour of negotiatetimeout"),
 ];
@@ -134,6 +136,8 @@ pub(crate) static SECTION: &[Directive] = &[
     own("service", "http|https|none|…", service).default("by port"),
     own("httpmethod", "GET|HEAD", httpmethod).default("GET"),
     own("virtualhost", "\"NAME\"", virtualhost),
+    yes_no("sslverify", "the global one", "sslverify must be 'yes' or 'no'", |g| &mut g.sslverify),
+    maybe_quoted("sslcafile", "invalid sslcafile", |g| &mut g.sslcafile).default("the global one"),
     own("fallback", "SERVER[:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V4)),
     own("fallback6", "[SERVER][:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V6)),
     maybe_quoted("fallbackcommand", "invalid fallback command", |g| &mut g.fallbackcommand),

@@ -42,6 +42,8 @@ pub(crate) struct Given {
     pub(crate) request: Option<At<String>>,
     pub(crate) receive: Option<At<String>>,
     pub(crate) virtualhost: Option<At<String>>,
+    pub(crate) sslverify: Option<At<bool>>,
+    pub(crate) sslcafile: Option<At<String>>,
     pub(crate) login: Option<At<String>>,
     pub(crate) passwd: Option<At<String>>,
     pub(crate) database: Option<At<String>>,

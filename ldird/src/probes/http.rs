@@ -10,7 +10,7 @@ mod reply;
 
 use super::services::{Dialogue, Method};
 use super::stream::{self, Stream};
-use super::{Answer, Means, Pattern, Probe, want};
+use super::{Answer, Means, Pattern, Probe, Trust, want};
 use address::{Hop, Page, Place};
 use reply::Reply;
 use std::io;
@@ -39,6 +39,7 @@ pub(crate) struct Http {
     /// The real server and its check port.
     pub(crate) target: SocketAddr,
     pub(crate) tls: bool,
+    pub(crate) trust: Trust,
     pub(crate) page: Page,
     /// For the `Host` line and, with TLS, the server name.
     pub(crate) virtualhost: Option<Vec<u8>>,
@@ -66,6 +67,7 @@ impl Http {
         Ok(Probe::Http(Box::new(Self {
             target: dialogue.target,
             tls,
+            trust: dialogue.trust,
             page,
             virtualhost: dialogue.virtualhost,
             head: dialogue.method == Method::Head,
@@ -119,7 +121,7 @@ impl Http {
 
     /// One request, and its answer as far as it matters; or why there is none.
     async fn exchange(&self, hop: &Hop, means: &Means, reply: &mut Reply) -> Result<(), Answer> {
-        let mut stream = open(hop, means).await?;
+        let mut stream = open(hop, &self.trust, means).await?;
         // A server may answer, and close, before it has read the request: what it said counts.
         let request = self.request(hop);
         let sent = async {
@@ -246,12 +248,12 @@ fn redirect(reply: &Reply) -> Option<&[u8]> {
     matches!(code, 301 | 302 | 303 | 307 | 308).then_some(location)
 }
 
-async fn open(hop: &Hop, means: &Means) -> Result<Box<dyn Stream>, Answer> {
+async fn open(hop: &Hop, trust: &Trust, means: &Means) -> Result<Box<dyn Stream>, Answer> {
     let (stream, target) = connect(&hop.place, means).await?;
     let Some(name) = &hop.tls else {
         return Ok(Box::new(stream));
     };
-    let secured = stream::secure(stream, name, target, means).await;
+    let secured = stream::secure(stream, name, trust, target, means).await;
     secured.map_err(|fault| stream::no_tls(&fault, "500 "))
 }
 

@@ -9,7 +9,7 @@ mod message;
 
 use super::services::Dialogue;
 use super::stream::{self, Stream, finish};
-use super::{Answer, Means, Pattern, Probe};
+use super::{Answer, Means, Pattern, Probe, Trust};
 use message::Reply;
 use rustls::pki_types::ServerName;
 use std::io;
@@ -36,6 +36,7 @@ pub(crate) struct Ldap {
     target: SocketAddr,
     /// What the server is called, for TLS.
     tls: Option<ServerName<'static>>,
+    trust: Trust,
     /// Name and password; anonymous without.
     account: Option<(Vec<u8>, Vec<u8>)>,
     base: Vec<u8>,
@@ -81,6 +82,7 @@ impl Ldap {
         Probe::Ldap(Box::new(Self {
             target: dialogue.target,
             tls,
+            trust: dialogue.trust,
             account: given(dialogue.login).zip(given(dialogue.passwd)),
             base,
             receive: dialogue.receive,
@@ -143,7 +145,7 @@ impl Ldap {
         let Some(name) = &self.tls else {
             return Ok(Box::new(stream));
         };
-        let secured = stream::secure(stream, name, self.target, means).await;
+        let secured = stream::secure(stream, name, &self.trust, self.target, means).await;
         secured.map_err(|fault| stream::no_tls(&fault, ""))
     }
 

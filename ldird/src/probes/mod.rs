@@ -50,6 +50,7 @@ pub(crate) use prober::{Probed, Prober};
 pub(crate) use radius::Radius;
 pub(crate) use services::{CheckType, Dialogue, Method, Negotiate, Service};
 pub(crate) use sip::Sip;
+pub(crate) use tls::Trust;
 
 use ldird_core::input::{Finding, Verdict};
 use std::io;

@@ -11,7 +11,7 @@ mod packet;
 use super::services::Dialogue;
 use super::sql::{Count, Question, Rows};
 use super::stream::{self, Stream, finish};
-use super::{Answer, Means, Probe};
+use super::{Answer, Means, Probe, Trust};
 use packet::{Greeting, Reply, Way};
 use rustls::pki_types::ServerName;
 use std::io;
@@ -119,7 +119,14 @@ impl Mysql {
             return Err(Answer::limited(format!("{LIMITED} {what}")).into());
         }
         line.say(&packet::tls_request()).await?;
-        let secured = stream::secure(line.stream, &self.name, self.target, means).await;
+        let secured = stream::secure(
+            line.stream,
+            &self.name,
+            &Trust::Everybody,
+            self.target,
+            means,
+        )
+        .await;
         let stream = secured.map_err(|fault| stream::no_tls(&fault, ""))?;
         Ok(Line {
             number: line.number,

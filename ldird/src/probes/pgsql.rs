@@ -7,7 +7,7 @@
 use super::services::Dialogue;
 use super::sql::{Count, Question, Rows};
 use super::stream::{self, Stream};
-use super::{Answer, Means, Probe, want};
+use super::{Answer, Means, Probe, Trust, want};
 use futures_util::TryStreamExt as _;
 use rustls::pki_types::ServerName;
 use std::error::Error as _;
@@ -102,7 +102,8 @@ impl Pgsql {
         };
         match asked.await {
             Ok(b'S') => {
-                let secured = stream::secure(stream, &self.name, self.target, means).await;
+                let secured =
+                    stream::secure(stream, &self.name, &Trust::Everybody, self.target, means).await;
                 let stream = secured.map_err(|fault| stream::no_tls(&fault, ""))?;
                 ask_on(stream, question).await
             }

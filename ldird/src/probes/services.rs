@@ -4,7 +4,7 @@
 //! A new check of a service is a file that builds a [`Probe`] from a [`Dialogue`], its line in
 //! `kinds!`, and its name in the row here.
 
-use super::{Conversation, Dns, FtpCheck, Http, Ldap, Mysql, Pattern, Probe, Radius, Sip};
+use super::{Conversation, Dns, FtpCheck, Http, Ldap, Mysql, Pattern, Probe, Radius, Sip, Trust};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,6 +46,8 @@ pub(crate) struct Dialogue {
     /// `None` for no test.
     pub(crate) receive: Option<Arc<Pattern>>,
     pub(crate) virtualhost: Option<Vec<u8>>,
+    /// Whose certificates pass, for the services over TLS.
+    pub(crate) trust: Trust,
     pub(crate) method: Method,
     /// `None` where the file gives none: what stands in for it is the service's own. The same holds
     /// for the three below.
@@ -72,6 +74,7 @@ impl Dialogue {
             own: false,
             receive: None,
             virtualhost: None,
+            trust: Trust::default(),
             method: Method::Get,
             login: None,
             passwd: None,

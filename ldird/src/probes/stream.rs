@@ -1,7 +1,7 @@
 //! Connections as checks of protocols use them: plain or TLS alike, with a peaceful end.
 
 use super::connect::in_words;
-use super::tls::TlsFault;
+use super::tls::{TlsFault, Trust};
 use super::{Answer, Means, want};
 use rustls::pki_types::{DnsName, ServerName};
 use std::net::{IpAddr, SocketAddr};
@@ -23,12 +23,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 pub(super) async fn secure(
     stream: TcpStream,
     name: &ServerName<'static>,
+    trust: &Trust,
     target: SocketAddr,
     means: &Means,
 ) -> Result<Box<dyn Stream>, TlsFault> {
     let stream = means
         .tls
-        .greet(stream, name, &means.dialler, target)
+        .greet(stream, name, trust, &means.dialler, target)
         .await?;
     Ok(Box::new(stream))
 }
@@ -41,6 +42,10 @@ pub(super) fn no_tls(fault: &TlsFault, prefix: &str) -> Answer {
             Some(want) => Answer::unasked(want),
             None => Answer::down(format!("{prefix}no TLS: {}", in_words(error))),
         },
+        TlsFault::Untrusted(reason) => {
+            Answer::down(format!("{prefix}the certificate is refused: {reason}"))
+        }
+        TlsFault::Unready(reason) => Answer::unasked(reason),
         TlsFault::Foreign(what) => Answer::limited(format!(
             "connected, and no more was asked: the server wants {what}, which ldird does not speak"
         )),

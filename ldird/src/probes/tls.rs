@@ -1,11 +1,14 @@
 //! TLS for checks: health, not identity, so every certificate passes and its signatures, too; most
-//! real servers have none that fits an address.
+//! real servers have none that fits an address. A file may ask for more ([`trust`]).
 //!
 //! What the library does not speak (RSA and DHE key exchange, CBC, P-521, versions before 1.2) is
 //! no fault of the server: when a handshake fails, [`hello`] asks with a greeting that offers
 //! everything, and a server that takes something of it is up as far as we can ask.
 
 mod hello;
+mod trust;
+
+pub(crate) use trust::Trust;
 
 use super::dialler::Dialler;
 use rustls::client::Resumption;
@@ -19,10 +22,15 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use trust::Trusting;
 
 /// The settings of all connections. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Tls(TlsConnector);
+pub(super) struct Tls {
+    /// Takes every certificate.
+    lenient: TlsConnector,
+    trusting: Arc<Trusting>,
+}
 
 /// Why there is no TLS with a server that accepts connections.
 #[derive(Debug)]
@@ -30,6 +38,10 @@ pub(super) enum TlsFault {
     Failed(io::Error),
     /// The server speaks TLS, and chose this, which we do not speak.
     Foreign(String),
+    /// Its certificate is not good, for this reason.
+    Untrusted(String),
+    /// We do not know whom to trust, for this reason.
+    Unready(String),
 }
 
 impl std::fmt::Debug for Tls {
@@ -49,7 +61,10 @@ impl Tls {
         // A whole handshake is part of the question, and tickets of thousands of servers are none
         // of ours to keep.
         config.resumption = Resumption::disabled();
-        Self(TlsConnector::from(Arc::new(config)))
+        Self {
+            lenient: TlsConnector::from(Arc::new(config)),
+            trusting: Arc::default(),
+        }
     }
 
     /// Speaks TLS on a fresh connection. A name is told to the server, an address is not.
@@ -57,13 +72,19 @@ impl Tls {
         &self,
         stream: TcpStream,
         name: &ServerName<'static>,
+        trust: &Trust,
         dialler: &Dialler,
         target: SocketAddr,
     ) -> Result<TlsStream<TcpStream>, TlsFault> {
-        let error = match self.0.connect(name.clone(), stream).await {
+        let strict = self.trusting.connector(trust).map_err(TlsFault::Unready)?;
+        let connector = strict.as_ref().unwrap_or(&self.lenient);
+        let error = match connector.connect(name.clone(), stream).await {
             Ok(stream) => return Ok(stream),
             Err(error) => error,
         };
+        if let Some(reason) = trust::refusal(&error) {
+            return Err(TlsFault::Untrusted(reason));
+        }
         match hello::foreign(dialler, target, name).await {
             Some(what) => Err(TlsFault::Foreign(what)),
             None => Err(TlsFault::Failed(error)),

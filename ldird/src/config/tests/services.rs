@@ -1,7 +1,7 @@
 //! What a section says for the check of its service.
 
 use super::{good, parse};
-use crate::probes::{Conversation, Dialogue, Dns, Ldap, Probe, Radius, Sip};
+use crate::probes::{Conversation, Dialogue, Dns, Ldap, Probe, Radius, Sip, Trust};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -209,4 +209,41 @@ fn a_fallback_that_a_later_line_replaces_must_be_in_order() {
         );
         assert_eq!(parse(&own).0.is_some(), good, "{own}");
     }
+}
+
+#[test]
+fn certificates_are_looked_at_where_the_file_says_so() {
+    let section = "virtual=10.0.0.100:993\n\treal=10.0.0.1:993 gate\n";
+    let rows = [
+        ("", "", Trust::Everybody),
+        ("sslverify=yes\n", "", Trust::System),
+        ("sslverify=yes\n", "\tsslverify=no\n", Trust::Everybody),
+        (
+            "",
+            "\tsslverify=yes\n\tsslcafile=/etc/ca.pem\n",
+            Trust::File("/etc/ca.pem".into()),
+        ),
+        (
+            "sslcafile=\"/etc/ca.pem\"\n",
+            "\tsslverify=yes\n",
+            Trust::File("/etc/ca.pem".into()),
+        ),
+    ];
+    for (before, behind, trust) in rows {
+        let configuration = good(&format!("{before}{section}{behind}"));
+        let target = SocketAddr::from(([10, 0, 0, 1], 993));
+        let dialogue = Dialogue {
+            trust,
+            ..Dialogue::new(target, Duration::from_secs(30))
+        };
+        let expected = Conversation::imaps(dialogue).unwrap();
+        let probes: Vec<&Probe> = configuration.probes.values().map(|one| &**one).collect();
+        assert_eq!(probes, [&expected], "{before}{behind}");
+    }
+    let (_, told) = parse(&format!("{section}\tsslcafile=/etc/ca.pem\n"));
+    let told: Vec<&str> = told
+        .iter()
+        .map(|(_, _, message)| message.as_str())
+        .collect();
+    assert_eq!(told, ["sslcafile has no effect without sslverify"]);
 }

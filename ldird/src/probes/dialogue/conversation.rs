@@ -3,7 +3,7 @@
 use super::pop::Login;
 use super::{Imap, Move, Pop, Script, SimpleTcp, Smtp, Talk};
 use crate::probes::stream::{self, Stream, finish, host_name, no_tls, server_name};
-use crate::probes::{Answer, Dialogue, Means, Probe};
+use crate::probes::{Answer, Dialogue, Means, Probe, Trust};
 use rustls::pki_types::ServerName;
 use std::io;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ enum Way {
     Tcp,
     Udp,
     /// TLS from the start, to a server of this name.
-    Tls(ServerName<'static>),
+    Tls(ServerName<'static>, Trust),
 }
 
 impl Conversation {
@@ -118,8 +118,8 @@ impl Conversation {
         let connected = means.dialler.connect(self.target).await;
         let stream = connected.map_err(|error| Answer::failed(&error))?;
         match &self.way {
-            Way::Tls(name) => {
-                let secured = stream::secure(stream, name, self.target, means).await;
+            Way::Tls(name, trust) => {
+                let secured = stream::secure(stream, name, trust, self.target, means).await;
                 secured.map_err(|fault| no_tls(&fault, ""))
             }
             Way::Tcp | Way::Udp => Ok(Box::new(stream)),
@@ -136,7 +136,10 @@ fn login(dialogue: &Dialogue) -> Option<Login> {
 
 fn tls(dialogue: &Dialogue) -> Way {
     let name = host_name(dialogue.virtualhost.as_deref());
-    Way::Tls(server_name(name, dialogue.target.ip()))
+    Way::Tls(
+        server_name(name, dialogue.target.ip()),
+        dialogue.trust.clone(),
+    )
 }
 
 /// The whole conversation over a stream.

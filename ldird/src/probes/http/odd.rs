@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Http, Page};
-use crate::probes::{Dialler, Means, Pattern};
+use crate::probes::{Dialler, Means, Pattern, Trust};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -335,6 +335,7 @@ fn ours(target: SocketAddr, head: bool, receive: &str, seconds: u64) -> bool {
     let http = Http {
         target,
         tls: false,
+        trust: Trust::default(),
         page: Page::new(false, b"/x", false).unwrap(),
         virtualhost: None,
         head,

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Http, Page, Reply};
-use crate::probes::{Answer, Dialler, Means, Pattern};
+use crate::probes::{Answer, Dialler, Means, Pattern, Trust};
 use rustls::pki_types::PrivateKeyDer;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -70,6 +70,7 @@ fn check(scheme: &str, address: SocketAddr, receive: Option<&str>) -> Http {
     Http {
         target: address,
         tls: scheme == "https",
+        trust: Trust::default(),
         page: Page::new(scheme == "https", b"/test.html", false).unwrap(),
         virtualhost: None,
         head: false,
