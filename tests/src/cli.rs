@@ -99,7 +99,11 @@ enum Task {
     },
     /// The scripted demo under the kernel that it needs.
     #[command(hide = true)]
-    DemoInside { results: PathBuf },
+    DemoInside {
+        #[arg(value_enum)]
+        shape: Shape,
+        results: PathBuf,
+    },
     /// The demo at a terminal, under the kernel that it needs.
     #[command(hide = true)]
     DemoLive,
@@ -175,7 +179,7 @@ fn perform(task: Task) -> Result<u8> {
             println!("{said}");
             0
         }),
-        Task::DemoInside { results } => demo::run_script_inside(&results).map(|()| 0),
+        Task::DemoInside { shape, results } => demo::run_script_inside(shape, &results).map(|()| 0),
         Task::DemoLive => demo::run_live().map(|()| 0),
         Task::DemoMenu { control } => demo::run_menu(&control).map(|()| 0),
         Task::UpInside => demo::run_up(demo::Look::FromShell).map(|()| 0),

@@ -1,4 +1,4 @@
-//! `cargo lab demo` and `cargo lab up`: scenario `dr` for people who want to see it run.
+//! `cargo lab demo` and `cargo lab up`: the scenarios for people who want to see them run.
 //!
 //! Here stands where each part runs: the cluster under a kernel with IPVS, which may be an emulated
 //! machine's; outages are measured outside of it, where a millisecond is one.
@@ -9,6 +9,7 @@ mod live;
 mod load;
 mod menu;
 mod script;
+mod shapes;
 mod stage;
 mod up;
 
@@ -33,21 +34,57 @@ pub use up::{Look, run as run_up};
 pub enum Shape {
     /// Direct routing: real servers answer the client by themselves.
     Dr,
+    /// Address translation: the directors are the real servers' gateway.
+    Nat,
+    /// Tunnels, and directors that are real servers themselves.
+    Tun,
+    /// The pair of a keepalived.conf, imported.
+    Keepalived,
+}
+
+impl Shape {
+    /// Its steps, under a kernel with IPVS.
+    fn script(self, programs: &Programs) -> Score {
+        match self {
+            Self::Dr => script::run(programs),
+            Self::Nat => shapes::run_nat(programs),
+            Self::Tun => shapes::run_tun(programs),
+            Self::Keepalived => shapes::run_keepalived(programs),
+        }
+    }
+
+    /// As it is typed.
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// People see and break one shape only; the others tell their story by themselves.
+    fn live(self) -> Result<()> {
+        let name = self.name();
+        ensure!(
+            self == Self::Dr,
+            "at a terminal there is only dr: cargo lab demo {name} --script"
+        );
+        Ok(())
+    }
 }
 
 /// For the whole scripted scenario, boot included.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(220);
 
 /// The demo without a terminal: a line per step, gaps, the score. True if nothing failed.
-pub fn run_script(_shape: Shape) -> Result<bool> {
+pub fn run_script(shape: Shape) -> Result<bool> {
     packages::ensure_programs()?;
     let programs = Programs::build()?;
     let mut score = if modules::kernel_has_ipvs() {
-        script::run(&programs)
+        shape.script(&programs)
     } else {
-        run_script_in_machine().unwrap_or_else(script::aborted)
+        run_script_in_machine(shape).unwrap_or_else(script::aborted)
     };
-    script::measure_gaps(&programs, &mut score);
+    if shape == Shape::Dr {
+        script::measure_gaps(&programs, &mut score);
+    }
     println!("{} passed, {} failed", score.passed, score.failed);
     Ok(score.failed == 0)
 }
@@ -61,22 +98,23 @@ pub fn run_gaps() -> Result<bool> {
 }
 
 /// The steps alone, under a kernel with IPVS and with programs that are built.
-pub fn run_steps() -> Result<Score> {
-    Ok(script::run(&Programs::find()?))
+pub fn run_steps(shape: Shape) -> Result<Score> {
+    Ok(shape.script(&Programs::find()?))
 }
 
 /// The inner half: prints the steps, writes the score to `results`.
-pub fn run_script_inside(results: &Path) -> Result<()> {
-    let score = run_steps()?;
+pub fn run_script_inside(shape: Shape, results: &Path) -> Result<()> {
+    let score = run_steps(shape)?;
     fs::write(results, serde_json::to_vec(&score)?).context("cannot write the results")
 }
 
-fn run_script_in_machine() -> Result<Score> {
+fn run_script_in_machine(shape: Shape) -> Result<Score> {
     fs::create_dir_all(scratch())?;
     let results = scratch().join(format!("demo-{}.json", std::process::id()));
     let argv = [
         program()?.display().to_string(),
         "demo-inside".to_owned(),
+        shape.name(),
         results.display().to_string(),
     ];
     let ended = vm::run(&vm::Options::command(argv, SCRIPT_LIMIT));
@@ -89,7 +127,8 @@ fn run_script_in_machine() -> Result<Score> {
 }
 
 /// The demo at a person's terminal.
-pub fn run(_shape: Shape) -> Result<u8> {
+pub fn run(shape: Shape) -> Result<u8> {
+    shape.live()?;
     ensure!(
         stdin().is_terminal() && stdout().is_terminal(),
         "this needs a terminal; without one: cargo lab demo --script"
@@ -103,7 +142,8 @@ pub fn run(_shape: Shape) -> Result<u8> {
 }
 
 /// Leaves the cluster running for a look.
-pub fn up(_shape: Shape) -> Result<u8> {
+pub fn up(shape: Shape) -> Result<u8> {
+    shape.live()?;
     packages::ensure_programs()?;
     Programs::build()?;
     if modules::kernel_has_ipvs() {

@@ -13,6 +13,7 @@ mod doubts;
 mod failover;
 mod garbage;
 mod grammar;
+mod imported;
 mod interfaces;
 mod lifecycle;
 mod manager;
@@ -76,6 +77,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         restart::CASES,
         interfaces::CASES,
         talks::CASES,
+        imported::CASES,
         garbage::CASES,
         dashboard::CASES,
         simulation::CASES,

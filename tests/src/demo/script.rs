@@ -103,7 +103,7 @@ pub(super) fn aborted(error: anyhow::Error) -> Score {
     score
 }
 
-fn report(score: &mut Score, name: &str, outcome: Result<String>, began: Instant) {
+pub(super) fn report(score: &mut Score, name: &str, outcome: Result<String>, began: Instant) {
     let seconds = began.elapsed().as_secs_f64();
     match outcome {
         Ok(detail) => {

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use ha_status::{NodeStatus, RunState};
+use anyhow::{Context, Result};
 
 use super::director::{Configuration, Director};
 use super::programs::Programs;
+use super::site;
 use super::table::Table;
 use crate::bed::client::{self, Page, Tally};
 use crate::bed::host::Host;
@@ -96,18 +96,7 @@ impl DirectRouting {
 
     /// Waits until `name` runs the group, nobody else does, and each living director sees the other.
     pub fn await_owner(&self, name: &str, limit: Duration) -> Result<Duration> {
-        wait::until(&format!("{name} alone runs the group"), limit, || {
-            let living = || self.directors.iter().filter(|one| one.host().is_on());
-            living().all(|director| {
-                let wanted = if director.name() == name {
-                    RunState::Running
-                } else {
-                    RunState::Stopped
-                };
-                let met = |peer: &Director| director.sees(peer.name(), NodeStatus::Active);
-                director.groups_are(wanted) && living().all(met)
-            })
-        })
+        site::await_owner(&self.directors, name, limit)
     }
 
     /// One request to the virtual service.
@@ -117,24 +106,7 @@ impl DirectRouting {
 
     /// Waits for the virtual service's answer to a request.
     pub fn await_answer(&self, path: &str, limit: Duration) -> Result<Page> {
-        let mut last = None;
-        let answer = wait::for_some("the virtual service answers", limit, || {
-            Ok(match self.get(path) {
-                Ok(page) if page.status == 200 => Some(page),
-                Ok(page) => {
-                    last = Some(format!("status {}", page.status));
-                    None
-                }
-                Err(error) => {
-                    last = Some(format!("{error:#}"));
-                    None
-                }
-            })
-        });
-        match (answer, last) {
-            (Err(error), Some(last)) => bail!("{error:#} (last: {last})"),
-            (answer, _) => answer,
-        }
+        site::await_answer(limit, || self.get(path))
     }
 
     /// Logs in over FTP through the virtual service and gives the real server's name.

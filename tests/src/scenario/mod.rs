@@ -5,7 +5,11 @@
 
 pub mod director;
 pub mod dr;
+pub mod imported;
+pub mod nat;
 pub mod pair;
 pub mod programs;
+pub mod site;
 pub mod status;
 pub mod table;
+pub mod tun;
