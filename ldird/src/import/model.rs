@@ -135,20 +135,14 @@ pub(super) enum Kind {
 impl Kind {
     /// The same but for what may differ from real server to real server of one section.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        match (self, other) {
-            (
-                Self::Http {
-                    tls, virtualhost, ..
-                },
-                Self::Http {
-                    tls: other_tls,
-                    virtualhost: other_host,
-                    ..
-                },
-            ) => tls == other_tls && virtualhost == other_host,
+        match self {
+            Self::Http {
+                tls, virtualhost, ..
+            } => matches!(other, Self::Http { tls: other, virtualhost: host, .. }
+                if (tls, virtualhost) == (other, host)),
             // One script asks for each of them what its own command was.
-            (Self::Misc(_), Self::Misc(_)) => true,
-            _ => self == other,
+            Self::Misc(_) => matches!(other, Self::Misc(_)),
+            Self::Tcp | Self::Smtp | Self::Dns(_) | Self::Ping | Self::Nothing => self == other,
         }
     }
 }
