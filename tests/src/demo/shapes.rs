@@ -45,13 +45,15 @@ const NAT: Story = Story {
     steps: &[
         ("both-up", |stage| stage.both_up(nat::PRIMARY)),
         ("vip-answers", |stage| stage.answers("/test.html")),
-        ("round-robin", |stage| stage.round_robin(&["web1", "web2"])),
-        ("weights", nat_weights),
         ("kernel-table", |stage| {
             stage.table(nat::PRIMARY, &NAT_TABLE)
         }),
+        ("round-robin", |stage| {
+            stage.round_robin(nat::PRIMARY, &NAT_TABLE, &WEBS)
+        }),
+        ("weights", nat_weights),
         ("real-dies", |stage| {
-            stage.dies("web2", nat::PRIMARY, &NAT_TABLE[..1], &["web1"])
+            stage.dies("web2", nat::PRIMARY, &NAT_TABLE[..1], &WEBS[..1])
         }),
         ("real-returns", |stage| {
             stage.returns("web2", nat::PRIMARY, &NAT_TABLE)
@@ -60,16 +62,18 @@ const NAT: Story = Story {
             stage.power_loss(nat::PRIMARY, nat::BACKUP)
         }),
         ("backup-is-the-gateway", |stage| {
-            stage.round_robin(&["web1", "web2"])
+            stage.round_robin(nat::BACKUP, &NAT_TABLE, &WEBS)
         }),
         ("primary-returns", |stage| stage.power_returns(nat::PRIMARY)),
         ("primary-serves", |stage| {
-            stage.round_robin(&["web1", "web2"])
+            stage.round_robin(nat::PRIMARY, &NAT_TABLE, &WEBS)
         }),
     ],
 };
 
 const NAT_TABLE: [&str; 2] = ["10.20.0.11:80 masq 1", "10.20.0.12:80 masq 1"];
+const WEIGHTS: [&str; 2] = ["10.20.0.11:80 masq 3", "10.20.0.12:80 masq 1"];
+const WEBS: [&str; 2] = ["web1", "web2"];
 
 const TUN: Story = Story {
     about: "two directors that are real servers as well, one that is nothing else, and a client",
@@ -80,15 +84,12 @@ const TUN: Story = Story {
         ("kernel-table", |stage| {
             stage.table(tun::PRIMARY, &TUN_TABLE)
         }),
-        ("round-robin", |stage| stage.round_robin(&TUN_NAMES)),
+        ("round-robin", |stage| {
+            stage.round_robin(tun::PRIMARY, &TUN_TABLE, &TUN_NAMES)
+        }),
         ("roles", |stage| tun_roles(stage, tun::PRIMARY, tun::BACKUP)),
         ("real-dies", |stage| {
-            stage.dies(
-                tun::PURE,
-                tun::PRIMARY,
-                &TUN_OTHERS,
-                &[tun::BACKUP, tun::PRIMARY],
-            )
+            stage.dies(tun::PURE, tun::PRIMARY, &TUN_TABLE[1..], &TUN_NAMES[..2])
         }),
         ("real-returns", |stage| {
             stage.returns(tun::PURE, tun::PRIMARY, &TUN_TABLE)
@@ -97,27 +98,32 @@ const TUN: Story = Story {
         ("roles-swapped", |stage| {
             tun_roles(stage, tun::BACKUP, tun::PRIMARY)
         }),
-        ("backup-balances", |stage| stage.round_robin(&TUN_NAMES)),
+        ("backup-balances", |stage| {
+            stage.round_robin(tun::BACKUP, &TUN_SWAPPED, &TUN_NAMES)
+        }),
         ("takeover", tun_takeover),
         ("primary-power-loss", |stage| {
             stage.power_loss(tun::PRIMARY, tun::BACKUP)
         }),
         ("the-rest-answers", |stage| {
-            stage.await_table(tun::BACKUP, &TUN_LEFT)?;
-            stage.round_robin(&[tun::BACKUP, tun::PURE])
+            stage.round_robin(tun::BACKUP, &TUN_LEFT, &[tun::BACKUP, tun::PURE])
         }),
     ],
 };
 
 const TUN_NAMES: [&str; 3] = [tun::BACKUP, tun::PRIMARY, tun::PURE];
-/// The kernel's own word for a destination that is the director itself.
+/// For a destination that is the director itself kernels have different words.
 const TUN_TABLE: [&str; 3] = [
     "192.168.136.13:80 ipip 1",
-    "192.168.136.1:80 local 1",
+    "192.168.136.1:80 * 1",
     "192.168.136.2:80 ipip 1",
 ];
-const TUN_OTHERS: [&str; 2] = ["192.168.136.1:80 local 1", "192.168.136.2:80 ipip 1"];
-const TUN_LEFT: [&str; 2] = ["192.168.136.13:80 ipip 1", "192.168.136.2:80 local 1"];
+const TUN_SWAPPED: [&str; 3] = [
+    "192.168.136.13:80 ipip 1",
+    "192.168.136.1:80 ipip 1",
+    "192.168.136.2:80 * 1",
+];
+const TUN_LEFT: [&str; 2] = ["192.168.136.13:80 ipip 1", "192.168.136.2:80 * 1"];
 
 const IMPORTED: Story = Story {
     about: "the pair of a keepalived.conf, in the files that `ldird import` makes of it",
@@ -129,9 +135,11 @@ const IMPORTED: Story = Story {
         ("kernel-table", |stage| {
             stage.table(imported::PRIMARY, &IMPORTED_TABLE)
         }),
-        ("round-robin", |stage| stage.round_robin(&["web1", "web2"])),
+        ("round-robin", |stage| {
+            stage.round_robin(imported::PRIMARY, &IMPORTED_TABLE, &WEBS)
+        }),
         ("real-dies", |stage| {
-            stage.dies("web2", imported::PRIMARY, &IMPORTED_TABLE[..1], &["web1"])
+            stage.dies("web2", imported::PRIMARY, &IMPORTED_TABLE[..1], &WEBS[..1])
         }),
         ("real-returns", |stage| {
             stage.returns("web2", imported::PRIMARY, &IMPORTED_TABLE)
@@ -140,7 +148,7 @@ const IMPORTED: Story = Story {
             stage.power_loss(imported::PRIMARY, imported::BACKUP)
         }),
         ("backup-balances", |stage| {
-            stage.round_robin(&["web1", "web2"])
+            stage.round_robin(imported::BACKUP, &IMPORTED_TABLE, &WEBS)
         }),
         ("primary-returns", |stage| {
             stage.power_returns(imported::PRIMARY)
@@ -229,8 +237,9 @@ impl Stage {
         Ok(wanted.join(", "))
     }
 
-    /// One after the other, each of them answers as often as the others.
-    fn round_robin(&self, names: &[&str]) -> Result<String> {
+    /// With exactly this table, one after the other, each of them answers as often as the others.
+    fn round_robin(&self, director: &str, table: &[&str], names: &[&str]) -> Result<String> {
+        self.await_table(director, table)?;
         self.site.await_answer(HTTP, "/", self.limit())?;
         let tally = self.load(HTTP)?;
         let share = REQUESTS / names.len();
@@ -255,7 +264,7 @@ impl Stage {
     fn dies(&self, real: &str, director: &str, left: &[&str], names: &[&str]) -> Result<String> {
         self.site.real(real)?.stop(Service::Http)?;
         let took = self.await_table(director, left)?;
-        let spread = self.round_robin(names)?;
+        let spread = self.round_robin(director, left, names)?;
         Ok(format!(
             "{real} left after {:.1} s, {spread}",
             took.as_secs_f64()
@@ -297,6 +306,10 @@ fn counts(tally: &Tally) -> String {
 /// With weights 3 and 1 the first gets three times as many connections; the kernel's counts of those
 /// that have just ended make it a little more or less.
 fn nat_weights(stage: &Stage) -> Result<String> {
+    let director = stage.director(nat::PRIMARY)?;
+    stage
+        .site
+        .await_table(director, nat::WEIGHTED, &WEIGHTS, stage.limit())?;
     stage.site.await_answer(nat::WEIGHTED, "/", stage.limit())?;
     let tally = stage.load(nat::WEIGHTED)?;
     let of = |name: &str| tally.answers.get(name).copied().unwrap_or_default();
@@ -331,14 +344,7 @@ fn tun_roles(stage: &Stage, active: &str, standby: &str) -> Result<String> {
 fn tun_standby(stage: &Stage) -> Result<String> {
     stage.director(tun::PRIMARY)?.hbd(&["standby"])?;
     let took = stage.site.await_owner(tun::BACKUP, stage.limit())?;
-    stage.await_table(
-        tun::BACKUP,
-        &[
-            "192.168.136.13:80 ipip 1",
-            "192.168.136.1:80 ipip 1",
-            "192.168.136.2:80 local 1",
-        ],
-    )?;
+    stage.await_table(tun::BACKUP, &TUN_SWAPPED)?;
     Ok(format!(
         "{} took over after {:.1} s",
         tun::BACKUP,

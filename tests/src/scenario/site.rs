@@ -55,7 +55,7 @@ impl Site {
     }
 
     /// Waits until the kernel of `director` has these destinations of the virtual service at this port,
-    /// such as `10.10.0.11:80 gate 1`, and no others.
+    /// such as `10.10.0.11:80 gate 1`, and no others; `*` is any word.
     pub fn await_table(
         &self,
         director: &Director,
@@ -71,17 +71,25 @@ impl Site {
                 return false;
             };
             last = table.describe();
-            let found = table.0.get(&name).map(|service| {
-                let rows = service
-                    .destinations
-                    .iter()
+            table.0.get(&name).is_some_and(|service| {
+                let rows = service.destinations.iter();
+                let rows = rows
                     .map(|(address, row)| format!("{address} {} {}", row.forwarding, row.weight));
-                rows.collect::<Vec<_>>()
-            });
-            found.is_some_and(|found| found == wanted)
+                let rows: Vec<String> = rows.collect();
+                rows.len() == wanted.len()
+                    && rows.iter().zip(wanted).all(|(row, one)| fits(row, one))
+            })
         });
         waited.with_context(|| format!("the table is: {last}"))
     }
+}
+
+/// Word by word; `*` is any word.
+fn fits(row: &str, wanted: &str) -> bool {
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let (row, wanted) = (words(row), words(wanted));
+    let mut pairs = row.iter().zip(&wanted);
+    row.len() == wanted.len() && pairs.all(|(word, one)| one == "*" || word == one)
 }
 
 /// Waits until `name` runs the group, nobody else does, and each living director sees the other.
