@@ -48,52 +48,56 @@ fn word(check: &mut Check, real: &Real, statement: &Statement, report: &mut Repo
     if shared(&mut check.defaults, statement, report) {
         return;
     }
-    let advice = match (statement.key(), &check.kind) {
-        ("connect_port", _) => {
+    let advice = match statement.key() {
+        "connect_port" => {
             check.port = statement.number().and_then(|port| u16::try_from(port).ok());
-            return;
+            None
         }
-        ("connect_ip", _) if statement.value() == Some(&real.address) => return,
-        ("connect_ip", _) => "a real server is checked at its own address",
-        ("bindto" | "bind_to" | "bind_port" | "bind_if" | "fwmark", _) => {
-            "checks leave from the address that the routes say"
+        "connect_ip" if statement.value() == Some(&real.address) => None,
+        "connect_ip" => Some("a real server is checked at its own address"),
+        "bindto" | "bind_to" | "bind_port" | "bind_if" | "fwmark" => {
+            Some("checks leave from the address that the routes say")
         }
-        // Read with the checker itself.
-        ("url", Kind::Http { .. })
-        | ("misc_path", Kind::Misc(_))
-        | ("type" | "name", Kind::Dns(_)) => {
-            return;
-        }
-        (
-            "virtualhost",
-            Kind::Http {
-                virtualhost: None, ..
-            },
-        ) => {
-            if let Kind::Http { virtualhost, .. } = &mut check.kind {
-                *virtualhost = statement.value().map(str::to_owned);
-            }
-            return;
-        }
-        ("http_protocol", Kind::Http { .. }) => "requests are HTTP/1.1",
-        ("enable_sni", Kind::Http { .. }) => return,
-        ("fast_recovery" | "tls_compliant", Kind::Http { .. }) => {
-            "not taken over; one good answer is enough here"
-        }
-        ("misc_dynamic", Kind::Misc(_)) => {
-            "exit codes set no weight here: 0 is up, all others are down"
-        }
-        ("user", Kind::Misc(_)) => {
-            "commands are run as the user that ldird has; use setpriv in the command"
-        }
-        ("helo_name", Kind::Smtp) => "the name in HELO is ldird's own",
-        ("host", Kind::Smtp) => {
+        "host" if check.kind == Kind::Smtp => {
             host(check, real, statement, report);
-            return;
+            None
         }
-        _ => UNKNOWN,
+        key => own_word(&mut check.kind, key, statement),
     };
-    report.remark(&statement.place, statement.shown(), advice);
+    if let Some(advice) = advice {
+        report.remark(&statement.place, statement.shown(), advice);
+    }
+}
+
+/// What one kind of checker says; a remark unless it is understood.
+fn own_word(kind: &mut Kind, key: &str, statement: &Statement) -> Option<&'static str> {
+    match kind {
+        Kind::Http { virtualhost, .. } => match key {
+            // A url is read with the checker itself.
+            "url" | "enable_sni" => None,
+            "virtualhost" => {
+                let inner = virtualhost.take();
+                *virtualhost = inner.or_else(|| statement.value().map(str::to_owned));
+                None
+            }
+            "http_protocol" => Some("requests are HTTP/1.1"),
+            "fast_recovery" | "tls_compliant" => {
+                Some("not taken over; one good answer is enough here")
+            }
+            _ => Some(UNKNOWN),
+        },
+        Kind::Misc(_) => match key {
+            "misc_path" => None,
+            "misc_dynamic" => Some("exit codes set no weight here: 0 is up, all others are down"),
+            "user" => {
+                Some("commands are run as the user that ldird has; use setpriv in the command")
+            }
+            _ => Some(UNKNOWN),
+        },
+        Kind::Dns(_) => (!matches!(key, "type" | "name")).then_some(UNKNOWN),
+        Kind::Smtp if key == "helo_name" => Some("the name in HELO is ldird's own"),
+        Kind::Smtp | Kind::Tcp | Kind::Ping | Kind::Nothing => Some(UNKNOWN),
+    }
 }
 
 /// A `host` block of an SMTP check.

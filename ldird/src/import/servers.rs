@@ -205,7 +205,8 @@ fn rest(server: &mut Virtual, statement: &Statement, report: &mut Report) {
             "has no equivalent: the fallback takes over when no real server is left"
         }
         "quorum_up" | "quorum_down" => {
-            "not taken over; fallbackcommand is run when the last real server leaves (start) and when one is back (stop)"
+            "not taken over; fallbackcommand is run when the last real server leaves (start) and \
+             when one is back (stop)"
         }
         "omega" => "not taken over: nothing is called for real servers when ldird stops",
         "sorry_server_inhibit" => {
