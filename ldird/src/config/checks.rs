@@ -60,6 +60,8 @@ enum How {
     Combined(u32),
     /// A command of the site.
     External,
+    /// The same, for the negotiate check of a service that only it can ask.
+    Helper,
 }
 
 /// What is asked where no protocol is spoken.
@@ -159,6 +161,10 @@ impl Recipe {
                 "a login and a request",
                 "add login=\"...\", passwd=\"...\" and request=\"SELECT ...\"",
             ),
+            "http_proxy" if !asks || !self.names_a_server(section) => (
+                "a whole address to fetch",
+                "add request=\"http://www.example.com/\", which the proxy can reach",
+            ),
             "dns" if !asks => ("a request", "add request=\"NAME\", a name that it knows"),
             _ => return,
         };
@@ -201,20 +207,33 @@ impl Recipe {
                     (Negotiate::Asks(_), _) => How::Negotiate,
                     (Negotiate::Nothing, CheckType::Combined(_)) => How::Reach,
                     (Negotiate::Nothing, _) => How::On,
+                    (Negotiate::Missing, _) if section.given.checkcommand.is_some() => How::Helper,
                     (Negotiate::Missing, _) => {
                         let message = format!(
-                            "virtual {title}: the negotiate check of service {} is not in this release; \
+                            "virtual {title}: ldird does not speak the protocol of {}; \
                              the {instead} check is used instead{}",
                             self.service,
                             without(self.service.fields)
                         );
                         let at = section.given.service.as_ref().map(|at| at.span);
-                        faults.warning(span(at), message);
+                        let hint = "checkcommand=\"PROGRAM\" asks in its place, by its exit code";
+                        faults.warning_with(span(at), message, hint);
                         How::StandIn
                     }
                 }
             }
         }
+    }
+
+    /// Is the request an address of the web, or has a real server one of its own?
+    fn names_a_server(&self, section: &Section) -> bool {
+        let own = section
+            .given
+            .reals
+            .iter()
+            .any(|real| real.dialogue.is_some());
+        let request = self.request.strip_prefix(b"/").unwrap_or(&self.request);
+        own || request.starts_with(b"http://")
     }
 
     /// What is checked, as the old daemon names it.
@@ -224,7 +243,7 @@ impl Recipe {
             (How::Off, _) => CheckName::Plain("off"),
             (How::Reach, _) if self.reach == Reach::Ping => CheckName::Plain("ping"),
             (How::Reach, _) => CheckName::Plain("connect"),
-            (How::Negotiate | How::StandIn, _) => CheckName::OfService("negotiate"),
+            (How::Negotiate | How::StandIn | How::Helper, _) => CheckName::OfService("negotiate"),
             (How::Combined(_), _) => CheckName::OfService("combined"),
             (How::External, Command::Words(_)) => CheckName::OfCommand("external"),
             (How::External, Command::Perl(_)) => CheckName::OfCommand("external-perl"),
@@ -244,6 +263,7 @@ impl Recipe {
             How::Negotiate => format!("negotiate {}", self.service),
             How::Combined(every) => format!("negotiate {} every {every} {reach}s", self.service),
             How::External => format!("external {}", self.command),
+            How::Helper => format!("negotiate {} by {}", self.service, self.command),
         }
     }
 
@@ -261,7 +281,7 @@ impl Recipe {
         let needs_port = match self.how {
             How::On | How::Off | How::StandIn | How::External => false,
             How::Reach => self.reach == Reach::Connect,
-            How::Negotiate | How::Combined(_) => true,
+            How::Negotiate | How::Combined(_) | How::Helper => true,
         };
         if needs_port && self.port(port) == 0 {
             let message = format!(
@@ -292,10 +312,11 @@ impl Recipe {
                 let probe = self.external(SocketAddr::new(address, port));
                 return Some(Question::Probe(probe));
             }
+            How::Helper => return Some(Question::Probe(self.helper(target))),
             How::Reach | How::StandIn | How::Negotiate | How::Combined(_) => {}
         }
         Some(Question::Probe(match self.how {
-            How::On | How::Off | How::External | How::Reach => self.reach(target),
+            How::On | How::Off | How::External | How::Helper | How::Reach => self.reach(target),
             How::StandIn => self.stand_in(target),
             How::Negotiate => self.negotiate(line, target, faults)?,
             How::Combined(every) => Probe::Combined {
@@ -328,6 +349,27 @@ impl Recipe {
             arguments: [virtual_address, virtual_port, address, port],
             environment: Vec::new(),
             timeout: self.timeouts.check,
+        }))
+    }
+
+    /// A program that asks in our place finds in its environment what the file has for it.
+    fn helper(&self, target: SocketAddr) -> Probe {
+        let [virtual_address, virtual_port] = self.place.clone();
+        let (address, port) = in_brackets(target);
+        let given = [
+            ("CHECK_LOGIN", self.login.clone()),
+            ("CHECK_PASSWD", self.passwd.clone()),
+            ("CHECK_DATABASE", self.database.clone()),
+            ("CHECK_REQUEST", Some(self.request.clone())),
+        ];
+        let given = given.into_iter();
+        Probe::External(Box::new(External {
+            command: self.command.clone(),
+            arguments: [virtual_address, virtual_port, address, port],
+            environment: given
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect(),
+            timeout: self.timeouts.negotiate,
         }))
     }
 

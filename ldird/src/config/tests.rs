@@ -340,7 +340,7 @@ fn checks_that_are_missing_here_become_checks_that_look_at_the_server() {
         (
             "\tservice=oracle\n",
             "connect",
-            "virtual 10.0.0.100:80: the negotiate check of service oracle",
+            "virtual 10.0.0.100:80: ldird does not speak the protocol of oracle",
         ),
         (
             "\tchecktype=external\n",
@@ -350,7 +350,7 @@ fn checks_that_are_missing_here_become_checks_that_look_at_the_server() {
         (
             "\tservice=oracle\n\tprotocol=udp\n",
             "ping",
-            "virtual 10.0.0.100:80: the negotiate check of service oracle",
+            "virtual 10.0.0.100:80: ldird does not speak the protocol of oracle",
         ),
     ];
     for (lines, description, warning) in rows {

@@ -62,6 +62,21 @@ impl Http {
         Self::probe(true, dialogue)
     }
 
+    /// The check of service http_proxy: the real server fetches something for us.
+    pub(super) fn proxy(dialogue: Dialogue) -> Probe {
+        let page = Page::through(dialogue.target, &dialogue.request, dialogue.own);
+        Probe::Http(Box::new(Self {
+            target: dialogue.target,
+            tls: false,
+            trust: dialogue.trust,
+            page,
+            virtualhost: None,
+            head: dialogue.method == Method::Head,
+            receive: dialogue.receive,
+            timeout: dialogue.timeout,
+        }))
+    }
+
     fn probe(tls: bool, dialogue: Dialogue) -> Result<Probe, String> {
         let page = Page::new(tls, &dialogue.request, dialogue.own)?;
         Ok(Probe::Http(Box::new(Self {

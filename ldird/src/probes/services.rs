@@ -29,7 +29,7 @@ pub(crate) enum Negotiate {
     Nothing,
     /// Makes the question, or says what is wrong with the request.
     Asks(fn(Dialogue) -> Result<Probe, String>),
-    /// Not in this release: the connect or ping check stands in.
+    /// A program of the site asks; without one the connect or ping check stands in.
     Missing,
 }
 
@@ -119,7 +119,12 @@ impl Service {
         ),
         Self::new("ftp", 21, DIRECTORY, Asks(FtpCheck::probe)),
         Self::new("http", 80, WEB, Asks(Http::plain)),
-        Self::new("http_proxy", 3128, WEB, Missing),
+        Self::new(
+            "http_proxy",
+            3128,
+            WEB,
+            Asks(|dialogue| Ok(Http::proxy(dialogue))),
+        ),
         Self::new("https", 443, WEB, Asks(Http::secure)),
         Self::new("imap", 143, LOGIN, Asks(Conversation::imap)),
         Self::new("imaps", 993, LOGIN_TLS, Asks(Conversation::imaps)),

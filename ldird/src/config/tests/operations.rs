@@ -35,6 +35,52 @@ fn an_external_check_is_told_of_virtual_and_real_server() {
     }
 }
 
+/// C22 is better here: by its own clock each, in one process.
+#[test]
+fn fork_is_taken_and_says_what_it_means_now() {
+    let fork = "fork=yes: checks run side by side in one process, with or without it";
+    let text = "virtual=1\n\treal=10.0.0.1 gate\n\tcheckinterval=3\n";
+    super::check_rows(&[
+        (
+            "C22",
+            format!("fork=yes\n{text}"),
+            super::Expect::Warned(fork),
+        ),
+        ("C22", format!("fork=no\n{text}"), super::Expect::Good),
+    ]);
+    let interval = |head: &str| good(&format!("{head}{text}")).core.services[0].interval;
+    assert_eq!(
+        interval("fork=yes\n"),
+        interval(""),
+        "its own in either case"
+    );
+}
+
+/// 2.16: what needs a vendor's library is asked by a program of the site.
+#[test]
+fn oracle_is_asked_by_a_program_that_is_told_all_the_file_has() {
+    let text = "virtual=10.0.0.100:1521\n\treal=10.0.0.1:1521 gate\n\tcheckport=1522\n\
+                \tlogin=\"u\"\n\tpasswd=\"p\"\n\trequest=\"SELECT 1\"\n\tcheckcommand=/bin/ask\n";
+    let configuration = good(text);
+    let probe = configuration.probes.values().next().unwrap().clone();
+    let Probe::External(external) = &*probe else {
+        panic!("a program expected");
+    };
+    assert_eq!(
+        external.arguments,
+        ["10.0.0.100", "1521", "10.0.0.1", "1522"]
+    );
+    let told: Vec<String> = external
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value)))
+        .collect();
+    let wanted = ["CHECK_LOGIN=u", "CHECK_PASSWD=p", "CHECK_REQUEST=SELECT 1"];
+    assert_eq!(told, wanted);
+    let real = &configuration.core.services[0].reals[0];
+    assert_eq!(real.description, "negotiate oracle by /bin/ask");
+}
+
 /// C.2: the old daemon's names of checks, as it writes them.
 #[test]
 fn a_monitor_file_names_a_check_by_all_that_was_configured() {

@@ -2,8 +2,10 @@
 //! section 8.5 and L4, L8, L13, L14 of 8.6.
 
 use super::{Bed, LIMIT, all_serve, connect_config, listener, on, wait_for};
-use crate::driver::{End, Program};
+use crate::config::{Configuration, Names};
+use crate::driver::{Driver, End, Event, Program};
 use crate::mail::Office;
+use ha_plumbing::signals::Signal;
 use ha_status::socket::Client;
 use ha_status::{Action, Health, Reply};
 use std::fs;
@@ -272,6 +274,42 @@ async fn every_answer_of_a_check_stands_in_the_monitor_file() {
         stop(&mut client).await;
     })
     .await;
+}
+
+/// C16.
+#[tokio::test]
+async fn a_hangup_is_a_reload_and_no_callback() {
+    let bed = Bed::new();
+    let callback = bed.writer("callback");
+    bed.write(&format!("callback=\"{}\"\n{}", callback.display(), on(1)));
+    let parts = bed.parts(Names::new()).await;
+    let mut driver = Driver::new(parts, |_: &Configuration| {});
+    let life = async {
+        driver.begin().await;
+        while driver.ready.is_some() {
+            let event = driver.next().await;
+            driver.handle(event);
+        }
+        bed.write(&format!(
+            "callback=\"{}\"\n{}{}",
+            callback.display(),
+            on(1),
+            on(2)
+        ));
+        // Not as a signal, which every director of these tests would hear.
+        driver.handle(Event::Signal(Signal::Hangup));
+        while super::keys(&bed).len() < 2 {
+            let event = driver.next().await;
+            driver.handle(event);
+        }
+    };
+    tokio::time::timeout(LIMIT, life).await.unwrap();
+    let snapshot = driver.snapshot();
+    let line = "Reloading Linux Director Daemon config on signal";
+    assert!(snapshot.recent.iter().any(|notice| notice.text == line));
+    assert!(!bed.log("callback").exists());
+    driver.ledger.settle().await;
+    driver.view.control.close().await;
 }
 
 fn mailed(bed: &Bed, text: &str) -> Office {

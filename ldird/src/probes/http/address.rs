@@ -16,6 +16,8 @@ pub(crate) enum Page {
     Here(String),
     /// A real server's own request that names a server itself.
     Elsewhere(Url),
+    /// For the real server to fetch, as a proxy; `None` if what the file asks for is no address.
+    Through(Option<Url>),
 }
 
 impl Page {
@@ -33,6 +35,20 @@ impl Page {
             };
         }
         Ok(Self::Here(path(request)))
+    }
+
+    /// What a proxy is asked for: an address of the web. A real server's own request may be a path,
+    /// and is then one of its own.
+    pub(super) fn through(proxy: SocketAddr, request: &[u8], own: bool) -> Self {
+        let text = String::from_utf8_lossy(request);
+        let bare = text.strip_prefix('/').unwrap_or(&text);
+        let url = if own && !bare.contains("://") {
+            Url::parse(&format!("http://{proxy}{}", path(request)))
+        } else {
+            Url::parse(bare)
+        };
+        let web = |url: &Url| url.scheme() == "http" && url.host_str().is_some();
+        Self::Through(url.ok().filter(web))
     }
 }
 
@@ -92,6 +108,7 @@ impl Hop {
                 host,
                 ..Self::to(http, url.clone())?
             }),
+            Page::Through(url) => Self::through(http, url.clone()?),
             Page::Here(path) => {
                 let scheme = if http.tls { "https" } else { "http" };
                 let url = Url::parse(&format!("{scheme}://{}{path}", http.target)).ok()?;
@@ -110,7 +127,32 @@ impl Hop {
     /// Where a redirect leads; `None` if that is no place on the web.
     pub(super) fn next(&self, http: &Http, location: &[u8]) -> Option<Self> {
         let location = String::from_utf8_lossy(location);
-        Self::to(http, self.url.join(location.trim()).ok()?)
+        let url = self.url.join(location.trim()).ok()?;
+        match &http.page {
+            Page::Through(_) if url.scheme() == "http" => Self::through(http, url),
+            Page::Through(_) | Page::Here(_) | Page::Elsewhere(_) => Self::to(http, url),
+        }
+    }
+
+    /// The whole address in the request line (RFC 9112, section 3.2.2), and its host in the `Host`
+    /// line.
+    fn through(http: &Http, mut url: Url) -> Option<Self> {
+        let host = match (url.host_str()?, url.port()) {
+            (host, Some(port)) => format!("{host}:{port}"),
+            (host, None) => host.to_owned(),
+        };
+        let hop = url.clone();
+        url.set_fragment(None);
+        // Who is asked for is told in a line of its own.
+        let bare = url.set_username("").and_then(|()| url.set_password(None));
+        bare.ok()?;
+        Some(Self {
+            url: hop,
+            place: Place::At(http.target),
+            path: url.into(),
+            host: host.into_bytes(),
+            tls: None,
+        })
     }
 
     /// A redirect to the virtual host stays on this real server: through its public address the

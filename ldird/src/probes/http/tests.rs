@@ -66,6 +66,75 @@ fn always(status: &'static str, body: &'static str) -> Server {
     })
 }
 
+fn through(address: SocketAddr, request: &[u8], own: bool) -> Http {
+    Http {
+        page: Page::through(address, request, own),
+        ..check("http", address, Some("Test Page"))
+    }
+}
+
+#[tokio::test]
+async fn k14_a_proxy_is_asked_for_a_whole_address() {
+    let server = always("200 OK", "Test Page");
+    let means = Means::new(Dialler::default());
+    let rows: [(&[u8], bool, &str, &str); 4] = [
+        (
+            b"/http://a/b?c",
+            false,
+            "GET http://a/b?c HTTP/1.1",
+            "Host: a",
+        ),
+        (
+            b"http://u:p@a:81/b#c",
+            false,
+            "GET http://a:81/b HTTP/1.1",
+            "Host: a:81",
+        ),
+        (b"/http://x/", true, "GET http://x/ HTTP/1.1", "Host: x"),
+        (b"/own", true, "/own HTTP/1.1", "Host: 127.0.0.1:"),
+    ];
+    for (request, own, line, host) in rows {
+        let answer = through(server.address, request, own).ask(&means).await;
+        assert_eq!(answer, Answer::up("200 OK"));
+        let head = server.heads.recv().unwrap();
+        assert!(head.lines().next().unwrap().ends_with(line), "{head}");
+        assert!(head.lines().any(|one| one.starts_with(host)), "{head}");
+    }
+    for request in [&b"/"[..], b"index.html", b"ftp://a/"] {
+        let answer = through(server.address, request, false).ask(&means).await;
+        assert_eq!(answer, Answer::down("the request makes no valid address"));
+    }
+}
+
+/// What a proxy answers with leads through it again.
+#[tokio::test]
+async fn redirects_of_a_proxy_go_through_the_proxy() {
+    let server = serve(|head, stream| {
+        let text = if head.starts_with("GET http://a/ ") {
+            "HTTP/1.1 302 Found\r\nLocation: http://b/c\r\nContent-Length: 0\r\n\r\n"
+        } else {
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nTest Page"
+        };
+        let _ = stream.write_all(text.as_bytes());
+    });
+    let means = Means::new(Dialler::default());
+    let answer = through(server.address, b"http://a/", false)
+        .ask(&means)
+        .await;
+    assert_eq!(answer, Answer::up("200 OK"));
+    let lines = [0, 1].map(|_| {
+        server
+            .heads
+            .recv()
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    });
+    assert_eq!(lines, ["GET http://a/ HTTP/1.1", "GET http://b/c HTTP/1.1"]);
+}
+
 fn check(scheme: &str, address: SocketAddr, receive: Option<&str>) -> Http {
     Http {
         target: address,
