@@ -11,7 +11,7 @@ mod packet;
 use super::services::Dialogue;
 use super::sql::{Count, Question, Rows};
 use super::stream::{self, Stream, finish};
-use super::{Answer, Means, Probe, Trust};
+use super::{Answer, Means, Probe};
 use packet::{Greeting, Reply, Way};
 use rustls::pki_types::ServerName;
 use std::io;
@@ -30,6 +30,8 @@ const LOGIN_PACKETS_MAX: u32 = 8;
 const COLUMNS_MAX: u64 = 4096;
 /// `ER_SECURE_TRANSPORT_REQUIRED`.
 const NEEDS_TLS: u16 = 3159;
+/// `ER_ACCESS_DENIED_ERROR`.
+const DENIED: u16 = 1045;
 /// The verdict stands, and waits no longer for the last word to leave.
 const GOODBYE: Duration = Duration::from_millis(20);
 /// What we do not speak is no fault of the server.
@@ -52,6 +54,10 @@ enum Fault {
     Answer(Answer),
     /// To be asked again over TLS.
     NeedsTls,
+    /// Maybe only for the lack of TLS: MariaDB and `REQUIRE SSL` do not say so.
+    Denied(String),
+    /// What there is to say where TLS does not come about.
+    NoTls(Answer),
 }
 
 impl From<Answer> for Fault {
@@ -81,14 +87,20 @@ impl Mysql {
     }
 
     async fn ask_in_either_way(&self, question: &Question, means: &Means) -> Answer {
-        let first = match self.ask_in(Way::Plain, question, means).await {
+        let answer = match self.ask_in(Way::Plain, question, means).await {
             Err(Fault::NeedsTls) => self.ask_in(Way::Tls, question, means).await,
+            Err(Fault::Denied(said)) => match self.ask_in(Way::Tls, question, means).await {
+                // What we cannot speak makes nobody up who has refused us.
+                Err(Fault::NoTls(_)) => Err(Fault::Denied(said)),
+                answer => answer,
+            },
             answer => answer,
         };
-        match first {
+        match answer {
             Ok(Rows::Some) => Answer::up("a row"),
             Ok(Rows::None) => Answer::down("no row"),
-            Err(Fault::Answer(answer)) => answer,
+            Err(Fault::Answer(answer) | Fault::NoTls(answer)) => answer,
+            Err(Fault::Denied(said)) => Answer::down(said),
             Err(Fault::NeedsTls) => Answer::down("the server wants TLS and has none"),
         }
     }
@@ -100,34 +112,28 @@ impl Mysql {
         let greeting = greeting.map_err(Answer::down)?;
         let mut line = match way {
             Way::Plain => line.boxed(),
-            Way::Tls => self.secured(line, &greeting, means).await?,
+            Way::Tls => self.secured(line, &greeting, question, means).await?,
         };
         log_in(&mut line, way, &greeting, question).await?;
-        let rows = rows(&mut line, &question.query).await?;
+        let rows = rows(&mut line, &question.query).await;
         line.leave().await;
-        Ok(rows)
+        rows
     }
 
     async fn secured(
         &self,
         mut line: Line<TcpStream>,
         greeting: &Greeting,
+        question: &Question,
         means: &Means,
     ) -> Result<Line<Box<dyn Stream>>, Fault> {
         if !greeting.has_tls() {
             let what = "an exchange of the password under RSA, or TLS, which it does not have";
-            return Err(Answer::limited(format!("{LIMITED} {what}")).into());
+            return Err(Fault::NoTls(Answer::limited(format!("{LIMITED} {what}"))));
         }
-        line.say(&packet::tls_request()).await?;
-        let secured = stream::secure(
-            line.stream,
-            &self.name,
-            &Trust::Everybody,
-            self.target,
-            means,
-        )
-        .await;
-        let stream = secured.map_err(|fault| stream::no_tls(&fault, ""))?;
+        line.say(&packet::tls_request(question)).await?;
+        let secured = stream::secure_inside(line.stream, &self.name, means).await;
+        let stream = secured.map_err(Fault::NoTls)?;
         Ok(Line {
             number: line.number,
             ..Line::new(stream)
@@ -156,6 +162,9 @@ async fn log_in<S: Stream>(
                 line.say(&proof).await?;
             }
             Reply::Error(NEEDS_TLS, _) if way == Way::Plain => return Err(Fault::NeedsTls),
+            Reply::Error(DENIED, said) if way == Way::Plain && greeting.has_tls() => {
+                return Err(Fault::Denied(said));
+            }
             Reply::Error(_, said) => return Err(Answer::down(said).into()),
             Reply::More(_) | Reply::Other => {
                 return Err(Answer::down("a login that is not MySQL's").into());

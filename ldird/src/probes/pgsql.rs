@@ -7,7 +7,7 @@
 use super::services::Dialogue;
 use super::sql::{Count, Question, Rows};
 use super::stream::{self, Stream};
-use super::{Answer, Means, Probe, Trust, want};
+use super::{Answer, Means, Probe, want};
 use futures_util::TryStreamExt as _;
 use rustls::pki_types::ServerName;
 use std::error::Error as _;
@@ -43,6 +43,8 @@ pub(crate) struct Pgsql {
 /// Why there are no rows.
 enum Fault {
     Answer(Answer),
+    /// The server has TLS, but not for us.
+    NoTls(Answer),
     Library(Error),
 }
 
@@ -83,12 +85,16 @@ impl Pgsql {
             Err(Fault::Library(error)) if is_barred(&error) => {
                 self.without_tls(question, means).await
             }
+            Err(Fault::NoTls(why)) => match self.without_tls(question, means).await {
+                Err(Fault::Library(error)) if is_barred(&error) => Err(Fault::Answer(why)),
+                answer => answer,
+            },
             answer => answer,
         };
         match first {
             Ok(Rows::Some) => Answer::up("a row"),
             Ok(Rows::None) => Answer::down("no row"),
-            Err(Fault::Answer(answer)) => answer,
+            Err(Fault::Answer(answer) | Fault::NoTls(answer)) => answer,
             Err(Fault::Library(error)) => in_words(&error),
         }
     }
@@ -102,10 +108,8 @@ impl Pgsql {
         };
         match asked.await {
             Ok(b'S') => {
-                let secured =
-                    stream::secure(stream, &self.name, &Trust::Everybody, self.target, means).await;
-                let stream = secured.map_err(|fault| stream::no_tls(&fault, ""))?;
-                ask_on(stream, question).await
+                let secured = stream::secure_inside(stream, &self.name, means).await;
+                ask_on(secured.map_err(Fault::NoTls)?, question).await
             }
             Ok(b'N') => ask_on(Box::new(stream), question).await,
             Ok(_) => Err(Answer::down("this is not PostgreSQL").into()),

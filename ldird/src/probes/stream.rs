@@ -34,6 +34,18 @@ pub(super) async fn secure(
     Ok(Box::new(stream))
 }
 
+/// The same inside a protocol that began in the clear.
+pub(super) async fn secure_inside(
+    stream: TcpStream,
+    name: &ServerName<'static>,
+    means: &Means,
+) -> Result<Box<dyn Stream>, Answer> {
+    match means.tls.greet_inside(stream, name).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(no_tls(&TlsFault::Failed(error), "")),
+    }
+}
+
 /// What a server without TLS that we could use means; a message about the server begins with
 /// `prefix`.
 pub(super) fn no_tls(fault: &TlsFault, prefix: &str) -> Answer {

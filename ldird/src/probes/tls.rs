@@ -90,6 +90,16 @@ impl Tls {
             None => Err(TlsFault::Failed(error)),
         }
     }
+
+    /// Inside a protocol that began in the clear, where no other greeting can find out why this one
+    /// failed.
+    pub(super) async fn greet_inside(
+        &self,
+        stream: TcpStream,
+        name: &ServerName<'static>,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        self.lenient.connect(name.clone(), stream).await
+    }
 }
 
 /// Takes every certificate, with whatever signature.

@@ -118,9 +118,9 @@ pub(super) fn greeting(packet: &[u8]) -> Result<Greeting, String> {
     })
 }
 
-/// The head of a login, after which TLS begins.
-pub(super) fn tls_request() -> Vec<u8> {
-    head(OURS | SSL)
+/// The head of a login, after which TLS begins. MariaDB goes by this one when the login comes.
+pub(super) fn tls_request(question: &Question) -> Vec<u8> {
+    head(Way::Tls, question)
 }
 
 /// In the server's plugin if we know it, else in one that it can switch from.
@@ -130,18 +130,12 @@ pub(super) fn login(greeting: &Greeting, way: Way, question: &Question) -> Vec<u
     let plugin = plugin.unwrap_or(NATIVE);
     let proof = proof(plugin, &question.passwd, &greeting.nonce, way);
     let proof = proof.unwrap_or_default();
-    let with_database = !question.database.is_empty();
-    let database = if with_database { CONNECT_WITH_DB } else { 0 };
-    let tls = match way {
-        Way::Plain => 0,
-        Way::Tls => SSL,
-    };
-    let mut packet = head(OURS | database | tls);
+    let mut packet = head(way, question);
     packet.extend(&question.login);
     packet.push(0);
     packet.push(proof.len() as u8);
     packet.extend(proof);
-    if with_database {
+    if !question.database.is_empty() {
         packet.extend(&question.database);
         packet.push(0);
     }
@@ -150,8 +144,15 @@ pub(super) fn login(greeting: &Greeting, way: Way, question: &Question) -> Vec<u
     packet
 }
 
-fn head(capabilities: u32) -> Vec<u8> {
+fn head(way: Way, question: &Question) -> Vec<u8> {
     const RESERVED: [u8; 23] = [0; 23];
+    let mut capabilities = OURS;
+    if way == Way::Tls {
+        capabilities |= SSL;
+    }
+    if !question.database.is_empty() {
+        capabilities |= CONNECT_WITH_DB;
+    }
     let mut packet = capabilities.to_le_bytes().to_vec();
     packet.extend(PACKET_BYTES.to_le_bytes());
     packet.push(UTF8);

@@ -216,6 +216,23 @@ async fn the_password_is_not_given_without_tls() {
     assert!(!all.windows(6).any(|bytes| bytes == b"secret"));
 }
 
+/// MariaDB says the same of a wrong password and of a login without TLS. Where TLS does not come
+/// about, the first word stands.
+#[tokio::test]
+async fn a_login_that_is_denied_is_tried_over_tls_and_stays_denied() {
+    let script = vec![
+        vec![hello(WITH_TLS, "mysql_native_password")],
+        packets(&[DENIED]),
+    ];
+    let (server, heard) = serve(script, Duration::ZERO).await;
+    assert_eq!(
+        ask(check(server)).await,
+        Answer::down("Access denied for user")
+    );
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard[1].len(), 32, "the head of a login: asked for TLS");
+}
+
 #[tokio::test]
 async fn a_server_that_hangs_or_trickles_is_down_in_time() {
     let start = Instant::now();

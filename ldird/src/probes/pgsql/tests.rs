@@ -185,6 +185,26 @@ async fn a_login_barred_in_one_way_is_tried_without_tls() {
     assert!(!ask(check(server)).await.is_up());
 }
 
+/// Who cannot do TLS with us may still take the login without.
+#[tokio::test]
+async fn a_handshake_that_fails_is_followed_by_a_login_without_tls() {
+    let no_tls = vec![b"S".to_vec(), b"nonsense".to_vec()];
+    let (server, _) = serve(
+        vec![no_tls.clone(), vec![let_in(), rows(1)]],
+        Duration::ZERO,
+        false,
+    )
+    .await;
+    assert_eq!(ask(check(server)).await, Answer::up("a row"));
+    let barred = vec![error("28000", "no pg_hba.conf entry")];
+    let (server, _) = serve(vec![no_tls, barred], Duration::ZERO, false).await;
+    let found = ask(check(server)).await;
+    assert!(
+        !found.is_up() && found.message.starts_with("no TLS"),
+        "{found:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_server_that_hangs_or_trickles_is_down_in_time() {
     let start = Instant::now();

@@ -59,7 +59,7 @@ async fn ask(ping: Ping) -> Answer {
 
 /// A socket that is denied here is none of the server's fault.
 #[tokio::test]
-async fn this_machine_answers() {
+async fn k18_this_machine_answers_over_both_families() {
     for target in [
         IpAddr::from(Ipv4Addr::LOCALHOST),
         Ipv6Addr::LOCALHOST.into(),

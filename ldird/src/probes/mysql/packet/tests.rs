@@ -84,7 +84,8 @@ fn a_login_answers_the_greeting() {
     );
     let mut expected = b"\x01\xaa\x0a\0\xff\xff\xff\0\x21".to_vec();
     expected.extend([0; 23]);
-    assert_eq!(tls_request(), expected);
+    assert_eq!(tls_request(&question("", "")), expected);
+    assert_eq!(tls_request(&question("", "db"))[0], 0x09, "with a database");
     expected.extend(b"user\0\0mysql_native_password\0");
     assert_eq!(login(&greeted, Way::Tls, &question("", "")), expected);
 }
