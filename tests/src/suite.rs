@@ -24,6 +24,7 @@ mod ownership;
 mod peers;
 mod random;
 mod restart;
+mod services;
 mod simulation;
 mod split;
 mod standby;
@@ -79,6 +80,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         talks::CASES,
         imported::CASES,
         garbage::CASES,
+        services::CASES,
         dashboard::CASES,
         simulation::CASES,
         peers::CASES,

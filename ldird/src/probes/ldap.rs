@@ -185,13 +185,12 @@ impl Conversation {
         loop {
             while let Some(message) = message::read(&self.seen).map_err(broken)? {
                 self.seen.drain(..message.length);
-                match (message.id, message.reply) {
-                    (to, reply) if to == u32::from(id) => return Ok(reply),
-                    (0, Reply::Done(code, text)) => {
-                        let why = words(code, &text);
-                        return Err(Answer::down(format!("the server hangs up: {why}")));
-                    }
-                    _ => {}
+                if message.id == u32::from(id) {
+                    return Ok(message.reply);
+                }
+                if let (0, Reply::Done(code, text)) = (message.id, message.reply) {
+                    let why = words(code, &text);
+                    return Err(Answer::down(format!("the server hangs up: {why}")));
                 }
             }
             let mut chunk = (&mut self.stream).take(READ_BYTES.min(self.left) as u64);

@@ -4,6 +4,7 @@
 //! probes. Never touches the network of the machine it runs on.
 
 pub mod client;
+pub mod daemon;
 pub mod host;
 pub mod kernel;
 pub mod modules;

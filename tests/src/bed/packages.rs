@@ -72,6 +72,33 @@ const HOSTS: &[Package] = &[
         purpose: "real POP servers",
         services: &["dovecot"],
     },
+    tool("openssl", "certificates of real servers"),
+    Package {
+        name: "unbound",
+        purpose: "real name servers",
+        services: &["unbound"],
+    },
+    tool("mariadb-server-core", "real MariaDB servers"),
+    Package {
+        name: "postgresql",
+        purpose: "real PostgreSQL servers",
+        services: &["postgresql"],
+    },
+    Package {
+        name: "slapd",
+        purpose: "real directory servers",
+        services: &["slapd"],
+    },
+    Package {
+        name: "freeradius",
+        purpose: "real RADIUS servers",
+        services: &["freeradius"],
+    },
+    Package {
+        name: "kamailio",
+        purpose: "real SIP servers",
+        services: &["kamailio"],
+    },
     tool("resource-agents", "resource scripts of the old daemons"),
     Package {
         name: "heartbeat",

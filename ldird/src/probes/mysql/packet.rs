@@ -179,7 +179,7 @@ pub(super) fn proof(plugin: &str, passwd: &[u8], nonce: &[u8], way: Way) -> Resu
         }
         (SHA256_PASSWORD, Way::Tls) => Ok(password(passwd)),
         (SHA256_PASSWORD, Way::Plain) => Err(Lack::Tls),
-        (other, _) => Err(Lack::Plugin(other.to_owned())),
+        (other, Way::Plain | Way::Tls) => Err(Lack::Plugin(other.to_owned())),
     }
 }
 
