@@ -270,7 +270,21 @@ impl Alerts {
                 self.down.clear();
                 self.untold.clear();
             }
-            other => debug_assert!(!is_table_fact(other), "{other:?} is told above"),
+            Notice::ServiceAdded(_)
+            | Notice::ServiceChanged(_)
+            | Notice::ServicePurged { .. }
+            | Notice::SoftFailure { .. }
+            | Notice::SoftFailureReset { .. }
+            | Notice::CouldNotAsk { .. }
+            | Notice::AskedAgain
+            | Notice::NobodyServes(_)
+            | Notice::ServedAgain(_)
+            | Notice::EditFailed { .. }
+            | Notice::MoreEditsFailed(_)
+            | Notice::TableUnreadable(_)
+            | Notice::Drift(_)
+            | Notice::Started
+            | Notice::Reloaded => {}
         }
     }
 
@@ -389,21 +403,6 @@ impl Alerts {
             }
         }
     }
-}
-
-/// Is it a change of the table that mails are sent for?
-fn is_table_fact(notice: &Notice) -> bool {
-    matches!(
-        notice,
-        Notice::RealAdded { .. }
-            | Notice::RealReadded { .. }
-            | Notice::RealRestored { .. }
-            | Notice::RealQuiesced { .. }
-            | Notice::RealDeleted { .. }
-            | Notice::RealPurged { .. }
-            | Notice::FallbackAdded { .. }
-            | Notice::FallbackDeleted { .. }
-    )
 }
 
 /// `None` for never.

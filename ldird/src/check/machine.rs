@@ -56,9 +56,11 @@ pub(super) fn programs(configuration: &Configuration) -> Diagnostics {
     let commands: BTreeSet<&Command> = configuration
         .probes
         .values()
-        .filter_map(|probe| match &**probe {
-            Probe::External(external) => Some(&external.command),
-            _ => None,
+        .filter_map(|probe| {
+            let Probe::External(external) = &**probe else {
+                return None;
+            };
+            Some(&external.command)
         })
         .collect();
     let mut found = Diagnostics::new();
