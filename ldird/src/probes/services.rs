@@ -35,7 +35,6 @@ pub(crate) enum Negotiate {
 
 /// What the file says about one real server's negotiate check.
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "read as the checks of the services come in")]
 pub(crate) struct Dialogue {
     /// The real server and its check port.
     pub(crate) target: SocketAddr,
