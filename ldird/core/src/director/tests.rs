@@ -7,6 +7,7 @@
 
 mod bed;
 mod others;
+mod revisions;
 mod role;
 mod steps;
 mod verdicts;

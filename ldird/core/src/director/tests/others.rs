@@ -177,3 +177,16 @@ fn services_that_a_reload_removed_while_they_were_read_are_not_read_for_ever() {
     }
     assert!(bed.whole <= 2, "{} readings in a second", bed.whole);
 }
+
+#[test]
+fn a_row_that_is_deleted_over_and_over_is_told_once_a_minute() {
+    let mut bed = Bed::settled(config(checked(1)), 1);
+    bed.pass(Duration::from_secs(5));
+    let told = (0..=61u64).filter(|_| {
+        let service = bed.table.get_mut(&SERVICE).expect("it is there");
+        service.destinations.remove(&row(1));
+        let notices = bed.pass(Duration::from_secs(1));
+        notices.contains(&Notice::Drift(Drift::RealDeleted(SERVICE, row(1))))
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [0, 60]);
+}
