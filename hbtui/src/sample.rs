@@ -236,6 +236,8 @@ fn real(host: u32, health: Health, message: &str) -> RealServer {
         check: "negotiate http".to_owned(),
         message: message.to_owned(),
         could_not_ask: None,
+        overrides: Vec::new(),
+        draining: None,
         checked_ms: Some(700),
         took_us: Some(850),
         active_connections: if up { 41 + host } else { 0 },

@@ -127,6 +127,12 @@ pub struct RealServer {
     /// which changes neither health nor weight. `None` after a verdict.
     #[serde(default)]
     pub could_not_ask: Option<String>,
+    /// What an operator has said of it, the stronger first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<Override>,
+    /// How far it is on its way to having no connections, while it is to get no new ones. Volatile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draining: Option<Draining>,
     /// Age of the last verdict, milliseconds. Volatile.
     pub checked_ms: Option<u64>,
     /// How long the last check took, microseconds. Volatile.
@@ -137,6 +143,55 @@ pub struct RealServer {
     pub inactive_connections: u32,
     /// Connections scheduled to it since it was added. Volatile.
     pub connections: u64,
+}
+
+/// An operator's word about a real server: who, since when, why, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    #[serde(flatten)]
+    pub says: Says,
+    /// `alice (uid 1000, pid 123)`.
+    pub by: String,
+    /// `--reason`; may be empty.
+    pub why: String,
+    /// Wall clock, milliseconds since 1970.
+    pub since_ms: u64,
+    /// The same, when it ends by itself; `None` for never.
+    pub until_ms: Option<u64>,
+}
+
+/// What counts more than health and configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "says", rename_all = "snake_case")]
+pub enum Says {
+    /// It is out, as with a file in the maintenance directory.
+    Maintenance,
+    /// It stays in the table with weight 0: no new connections.
+    Drain,
+    /// This weight instead of the file's; `regardless`: also while its checks fail.
+    Weight { weight: u32, regardless: bool },
+}
+
+impl Says {
+    /// As an operator types it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Maintenance => "maintenance",
+            Self::Drain => "drain",
+            Self::Weight { .. } => "weight",
+        }
+    }
+}
+
+/// The connections of a real server that gets no new ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draining {
+    /// When it began.
+    pub at_first: u32,
+    /// Now, active and inactive ones.
+    pub left: u32,
+    /// At the pace so far none are left in so many milliseconds; `None` while that says nothing.
+    pub empty_in_ms: Option<u64>,
 }
 
 /// The verdict on a real server.

@@ -20,12 +20,12 @@ pub use cluster::{
     NodeKind, NodeStatus, NotSent, Refused, Resource, RunState,
 };
 pub use director::{
-    DirectorPhase, DirectorSnapshot, Duty, Fallback, Health, RealServer, Role, Totals,
-    VirtualService,
+    DirectorPhase, DirectorSnapshot, Draining, Duty, Fallback, Health, Override, RealServer, Role,
+    Says, Totals, VirtualService,
 };
 pub use mirror::{Gap, Heard, Mirror};
 pub use notice::{Notice, Recent, Severity, printable};
-pub use protocol::{Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot};
+pub use protocol::{Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot, Word};
 pub use reason::{
     Attempt, ClaimCause, ClaimReason, Fate, GroupReason, RefusedReason, SendTrouble, Unfit, Waiting,
 };

@@ -51,6 +51,19 @@ pub enum Action {
     Serve,
     /// ldird that is resident: its resource stops here; done when the table has left the kernel.
     HoldBack,
+    /// ldird: an operator's word about real servers.
+    Overrule {
+        /// A virtual service: its id, address, mark or name; `all` for every one.
+        service: String,
+        /// `10.0.0.1:80`, or `10.0.0.1` for all its ports.
+        real: String,
+        word: Word,
+        /// When it ends by itself, seconds from now.
+        for_s: Option<u64>,
+        why: String,
+        /// Also if a service is left without anybody; a weight also while checks fail.
+        force: bool,
+    },
     /// Both: end in order, releasing resources (hbd) or the table (ldird, `cleanstop`).
     Stop,
     /// Both: read the configuration again; a broken one changes nothing, and neither does one that
@@ -58,6 +71,21 @@ pub enum Action {
     Reload {
         #[serde(default)]
         force: bool,
+    },
+}
+
+/// What can be said of a real server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "word", rename_all = "snake_case")]
+pub enum Word {
+    Drain,
+    /// Ends a drain, and a weight.
+    Undrain,
+    Weight {
+        weight: u32,
+    },
+    Maintenance {
+        on: bool,
     },
 }
 

@@ -1,4 +1,4 @@
-//! The table we want: a pure function of configuration and health. No history, no kernel.
+//! The table we want: a pure function of configuration, health and what operators say. No history, no kernel.
 
 use crate::config::{Check, RealServer};
 use crate::table::{DestinationSpec, Service, Tunnel};
@@ -21,11 +21,9 @@ pub(crate) fn service(service: &Virtual) -> Service {
     for (key, row) in &service.reals {
         let real = &row.config;
         switched_off &= real.check == Check::Off;
-        if row.serves() {
-            anyone_serves |= real.weight > 0;
-            destinations.insert(*key, destination(real, real.weight));
-        } else if config.quiescent && real.check != Check::Off {
-            destinations.insert(*key, destination(real, 0));
+        if let Some(weight) = row.weight(config.quiescent) {
+            anyone_serves |= weight > 0;
+            destinations.insert(*key, destination(real, weight));
         }
     }
     if let Some(fallback) = &config.fallback

@@ -17,6 +17,7 @@ use crate::input::{Input, Verdict};
 use crate::ledger::Ledger;
 use crate::merge::Scope;
 use crate::output::{Notice, Output, When};
+use crate::overrides::{Emptied, Order, Place, Slot};
 use crate::punctual::Punctual;
 use crate::report;
 use crate::table::{Edit, Service, ServiceKey, Table};
@@ -106,6 +107,8 @@ impl Director {
         if self.punctual.wake(now) {
             self.fleet.doubt();
         }
+        let ended = self.fleet.end_overrides(now);
+        self.tell(ended);
         match input {
             Input::Tick => {}
             Input::Probed { probe, verdict } => self.probed(probe, verdict, now),
@@ -119,6 +122,9 @@ impl Director {
                 real,
                 active,
             } => self.fleet.maintain(service, real, active, now),
+            Input::Overrule { place, slot, order } => {
+                self.fleet.overrule(place, slot, order, now);
+            }
             Input::Reload(config) => self.reload(config, now),
             Input::LeftBehind(services) => self.left_behind(services, now),
             Input::Others(services) => self.ledger.others = services,
@@ -160,6 +166,11 @@ impl Director {
     /// On standby, with none of its services wanted in the table.
     pub fn holds_back(&self) -> bool {
         self.fleet.holds_back()
+    }
+
+    /// The services of which nobody would be left, if this were said, that somebody serves now.
+    pub fn emptied_by(&self, orders: &[(Place, Slot, Option<Order>)]) -> Vec<Emptied> {
+        self.fleet.emptied_by(orders)
     }
 
     /// The state of the conversation with the kernel.

@@ -8,6 +8,7 @@ use crate::desired;
 use crate::health::{State, Transition};
 use crate::input::{Finding, Verdict};
 use crate::output::Notice;
+use crate::overrides::{Emptied, Order, Overrides, Place, Slot};
 use crate::schedule::{Finish, Schedule};
 use crate::table::{DestinationKey, Service, ServiceKey, Table};
 use crate::watched::{Virtual, Watched};
@@ -26,6 +27,7 @@ pub(crate) struct Fleet {
     /// Who waits for a probe's answer, ordered by probe.
     askers: Vec<Asker>,
     schedule: Schedule,
+    overrides: Overrides,
     asking: Asking,
     /// `readdquiescent`.
     pub(crate) readdquiescent: bool,
@@ -52,6 +54,7 @@ impl Fleet {
             order: Vec::new(),
             askers: Vec::new(),
             schedule: Schedule::new(config.seed),
+            overrides: Overrides::default(),
             asking: Asking::default(),
             readdquiescent: false,
             role,
@@ -84,6 +87,10 @@ impl Fleet {
             let mut service = Virtual::new(service, now);
             if let Some(old) = old.remove(&key) {
                 service.inherit(old);
+            }
+            for row in service.reals.values_mut() {
+                row.orders = self.overrides.get(&(key, row.config.configured));
+                row.settle_maintenance(now);
             }
             self.services.insert(key, service);
         }
@@ -159,9 +166,10 @@ impl Fleet {
         self.schedule.start_due(now)
     }
 
-    /// When the next probe is due.
+    /// When the next probe is due, or an operator's word ends.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.schedule.deadline()
+        let times = [self.schedule.deadline(), self.overrides.deadline()];
+        times.into_iter().flatten().min()
     }
 
     pub(crate) fn is_asking(&self) -> bool {
@@ -245,18 +253,82 @@ impl Fleet {
             return;
         };
         for row in service.reals.values_mut() {
-            if row.config.configured != real || !row.health.set_maintenance(active, now) {
+            if row.config.configured != real {
                 continue;
             }
-            self.changed.insert(key);
-            self.revision += 1;
-            match row.config.check {
-                Check::Probe(probe) => self.schedule.hurry(probe, now),
-                // No check will say so.
-                Check::On => row.health.state = State::Up,
-                Check::Off => {}
+            row.in_folder = active;
+            if row.settle_maintenance(now) {
+                self.revision += 1;
+                self.changed.insert(key);
+                ask_anew(row, &mut self.schedule, now);
             }
         }
+    }
+
+    /// An operator says this of a real server, or nothing any more.
+    pub(crate) fn overrule(
+        &mut self,
+        place: Place,
+        slot: Slot,
+        order: Option<Order>,
+        now: Instant,
+    ) {
+        self.overrides.set(place, slot, order);
+        let orders = self.overrides.get(&place);
+        let (key, real) = place;
+        let Some(service) = self.services.get_mut(&key) else {
+            return;
+        };
+        for row in service.reals.values_mut() {
+            if row.config.configured == real {
+                row.orders.clone_from(&orders);
+                self.revision += 1;
+                self.changed.insert(key);
+                if row.settle_maintenance(now) {
+                    ask_anew(row, &mut self.schedule, now);
+                }
+            }
+        }
+    }
+
+    /// Ends what was said for a time that is up.
+    pub(crate) fn end_overrides(&mut self, now: Instant) -> Vec<Notice> {
+        let ended = self.overrides.ended(now).into_iter();
+        let ended = ended.map(|(place, says)| {
+            self.overrule(place, Slot::of(says), None, now);
+            let (service, real) = place;
+            Notice::OverrideEnded {
+                service,
+                real,
+                says,
+            }
+        });
+        ended.collect()
+    }
+
+    /// The services that somebody serves, and that nobody would if this were said.
+    pub(crate) fn emptied_by(&self, orders: &[(Place, Slot, Option<Order>)]) -> Vec<Emptied> {
+        let keys: BTreeSet<ServiceKey> = orders.iter().map(|((key, _), _, _)| *key).collect();
+        let services = keys.into_iter().filter_map(|key| self.services.get(&key));
+        let emptied = services.filter(|service| {
+            let mut then = (*service).clone();
+            for ((key, real), slot, order) in orders {
+                let rows = then.reals.values_mut();
+                for row in rows.filter(|row| row.config.configured == *real) {
+                    if *key == service.config.key {
+                        row.orders.set(*slot, order.clone());
+                        // What it is found to be when maintenance ends is not known yet.
+                        row.health.maintenance = row.in_folder || row.orders.maintenance();
+                    }
+                }
+            }
+            service.is_served() && !then.is_served()
+        });
+        let emptied = emptied.map(|service| Emptied {
+            service: service.config.key,
+            fallback: service.config.fallback.as_ref().map(|one| one.key),
+        });
+        emptied.collect()
     }
 
     /// The whole table was read: what carries traffic is known for every row from now on.
@@ -303,6 +375,16 @@ impl Fleet {
             let anybody: Option<&Watched> = service.reals.values().next();
             empty && anybody.is_some() && !service.waits() && !self.holds_back()
         })
+    }
+}
+
+/// Maintenance has begun or ended: a check that is asked at once says what follows.
+fn ask_anew(row: &mut Watched, schedule: &mut Schedule, now: Instant) {
+    match row.config.check {
+        Check::Probe(probe) => schedule.hurry(probe, now),
+        // No check will say so.
+        Check::On => row.health.state = State::Up,
+        Check::Off => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything that can happen to a director, as values. The only way into the core.
 
 use crate::config::{Config, ProbeId};
+use crate::overrides::{Order, Place, Slot};
 use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table};
 use ha_status::Role;
 use std::collections::BTreeSet;
@@ -29,6 +30,12 @@ pub enum Input {
         service: ServiceKey,
         real: DestinationKey,
         active: bool,
+    },
+    /// An operator's word, or its end. Kept for servers that the configuration does not name, too.
+    Overrule {
+        place: Place,
+        slot: Slot,
+        order: Option<Order>,
     },
     /// A new configuration, already valid. Health of real servers whose check did not change is
     /// kept.

@@ -18,6 +18,7 @@ pub mod input;
 mod ledger;
 mod merge;
 pub mod output;
+pub mod overrides;
 mod punctual;
 mod refusals;
 mod report;

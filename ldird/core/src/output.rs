@@ -3,7 +3,7 @@
 
 use crate::config::ProbeId;
 use crate::table::{DestinationKey, Edit, ServiceKey};
-use ha_status::Role;
+use ha_status::{Role, Says};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -91,6 +91,12 @@ pub enum Notice {
         service: ServiceKey,
         real: DestinationKey,
         message: String,
+    },
+    /// An operator's word has ended, for its time is up.
+    OverrideEnded {
+        service: ServiceKey,
+        real: DestinationKey,
+        says: Says,
     },
     /// Checks cannot be asked for want of our own means; this is the first one. Servers stay as
     /// they are.

@@ -188,6 +188,8 @@ fn real_row(
         check: real.description.clone(),
         message: health.said().to_owned(),
         could_not_ask: health.could_not_ask.clone(),
+        overrides: row.orders.iter().map(|one| one.shown.clone()).collect(),
+        draining: None,
         checked_ms: health.checked.map(|then| clock.age_ms(then)),
         took_us: health
             .took

@@ -5,6 +5,7 @@ use crate::config::{Check, RealServer, VirtualService};
 use crate::health::{Health, State, Transition};
 use crate::input::{Finding, Verdict};
 use crate::output::Notice;
+use crate::overrides::{self, Orders, Say};
 use crate::table::{DestinationKey, Service, ServiceKey};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -23,6 +24,10 @@ pub(crate) struct Watched {
     pub(crate) health: Health,
     /// Its place among the lines of the file.
     pub(crate) rank: usize,
+    /// What an operator has said of it.
+    pub(crate) orders: Orders,
+    /// A file of the maintenance directory names it.
+    pub(crate) in_folder: bool,
     /// The table has been looked at since this row exists: who carries traffic there is known.
     placed: bool,
     /// A verdict that came before; it counts from then on.
@@ -53,10 +58,11 @@ impl Virtual {
         self.reals.values().any(awaited)
     }
 
-    /// Can somebody take connections?
+    /// Can a real server, not the fallback, take new connections as things stand?
     pub(crate) fn is_served(&self) -> bool {
-        let serves = |row: &Watched| row.config.weight > 0 && row.serves();
-        self.reals.values().any(serves)
+        let quiescent = self.config.quiescent;
+        let mut weights = self.reals.values().filter_map(|row| row.weight(quiescent));
+        weights.any(|weight| weight > 0)
     }
 
     /// Takes over what is known of the real servers of an earlier configuration, also where another
@@ -97,9 +103,33 @@ impl Watched {
             config,
             health,
             rank,
+            orders: Orders::default(),
+            in_folder: false,
             placed: false,
             early: None,
         }
+    }
+
+    /// The weight at which it is to stand in the table, `None` if it is not to be in it.
+    pub(crate) fn weight(&self, quiescent: bool) -> Option<u32> {
+        overrides::weight(Say {
+            off: self.config.check == Check::Off,
+            maintenance: self.health.maintenance,
+            operator: self.orders.says(),
+            healthy: match self.config.check {
+                Check::Off => false,
+                Check::On => true,
+                Check::Probe(_) => self.health.state == State::Up,
+            },
+            quiescent,
+            configured: self.config.weight,
+        })
+    }
+
+    /// A file or an operator says so; is that new?
+    pub(crate) fn settle_maintenance(&mut self, now: Instant) -> bool {
+        let active = self.in_folder || self.orders.maintenance();
+        self.health.set_maintenance(active, now)
     }
 
     /// Does it get traffic?
@@ -183,6 +213,7 @@ impl Watched {
     }
 
     fn inherit(&mut self, old: Self) {
+        self.in_folder = old.in_folder;
         match (old.config.check, self.config.check) {
             (was, is) if was == is => {
                 self.health = old.health;

@@ -285,6 +285,8 @@ impl Row for RealServer {
             check,
             message,
             could_not_ask,
+            overrides,
+            draining: _,
             checked_ms: _,
             took_us: _,
             active_connections: _,
@@ -293,7 +295,7 @@ impl Row for RealServer {
         } = self;
         let weights = (weight, table_weight);
         let count = (failures, failure_limit);
-        let said = (message, could_not_ask);
+        let said = (message, could_not_ask, overrides);
         (
             address, forwarding, weights, health, since_ms, count, check, said,
         )
@@ -301,6 +303,7 @@ impl Row for RealServer {
 
     fn volatile(&self) -> impl PartialEq + '_ {
         let counts = (self.active_connections, self.inactive_connections);
-        (self.checked_ms, self.took_us, counts, self.connections)
+        let times = (self.checked_ms, self.took_us);
+        (times, counts, self.connections, self.draining)
     }
 }

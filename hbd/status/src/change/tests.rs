@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::{
-    GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus, NotSent, RefusedReason,
-    Resource, Role, RunState, SendTrouble, Severity,
+    GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus, NotSent, Override,
+    RefusedReason, Resource, Role, RunState, Says, SendTrouble, Severity,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -131,6 +131,18 @@ impl Dice<'_> {
             check: "connect".to_owned(),
             message: self.word(),
             could_not_ask: self.flag().then(|| self.word()),
+            overrides: if self.flag() {
+                vec![Override {
+                    says: Says::Drain,
+                    by: self.word(),
+                    why: String::new(),
+                    since_ms: self.number(),
+                    until_ms: None,
+                }]
+            } else {
+                Vec::new()
+            },
+            draining: None,
             checked_ms: self.maybe(),
             took_us: self.maybe(),
             active_connections: self.throw(4).into(),

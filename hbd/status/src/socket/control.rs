@@ -10,7 +10,7 @@ use super::{
     publisher::Publisher,
     server::{ClientRequest, Responder, Server, Serving},
 };
-use crate::{Action, Hello, Notice, Reply, Request, SCHEMA_VERSION, Snapshot};
+use crate::{Action, Hello, Notice, Reply, Request, SCHEMA_VERSION, Snapshot, Word};
 use std::path::Path;
 use tokio::sync::mpsc;
 
@@ -160,6 +160,12 @@ impl Action {
             Action::Takeover { .. } => "takeover",
             Action::Serve => "active",
             Action::HoldBack => "standby",
+            Action::Overrule { word, .. } => match word {
+                Word::Drain => "drain",
+                Word::Undrain => "undrain",
+                Word::Weight { .. } => "weight",
+                Word::Maintenance { .. } => "maintenance",
+            },
             Action::Stop => "stop",
             Action::Reload { force: false } => "reload",
             Action::Reload { force: true } => "reload --force",

@@ -21,6 +21,9 @@ struct Row {
     state: State,
     failures: u32,
     maintenance: bool,
+    /// By a file, and by an operator.
+    folder: bool,
+    ordered: bool,
     /// The first table has shown whether it carries traffic.
     placed: bool,
     /// The last verdict before that.
@@ -39,6 +42,8 @@ pub(crate) struct Belief {
     doubtful: BTreeSet<ProbeId>,
     /// Grows whenever something that is shown may have changed.
     revision: u64,
+    /// Maintenance by an operator's word.
+    orders: BTreeSet<(ServiceKey, DestinationKey)>,
 }
 
 impl Belief {
@@ -55,7 +60,9 @@ impl Belief {
             for real in &service.reals {
                 let place = (service.key, real.configured);
                 let fresh = Row::new(real, service.failurecount);
-                let row = old.get(&place).map_or(fresh, |old| fresh.after(old));
+                let mut row = old.get(&place).map_or(fresh, |old| fresh.after(old));
+                row.ordered = self.orders.contains(&place);
+                row.settle();
                 self.rows.insert(place, row);
                 self.order.push(place);
             }
@@ -128,12 +135,21 @@ impl Belief {
         let Some(row) = self.rows.get_mut(&place) else {
             return;
         };
-        if std::mem::replace(&mut row.maintenance, active) && !active {
-            row.failures = 0;
-            row.state = match row.check {
-                Check::On => State::Up,
-                Check::Off | Check::Probe(_) => State::Unknown,
-            };
+        row.folder = active;
+        row.settle();
+    }
+
+    /// An operator's word about maintenance, which outlives the row.
+    pub(crate) fn order(&mut self, place: (ServiceKey, DestinationKey), active: bool) {
+        self.revision += 1;
+        if active {
+            self.orders.insert(place);
+        } else {
+            self.orders.remove(&place);
+        }
+        if let Some(row) = self.rows.get_mut(&place) {
+            row.ordered = active;
+            row.settle();
         }
     }
 
@@ -170,6 +186,8 @@ impl Row {
             },
             failures: 0,
             maintenance: false,
+            folder: false,
+            ordered: false,
             placed: false,
             early: None,
         }
@@ -189,6 +207,8 @@ impl Row {
             },
             (Check::On | Check::Off, _) | (_, Check::On | Check::Off) => Self {
                 maintenance: old.maintenance,
+                folder: old.folder,
+                ordered: old.ordered,
                 ..self
             },
         }
@@ -198,6 +218,17 @@ impl Row {
         match self.check {
             Check::Probe(probe) => Some(probe),
             Check::On | Check::Off => None,
+        }
+    }
+
+    fn settle(&mut self) {
+        let active = self.folder || self.ordered;
+        if std::mem::replace(&mut self.maintenance, active) && !active {
+            self.failures = 0;
+            self.state = match self.check {
+                Check::On => State::Up,
+                Check::Off | Check::Probe(_) => State::Unknown,
+            };
         }
     }
 

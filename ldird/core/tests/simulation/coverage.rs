@@ -16,7 +16,7 @@ const STEPS: [Step; 8] = [
     Step::Ended,
 ];
 const GOALS: [Goal; 4] = [Goal::Follow, Goal::Start, Goal::Reload, Goal::Clean];
-const INPUTS: [&str; 13] = [
+const INPUTS: [&str; 14] = [
     "Tick",
     "Probed",
     "Table",
@@ -29,6 +29,7 @@ const INPUTS: [&str; 13] = [
     "LeftBehind",
     "Others",
     "Turn",
+    "Overrule",
     "Shutdown",
 ];
 
@@ -158,6 +159,7 @@ fn place_of_input(input: &Input) -> usize {
         Input::LeftBehind(_) => 9,
         Input::Others(_) => 10,
         Input::Turn(_) => 11,
-        Input::Shutdown => 12,
+        Input::Overrule { .. } => 12,
+        Input::Shutdown => 13,
     }
 }

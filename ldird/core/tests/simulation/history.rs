@@ -18,6 +18,7 @@ use ldird_core::config::{Config, ProbeId};
 use ldird_core::conversation::{Goal, Reach, Step};
 use ldird_core::input::{Finding, Input, Verdict};
 use ldird_core::output::Output;
+use ldird_core::overrides::{Order, Place, Slot};
 use ldird_core::table::{DestinationKey, Edit, ServiceKey, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 mod checks;
 mod ending;
 mod faults;
+mod operators;
 
 const TURBULENT: Duration = Duration::from_secs(40);
 /// Within so long after the faults have stopped, everything must be right.
@@ -81,6 +83,8 @@ struct Plan {
     stalling: u64,
     /// The resource comes and goes.
     turning: u64,
+    /// Operators have their say.
+    ordering: u64,
     /// Refusals that last.
     stubborn: u64,
     /// Answers of the kernel that take long.
@@ -122,6 +126,8 @@ struct World {
     /// What a director of another file wants.
     others: BTreeSet<ServiceKey>,
     maintenance: BTreeSet<(ServiceKey, DestinationKey)>,
+    /// What operators have said and not taken back.
+    orders: BTreeMap<(Place, Slot), Order>,
     /// What the director was told last, and starts as.
     role: Role,
     /// Lines of what happened; `None` if nobody reads them.
@@ -188,6 +194,7 @@ impl Plan {
             wanting: swarm(random, 15),
             stalling: swarm(random, 2),
             turning: swarm(random, 3),
+            ordering: swarm(random, 4),
             stubborn: swarm(random, 3),
             sluggish,
             crowded,
@@ -243,6 +250,7 @@ impl World {
             ours: BTreeSet::new(),
             others: BTreeSet::new(),
             maintenance: BTreeSet::new(),
+            orders: BTreeMap::new(),
             role,
             timeline: traced.then(Vec::new),
             summary: Summary::default(),
@@ -332,6 +340,7 @@ impl World {
             Input::Table(table) => self.note(|_| format!("read {} services", table.len())),
             other => self.note(|_| format!("in   {}", first_line(other))),
         }
+        self.end_orders();
         self.believe(&input);
         self.summary.coverage.met(self.director.state(), &input);
         self.director.handle(input, self.now);
@@ -395,6 +404,11 @@ impl World {
                 real,
                 active,
             } => self.belief.maintain((*service, *real), *active),
+            Input::Overrule { place, slot, order } => {
+                if *slot == Slot::Maintenance {
+                    self.belief.order(*place, order.is_some());
+                }
+            }
             Input::Reload(_) if goal == Goal::Clean => {}
             Input::Reload(config) => {
                 self.belief.configure(config);

@@ -62,7 +62,10 @@ impl World {
             let mut services = self.config.services.iter();
             let service = services.find(|service| service.key == key);
             let real = service.and_then(|s| s.reals.iter().find(|real| real.key == *row));
-            let checked = real.is_some_and(|real| matches!(real.check, Check::Probe(_)));
+            let checked = real.is_some_and(|real| {
+                let probed = matches!(real.check, Check::Probe(_));
+                probed && !self.is_vouched_for(key, real)
+            });
             if !checked {
                 return Ok(());
             }
@@ -148,11 +151,10 @@ impl World {
                 Check::On => true,
                 Check::Probe(_) => self.alive.get(&real.key).copied().unwrap_or(true),
             };
-            if alive {
-                served |= real.weight > 0;
-                destinations.insert(real.key, spec(real, real.weight));
-            } else if service.quiescent {
-                destinations.insert(real.key, spec(real, 0));
+            let weight = self.weight_of(service.key, real, alive, service.quiescent);
+            if let Some(weight) = weight {
+                served |= weight > 0;
+                destinations.insert(real.key, spec(real, weight));
             }
         }
         let all_off = service.reals.iter().all(|real| real.check == Check::Off);

@@ -4,6 +4,7 @@ use super::super::drawing::{draw_config, row, service_key};
 use super::{STEPS_MAX, World};
 use ha_status::Role;
 use ldird_core::input::Input;
+use ldird_core::overrides::Slot;
 use ldird_core::table::ServiceKey;
 use std::collections::BTreeSet;
 
@@ -39,7 +40,7 @@ impl World {
 
     /// Something comes in that has nothing to say any more.
     fn intrude(&mut self) -> Result<(), String> {
-        match self.random.below(7) {
+        match self.random.below(8) {
             0 => self.feed(Input::Tick),
             1 => self.toggle_maintenance(),
             2 => {
@@ -49,6 +50,7 @@ impl World {
             3 => self.feed(Input::LeftBehind(self.ours.clone())),
             4 => self.others_change(),
             5 => self.feed(Input::Turn(self.role)),
+            6 => self.order(),
             _ => self.feed(Input::Shutdown),
         }
     }
@@ -93,6 +95,11 @@ impl World {
                 service: service_key(0),
                 real: row(1),
                 active: true,
+            },
+            Input::Overrule {
+                place: (service_key(0), row(1)),
+                slot: Slot::Weight,
+                order: None,
             },
             Input::Turn(Role::Active),
             Input::Turn(Role::Standby),

@@ -60,6 +60,9 @@ impl World {
         if self.random.chance(self.plan.stalling) {
             self.stand_still();
         }
+        if self.random.chance(self.plan.ordering) {
+            self.order()?;
+        }
         if self.random.chance(self.plan.turning) {
             self.turn()?;
         }
@@ -182,6 +185,7 @@ impl World {
         } else {
             self.ours.clear();
         }
+        self.repeat_orders()?;
         self.feed(Input::Others(self.others.clone()))
     }
 }
