@@ -2,10 +2,12 @@
 //! the commands that are new.
 
 mod ipvs;
+pub(crate) mod orders;
 
 pub(crate) use ipvs::{Ipvs, Listing};
 
 use clap::{CommandFactory as _, Parser, error::ErrorKind};
+use orders::Verb;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -57,6 +59,13 @@ Commands:
                 caret; exit 2 if there are errors [--offline] [--json] [FILE…]
   plan          each check's verdict, and the changes of the table that would be made now
   show          the running director: virtual services, real servers [--json] [--follow]
+  drain VIRTUAL REAL     no new connections for REAL; those that it has go on
+  undrain VIRTUAL REAL   as its checks and CONFIG say again
+  weight VIRTUAL REAL N  this weight instead of CONFIG's; with --force also while checks fail
+  maintenance VIRTUAL REAL on|off
+                as a file in maintenancedir. VIRTUAL: an address, mark or name, or all; REAL:
+                10.0.0.1:80, or 10.0.0.1. [--for 10m] [--reason TEXT]; --force: also if nobody
+                is left
   ipvs list     the kernel's table as `ipvsadm -Ln` prints it [-t|-u|-f SERVICE [-6]]
                 [--stats|--rate [--exact]] [--thresholds] [--persistent-conn] [--tun-info]
                 or [-c] connections, [--timeout] time-outs, [--daemon] synchronisation
@@ -88,6 +97,8 @@ pub(crate) struct Invocation {
     pub(crate) command: Command,
     /// Further files of a check, or the words behind `import`.
     pub(crate) more: Vec<String>,
+    /// `--force`.
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +124,8 @@ pub(crate) enum Command {
     },
     Ipvs(Ipvs),
     /// The words behind it are in [`Invocation::more`].
+    Order(Verb),
+    /// The same.
     Import,
 }
 
@@ -157,7 +170,10 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
     }
     let (operands, more) = match arguments.operands.split_first() {
         Some((first, words)) if first == IMPORT => (vec![first.clone()], words.to_vec()),
-        _ => without_more(&arguments.operands),
+        _ => match with_order(&arguments.operands) {
+            Some(taken_apart) => taken_apart,
+            None => without_more(&arguments.operands),
+        },
     };
     let Some((config, mut command)) = command(&operands) else {
         return usage(&complaint(&arguments.operands));
@@ -180,7 +196,16 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
         name,
         command,
         more,
+        force: arguments.force,
     })
+}
+
+/// Takes the words behind an operator's word apart; it stands first, or behind CONFIG.
+fn with_order(operands: &[String]) -> Option<(Vec<String>, Vec<String>)> {
+    let mut first = operands.iter().take(2);
+    let verb = first.position(|word| Verb::read(word).is_some())?;
+    let (words, more) = operands.split_at(verb + 1);
+    Some((words.to_vec(), more.to_vec()))
 }
 
 /// Takes the files of a check apart, except for the first one.
@@ -282,6 +307,7 @@ fn new_command(word: &str, after: &[&str]) -> Option<Command> {
             options.iter().all(known).then_some(show)
         }
         (IMPORT, []) => Some(Command::Import),
+        (word, []) if Verb::read(word).is_some() => Verb::read(word).map(Command::Order),
         ("ipvs", words) => ipvs::read(words).ok().map(Command::Ipvs),
         _ => None,
     }

@@ -2,9 +2,10 @@
 //! Each gives an exit code and says on standard output or error what scripts expect there.
 
 use crate::check;
+use crate::cli::orders::{self, Verb};
 use crate::cli::{Command, Invocation};
 use crate::config::Configuration;
-use crate::console::{CONFIGURATION, FAILED, NOT_RUNNING, OK, load};
+use crate::console::{CONFIGURATION, FAILED, NOT_RUNNING, OK, USAGE, load, say};
 use crate::daemon::{self, Mode};
 use crate::instance::{self, Instance, NotFound, STOP_LIMIT, State};
 use crate::launch::{self, Started};
@@ -60,6 +61,7 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
         }
         Command::Run { standby } => serve(instance, standby).await,
         Command::Check(manner) => Ok(check::run(invocation, manner).await),
+        Command::Order(verb) => Ok(order(invocation, &instance, verb).await),
         Command::Plan => plan::run(&instance).await,
         Command::Show { json, follow } => show::run(&instance, json, follow).await,
         Command::Ipvs(what) => ipvs::run(what).await,
@@ -85,6 +87,7 @@ fn located(invocation: &Invocation) -> Result<Instance, NotFound> {
         | Command::Check(_)
         | Command::Plan
         | Command::Ipvs(_)
+        | Command::Order(_)
         | Command::Import => located,
     }
 }
@@ -121,10 +124,35 @@ async fn activate(instance: &Instance, pid: Pid) -> u8 {
 async fn told(instance: &Instance, pid: Pid, action: Action) -> u8 {
     let what = action.word();
     match duty::tell(instance, pid, action).await {
-        Ok(()) => OK,
+        Ok(_) => OK,
         Err(error) => {
             let path = instance.path.display();
             eprintln!("ldirectord for {path} is not {what}: {error}");
+            FAILED
+        }
+    }
+}
+
+/// An operator's word, and what the director says to it.
+async fn order(invocation: &Invocation, instance: &Instance, verb: Verb) -> u8 {
+    let action = match orders::read(verb, &invocation.more, invocation.force) {
+        Ok(action) => action,
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            return USAGE;
+        }
+    };
+    let State::Running(pid) = instance.state() else {
+        eprintln!("ldirectord is stopped for {}", instance.path.display());
+        return FAILED;
+    };
+    match duty::tell(instance, pid, action).await {
+        Ok(text) => {
+            say(&format!("{text}\n"));
+            OK
+        }
+        Err(error) => {
+            eprintln!("{error}");
             FAILED
         }
     }

@@ -9,9 +9,13 @@ use crate::wording::Line;
 use ha_plumbing::journal::Journal;
 use ha_plumbing::wall::{Wall, milliseconds};
 use ha_status::socket::{BindError, Control};
-use ha_status::{DirectorSnapshot, Duty, Health, Role, Totals, VirtualService};
+use ha_status::{
+    DirectorSnapshot, Draining, Duty, Health, RealServer, Role, Totals, VirtualService,
+};
 use ldird_core::Director;
 use ldird_core::config::Config;
+use ldird_core::overrides::{Place, drained_in};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -35,6 +39,8 @@ pub(crate) struct View {
     instance: Instance,
     start: Instant,
     pub(crate) duty: Duty,
+    /// Connections that servers had when they were first seen to get no new ones.
+    pub(crate) drains: BTreeMap<Place, (Instant, u32)>,
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
     journal: Journal,
@@ -47,6 +53,7 @@ impl View {
             instance,
             start: now,
             duty: Duty::default(),
+            drains: BTreeMap::new(),
             counters: Counters::new(),
             totals: Totals::default(),
             journal: Journal::new(Wall::now(now)),
@@ -74,6 +81,7 @@ impl View {
         let at_ms = self.journal.wall_ms(now);
         let mut services = director.services(now, at_ms);
         for (service, configured) in services.iter_mut().zip(&config.services) {
+            let service_key = configured.key;
             if let Some(counted) = self.counters.get(&configured.key) {
                 service.connections = counted.connections;
                 service.packets_in = counted.packets_in;
@@ -85,6 +93,8 @@ impl View {
                     real.active_connections = counted.active;
                     real.inactive_connections = counted.inactive;
                     real.connections = counted.connections;
+                    let place = (service_key, configured.configured);
+                    real.draining = draining(&mut self.drains, place, real, now);
                 }
             }
         }
@@ -100,6 +110,29 @@ impl View {
             recent: self.journal.recent(),
         }
     }
+}
+
+/// How far a server is that somebody keeps new connections from.
+fn draining(
+    drains: &mut BTreeMap<Place, (Instant, u32)>,
+    place: Place,
+    real: &RealServer,
+    now: Instant,
+) -> Option<Draining> {
+    if real.overrides.is_empty() || real.table_weight.is_some_and(|weight| weight > 0) {
+        drains.remove(&place);
+        return None;
+    }
+    let left = real
+        .active_connections
+        .saturating_add(real.inactive_connections);
+    let (since, at_first) = *drains.entry(place).or_insert((now, left));
+    let empty_in = drained_in(at_first, left, now.saturating_duration_since(since));
+    Some(Draining {
+        at_first,
+        left,
+        empty_in_ms: empty_in.map(milliseconds),
+    })
 }
 
 /// The snapshot in the text format of Prometheus.

@@ -11,6 +11,7 @@
 //! event, too.
 
 mod aside;
+mod orders;
 mod post;
 mod reload;
 mod requests;
@@ -27,9 +28,10 @@ use crate::ledger::{Ledger, Services};
 use crate::mail::Office;
 use crate::maintenance::Maintenance;
 use crate::monitor::Monitors;
+use crate::orders::OrderBook;
 use crate::probes::{Catalogue, Probed, Prober};
 use crate::siblings::{self, Sibling};
-use crate::standing::{Ending, Standing, StandingFile};
+use crate::standing::{Ending, Standing, StandingFile, now_ms};
 use crate::wording::{self, Line};
 use aside::{Aside, Done};
 use ha_plumbing::lockfile::Lockfile;
@@ -79,6 +81,8 @@ enum Event {
     Found(Found),
     /// The role is on disk, or could not be written for this reason.
     Standing(Option<String>),
+    /// The same of what operators have said.
+    Orders(Option<String>),
     /// A command beside the table came back.
     Aside(Done),
     /// A mail left, or did not.
@@ -144,6 +148,9 @@ pub(crate) struct Driver<R> {
     siblings: Vec<Sibling>,
     standing: Standing,
     standing_file: StandingFile,
+    orders: OrderBook,
+    /// Who has said something that is not yet on disk, and what they are to hear.
+    told: Vec<(Responder, String)>,
     turns: Turns,
     looks: Interval,
     looks_since_count: u32,
@@ -181,11 +188,18 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let core = &parts.configuration.core;
         let wanted: Services = siblings::keys(core).copied().collect();
         let (ledger, left) = Ledger::open(&parts.instance, &wanted);
+        let (orders, damaged) = OrderBook::open(&parts.instance, now_ms());
+        if damaged > 0 {
+            let text = format!("{damaged} lines of what operators said are damaged and forgotten");
+            Line::new(Severity::Warning, text).log();
+        }
         Self {
             director: Director::in_role(core.clone(), parts.standing.role, now),
             standing_file: StandingFile::open(&parts.instance, &parts.standing),
             standing: parts.standing,
             turns: Turns::new(parts.standby),
+            orders,
+            told: Vec::new(),
             view: View::new(parts.instance.clone(), parts.control, now),
             disk: Disk::new(&parts.instance.path),
             services: wanted.union(&left).copied().collect(),
@@ -244,6 +258,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             End::Unclean(_) | End::NeverStarted(_) => Ending::Unclean,
         };
         self.standing_file.close(self.standing, ending).await;
+        self.orders.settle().await;
         match end {
             End::Stopped(_) => self.ledger.remove().await,
             End::Unclean(_) | End::HandedOver | End::NeverStarted(_) => self.ledger.settle().await,
@@ -265,6 +280,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.feed(Input::LeftBehind(left));
         let siblings = std::mem::take(&mut self.siblings);
         self.spare(&siblings);
+        self.repeat_orders();
         self.disk.look(self.configuration.maintenancedir.clone());
         let found = self.disk.next().await;
         self.found(found);
@@ -288,6 +304,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             loaded = self.reloads.loaded() => Event::Loaded(Box::new(loaded)),
             names = self.naming.found() => Event::Named(names),
             error = self.standing_file.written() => Event::Standing(error),
+            error = self.orders.written() => Event::Orders(error),
             done = self.aside.done() => Event::Aside(done),
             delivered = self.post.delivered() => Event::Delivered(delivered),
             siblings = finished(&mut self.asking) => Event::Siblings(siblings),
@@ -325,6 +342,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Event::Look => self.look(),
             Event::Found(found) => self.found(found),
             Event::Standing(error) => self.role_written(error),
+            Event::Orders(error) => self.orders_written(error),
             Event::Siblings(siblings) => {
                 self.spare(&siblings.unwrap_or_default());
                 self.feed(Input::Shutdown);
@@ -433,6 +451,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             }
             Notice::Reloaded => self.in_force(),
             Notice::Turned(role) => self.turned(*role),
+            Notice::OverrideEnded {
+                service,
+                real,
+                says,
+            } => self.order_ended((*service, *real), *says),
             Notice::TableUnreadable(error) if self.ready.is_some() => {
                 self.end = Some(End::NeverStarted(error.clone()));
             }

@@ -39,7 +39,7 @@ pub(crate) fn of(instance: &Instance, pid: Pid) -> Duty {
 }
 
 /// Tells the director and waits until it has done it, or says why not.
-pub(crate) async fn tell(instance: &Instance, pid: Pid, action: Action) -> Result<(), String> {
+pub(crate) async fn tell(instance: &Instance, pid: Pid, action: Action) -> Result<String, String> {
     let Some(mut client) = reach(instance, pid).await else {
         let pid = pid.as_raw_nonzero();
         return Err(format!(
@@ -49,7 +49,7 @@ pub(crate) async fn tell(instance: &Instance, pid: Pid, action: Action) -> Resul
     let request = Request::Act { action };
     client.request(&request).await.map_err(|e| e.to_string())?;
     match timeout(TURN_LIMIT, client.next()).await {
-        Ok(Ok(Some(Reply::Done { .. }))) => Ok(()),
+        Ok(Ok(Some(Reply::Done { text }))) => Ok(text),
         Ok(Ok(Some(Reply::Error { text }))) => Err(text),
         Ok(Ok(_)) => Err("the director ended before it was done".to_owned()),
         Ok(Err(error)) => Err(error.to_string()),

@@ -25,6 +25,7 @@ mod loss;
 mod mail;
 mod maintenance;
 mod monitor;
+mod orders;
 mod plan;
 mod probes;
 mod process;

@@ -5,7 +5,9 @@ use crate::instance::{Instance, State};
 use crate::siblings;
 use crate::wording::health;
 use ha_status::socket::{Client, ClientError};
-use ha_status::{DirectorSnapshot, Duty, RealServer, Reply, Request, Role, Snapshot};
+use ha_status::{
+    DirectorSnapshot, Draining, Duty, Override, RealServer, Reply, Request, Role, Says, Snapshot,
+};
 use std::fmt::Write as _;
 
 pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow::Result<u8> {
@@ -112,6 +114,12 @@ fn table(snapshot: &DirectorSnapshot) -> String {
                 real.check,
                 said(real),
             ));
+            for order in &real.overrides {
+                line(overridden(order, snapshot.at_ms));
+            }
+            if let Some(draining) = &real.draining {
+                line(drained(draining));
+            }
         }
         if let Some(fallback) = &service.fallback {
             let active = if fallback.active {
@@ -153,6 +161,46 @@ fn standing(snapshot: &DirectorSnapshot) -> String {
     };
     format!("{}: {role} for {age}{by}{held}", snapshot.config)
 }
+
+/// `      drain for 2m05s, by alice (uid 1000, pid 7): a new disk; ends in 8m00s`
+fn overridden(order: &Override, at_ms: u64) -> String {
+    let mut text = format!("      {}", order.says.word());
+    if let Says::Weight { weight, regardless } = order.says {
+        let anyway = if regardless {
+            ", also while checks fail,"
+        } else {
+            ""
+        };
+        write!(text, " {weight}{anyway}").expect(WRITES);
+    }
+    let since = age(at_ms.saturating_sub(order.since_ms));
+    write!(text, " for {since}, by {}", order.by).expect(WRITES);
+    if !order.why.is_empty() {
+        write!(text, ": {}", order.why).expect(WRITES);
+    }
+    if let Some(until) = order.until_ms {
+        let left = age(until.saturating_sub(at_ms));
+        write!(text, "; ends in {left}").expect(WRITES);
+    }
+    text
+}
+
+/// `      12 of 40 connections are left, none in about 50s`
+fn drained(draining: &Draining) -> String {
+    let Draining {
+        at_first,
+        left,
+        empty_in_ms,
+    } = *draining;
+    let when = match empty_in_ms {
+        _ if left == 0 => String::new(),
+        Some(time) => format!(", none in about {}", age(time)),
+        None => String::new(),
+    };
+    format!("      {left} of {at_first} connections are left{when}")
+}
+
+const WRITES: &str = "writing to a String succeeds";
 
 /// `7s`, `2m05s`, `3h10m`, `4d02h`.
 pub(crate) fn age(milliseconds: u64) -> String {

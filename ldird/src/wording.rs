@@ -60,6 +60,7 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::SoftFailureReset { .. }
         | Notice::Started
         | Notice::Turned(_)
+        | Notice::OverrideEnded { .. }
         | Notice::Reloaded
         | Notice::AskedAgain
         | Notice::ShutdownStarted => Severity::Info,
@@ -187,6 +188,15 @@ fn sentence(notice: &Notice) -> String {
         Notice::Drift(what) => drift(what),
         Notice::Started => "The IPVS table is set up".to_owned(),
         Notice::Reloaded => "The new configuration is in force".to_owned(),
+        Notice::OverrideEnded {
+            service,
+            real,
+            says,
+        } => format!(
+            "Override ended, its time is up: {} of {real} ({})",
+            says.word(),
+            title(service)
+        ),
         Notice::Turned(Role::Active) => "Active: the IPVS table is in the kernel".to_owned(),
         Notice::Turned(Role::Standby) => {
             "On standby: checks go on, the resource is active elsewhere".to_owned()

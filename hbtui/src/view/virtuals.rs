@@ -10,7 +10,7 @@ use crate::{
     text,
     theme::{self, Tone},
 };
-use ha_status::{DirectorSnapshot, Fallback, Health, RealServer, Role, VirtualService};
+use ha_status::{DirectorSnapshot, Fallback, Health, Override, RealServer, Role, VirtualService};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -175,13 +175,17 @@ fn real_row<'a>(view: View, id: usize, real: &'a RealServer) -> Row<'a> {
         real.weight,
         table.map_or_else(|| "-".to_owned(), |weight| weight.to_string())
     );
-    let as_wanted = table == Some(real.weight) || (table.is_none() && is_held_back(view, id));
+    let as_wanted = !real.overrides.is_empty()
+        || table == Some(real.weight)
+        || (table.is_none() && is_held_back(view, id));
     let weight_style = if as_wanted {
         view.theme.tone(Tone::Quiet)
     } else {
         view.theme.tone(Tone::Warn)
     };
-    let message = if let Some(want) = &real.could_not_ask {
+    let message = if let Some(order) = real.overrides.first() {
+        overridden(order)
+    } else if let Some(want) = &real.could_not_ask {
         format!("not asked: {want}")
     } else if real.failures > 0 && real.health == Health::Up {
         format!(
@@ -204,6 +208,15 @@ fn real_row<'a>(view: View, id: usize, real: &'a RealServer) -> Row<'a> {
         Span::styled(text::maybe_age(real.checked_ms), view.theme.faint()),
         Span::raw(message),
     ])
+}
+
+/// `drain by alice (uid 1000, pid 7): a new disk`
+fn overridden(order: &Override) -> String {
+    let why = match order.why.as_str() {
+        "" => String::new(),
+        why => format!(": {why}"),
+    };
+    format!("{} by {}{why}", order.says.word(), order.by)
 }
 
 fn fallback_row<'a>(view: View, fallback: &'a Fallback) -> Row<'a> {

@@ -277,6 +277,7 @@ impl Alerts {
             | Notice::SoftFailureReset { .. }
             | Notice::CouldNotAsk { .. }
             | Notice::AskedAgain
+            | Notice::OverrideEnded { .. }
             | Notice::NobodyServes(_)
             | Notice::ServedAgain(_)
             | Notice::EditFailed { .. }

@@ -1,4 +1,8 @@
 //! Who has the last word, one row for each combination.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test picks the moment that it starts from"
+)]
 
 use super::{Order, Overrides, Say, Slot, drained_in, weight};
 use crate::table::{DestinationKey, Protocol, ServiceKey};
