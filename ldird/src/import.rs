@@ -11,6 +11,7 @@
 mod balancing;
 mod checks;
 mod cluster;
+mod inherited;
 mod model;
 mod report;
 mod servers;
@@ -147,7 +148,7 @@ fn convert(
                 let advice = "belongs into the system's own network configuration";
                 report.remark(&statement.place, statement.shown(), advice);
             }
-            _ => report.remark(&statement.place, statement.shown(), servers::UNKNOWN),
+            _ => report.remark(&statement.place, statement.shown(), inherited::UNKNOWN),
         }
     }
     let found: Vec<Virtual> = statements

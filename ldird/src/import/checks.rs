@@ -1,8 +1,8 @@
 //! keepalived's checkers as checks of ldirectord.cf.
 
+use super::inherited::{UNKNOWN, shared};
 use super::model::{Check, Defaults, Kind, Real};
 use super::report::Report;
-use super::servers::{UNKNOWN, shared};
 use super::tree::Statement;
 
 /// Reads one checker of a real server.

@@ -2,8 +2,8 @@
 //! other.
 
 use super::balancing::Output;
+use super::inherited::UNKNOWN;
 use super::report::{Place, Report};
-use super::servers::UNKNOWN;
 use super::tree::Statement;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

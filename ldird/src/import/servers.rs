@@ -2,6 +2,7 @@
 //! each that means nothing.
 
 use super::checks;
+use super::inherited::{UNKNOWN, shared};
 use super::model::{Defaults, Head, Method, Real, Virtual, Way, is_v6};
 use super::report::{Place, Report};
 use super::tree::Statement;
@@ -161,27 +162,6 @@ fn attribute(server: &mut Virtual, statement: &Statement, report: &mut Report) -
     true
 }
 
-/// The words that virtual server, real server and check have in common.
-pub(super) fn shared(defaults: &mut Defaults, statement: &Statement, report: &mut Report) -> bool {
-    match statement.key() {
-        "delay_loop" => defaults.interval = statement.seconds(),
-        "retry" | "nb_get_retry" => defaults.retries = statement.number(),
-        "connect_timeout" | "misc_timeout" => defaults.timeout = statement.seconds(),
-        "weight" => defaults.weight = statement.number(),
-        "inhibit_on_failure" => defaults.inhibit = statement.value() != Some("false"),
-        // ldird always does what alpha asks for, and spreads checks by itself.
-        "alpha" | "warmup" => {}
-        "delay_before_retry" => {
-            let advice = "a failed check is repeated after checkinterval; with failurecount \
-                a failure is found that much later or sooner";
-            report.remark(&statement.place, statement.shown(), advice);
-        }
-        "smtp_alert" | "no_smtp_alert" => {}
-        _ => return false,
-    }
-    true
-}
-
 fn rest(server: &mut Virtual, statement: &Statement, report: &mut Report) {
     let place = &statement.place;
     let advice = match statement.key() {
@@ -219,8 +199,6 @@ fn rest(server: &mut Virtual, statement: &Statement, report: &mut Report) {
     };
     report.remark(place, statement.shown(), advice);
 }
-
-pub(super) const UNKNOWN: &str = "not known here and not taken over";
 
 fn sorry_server(server: &mut Virtual, statement: &Statement) {
     if let [address, rest @ ..] = statement.values().as_slice() {
