@@ -139,9 +139,9 @@ impl Talk {
     fn next(&mut self) -> Move {
         if !self.begun {
             self.begun = true;
-            match self.script.begin() {
-                Move::Listen => {}
-                act => return act,
+            let act = self.script.begin();
+            if act != Move::Listen {
+                return act;
             }
         }
         loop {
@@ -159,9 +159,8 @@ impl Talk {
                     self.script.awaited()
                 )),
             };
-            match act {
-                Move::Listen => {}
-                act => return act,
+            if act != Move::Listen {
+                return act;
             }
         }
     }

@@ -168,9 +168,9 @@ impl Ftp {
                     return Act::Down(format!("{TOTAL_MAX_BYTES} bytes came before {awaited}"));
                 }
             };
-            match self.line(&line) {
-                Act::Listen => {}
-                act => return act,
+            let act = self.line(&line);
+            if act != Act::Listen {
+                return act;
             }
         }
     }

@@ -277,69 +277,131 @@ fn odd(service: &'static str, answers: &[&str], then: Then) -> Odd {
     }
 }
 
+const GREETINGS: &[&str] = &[
+    "",
+    "\r\n",
+    "220 mx\r\n",
+    "220\r\n",
+    "220\n",
+    "22\r\n",
+    "220x\r\n",
+    " 220 mx\r\n",
+    "220-a\r\n220 b\r\n",
+    "220-a\r\n",
+    "220-a\r\nb\r\n220 c\r\n",
+    "220-a\r\n554 b\r\n",
+    "554 no\r\n",
+    "421 no\r\n",
+    "120 no\r\n",
+    "299 odd\r\n",
+    "2200 odd\r\n",
+    "350 no\r\n",
+    "noise\r\n220 mx\r\n",
+    "220 mx",
+    "+OK\r\n",
+    "+ok\r\n",
+    "+OKAY\r\n",
+    "+ OK\r\n",
+    "-ERR\r\n",
+    "+OK",
+    "* OK\r\n",
+    "*  ok x\r\n",
+    "* PREAUTH x\r\n",
+    "* BYE\r\n",
+    "* NO\r\n",
+    "*OK\r\n",
+    "* OK",
+    "* OKAY\r\n",
+    "OK\r\n",
+    "200 news\r\n",
+    "2",
+    "502 no\r\n",
+    "Hello\n",
+    "a\nHello\nb\n",
+    "Hello\r\n",
+    "Hello",
+    "aHello",
+    "\nHello\n\n",
+    "\0Hello\n",
+];
+const HELLOS: &[&[&str]] = &[
+    &["250-a\r\n250 b\r\n"],
+    &["250-a\r\nb\r\n"],
+    &["250-a\r\n550 b\r\n", "250\r\n"],
+    &["502 no\r\n", "250 ok\r\n"],
+    &["502 no\r\n", "502 no\r\n"],
+    &["421 no\r\n", "250 ok\r\n"],
+    &["350 no\r\n", "250 ok\r\n"],
+    &["150 no\r\n"],
+    &["noise\r\n", "250 ok\r\n"],
+    &["502-a\r\n502 b\r\n", "220 ok\r\n"],
+    &["250 ok"],
+    &["550-a\r\nnoise\r\n", "250 ok\r\n"],
+];
+const CAPA: &str = "+OK\r\nUSER\r\n.\r\n";
+const USER: &str = "+OK\r\n";
+const PASS: &str = "+OK\r\n";
+const POP_LOGINS: &[&[&str]] = &[
+    &[CAPA, USER, PASS],
+    &[CAPA, USER, "-ERR\r\n"],
+    &[CAPA, "-ERR\r\n", PASS],
+    &[CAPA, "+\r\n", PASS],
+    &[CAPA, USER, "+ok\r\n"],
+    &[CAPA, USER, "+OK"],
+    &["+OK\r\nSASL CRAM-MD5\r\n.\r\n", "+ PGE+\r\n", "+OK\r\n"],
+    &[
+        "+OK\r\nSASL CRAM-MD5\r\n.\r\n",
+        "+ PGE+\r\n",
+        "-ERR\r\n",
+        USER,
+        PASS,
+    ],
+    &["+OK\r\nSASL CRAM-MD5\r\n.\r\n", "-ERR\r\n", USER, PASS],
+    &["+OK\r\nSASL PLAIN\r\n . \r\n.\r\n", USER, PASS],
+    &["noise\r\n", USER, PASS],
+    &[CAPA],
+];
+const IMAP_LOGINS: &[&str] = &[
+    "0 OK\r\n",
+    "0 ok\r\n",
+    "0 OKAY\r\n",
+    "0  OK\r\n",
+    "0 NO\r\n",
+    "0 BAD\r\n",
+    "0 no x\r\n",
+    "00 OK\r\n0 NO\r\n",
+    "1 OK\r\n0 NO\r\n",
+    "* OK\r\n0 OK\r\n",
+    "* BYE\r\n",
+    "0 OK",
+    "0\r\n0 OK\r\n",
+    "* X {4}\r\n0 NO\r\n0 OK\r\n",
+    "* X ({4}\r\n0 NO\r\n)\r\n0 OK\r\n",
+    "* X {0}\r\n0 OK\r\n",
+    "* X ({0}\r\n0 NO\r\nx)\r\n0 OK\r\n",
+    "noise\r\n0 OK\r\n",
+    "* {x}\r\n0 OK\r\n",
+    "X {4}\r\n0 NO\r\n",
+    "0 FOO\r\n0 OK\r\n",
+    "* X {4} \r\n0 NO\r\n0 OK\r\n",
+];
+
 /// Greetings of every kind, and what comes behind a good one.
 fn odd_servers() -> Vec<Odd> {
     let mut all = Vec::new();
-    let greetings = [
-        "",
-        "\r\n",
-        "220 mx\r\n",
-        "220\r\n",
-        "220\n",
-        "22\r\n",
-        "220x\r\n",
-        " 220 mx\r\n",
-        "220-a\r\n220 b\r\n",
-        "220-a\r\n",
-        "220-a\r\nb\r\n220 c\r\n",
-        "220-a\r\n554 b\r\n",
-        "554 no\r\n",
-        "421 no\r\n",
-        "120 no\r\n",
-        "299 odd\r\n",
-        "2200 odd\r\n",
-        "350 no\r\n",
-        "noise\r\n220 mx\r\n",
-        "220 mx",
-        "+OK\r\n",
-        "+ok\r\n",
-        "+OKAY\r\n",
-        "+ OK\r\n",
-        "-ERR\r\n",
-        "+OK",
-        "* OK\r\n",
-        "*  ok x\r\n",
-        "* PREAUTH x\r\n",
-        "* BYE\r\n",
-        "* NO\r\n",
-        "*OK\r\n",
-        "* OK",
-        "* OKAY\r\n",
-        "OK\r\n",
-        "200 news\r\n",
-        "2",
-        "502 no\r\n",
-        "Hello\n",
-        "a\nHello\nb\n",
-        "Hello\r\n",
-        "Hello",
-        "aHello",
-        "\nHello\n\n",
-        "\0Hello\n",
-    ];
     for service in ["smtp", "nntp", "simpletcp"] {
         let behind: &[&str] = if service == "smtp" {
             &["250 ok\r\n", "221\r\n"]
         } else {
             &[]
         };
-        for greeting in greetings {
-            let answers = [&[greeting], behind].concat();
+        for greeting in GREETINGS.iter().copied() {
+            let answers = [&[greeting][..], behind].concat();
             all.push(odd(service, &answers, Close));
         }
         all.push(odd(service, &[], Hold));
     }
-    for greeting in greetings {
+    for greeting in GREETINGS.iter().copied() {
         let pop = [
             greeting,
             "-ERR\r\n",
@@ -363,51 +425,16 @@ fn odd_servers() -> Vec<Odd> {
 
 fn odd_mail() -> Vec<Odd> {
     let mut all = Vec::new();
-    let hellos: [&[&str]; 12] = [
-        &["250-a\r\n250 b\r\n"],
-        &["250-a\r\nb\r\n"],
-        &["250-a\r\n550 b\r\n", "250\r\n"],
-        &["502 no\r\n", "250 ok\r\n"],
-        &["502 no\r\n", "502 no\r\n"],
-        &["421 no\r\n", "250 ok\r\n"],
-        &["350 no\r\n", "250 ok\r\n"],
-        &["150 no\r\n"],
-        &["noise\r\n", "250 ok\r\n"],
-        &["502-a\r\n502 b\r\n", "220 ok\r\n"],
-        &["250 ok"],
-        &["550-a\r\nnoise\r\n", "250 ok\r\n"],
-    ];
-    for hello in hellos {
-        all.push(odd("smtp", &[&["220 mx\r\n"], hello].concat(), Close));
+    for hello in HELLOS.iter().copied() {
+        all.push(odd("smtp", &[&["220 mx\r\n"][..], hello].concat(), Close));
     }
     all.push(odd("smtp", &["220 mx\r\n250 early\r\n"], Close));
-    let (capa, user, pass) = ("+OK\r\nUSER\r\n.\r\n", "+OK\r\n", "+OK\r\n");
-    let logins: [&[&str]; 12] = [
-        &[capa, user, pass],
-        &[capa, user, "-ERR\r\n"],
-        &[capa, "-ERR\r\n", pass],
-        &[capa, "+\r\n", pass],
-        &[capa, user, "+ok\r\n"],
-        &[capa, user, "+OK"],
-        &["+OK\r\nSASL CRAM-MD5\r\n.\r\n", "+ PGE+\r\n", "+OK\r\n"],
-        &[
-            "+OK\r\nSASL CRAM-MD5\r\n.\r\n",
-            "+ PGE+\r\n",
-            "-ERR\r\n",
-            user,
-            pass,
-        ],
-        &["+OK\r\nSASL CRAM-MD5\r\n.\r\n", "-ERR\r\n", user, pass],
-        &["+OK\r\nSASL PLAIN\r\n . \r\n.\r\n", user, pass],
-        &["noise\r\n", user, pass],
-        &[capa],
-    ];
-    for login in logins {
+    for login in POP_LOGINS.iter().copied() {
         // The old library logs in once more when it failed, and asks for the number of messages.
         let again = ["+OK 1 1\r\n", "+OK\r\n"];
         let failed = login.iter().any(|answer| answer.starts_with("-ERR"));
         let rest: &[&str] = if failed { &[] } else { &again };
-        all.push(odd("pop", &[&["+OK\r\n"], login, rest].concat(), Close));
+        all.push(odd("pop", &[&["+OK\r\n"][..], login, rest].concat(), Close));
     }
     let apop = "+OK <1.2@here>\r\n";
     all.push(odd(
@@ -415,31 +442,7 @@ fn odd_mail() -> Vec<Odd> {
         &[apop, "+OK\r\n", "+OK\r\n", "+OK 1 1\r\n", "+OK\r\n"],
         Close,
     ));
-    let logins = [
-        "0 OK\r\n",
-        "0 ok\r\n",
-        "0 OKAY\r\n",
-        "0  OK\r\n",
-        "0 NO\r\n",
-        "0 BAD\r\n",
-        "0 no x\r\n",
-        "00 OK\r\n0 NO\r\n",
-        "1 OK\r\n0 NO\r\n",
-        "* OK\r\n0 OK\r\n",
-        "* BYE\r\n",
-        "0 OK",
-        "0\r\n0 OK\r\n",
-        "* X {4}\r\n0 NO\r\n0 OK\r\n",
-        "* X ({4}\r\n0 NO\r\n)\r\n0 OK\r\n",
-        "* X {0}\r\n0 OK\r\n",
-        "* X ({0}\r\n0 NO\r\nx)\r\n0 OK\r\n",
-        "noise\r\n0 OK\r\n",
-        "* {x}\r\n0 OK\r\n",
-        "X {4}\r\n0 NO\r\n",
-        "0 FOO\r\n0 OK\r\n",
-        "* X {4} \r\n0 NO\r\n0 OK\r\n",
-    ];
-    for login in logins {
+    for login in IMAP_LOGINS.iter().copied() {
         all.push(odd("imap", &["* OK\r\n", login, "", "2 OK\r\n"], Close));
     }
     for service in ["pop", "imap", "smtp"] {
