@@ -95,15 +95,7 @@ async fn serve(
         Ok(client) => client,
         Err(error) => return Ok(refuse(&error.to_string())),
     };
-    let control = match control::listen(&instance).await {
-        Ok(control) => control,
-        // Balancing matters more than being watched.
-        Err(error) => {
-            let text = format!("No status socket: {error}; it is tried again");
-            Line::new(Severity::Warning, text).log();
-            control::listen_later(&instance)
-        }
-    };
+    let control = listen(&instance).await;
     info(match mode {
         Mode::Background => format!("Starting {BANNER} as daemon"),
         Mode::Service | Mode::Supervised | Mode::Debug => {
@@ -129,6 +121,18 @@ async fn serve(
         ready(mode, configuration);
     });
     Ok(ended(driver.run().await))
+}
+
+/// Balancing matters more than being watched: without a socket it is tried again.
+async fn listen(instance: &Instance) -> ha_status::socket::Control {
+    match control::listen(instance).await {
+        Ok(control) => control,
+        Err(error) => {
+            let text = format!("No status socket: {error}; it is tried again");
+            Line::new(Severity::Warning, text).log();
+            control::listen_later(instance)
+        }
+    }
 }
 
 /// What a director that starts begins with.

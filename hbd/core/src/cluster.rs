@@ -38,7 +38,7 @@ use crate::takeover::Event;
 use crate::third_parties::ThirdParties;
 use circumstances::Circumstances;
 use groups::Group;
-use ha_status::{ClusterSnapshot, NodeStatus};
+use ha_status::ClusterSnapshot;
 use orders::Orders;
 use std::time::Instant;
 
@@ -141,13 +141,6 @@ impl Cluster {
     /// The whole visible state. `recent` is empty: notices belong to the shell.
     pub fn snapshot(&self, now: Instant) -> Option<ClusterSnapshot> {
         Some(self.view(now))
-    }
-
-    /// What a node is taken for, without all the rest of the snapshot; `None` for this node and for
-    /// one that is not configured.
-    pub fn status_of(&self, node: &str) -> Option<NodeStatus> {
-        let peer = self.membership.peer(self.roster.find(node)?)?;
-        Some(peer.status)
     }
 
     fn take(&mut self, input: Input, now: Instant) {

@@ -10,14 +10,14 @@ use crate::invariants::{Monitor, Violation};
 use crate::network::Network;
 use crate::scripts::{self, Answer, Begun, Machine, Operation};
 use crate::setup::{group_id, link_id, place_of};
-use ha_status::ClusterSnapshot;
+use ha_status::{ClusterSnapshot, NodeStatus};
 use hbd_core::Cluster;
 use hbd_core::config::{GroupId, KnownPeer, NodeName, Received};
 use hbd_core::input::Input;
 use hbd_core::output::Output;
 use hbd_core::wire::{Key, Keys, Message, Method, decode, encode_netstring};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -76,11 +76,26 @@ pub(crate) struct Node {
     known: Vec<KnownPeer>,
     /// The last status in the timeline.
     said: String,
+    /// What it takes the others for, and at which revision of its view.
+    taken: (Option<u64>, BTreeMap<String, NodeStatus>),
 }
 
 impl Node {
     pub(crate) fn is_frozen(&self) -> bool {
         !self.frozen.is_empty()
+    }
+
+    /// What it takes another node for; `None` for itself and for one that is not configured.
+    fn takes_for(&mut self, other: Option<&str>, now: Instant) -> Option<NodeStatus> {
+        let core = self.core.as_ref()?;
+        let (revision, statuses) = &mut self.taken;
+        if *revision != Some(core.revision()) {
+            *revision = Some(core.revision());
+            let nodes = core.snapshot(now)?.nodes.into_iter();
+            let others = nodes.filter(|row| !row.local);
+            *statuses = others.map(|row| (row.name, row.status)).collect();
+        }
+        statuses.get(other?).copied()
     }
 
     /// Does a packet of that node wait to be read?
@@ -138,6 +153,7 @@ impl World {
             carrier: true,
             known: Vec::new(),
             said: String::new(),
+            taken: (None, BTreeMap::new()),
         };
         let mut world = Self {
             nodes: (0..plan.nodes).map(node).collect(),
@@ -295,10 +311,13 @@ impl World {
             let tick = matches!(input, Input::Tick);
             self.coverage.note(core, &input, now);
             if let Input::Received(Received { message, .. }) = &input
-                && let Some(sender) = message.text("src").and_then(|name| core.status_of(name))
+                && let Some(sender) = self.nodes[node].takes_for(message.text("src"), now)
             {
                 self.coverage.hear(sender, message);
             }
+            let Some(core) = &mut self.nodes[node].core else {
+                break;
+            };
             core.handle(input, now);
             if tick && core.deadline().is_some_and(|at| at <= now) {
                 return Err(Violation(format!("node {node} asks for a tick at once")));

@@ -9,6 +9,7 @@ use ha_status::HoldSet;
 use hbd_core::Cluster;
 use hbd_core::config::{Config, GroupId};
 use hbd_core::input::{Command, CommandId, Input};
+use std::collections::BTreeMap;
 
 impl World {
     pub(super) fn strike(&mut self, fault: &Fault) -> Result<(), Violation> {
@@ -131,6 +132,7 @@ impl World {
         let config = setup::config(&self.plan, node, generation, now);
         let config = Config { known, ..config };
         self.nodes[node].core = Some(Cluster::new(config, now));
+        self.nodes[node].taken = (None, BTreeMap::new());
         self.log(|world| format!("node {node} boots, generation {}", world.nodes[node].boot));
     }
 
