@@ -69,8 +69,9 @@ impl World {
         }
     }
 
-    /// A new director is told what the one before was told.
+    /// A new director is told what the one before was told and is not over.
     pub(super) fn repeat_orders(&mut self) -> Result<(), String> {
+        self.end_orders();
         for ((place, slot), order) in self.orders.clone() {
             let order = Some(order);
             self.feed(Input::Overrule { place, slot, order })?;
