@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 /// A socket's buffer holds so many packets; more are lost.
 const INBOX: usize = 200;
 
-/// No history needs so many events; a usual one has ten thousand.
+/// No history needs so many events for each cable between two nodes; a usual one has ten thousand.
 const MAX_EVENTS: u64 = 1_000_000;
 
 /// After Exit a daemon stays away at least so long.
@@ -191,7 +191,8 @@ impl World {
             let event = self.events[place].take().expect("queued events exist");
             self.free.push(place);
             self.now = at;
-            if self.order > MAX_EVENTS {
+            let pairs = (self.nodes.len() * (self.nodes.len() - 1) / 2) as u64;
+            if self.order > MAX_EVENTS * pairs * u64::from(self.plan.links) {
                 return Err(Violation("the history has no end".to_owned()));
             }
             self.happen(event)?;
