@@ -32,7 +32,14 @@ impl Cluster {
             .groups
             .ids()
             .map(|id| (id, told(&report, &id)))
-            .filter(|(id, now)| before.is_none_or(|old| told(old, id) != *now))
+            .filter(|(id, now)| {
+                // A better claim that was disputed is no news any more, but must not be forgotten.
+                let better = now.is_some_and(|told| {
+                    let ours = self.group(*id).stake.claim;
+                    self.better(ours, told.claim) != ours
+                });
+                better || before.is_none_or(|old| told(old, id) != *now)
+            })
             .collect();
         self.note_absence();
         for (id, told) in news {
