@@ -7,8 +7,8 @@
 use super::given::{At, CheckType, Family, Faults, Given};
 use super::real_server;
 use super::values::{
-    alert_status, checkport, checktype, execute, httpmethod, netmask, pe, protocol, schedflags,
-    scheduler, service, smtp, supervised, tunnel, virtualhost,
+    alert_status, checkport, checktype, emailalert, execute, httpmethod, monitorfile, netmask, pe,
+    protocol, schedflags, scheduler, service, smtp, supervised, tunnel, virtualhost,
 };
 use super::words::{
     between_quotes, first_digits, non_empty, tell_typographic, trimmed, typographic,
@@ -83,7 +83,7 @@ pub(crate) static GLOBAL: &[Directive] = &[
     own("supervised", "yes|no", supervised),
     yes_no("quiescent", "no", "quiescent must be 'yes' or 'no'", |g| &mut g.quiescent),
     yes_no("readdquiescent", "no", "readdquiescent must be 'yes' or 'no'", |g| &mut g.readdquiescent),
-    raw("emailalert", "no email address specified", |g| &mut g.emailalert),
+    own("emailalert", "ADDRESS[, ADDRESS]...", emailalert),
     number_or_zero("emailalertfreq", "0", "invalid email alert frequency",
         |g| &mut g.emailalertfreq),
     own("emailalertstatus", "all, none, starting, running, stopping, reloading", alert_status),
@@ -142,13 +142,13 @@ pub(crate) static SECTION: &[Directive] = &[
     own("fallback6", "[SERVER][:PORT] [gate|masq|ipip]", |g, w, f| real_server::fallback(g, w, f, Family::V6)),
     maybe_quoted("fallbackcommand", "invalid fallback command", |g| &mut g.fallbackcommand),
     yes_no("quiescent", "the global one", "quiescent must be 'yes' or 'no'", |g| &mut g.quiescent),
-    raw("emailalert", "no email address specified", |g| &mut g.emailalert),
+    own("emailalert", "ADDRESS[, ADDRESS]...", emailalert),
     number_or_zero("emailalertfreq", "the global one", "invalid email alert frequency",
         |g| &mut g.emailalertfreq),
     own("emailalertstatus", "all, none, starting, running, stopping, reloading", alert_status),
     own("smtp", "SERVER[:PORT]", smtp),
     yes_no("cleanstop", "the global one", "cleanstop must be 'yes' or 'no'", |g| &mut g.cleanstop),
-    maybe_quoted("monitorfile", "invalid monitorfile", |g| &mut g.monitorfile),
+    own("monitorfile", "FILE", monitorfile),
     raw("servicename", "invalid servicename", |g| &mut g.servicename).or_nothing(),
     raw("comment", "invalid comment", |g| &mut g.comment).or_nothing(),
 ];

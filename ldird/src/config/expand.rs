@@ -22,7 +22,6 @@ use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey, Tunnel
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -210,7 +209,6 @@ impl<'a> Expansion<'a, '_, '_> {
             let message = format!("virtual {title}: the kernel refuses port 0 without persistent");
             self.faults.warning(section.span, message);
         }
-        self.check_monitorfile(given.monitorfile.as_ref());
         let failures = number(
             given.failurecount.as_ref(),
             self.global.failurecount.as_ref(),
@@ -237,18 +235,6 @@ impl<'a> Expansion<'a, '_, '_> {
                 .as_ref()
                 .map_or_else(String::new, |at| at.value.clone()),
         })
-    }
-
-    /// The old daemon opens it at once; here it only has to be possible.
-    fn check_monitorfile(&mut self, given: Option<&At<String>>) {
-        let Some(at) = given else { return };
-        let directory = Path::new(&at.value)
-            .parent()
-            .filter(|path| !path.as_os_str().is_empty());
-        if let Some(Err(error)) = directory.map(std::fs::metadata) {
-            let message = format!("unable to open monitorfile {}: {error}", at.value);
-            self.faults.error(at.span, message);
-        }
     }
 
     /// Tcp for a mark, where it plays no part.

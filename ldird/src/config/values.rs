@@ -9,6 +9,7 @@ use ha_plumbing::Word;
 use ldird_core::alerts::Phase;
 use ldird_core::table::{Tunnel, TunnelChecksum};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 pub(super) fn supervised(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
     let span = trimmed(value).span;
@@ -16,6 +17,50 @@ pub(super) fn supervised(given: &mut Given, value: Word<'_>, faults: &mut Faults
         Some(value) => given.supervised = Some(At { value, span }),
         None => faults.error(span, "supervised must be 'yes' or 'no'"),
     }
+}
+
+/// Addresses, with or without double quotes around all of them. Blanks behind the closing quote make
+/// it a part of the address, as they did for the old daemon.
+pub(super) fn emailalert(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+    let word = without_comment(trimmed(value), faults);
+    let inner = between_quotes(word).filter(|inner| !inner.text.contains('"'));
+    let whole = inner.is_none_or(|_| trimmed(value).text.len() == value.text.len());
+    let addresses = inner.map_or(word.text, |inner| inner.text);
+    if addresses.is_empty() {
+        if whole {
+            return faults.error_with(
+                word.span,
+                "no email address specified",
+                "emailalert=ADDRESS[, ADDRESS]...",
+            );
+        }
+        faults.tolerated(word.span, "there is no address between the quotes");
+    }
+    given.emailalert = Some(At {
+        value: addresses.to_owned(),
+        span: word.span,
+    });
+}
+
+/// The old daemon opens it at once, at each line that names one; here it only has to be possible.
+pub(super) fn monitorfile(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+    let word = trimmed(value);
+    tell_typographic(word, faults);
+    let file = between_quotes(word).map_or(word.text, |inner| inner.text);
+    if file.is_empty() {
+        return faults.error_with(word.span, "invalid monitorfile", "monitorfile=FILE");
+    }
+    let directory = Path::new(file)
+        .parent()
+        .filter(|path| !path.as_os_str().is_empty());
+    if let Some(Err(error)) = directory.map(std::fs::metadata) {
+        let message = format!("unable to open monitorfile {file}: {error}");
+        return faults.error(word.span, message);
+    }
+    given.monitorfile = Some(At {
+        value: file.to_owned(),
+        span: word.span,
+    });
 }
 
 /// States of the daemon in which mail is sent.

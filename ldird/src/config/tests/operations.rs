@@ -147,3 +147,46 @@ fn mail_is_ruled_by_the_section_then_by_the_file() {
     let mail = good(&section("\temailalert= , \n")).operations.mail;
     assert!(mail.rules.is_empty(), "nobody is named");
 }
+
+/// Quotes around all addresses are none of theirs; where nothing stands between them, nobody is told.
+#[test]
+fn quotes_around_the_addresses_of_a_mail_are_no_part_of_them() {
+    let text = |value: &str| format!("emailalert={value}\nvirtual=1\n\treal=10.0.0.1 gate\n");
+    let to = |value: &str| {
+        good(&text(value))
+            .operations
+            .mail
+            .rules
+            .values()
+            .next()
+            .unwrap()
+            .audience
+            .to
+            .clone()
+    };
+    assert_eq!(to("\"a@x, b@x\""), "a@x, b@x");
+    assert_eq!(to("a@x"), "a@x");
+    super::check_rows(&[
+        (
+            "empty",
+            text("\"\""),
+            super::Expect::Bad("no email address specified"),
+        ),
+        (
+            "empty, and a blank",
+            text("\"\" "),
+            super::Expect::Warned("there is no address between the quotes"),
+        ),
+    ]);
+}
+
+/// Also a line that a later one replaces: the old daemon had stopped at it.
+#[test]
+fn every_monitor_file_that_is_named_must_be_possible() {
+    let lines = "\tmonitorfile=/nonexistent/m\n\tmonitorfile=/tmp/m\n";
+    super::check_rows(&[(
+        "two lines",
+        format!("virtual=1\n\treal=10.0.0.1 gate\n{lines}"),
+        super::Expect::Bad("unable to open monitorfile /nonexistent/m: "),
+    )]);
+}
