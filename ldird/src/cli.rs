@@ -168,6 +168,9 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
     if arguments.version {
         return Request::Tell(version());
     }
+    if asks_for_help(&arguments.operands) {
+        return Request::Tell(Arguments::command().render_help().to_string());
+    }
     let (operands, more) = match arguments.operands.split_first() {
         Some((first, words)) if first == IMPORT => (vec![first.clone()], words.to_vec()),
         _ => match with_order(&arguments.operands) {
@@ -198,6 +201,13 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
         more,
         force: arguments.force,
     })
+}
+
+/// Behind a command, too, where the parser takes everything for a word of it. `import` has a text of
+/// its own.
+fn asks_for_help(operands: &[String]) -> bool {
+    operands.first().is_some_and(|first| first != IMPORT)
+        && operands.iter().any(|word| word == "--help" || word == "-h")
 }
 
 /// Takes the words behind an operator's word apart; it stands first, or behind CONFIG.

@@ -151,6 +151,10 @@ fn help_and_version_are_told() {
         let told = read(["ldird", words].map(Into::into));
         assert!(matches!(told, Request::Tell(_)), "{words}");
     }
+    for words in [["drain", "--help"], ["show", "-h"], ["ipvs", "-?"]] {
+        let told = read(["ldird", words[0], words[1]].map(Into::into));
+        assert!(matches!(told, Request::Tell(_)), "{words:?}");
+    }
     let Request::Tell(version) = read(["ldird", "-v"].map(Into::into)) else {
         panic!("a version expected");
     };
