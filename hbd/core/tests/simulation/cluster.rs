@@ -37,6 +37,7 @@ enum Event {
         ticket: u64,
     },
     Deliver {
+        from: usize,
         to: usize,
         link: u16,
         message: Rc<Message>,
@@ -126,6 +127,9 @@ pub(crate) struct World {
     calm: bool,
     /// May it matter to what must always hold?
     changed: bool,
+    /// When a packet last arrived from one node at another over no way: held back and played later,
+    /// or under way when the cable was cut.
+    pub(crate) strayed: BTreeMap<(usize, usize), Micros>,
     /// What happened to groups in which state, for the score.
     pub(crate) coverage: Coverage,
     next_command: u64,
@@ -169,6 +173,7 @@ impl World {
             monitor: Monitor::new(&plan),
             calm: false,
             changed: true,
+            strayed: BTreeMap::new(),
             coverage: Coverage::default(),
             next_command: 0,
             timeline: traced.then(Vec::new),
@@ -247,7 +252,12 @@ impl World {
                 }
                 Ok(())
             }
-            Event::Deliver { to, link, message } => self.deliver(to, link, message),
+            Event::Deliver {
+                from,
+                to,
+                link,
+                message,
+            } => self.deliver((from, to), link, message),
             Event::Script {
                 node,
                 boot,
@@ -272,7 +282,15 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, to: usize, link: u16, message: Rc<Message>) -> Result<(), Violation> {
+    fn deliver(
+        &mut self,
+        (from, to): (usize, usize),
+        link: u16,
+        message: Rc<Message>,
+    ) -> Result<(), Violation> {
+        if !self.network.connects(from, to) {
+            self.strayed.insert((from, to), self.now);
+        }
         let node = &self.nodes[to];
         let deaf = node.frozen.contains(&true) || node.inbox.len() >= INBOX;
         if node.core.is_none() || deaf {
@@ -443,7 +461,13 @@ impl World {
                 let way = (from, to, link);
                 for at in self.network.carry(way, self.now, &mut self.random) {
                     let message = Rc::clone(&message);
-                    self.at(at, Event::Deliver { to, link, message });
+                    let event = Event::Deliver {
+                        from,
+                        to,
+                        link,
+                        message,
+                    };
+                    self.at(at, event);
                 }
             }
         }

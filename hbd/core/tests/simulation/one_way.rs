@@ -7,6 +7,7 @@
 //! 2. the hearing node believes that once it has been said for three keepalives, or a deadtime;
 //! 3. its scripts end: a start that is under way, and the stop.
 //!
+//! A packet that somebody held back, or that was under way, counts as a way: the deaf node hears it.
 //! A life that the deaf node has never named is not believed: its packets could be a recording. And a
 //! node that has just booted keeps what an earlier life left until it knows who lives.
 
@@ -81,9 +82,9 @@ impl OneWay {
         let mut late = ways.filter_map(|way| {
             let only = self.since.get(&way)?;
             let born = world.nodes[one].born.max(world.nodes[other].born);
-            let both = world
-                .now
-                .saturating_sub(since.max(*only).max(born + self.initdead));
+            let strayed = world.strayed.get(&way).copied().unwrap_or_default();
+            let alone = since.max(*only).max(strayed);
+            let both = world.now.saturating_sub(alone.max(born + self.initdead));
             (both > self.bound).then_some((way, both))
         });
         late.next()
