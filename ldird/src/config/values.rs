@@ -23,7 +23,8 @@ pub(super) fn supervised(given: &mut Given, value: Word<'_>, faults: &mut Faults
 /// it a part of the address, as they did for the old daemon.
 pub(super) fn emailalert(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
     let word = without_comment(trimmed(value), faults);
-    let inner = between_quotes(word).filter(|inner| !inner.text.contains('"'));
+    let around = |inner: &Word<'_>| inner.text.len() + 2 == word.text.len();
+    let inner = between_quotes(word).filter(|inner| around(inner) && !inner.text.contains('"'));
     let whole = inner.is_none_or(|_| trimmed(value).text.len() == value.text.len());
     let addresses = inner.map_or(word.text, |inner| inner.text);
     if addresses.is_empty() {

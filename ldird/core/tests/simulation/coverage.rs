@@ -57,6 +57,7 @@ impl Coverage {
             for (step, counts) in STEPS.into_iter().zip(steps) {
                 for (input, count) in INPUTS.into_iter().zip(counts) {
                     match (impossible(goal, step, input), *count) {
+                        (None, 0) if seldom(goal, step) => {}
                         (None, 0) => text.push(format!("{goal:?}, {step:?}: {input} never came")),
                         (Some(why), 1..) => text.push(format!(
                             "{goal:?}, {step:?}: {input} came {count} times, although {why}"
@@ -91,6 +92,12 @@ impl Coverage {
         }
         text
     }
+}
+
+/// A reload while the list of one request is on its way: some ten thousand histories stand there for a
+/// few dozen moments, too few for every input.
+fn seldom(goal: Goal, step: Step) -> bool {
+    matches!((goal, step), (Goal::Reload, Step::Reading(Reach::List)))
 }
 
 /// Why a pair is never met.

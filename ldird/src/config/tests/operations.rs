@@ -177,6 +177,7 @@ fn quotes_around_the_addresses_of_a_mail_are_no_part_of_them() {
             text("\"\" "),
             super::Expect::Warned("there is no address between the quotes"),
         ),
+        ("empty, and more", text("\"\" junk"), super::Expect::Good),
     ]);
 }
 
