@@ -97,7 +97,7 @@ impl Readers {
         let script = folder.path().join("oracle.pl");
         fs::write(&script, ORACLE)?;
         Ok(Self {
-            oracle: Oracle::start(&script)?,
+            oracle: Oracle::start(&script, folder.path())?,
             ldird: Programs::find()?.path("ldird"),
             folder,
         })
@@ -166,10 +166,12 @@ struct Oracle {
 }
 
 impl Oracle {
-    fn start(script: &Path) -> Result<Self> {
+    /// It opens every log and monitor file that it reads of, so it stands in `folder`.
+    fn start(script: &Path, folder: &Path) -> Result<Self> {
         let mut process = Command::new("perl")
             .arg(script)
             .arg(LDIRECTORD)
+            .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
