@@ -328,6 +328,11 @@ fn taken_here(text: &str, old: &Value, new: &Value) -> Finding {
     if message(old).starts_with("invalid netmask") && text.matches("netmask").count() > 1 {
         return Listed("of a netmask that is repeated the last one is judged");
     }
+    if message(old).contains("could not resolve for fallback server")
+        && text.matches("fallback").count() > 1
+    {
+        return Listed("of a fallback that is repeated the last one is looked up");
+    }
     if told.contains(&line) {
         return Listed("taken with a warning at the line where the old daemon stops");
     }
