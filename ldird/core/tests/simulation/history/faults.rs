@@ -35,7 +35,10 @@ impl World {
             self.foreign
                 .retain(|key, service| self.kernel.table.get(key) == Some(service));
         }
-        let reloading = self.plan.reloading * self.weight_of_moment();
+        // A reload brings up to seven new checks, whose answers are steps: were more than one in seven
+        // followed by another reload, a history would never end.
+        const RELOADING_MAX: u64 = 14;
+        let reloading = (self.plan.reloading * self.weight_of_moment()).min(RELOADING_MAX);
         if self.random.chance(reloading) {
             self.config = draw_config(&mut self.random, self.plan.crowded);
             self.foreign

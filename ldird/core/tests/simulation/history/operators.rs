@@ -46,6 +46,8 @@ impl World {
             until: self.random.chance(50).then(|| self.now + seconds),
         };
         let slot = Slot::of(says);
+        // What is up by now ends before the new word counts.
+        self.end_orders();
         self.orders.insert((place, slot), order.clone());
         let order = Some(order);
         self.feed(Input::Overrule { place, slot, order })
