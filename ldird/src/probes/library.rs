@@ -12,14 +12,16 @@ pub(super) struct Library {
 }
 
 impl Library {
-    /// `None`, with the reason on stdout, where the module of this Debian package is not installed.
-    pub(super) fn start(module: &str, package: &str, script: &str) -> Option<Self> {
+    /// `None`, with the reason on stdout, where these modules of Debian's packages are not installed.
+    pub(super) fn start(modules: &[&str], packages: &str, script: &str) -> Option<Self> {
         let test = Command::new("perl")
-            .args([&format!("-M{module}"), "-e", "1"])
+            .args(modules.iter().map(|module| format!("-M{module}")))
+            .args(["-e", "1"])
             .stderr(Stdio::null())
             .status();
         if !test.is_ok_and(|status| status.success()) {
-            println!("skipped: perl has no {module} (package {package})");
+            let modules = modules.join(", ");
+            println!("skipped: perl has not all of {modules} (package {packages})");
             return None;
         }
         let mut child = Command::new("perl")

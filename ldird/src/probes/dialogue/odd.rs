@@ -2,10 +2,10 @@
 //! verdict, or a reason for ours.
 #![allow(clippy::unwrap_used)]
 
+use crate::probes::library::Library;
 use crate::probes::{Dialler, Dialogue, Means, Negotiate, Pattern, Service, Turn};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -79,55 +79,6 @@ while (my $line = <STDIN>) {
     print $up ? "up\n" : "down\n";
 }
 "#;
-
-struct Library {
-    child: Child,
-    ask: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Library {
-    /// `None`, with the reason on stdout, where the libraries are not installed.
-    fn start() -> Option<Self> {
-        let test = Command::new("perl")
-            .args(["-MMail::POP3Client", "-MNet::IMAP::Simple", "-e", "1"])
-            .stderr(Stdio::null())
-            .status();
-        if !test.is_ok_and(|status| status.success()) {
-            println!("skipped: perl has no Mail::POP3Client or Net::IMAP::Simple");
-            return None;
-        }
-        let mut child = Command::new("perl")
-            .args(["-e", LIBRARY])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let ask = child.stdin.take().unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap());
-        Some(Self {
-            child,
-            ask,
-            answers,
-        })
-    }
-
-    fn is_up(&mut self, service: &str, port: u16, seconds: u64) -> bool {
-        writeln!(self.ask, "{service}\t{port}\t{seconds}").unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        assert!(matches!(line.trim(), "up" | "down"), "{line}");
-        line.trim() == "up"
-    }
-}
-
-impl Drop for Library {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn ours(service: &str, target: SocketAddr, seconds: u64) -> bool {
     let Negotiate::Asks(question) = Service::named(service).unwrap().negotiate else {
@@ -485,7 +436,9 @@ fn differences(servers: Vec<Odd>) -> Option<(Vec<String>, usize)> {
     let found = Mutex::new((Vec::new(), 0));
     thread::scope(|scope| {
         for _ in 0..WORKERS {
-            let mut library = Library::start()?;
+            let modules = ["Mail::POP3Client", "Net::IMAP::Simple"];
+            let packages = "libmail-pop3client-perl libnet-imap-simple-perl";
+            let mut library = Library::start(&modules, packages, LIBRARY)?;
             let (queue, found) = (&queue, &found);
             scope.spawn(move || {
                 loop {
@@ -494,7 +447,7 @@ fn differences(servers: Vec<Odd>) -> Option<(Vec<String>, usize)> {
                     let seconds = if odd.then == Hold { BRIEF } else { PATIENT };
                     let (shown, service) = (format!("{odd:?}"), odd.service);
                     let server = serve(odd);
-                    let theirs = library.is_up(service, server.port(), seconds);
+                    let theirs = library.is_up(&format!("{service}\t{}\t{seconds}", server.port()));
                     let ours = ours(service, server, seconds);
                     let mut found = found.lock().unwrap();
                     found.1 += usize::from(ours);

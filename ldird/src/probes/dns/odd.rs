@@ -217,7 +217,7 @@ fn serve(script: &Arc<Mutex<Script>>) -> SocketAddr {
 
 #[tokio::test]
 async fn verdicts_on_odd_servers_are_those_of_the_old_library() {
-    let Some(mut library) = Library::start("Net::DNS", "libnet-dns-perl", LIBRARY) else {
+    let Some(mut library) = Library::start(&["Net::DNS"], "libnet-dns-perl", LIBRARY) else {
         return;
     };
     let script: Arc<Mutex<Script>> = Arc::new(Mutex::new(SCRIPTS[0].1));

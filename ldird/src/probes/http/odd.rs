@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Http, Page};
+use crate::probes::library::Library;
 use crate::probes::{Dialler, Means, Pattern, Trust};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -33,57 +34,19 @@ while (my $line = <STDIN>) {
 }
 "#;
 
-pub(super) struct Library {
-    child: Child,
-    ask: ChildStdin,
-    answers: BufReader<ChildStdout>,
+fn start() -> Option<Library> {
+    let modules = ["LWP::UserAgent", "LWP::Protocol::https"];
+    Library::start(&modules, "libwww-perl", LIBRARY)
 }
 
-impl Library {
-    /// `None`, with the reason on stdout, where the library is not installed.
-    pub(super) fn start() -> Option<Self> {
-        let test = Command::new("perl")
-            .args(["-MLWP::UserAgent", "-MLWP::Protocol::https", "-e", "1"])
-            .stderr(Stdio::null())
-            .status();
-        if !test.is_ok_and(|status| status.success()) {
-            println!("skipped: perl has no LWP::UserAgent (package libwww-perl)");
-            return None;
-        }
-        let mut child = Command::new("perl")
-            .args(["-e", LIBRARY])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let ask = child.stdin.take().unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap());
-        Some(Self {
-            child,
-            ask,
-            answers,
-        })
+/// The pattern as digits, so that any byte may be in it.
+fn question(url: &str, head: bool, receive: &str, seconds: u64) -> String {
+    let method = if head { "HEAD" } else { "GET" };
+    let mut text = format!("{url}\t{method}\t{seconds}\t");
+    for byte in receive.bytes() {
+        let _ = write!(text, "{byte:02x}");
     }
-
-    pub(super) fn is_up(&mut self, url: &str, head: bool, receive: &str, seconds: u64) -> bool {
-        let method = if head { "HEAD" } else { "GET" };
-        write!(self.ask, "{url}\t{method}\t{seconds}\t").unwrap();
-        for byte in receive.bytes() {
-            write!(self.ask, "{byte:02x}").unwrap();
-        }
-        writeln!(self.ask).unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        assert!(matches!(line.trim(), "up" | "down"), "{line}");
-        line.trim() == "up"
-    }
-}
-
-impl Drop for Library {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    text
 }
 
 /// What a server does behind its answer.
@@ -375,7 +338,7 @@ fn differences(servers: Vec<(String, Then)>) -> Option<Vec<String>> {
     let found = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..WORKERS {
-            let mut library = Library::start()?;
+            let mut library = start()?;
             let (queue, found) = (&queue, &found);
             scope.spawn(move || {
                 loop {
@@ -389,7 +352,7 @@ fn differences(servers: Vec<(String, Then)>) -> Option<Vec<String>> {
                     let server = serve(answer, then);
                     let url = format!("http://{server}/x");
                     for (head, receive) in QUESTIONS {
-                        let theirs = library.is_up(&url, *head, receive, seconds);
+                        let theirs = library.is_up(&question(&url, *head, receive, seconds));
                         let ours = ours(server, *head, receive, seconds);
                         if theirs != ours {
                             let text = format!(
@@ -415,13 +378,16 @@ fn verdicts_on_odd_servers_are_those_of_the_old_library() {
 
 #[test]
 fn where_verdicts_differ_ours_is_the_lenient_one() {
-    let Some(mut library) = Library::start() else {
+    let Some(mut library) = start() else {
         return;
     };
     for (answer, why) in more_lenient() {
         let server = serve(answer, Close);
         let url = format!("http://{server}/x");
-        assert!(!library.is_up(&url, false, "Test Page", PATIENT), "{why}");
+        assert!(
+            !library.is_up(&question(&url, false, "Test Page", PATIENT)),
+            "{why}"
+        );
         assert!(ours(server, false, "Test Page", PATIENT), "{why}");
     }
 }
