@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 use crate::bed::netns::init;
 use crate::bed::{probe, vm};
-use crate::bench;
+use crate::bench::{self, Bench};
 use crate::demo::{self, Shape, action, control};
 use crate::mutants;
 use crate::suite;
@@ -62,10 +62,13 @@ enum Task {
     },
     /// Measure how long an address is silent at each kind of takeover, on this kernel.
     Gaps,
-    /// Measure what the director's loop costs with 2,277 services of 16 real servers each.
+    /// Measure: figures beside their budgets.
     ///
-    /// For figures that count, build as for use: cargo run --release -p lab -- bench
-    Bench,
+    /// For figures that count, build as for use: cargo run --release -p lab -- bench WHAT
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Put small bugs into the pure cores, one at a time, and see whether a test notices.
     ///
     /// Prints the kill rate of each core and its survivors. Builds cargo-mutants at the first call.
@@ -160,10 +163,7 @@ fn perform(task: Task) -> Result<u8> {
         } => demo::run_script(shape).map(|passed| u8::from(!passed)),
         Task::Demo { shape, .. } => demo::run(shape),
         Task::Gaps => demo::run_gaps().map(|passed| u8::from(!passed)),
-        Task::Bench => {
-            bench::run();
-            Ok(0)
-        }
+        Task::Bench { what } => bench::run(&what).map(|()| 0),
         Task::Mutants { all, shard, file } => {
             let scope = match (all, shard) {
                 (false, _) if !file.is_empty() => mutants::Scope::Files(file),
