@@ -3,6 +3,7 @@
 
 mod ipvs;
 pub(crate) mod orders;
+pub(crate) mod shadow;
 
 pub(crate) use ipvs::{Ipvs, Listing};
 
@@ -58,6 +59,10 @@ Commands:
   check         all faults of CONFIG and of what it needs of this machine, with file, line and
                 caret; exit 2 if there are errors [--offline] [--json] [FILE…]
   plan          each check's verdict, and the changes of the table that would be made now
+  shadow [--for TIME] [--report FILE]
+                beside a live ldirectord, keepalived or ldird of this machine: check everything,
+                touch nothing, and say where that one's table differs from the one that ldird
+                would make, since when, and who was faster; exit 1 if they differ at the end
   show          the running director: virtual services, real servers [--json] [--follow]
   drain VIRTUAL REAL     no new connections for REAL; those that it has go on
   undrain VIRTUAL REAL   as its checks and CONFIG say again
@@ -95,7 +100,7 @@ pub(crate) struct Invocation {
     /// The configuration's short name, part of the pid file's name.
     pub(crate) name: String,
     pub(crate) command: Command,
-    /// Further files of a check, or the words behind `import`.
+    /// Further files of a check, or the words behind `import`, `shadow` or an operator's word.
     pub(crate) more: Vec<String>,
     /// `--force`.
     pub(crate) force: bool,
@@ -125,6 +130,8 @@ pub(crate) enum Command {
     Ipvs(Ipvs),
     /// The words behind it are in [`Invocation::more`].
     Order(Verb),
+    /// The same.
+    Shadow,
     /// The same.
     Import,
 }
@@ -173,7 +180,7 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
     }
     let (operands, more) = match arguments.operands.split_first() {
         Some((first, words)) if first == IMPORT => (vec![first.clone()], words.to_vec()),
-        _ => match with_order(&arguments.operands) {
+        _ => match with_words(&arguments.operands) {
             Some(taken_apart) => taken_apart,
             None => without_more(&arguments.operands),
         },
@@ -210,10 +217,11 @@ fn asks_for_help(operands: &[String]) -> bool {
         && operands.iter().any(|word| word == "--help" || word == "-h")
 }
 
-/// Takes the words behind an operator's word apart; it stands first, or behind CONFIG.
-fn with_order(operands: &[String]) -> Option<(Vec<String>, Vec<String>)> {
+/// Takes the words behind an operator's word, or behind `shadow`, apart; it stands first, or behind
+/// CONFIG.
+fn with_words(operands: &[String]) -> Option<(Vec<String>, Vec<String>)> {
     let mut first = operands.iter().take(2);
-    let verb = first.position(|word| Verb::read(word).is_some())?;
+    let verb = first.position(|word| word == shadow::SHADOW || Verb::read(word).is_some())?;
     let (words, more) = operands.split_at(verb + 1);
     Some((words.to_vec(), more.to_vec()))
 }
@@ -316,6 +324,7 @@ fn new_command(word: &str, after: &[&str]) -> Option<Command> {
             };
             options.iter().all(known).then_some(show)
         }
+        (shadow::SHADOW, []) => Some(Command::Shadow),
         (IMPORT, []) => Some(Command::Import),
         (word, []) if Verb::read(word).is_some() => Verb::read(word).map(Command::Order),
         ("ipvs", words) => ipvs::read(words).ok().map(Command::Ipvs),

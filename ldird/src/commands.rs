@@ -11,7 +11,7 @@ use crate::instance::{self, Instance, NotFound, STOP_LIMIT, State};
 use crate::launch::{self, Started};
 use crate::probes::Catalogue;
 use crate::standing::{self, Beginning};
-use crate::{apply, duty, import, ipvs, ledger, plan, show, siblings};
+use crate::{apply, duty, import, ipvs, ledger, plan, shadow, show, siblings};
 use anyhow::Context as _;
 use ha_status::socket::Client;
 use ha_status::{Action, Reply, Request, Role};
@@ -63,6 +63,7 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
         Command::Check(manner) => Ok(check::run(invocation, manner).await),
         Command::Order(verb) => Ok(order(invocation, &instance, verb).await),
         Command::Plan => plan::run(&instance).await,
+        Command::Shadow => shadowed(invocation, &instance).await,
         Command::Show { json, follow } => show::run(&instance, json, follow).await,
         Command::Ipvs(what) => ipvs::run(what).await,
         Command::Import => Ok(import::run(&invocation.more, &invocation.etc)),
@@ -86,6 +87,7 @@ fn located(invocation: &Invocation) -> Result<Instance, NotFound> {
         | Command::Run { .. }
         | Command::Check(_)
         | Command::Plan
+        | Command::Shadow
         | Command::Ipvs(_)
         | Command::Order(_)
         | Command::Import => located,
@@ -154,6 +156,16 @@ async fn order(invocation: &Invocation, instance: &Instance, verb: Verb) -> u8 {
         Err(error) => {
             eprintln!("{error}");
             FAILED
+        }
+    }
+}
+
+async fn shadowed(invocation: &Invocation, instance: &Instance) -> anyhow::Result<u8> {
+    match crate::cli::shadow::read(&invocation.more) {
+        Ok(watch) => shadow::run(instance, &watch).await,
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            Ok(USAGE)
         }
     }
 }

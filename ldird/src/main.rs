@@ -29,6 +29,8 @@ mod orders;
 mod plan;
 mod probes;
 mod process;
+mod rehearsal;
+mod shadow;
 mod show;
 mod siblings;
 mod standing;

@@ -1,7 +1,7 @@
 //! `ldird plan`: every check once, and the changes of the table that a director would make now.
 //!
-//! A core of its own is fed with the kernel's table and real answers; its edits are
-//! taken as made, and what they come to is printed. Nothing is changed.
+//! A rehearsal is fed with real answers, and what it makes of the kernel's table is printed. Nothing
+//! is changed.
 
 use crate::apply;
 use crate::config::Configuration;
@@ -9,13 +9,12 @@ use crate::console::{CONFIGURATION, OK, load, say};
 use crate::instance::Instance;
 use crate::maintenance::{self, Change, Maintenance};
 use crate::probes::{Probed, Prober};
+use crate::rehearsal::{Rehearsal, Said};
 use crate::show;
 use crate::wording;
-use ldird_core::Director;
 use ldird_core::config::ProbeId;
 use ldird_core::diff;
 use ldird_core::input::Input;
-use ldird_core::output::Output;
 use ldird_core::table::{DestinationSpec, Edit, ServiceSpec, Table, Tunnel};
 use ldird_ipvs::{Client, Error};
 use std::collections::BTreeSet;
@@ -33,13 +32,13 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
     let (prober, mut answers) = Prober::new(configuration.probes.clone());
     let waiting: BTreeSet<ProbeId> = configuration.probes.keys().copied().collect();
     let maintained = maintained(&configuration);
+    let (rehearsal, said) = Rehearsal::new(configuration.core, before.clone());
     let mut plan = Plan {
-        director: Director::new(configuration.core, Instant::now()),
+        rehearsal,
         prober,
-        table: before.clone(),
         waiting,
     };
-    plan.drain();
+    plan.ask(said);
     for Change {
         service,
         real,
@@ -54,7 +53,11 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
         });
     }
     while !plan.waiting.is_empty() {
-        let due = plan.director.deadline().map(tokio::time::Instant::from);
+        let due = plan
+            .rehearsal
+            .director
+            .deadline()
+            .map(tokio::time::Instant::from);
         select! {
             biased;
             // Woken in time, so that it does not take itself for having stood still.
@@ -67,7 +70,7 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
             },
         }
     }
-    for service in plan.director.services(Instant::now(), 0) {
+    for service in plan.rehearsal.director.services(Instant::now(), 0) {
         for real in service.reals {
             let (health, check) = (wording::health(real.health), &real.check);
             let message = match show::said(&real).as_str() {
@@ -80,7 +83,7 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
             ));
         }
     }
-    let edits = diff::diff(&before, &plan.table);
+    let edits = diff::diff(&before, &plan.rehearsal.table);
     for edit in &edits {
         say(&format!("would {}\n", in_words(edit)));
     }
@@ -114,10 +117,8 @@ fn maintained(configuration: &Configuration) -> Vec<Change> {
 }
 
 struct Plan {
-    director: Director,
+    rehearsal: Rehearsal,
     prober: Prober,
-    /// The kernel's table, with every edit so far.
-    table: Table,
     /// Checks that have not answered yet.
     waiting: BTreeSet<ProbeId>,
 }
@@ -127,47 +128,25 @@ impl Plan {
         self.waiting.remove(&probe);
         self.feed(Input::Probed { probe, verdict });
         // What a change asks for, e.g. a second look, is not waited for.
-        let deadline = self.director.deadline();
+        let deadline = self.rehearsal.director.deadline();
         if self.waiting.is_empty() && deadline.is_some_and(|due| due <= Instant::now()) {
             self.feed(Input::Tick);
         }
     }
 
     fn feed(&mut self, input: Input) {
-        self.director.handle(input, Instant::now());
-        self.drain();
+        let said = self.rehearsal.handle(input);
+        self.ask(said);
     }
 
-    fn drain(&mut self) {
-        let mut answers = Vec::new();
-        while let Some(output) = self.director.poll() {
-            match output {
-                Output::Probe(probe) if self.waiting.contains(&probe) => self.prober.start(probe),
-                Output::Read => answers.push(Input::Table(self.table.clone())),
-                Output::ReadServices(keys) => {
-                    let rows = keys.into_iter();
-                    let rows = rows.map(|key| (key, self.table.get(&key).cloned()));
-                    answers.push(Input::Services(rows.collect()));
-                }
-                Output::List => {
-                    answers.push(Input::Listed(self.table.keys().copied().collect()));
-                }
-                Output::Apply(edits) => answers.push(self.make(edits)),
-                Output::Probe(_) | Output::Notice(_) | Output::Exit => {}
+    fn ask(&mut self, said: Vec<Said>) {
+        for one in said {
+            if let Said::Probe(probe) = one
+                && self.waiting.contains(&probe)
+            {
+                self.prober.start(probe);
             }
         }
-        for answer in answers {
-            self.feed(answer);
-        }
-    }
-
-    /// Taken as made.
-    fn make(&mut self, edits: Vec<Edit>) -> Input {
-        let results = edits.into_iter().map(|edit| {
-            diff::apply(&mut self.table, &edit);
-            (edit, Ok(()))
-        });
-        Input::Applied(results.collect())
     }
 }
 
@@ -187,7 +166,7 @@ fn in_words(edit: &Edit) -> String {
 }
 
 /// `wlc persistent 600 mask /24 pe sip one-packet flags 1,2`
-fn attributes(spec: &ServiceSpec) -> String {
+pub(crate) fn attributes(spec: &ServiceSpec) -> String {
     let mut text = spec.scheduler.clone();
     if let Some(seconds) = spec.persistent {
         write!(text, " persistent {seconds} mask /{}", spec.netmask).expect(WRITES);

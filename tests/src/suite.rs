@@ -25,6 +25,7 @@ mod peers;
 mod random;
 mod restart;
 mod services;
+mod shadow;
 mod simulation;
 mod split;
 mod standby;
@@ -88,6 +89,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         table::CASES,
         lifecycle::CASES,
         standby::CASES,
+        shadow::CASES,
         model::CASES,
         netlink::CASES,
         compatibility::CASES,

@@ -20,7 +20,7 @@ use crate::output::{Notice, Output, When};
 use crate::overrides::{Emptied, Order, Place, Slot};
 use crate::punctual::Punctual;
 use crate::report;
-use crate::table::{Edit, Service, ServiceKey, Table};
+use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table};
 use crate::watched::Virtual;
 use ha_status::{DirectorPhase, Role};
 use std::collections::{BTreeSet, VecDeque};
@@ -192,6 +192,12 @@ impl Director {
         let known = service.is_served() || !service.waits();
         let follows = self.state.goal == Goal::Follow && !behind && self.role() == Role::Active;
         (known && follows).then(|| service.is_served())
+    }
+
+    /// What the last check of a real server said, if there was one.
+    pub fn said(&self, service: ServiceKey, real: DestinationKey) -> Option<String> {
+        let said = self.fleet.get(service)?.reals.get(&real)?.health.said();
+        (!said.is_empty()).then(|| said.to_owned())
     }
 
     /// Does it wait for nobody of this service any more?

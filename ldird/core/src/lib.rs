@@ -23,6 +23,7 @@ mod punctual;
 mod refusals;
 mod report;
 mod schedule;
+pub mod shadow;
 pub mod table;
 mod watched;
 

@@ -93,7 +93,7 @@ pub(crate) fn read(verb: Verb, words: &[String], force: bool) -> Result<Action, 
 }
 
 /// `90`, `90s`, `10m`, `2h`, `1d`.
-fn time(text: &str) -> Option<Duration> {
+pub(super) fn time(text: &str) -> Option<Duration> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = text.get(digits.len()..)?;
     let number: u64 = digits.parse().ok().filter(|number| *number > 0)?;
