@@ -243,14 +243,21 @@ fn name(place: &Place) -> String {
 
 /// `ldird has weight 0, the kernel weight 1`
 fn sides(apart: &Apart) -> String {
-    let (ours, kernel) = match (&apart.ours, &apart.kernel) {
-        (Entry::Real(a), Entry::Real(b)) if apart.kind == Kind::Manner => (
-            format!("{} l:{} u:{}", a.forwarding, a.lower, a.upper),
-            format!("{} l:{} u:{}", b.forwarding, b.lower, b.upper),
-        ),
-        (ours, kernel) => (entry(ours), entry(kernel)),
+    let word = if apart.kind == Kind::Manner {
+        manner
+    } else {
+        entry
     };
+    let (ours, kernel) = (word(&apart.ours), word(&apart.kernel));
     format!("ldird has {ours}, the kernel {kernel}")
+}
+
+/// The way of a row, without its weight.
+fn manner(of: &Entry) -> String {
+    match of {
+        Entry::Real(spec) => format!("{} l:{} u:{}", spec.forwarding, spec.lower, spec.upper),
+        Entry::None | Entry::Service(_) => entry(of),
+    }
 }
 
 fn entry(entry: &Entry) -> String {
