@@ -1,6 +1,6 @@
 //! Who was first, by how much, and what traffic notices.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use super::{Apart, Event, Kind, Meeting, Place, Shadow, Side, Way};
 use crate::table::{
