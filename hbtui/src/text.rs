@@ -1,7 +1,9 @@
 //! Values as an operator reads them: ages, times, and all about one row.
 
 use crate::theme;
-use ha_status::{DirectorSnapshot, Fallback, Group, Link, Node, Notice, RealServer, Role};
+use ha_status::{
+    DirectorSnapshot, Draining, Fallback, Group, Link, Node, Notice, RealServer, Role, Stage,
+};
 use ratatui::text::Line;
 
 /// `0.2 s`, `59 s`, `12 min`, `5 h`, `3 d`.
@@ -158,7 +160,40 @@ pub(crate) fn about_real(real: &RealServer, now_ms: u64) -> Vec<String> {
     if let Some(want) = &real.could_not_ask {
         lines.push(field("not asked", want));
     }
+    if let Some(state) = real.stage {
+        lines.push(field("now", &stage(real, state, now_ms)));
+    }
+    if let Some(left) = &real.draining {
+        lines.push(field("draining", &draining(left)));
+    }
     lines
+}
+
+/// What a real server is in the middle of.
+pub(crate) fn stage(real: &RealServer, stage: Stage, now_ms: u64) -> String {
+    let said = &real.message;
+    match stage {
+        Stage::Rising { passes, of } => format!("passed {passes}/{of}: {said}"),
+        Stage::SlowStart { weight, full_ms } => {
+            let left = calm_age(full_ms.saturating_sub(now_ms));
+            format!("slow start at {weight}, all of it in {left}: {said}")
+        }
+        Stage::Held => format!("weight held: {said}"),
+    }
+}
+
+/// `12 of 40 left, none in about 50s`
+pub(crate) fn draining(draining: &Draining) -> String {
+    let Draining {
+        at_first,
+        left,
+        empty_in_ms,
+    } = *draining;
+    let when = match empty_in_ms.filter(|_| left > 0) {
+        Some(time) => format!(", none in about {}", calm_age(time)),
+        None => String::new(),
+    };
+    format!("{left} of {at_first} left{when}")
 }
 
 pub(crate) fn about_fallback(fallback: &Fallback) -> Vec<String> {

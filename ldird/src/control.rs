@@ -166,6 +166,10 @@ pub(crate) fn metrics(snapshot: &DirectorSnapshot) -> String {
             &labels,
             service.bytes_in,
         );
+        let panic = u64::from(service.panic.is_some());
+        write_row(&mut text, "ldird_service_panic", &labels, panic);
+        let name = "ldird_service_enforced_total";
+        write_row(&mut text, name, &labels, service.enforced);
         write_reals(&mut text, service);
     }
     text

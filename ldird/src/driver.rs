@@ -472,6 +472,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             | Notice::FallbackDeleted { .. }
             | Notice::SoftFailure { .. }
             | Notice::SoftFailureReset { .. }
+            | Notice::Rising { .. }
+            | Notice::RealWeighted { .. }
+            | Notice::Panic { .. }
+            | Notice::PanicOver { .. }
+            | Notice::Enforced { .. }
             | Notice::CouldNotAsk { .. }
             | Notice::AskedAgain
             | Notice::NobodyServes(_)

@@ -521,6 +521,9 @@ fn is_verdict(notice: &Notice) -> bool {
             | Notice::Down { .. }
             | Notice::SoftFailure { .. }
             | Notice::SoftFailureReset { .. }
+            | Notice::Rising { .. }
+            | Notice::Panic { .. }
+            | Notice::PanicOver { .. }
             | Notice::CouldNotAsk { .. }
             | Notice::AskedAgain
     )

@@ -6,7 +6,8 @@ use crate::siblings;
 use crate::wording::health;
 use ha_status::socket::{Client, ClientError};
 use ha_status::{
-    DirectorSnapshot, Draining, Duty, Override, RealServer, Reply, Request, Role, Says, Snapshot,
+    DirectorSnapshot, Draining, Duty, Override, Panic, RealServer, Reply, Request, Role, Says,
+    Snapshot, Stage,
 };
 use std::fmt::Write as _;
 
@@ -99,6 +100,15 @@ fn table(snapshot: &DirectorSnapshot) -> String {
             "{} {} {}{missing}",
             service.id, service.scheduler, service.name
         ));
+        if let Some(panic) = &service.panic {
+            line(panicking(panic, snapshot.at_ms));
+        }
+        if service.enforced > 0 {
+            let count = service.enforced;
+            line(format!(
+                "  rows that others changed and that were put back: {count}"
+            ));
+        }
         for real in &service.reals {
             let weight = real
                 .table_weight
@@ -114,6 +124,9 @@ fn table(snapshot: &DirectorSnapshot) -> String {
                 real.check,
                 said(real),
             ));
+            if let Some(stage) = real.stage {
+                line(format!("      {}", in_stage(stage, snapshot.at_ms)));
+            }
             for order in &real.overrides {
                 line(overridden(order, snapshot.at_ms));
             }
@@ -134,6 +147,28 @@ fn table(snapshot: &DirectorSnapshot) -> String {
         }
     }
     text
+}
+
+/// `  PANIC for 12s: 3 real servers fail and keep their weights, until they pass or in 4m48s`
+fn panicking(panic: &Panic, at_ms: u64) -> String {
+    format!(
+        "  PANIC for {}: {} real servers fail and keep their weights, until they pass or in {}",
+        age(at_ms.saturating_sub(panic.since_ms)),
+        panic.failing,
+        age(panic.until_ms.saturating_sub(at_ms)),
+    )
+}
+
+/// What a real server is in the middle of.
+fn in_stage(stage: Stage, at_ms: u64) -> String {
+    match stage {
+        Stage::Rising { passes, of } => format!("passed {passes} of {of}, down until then"),
+        Stage::SlowStart { weight, full_ms } => {
+            let left = age(full_ms.saturating_sub(at_ms));
+            format!("slow start: weight {weight}, all of it in {left}")
+        }
+        Stage::Held => "fails, and its weight is held".to_owned(),
+    }
 }
 
 /// `web.cf: on standby for 2m05s, as root (uid 0, pid 7) asked; the table is held back`
@@ -218,5 +253,39 @@ pub(crate) fn said(real: &RealServer) -> String {
     match &real.could_not_ask {
         Some(want) => format!("could not be asked: {want}"),
         None => real.message.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{in_stage, panicking};
+    use ha_status::{Panic, Stage};
+
+    #[test]
+    fn weights_that_are_held_and_servers_on_their_way_are_said_in_words() {
+        let panic = Panic {
+            failing: 3,
+            since_ms: 1_000,
+            until_ms: 301_000,
+        };
+        assert_eq!(
+            panicking(&panic, 13_000),
+            "  PANIC for 12s: 3 real servers fail and keep their weights, until they pass or in 4m48s"
+        );
+        let full_ms = 53_000;
+        let weight = 30;
+        for (stage, text) in [
+            (
+                Stage::SlowStart { weight, full_ms },
+                "slow start: weight 30, all of it in 40s",
+            ),
+            (
+                Stage::Rising { passes: 1, of: 3 },
+                "passed 1 of 3, down until then",
+            ),
+            (Stage::Held, "fails, and its weight is held"),
+        ] {
+            assert_eq!(in_stage(stage, 13_000), text);
+        }
     }
 }

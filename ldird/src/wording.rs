@@ -5,8 +5,11 @@ use crate::maintenance::Change;
 use ha_plumbing::journal;
 use ha_status::{Health, Role, Severity};
 use ldird_core::alerts::{Alert, Fact};
-use ldird_core::output::{Drift, Notice, When};
+use ldird_core::output::{Drift, Notice, PanicEnd, When};
 use ldird_core::table::ServiceKey;
+use std::time::Duration;
+
+mod differences;
 
 /// The old daemon's name and version: scripts match the words.
 pub(crate) const BANNER: &str = "Linux Director v1.186-ha";
@@ -63,6 +66,8 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::OverrideEnded { .. }
         | Notice::Reloaded
         | Notice::AskedAgain
+        | Notice::Rising { .. }
+        | Notice::RealWeighted { .. }
         | Notice::ShutdownStarted => Severity::Info,
         Notice::ServicePurged { .. }
         | Notice::RealAdded { .. }
@@ -70,6 +75,7 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::RealPurged { .. }
         | Notice::FallbackDeleted { .. }
         | Notice::ServedAgain(_)
+        | Notice::PanicOver { failing: 0, .. }
         | Notice::Up { .. } => Severity::Notice,
         Notice::RealQuiesced { .. }
         | Notice::RealDeleted { .. }
@@ -77,12 +83,14 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::SoftFailure { .. }
         | Notice::Down { .. }
         | Notice::RealReadded { .. }
+        | Notice::PanicOver { .. }
+        | Notice::Enforced { .. }
         | Notice::Drift(_) => Severity::Warning,
         Notice::EditFailed { .. }
         | Notice::MoreEditsFailed(_)
         | Notice::CouldNotAsk { .. }
         | Notice::TableUnreadable(_) => Severity::Error,
-        Notice::NobodyServes(_) => Severity::Critical,
+        Notice::NobodyServes(_) | Notice::Panic { .. } => Severity::Critical,
     }
 }
 
@@ -162,6 +170,36 @@ fn sentence(notice: &Notice) -> String {
             real,
             message,
         } => format!("Check of real server {real} ({service}) passed: {message}"),
+        Notice::Rising {
+            service,
+            real,
+            passes,
+            limit,
+        } => format!("Real server {real} ({service}) is down and passed {passes}/{limit}"),
+        Notice::RealWeighted {
+            service,
+            real,
+            weight,
+        } => format!(
+            "Changed real server: {real} ({}) (Weight set to {weight})",
+            title(service)
+        ),
+        Notice::Panic {
+            service,
+            failing,
+            of,
+            longest,
+        } => panic(service, *failing, *of, *longest),
+        Notice::PanicOver {
+            service,
+            why,
+            failing,
+        } => panic_over(service, *why, *failing),
+        Notice::Enforced { service, what } => format!(
+            "Virtual server {}: {}; put back",
+            title(service),
+            differences::of(what)
+        ),
         Notice::CouldNotAsk {
             service,
             real,
@@ -203,6 +241,29 @@ fn sentence(notice: &Notice) -> String {
         }
         Notice::ShutdownStarted => "Stopping".to_owned(),
     }
+}
+
+fn panic(service: &ServiceKey, failing: usize, of: usize, longest: Duration) -> String {
+    format!(
+        "PANIC: virtual server {}: {failing} of {of} real servers failed within one interval. That may \
+         be this director's own network; their weights are held as they were, for {} s at most",
+        title(service),
+        longest.as_secs()
+    )
+}
+
+fn panic_over(service: &ServiceKey, why: PanicEnd, failing: usize) -> String {
+    let why = match why {
+        PanicEnd::Recovered => "few enough real servers fail",
+        PanicEnd::Lasted => "it has lasted as long as panictime allows",
+        PanicEnd::Withdrawn => "the new configuration has no panicthreshold",
+    };
+    let rest = match failing {
+        0 => String::new(),
+        failing => format!("; the {failing} that still fail go"),
+    };
+    let service = title(service);
+    format!("Virtual server {service}: weights are held no more: {why}{rest}")
 }
 
 fn drift(what: &Drift) -> String {

@@ -82,6 +82,12 @@ pub struct VirtualService {
     /// Is the service in the kernel's table?
     pub in_table: bool,
     pub fallback: Option<Fallback>,
+    /// So many real servers failed at once that their weights are held as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panic: Option<Panic>,
+    /// How many rows that others changed have been put back since the daemon started (`enforce`).
+    #[serde(default)]
+    pub enforced: u64,
     /// In file order, ranges expanded.
     pub reals: Vec<RealServer>,
     /// Connections scheduled since the service was added. Volatile.
@@ -127,6 +133,9 @@ pub struct RealServer {
     /// which changes neither health nor weight. `None` after a verdict.
     #[serde(default)]
     pub could_not_ask: Option<String>,
+    /// Where it is on its way to what its checks say; `None` if it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
     /// What an operator has said of it, the stronger first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
@@ -143,6 +152,34 @@ pub struct RealServer {
     pub inactive_connections: u32,
     /// Connections scheduled to it since it was added. Volatile.
     pub connections: u64,
+}
+
+/// The weights of a pool are held: more of it failed within one interval than the file takes for
+/// possible (`panicthreshold`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Panic {
+    /// Real servers that fail and have their weight all the same.
+    pub failing: usize,
+    /// Wall clock, milliseconds since 1970.
+    pub since_ms: u64,
+    /// The same, when the verdicts count at the latest (`panictime`).
+    pub until_ms: u64,
+}
+
+/// What a real server is in the middle of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Stage {
+    /// It passes again, and not yet often enough in a row (`risecount`).
+    Rising { passes: u32, of: u32 },
+    /// It came back and gets its weight in steps (`slowstart`).
+    SlowStart {
+        weight: u32,
+        /// Wall clock, milliseconds since 1970, at which it has all of it.
+        full_ms: u64,
+    },
+    /// It fails, and its weight is held: see [`VirtualService::panic`].
+    Held,
 }
 
 /// An operator's word about a real server: who, since when, why, and until when.

@@ -11,8 +11,8 @@ use crate::{
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ha_status::{
-    ClusterSnapshot, DirectorSnapshot, Hello, NodeStatus, NotSent, Refused, RefusedReason, Reply,
-    SCHEMA_VERSION, SendTrouble, Snapshot,
+    ClusterSnapshot, DirectorSnapshot, Draining, Hello, NodeStatus, NotSent, Override, Panic,
+    Refused, RefusedReason, Reply, SCHEMA_VERSION, Says, SendTrouble, Snapshot, Stage,
 };
 use std::time::{Duration, Instant};
 
@@ -284,5 +284,50 @@ fn every_tiny_size_is_drawn_without_a_panic() {
                 svg::picture(&frame);
             }
         }
+    }
+}
+
+#[test]
+fn held_weights_slow_starts_and_drains_are_seen() {
+    let mut director = sample::director();
+    let web = &mut director.services[0];
+    web.panic = Some(Panic {
+        failing: 2,
+        since_ms: START_MS,
+        until_ms: START_MS + 60_000,
+    });
+    let stages = [
+        Stage::SlowStart {
+            weight: 30,
+            full_ms: START_MS + 40_000,
+        },
+        Stage::Held,
+        Stage::Rising { passes: 1, of: 3 },
+    ];
+    for (real, stage) in web.reals.iter_mut().zip(stages) {
+        real.stage = Some(stage);
+    }
+    let drained = &mut director.services[1].reals[0];
+    drained.overrides = vec![Override {
+        says: Says::Drain,
+        by: "alice".to_owned(),
+        why: "a new disk".to_owned(),
+        since_ms: START_MS,
+        until_ms: None,
+    }];
+    drained.draining = Some(Draining {
+        at_first: 40,
+        left: 12,
+        empty_in_ms: Some(50_000),
+    });
+    let frame = drawn(&app(None, Some(director)), LARGE);
+    for text in [
+        "PANIC: 2 fail, weights held, 60 s left",
+        "slow start at 30, all of it in 40 s",
+        "weight held: connection refused",
+        "passed 1/3",
+        "drain, 12 of 40 left, none in about 50 s",
+    ] {
+        assert!(frame.contains(text), "{text}\n{frame}");
     }
 }

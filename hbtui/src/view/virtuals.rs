@@ -10,7 +10,9 @@ use crate::{
     text,
     theme::{self, Tone},
 };
-use ha_status::{DirectorSnapshot, Fallback, Health, Override, RealServer, Role, VirtualService};
+use ha_status::{
+    DirectorSnapshot, Draining, Fallback, Health, Override, RealServer, Role, Stage, VirtualService,
+};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -149,6 +151,11 @@ fn service_row<'a>(view: View, id: usize, service: &'a VirtualService) -> Row<'a
             view.theme.tone(tone),
         ),
     ];
+    if let Some(panic) = &service.panic {
+        let left = text::calm_age(panic.until_ms.saturating_sub(view.app.now_ms));
+        let text = format!("  PANIC: {} fail, weights held, {left} left", panic.failing);
+        spans.push(Span::styled(text, view.theme.tone(Tone::Bad)));
+    }
     if !service.in_table && !is_held_back(view, id) {
         let style = view.theme.tone(Tone::Bad);
         spans.push(Span::styled("  NOT IN THE TABLE", style));
@@ -175,7 +182,9 @@ fn real_row<'a>(view: View, id: usize, real: &'a RealServer) -> Row<'a> {
         real.weight,
         table.map_or_else(|| "-".to_owned(), |weight| weight.to_string())
     );
-    let as_wanted = !real.overrides.is_empty()
+    let climbs = matches!(real.stage, Some(Stage::SlowStart { .. }));
+    let as_wanted = climbs
+        || !real.overrides.is_empty()
         || table == Some(real.weight)
         || (table.is_none() && is_held_back(view, id));
     let weight_style = if as_wanted {
@@ -184,7 +193,9 @@ fn real_row<'a>(view: View, id: usize, real: &'a RealServer) -> Row<'a> {
         view.theme.tone(Tone::Warn)
     };
     let message = if let Some(order) = real.overrides.first() {
-        overridden(order)
+        overridden(order, real.draining.as_ref())
+    } else if let Some(stage) = real.stage {
+        text::stage(real, stage, view.app.now_ms)
     } else if let Some(want) = &real.could_not_ask {
         format!("not asked: {want}")
     } else if real.failures > 0 && real.health == Health::Up {
@@ -210,13 +221,14 @@ fn real_row<'a>(view: View, id: usize, real: &'a RealServer) -> Row<'a> {
     ])
 }
 
-/// `drain by alice (uid 1000, pid 7): a new disk`
-fn overridden(order: &Override) -> String {
+/// `drain, 12 of 40 left, none in about 50s, by alice (uid 1000, pid 7): a new disk`
+fn overridden(order: &Override, draining: Option<&Draining>) -> String {
     let why = match order.why.as_str() {
         "" => String::new(),
         why => format!(": {why}"),
     };
-    format!("{} by {}{why}", order.says.word(), order.by)
+    let left = draining.map_or_else(String::new, |left| format!(", {},", text::draining(left)));
+    format!("{}{left} by {}{why}", order.says.word(), order.by)
 }
 
 fn fallback_row<'a>(view: View, fallback: &'a Fallback) -> Row<'a> {

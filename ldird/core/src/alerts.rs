@@ -257,6 +257,10 @@ impl Alerts {
                 let service = *service;
                 self.alert(service, Fact::Changed(notice), now);
             }
+            Notice::Panic { service, .. } | Notice::PanicOver { service, .. } => {
+                let service = *service;
+                self.alert(service, Fact::Changed(notice), now);
+            }
             Notice::Down { service, real, .. } => self.went_down(*service, *real, now),
             Notice::Up { service, real, .. } => {
                 self.down.remove(&(*service, *real));
@@ -275,6 +279,9 @@ impl Alerts {
             | Notice::ServicePurged { .. }
             | Notice::SoftFailure { .. }
             | Notice::SoftFailureReset { .. }
+            | Notice::Rising { .. }
+            | Notice::RealWeighted { .. }
+            | Notice::Enforced { .. }
             | Notice::CouldNotAsk { .. }
             | Notice::AskedAgain
             | Notice::OverrideEnded { .. }

@@ -1,6 +1,7 @@
 //! What the core must be told: virtual services with their real servers, resolved and checked by
 //! the shell (`ldird/src/config`). The core never reads a file.
 
+use crate::options::{Limits, Options};
 use crate::table::{DestinationKey, Forwarding, ServiceKey, ServiceSpec, Tunnel};
 use std::time::Duration;
 
@@ -38,8 +39,19 @@ pub struct VirtualService {
     pub interval: Duration,
     /// Failed checks in a row that take a real server down, ≥ 1.
     pub failurecount: u32,
+    pub options: Options,
     /// `servicename`, for mails and dashboards; may be empty.
     pub name: String,
+}
+
+impl VirtualService {
+    /// How often in a row a check must fail, or pass.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            failures: self.failurecount,
+            passes: self.options.risecount,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

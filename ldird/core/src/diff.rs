@@ -248,6 +248,18 @@ pub fn revert(table: &mut Table, kernel: &Table, edit: &Edit) {
     }
 }
 
+/// Makes one row, or the service's own attributes, of `target` what it is in `is`.
+pub(crate) fn copy(is: &Service, target: &mut Service, row: Option<DestinationKey>) {
+    let Some(row) = row else {
+        target.spec = is.spec.clone();
+        return;
+    };
+    match is.destinations.get(&row) {
+        Some(spec) => target.destinations.insert(row, spec.clone()),
+        None => target.destinations.remove(&row),
+    };
+}
+
 /// A service as the kernel holds it, without what `said` says nothing about.
 pub(crate) fn learned(is: &Service, said: Option<&Service>) -> Service {
     let destinations = is.destinations.iter().map(|(row, spec)| {

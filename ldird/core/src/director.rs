@@ -107,8 +107,8 @@ impl Director {
         if self.punctual.wake(now) {
             self.fleet.doubt();
         }
-        let ended = self.fleet.end_overrides(now);
-        self.tell(ended);
+        let notices = self.fleet.pass_time(now);
+        self.tell(notices);
         match input {
             Input::Tick => {}
             Input::Probed { probe, verdict } => self.probed(probe, verdict, now),
@@ -181,7 +181,7 @@ impl Director {
     /// The visible state; kernel counters are zero, the shell fills them in from its last dump.
     /// `wall_ms` is the wall clock at `now`, milliseconds since 1970.
     pub fn services(&self, now: Instant, wall_ms: u64) -> Vec<ha_status::VirtualService> {
-        report::services(&self.fleet, self.ledger.kernel(), now, wall_ms)
+        report::services(&self.fleet, &self.ledger, now, wall_ms)
     }
 
     /// Does a real server of this service take connections? `None` while nobody knows, or the table
@@ -382,8 +382,8 @@ impl Director {
         let outcome = self.ledger.applied(results, now);
         let leaving = cleaning || self.fleet.holds_back();
         let when = if leaving { When::Stop } else { When::Start };
-        for edit in &outcome.made {
-            let notices = report::confirmed(&self.fleet, edit, when);
+        for made in &outcome.made {
+            let notices = report::confirmed(&self.fleet, made, when);
             self.tell(notices);
         }
         self.tell(outcome.notices);
@@ -449,8 +449,8 @@ impl Director {
         if self.is_stopping() {
             return;
         }
-        let notice = self.fleet.reload(config, now);
-        self.tell(notice);
+        let notices = self.fleet.reload(config, now);
+        self.tell(notices);
         self.reloading = true;
         self.dirty.clear();
         self.step(Event::Reload, now);

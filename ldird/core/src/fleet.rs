@@ -35,6 +35,8 @@ pub(crate) struct Fleet {
     standby: Standby,
     /// Services whose desired rows, or whose chances to be served, may be others now.
     changed: BTreeSet<ServiceKey>,
+    /// When time alone changes what a service wants, or before.
+    time: Option<Instant>,
     /// Grows with what a dashboard shows.
     pub(crate) revision: u64,
 }
@@ -60,6 +62,7 @@ impl Fleet {
             role,
             standby: Standby::default(),
             changed: BTreeSet::new(),
+            time: None,
             revision: 0,
         };
         fleet.set(config, now);
@@ -68,13 +71,48 @@ impl Fleet {
 
     /// A valid configuration replaces the running one. What is known of a real server of a service
     /// is kept.
-    pub(crate) fn reload(&mut self, config: Config, now: Instant) -> Option<Notice> {
+    pub(crate) fn reload(&mut self, config: Config, now: Instant) -> Vec<Notice> {
         self.set(config, now);
+        // Everything is set anew as well.
+        let mut notices = self.review_all(now);
+        self.changed.clear();
         let askers = &self.askers;
         let all_asked = self
             .asking
             .retain(|probe| !of_probe(askers, probe).is_empty());
-        all_asked.then_some(Notice::AskedAgain)
+        notices.extend(all_asked.then_some(Notice::AskedAgain));
+        notices
+    }
+
+    /// What time, or a new configuration, does to slow starts and to weights that are held.
+    fn review_all(&mut self, now: Instant) -> Vec<Notice> {
+        let keys: Vec<ServiceKey> = self.services.keys().copied().collect();
+        self.time = None;
+        let reviewed = keys.into_iter();
+        let reviewed = reviewed.filter_map(|key| self.review(key, false, now));
+        reviewed.collect()
+    }
+
+    /// The same for one service, of which a real server may have failed just now.
+    fn review(&mut self, key: ServiceKey, fell: bool, now: Instant) -> Option<Notice> {
+        let interval = self.interval(self.services.get(&key)?);
+        let service = self.services.get_mut(&key)?;
+        let notice = service.review(fell, interval, now);
+        if service.climb(now) || notice.is_some() {
+            self.revision += 1;
+            self.changed.insert(key);
+        }
+        self.time = [self.time, service.due()].into_iter().flatten().min();
+        notice
+    }
+
+    /// Time passes; gives back what is to be told.
+    pub(crate) fn pass_time(&mut self, now: Instant) -> Vec<Notice> {
+        let mut notices = self.end_overrides(now);
+        if self.time.is_some_and(|time| time <= now) {
+            notices.extend(self.review_all(now));
+        }
+        notices
     }
 
     fn set(&mut self, config: Config, now: Instant) {
@@ -141,6 +179,11 @@ impl Fleet {
     /// servers stays.
     pub(crate) fn turn(&mut self, role: Role, now: Instant) {
         self.role = role;
+        // Clients come to all of them anew.
+        let rows = self.services.values_mut();
+        for row in rows.flat_map(|service| service.reals.values_mut()) {
+            row.ramp = None;
+        }
         self.find_askers(now);
         self.changed.clear();
         self.revision += 1;
@@ -166,9 +209,10 @@ impl Fleet {
         self.schedule.start_due(now)
     }
 
-    /// When the next probe is due, or an operator's word ends.
+    /// When the next probe is due, an operator's word ends, or time changes what is wanted.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let times = [self.schedule.deadline(), self.overrides.deadline()];
+        let orders = self.overrides.deadline();
+        let times = [self.schedule.deadline(), orders, self.time];
         times.into_iter().flatten().min()
     }
 
@@ -201,24 +245,31 @@ impl Fleet {
             | (Finish::Trusted, Finding::Up | Finding::Down | Finding::CouldNotAsk) => {}
         }
         let mut notices = Vec::new();
+        let standby = self.role == Role::Standby;
+        let mut turned = Vec::new();
         for place in of_probe(&self.askers, probe) {
             let Some(service) = self.services.get_mut(&place.service) else {
                 continue;
             };
-            let limit = service.config.failurecount;
+            let limits = service.config.limits();
+            let slow = service.config.options.slowstart.is_some() && !standby;
             let Some(row) = service.reals.get_mut(&place.real) else {
                 continue;
             };
             let shown = row.shown();
-            let transition = row.judge(&verdict, limit, now);
+            let transition = row.judge(&verdict, limits, now);
+            row.ramp = row.ramp.filter(|_| slow);
             if transition != Transition::None || shown != row.shown() {
                 self.revision += 1;
             }
             if matters(transition) {
                 self.changed.insert(place.service);
+                turned.push((place.service, transition == Transition::WentDown));
             }
-            notices.extend(row.notice(place.service, limit, transition));
+            notices.extend(row.notice(place.service, limits, transition));
         }
+        let turned = turned.into_iter();
+        notices.extend(turned.filter_map(|(key, fell)| self.review(key, fell, now)));
         notices.extend(self.report_asking(probe, &verdict, now));
         notices
     }
@@ -292,7 +343,7 @@ impl Fleet {
     }
 
     /// Ends what was said for a time that is up.
-    pub(crate) fn end_overrides(&mut self, now: Instant) -> Vec<Notice> {
+    fn end_overrides(&mut self, now: Instant) -> Vec<Notice> {
         let ended = self.overrides.ended(now).into_iter();
         let ended = ended.map(|(place, says)| {
             self.overrule(place, Slot::of(says), None, now);
@@ -334,13 +385,19 @@ impl Fleet {
     /// The whole table was read: what carries traffic is known for every row from now on.
     pub(crate) fn place(&mut self, table: &Table, now: Instant) -> Vec<Notice> {
         let mut notices = Vec::new();
+        let mut turned = BTreeMap::new();
         for (key, service) in &mut self.services {
-            let limit = service.config.failurecount;
+            let limits = service.config.limits();
             for row in service.reals.values_mut() {
-                let transition = row.place(table.get(key), limit, now);
-                notices.extend(row.notice(*key, limit, transition));
+                let transition = row.place(table.get(key), limits, now);
+                if matters(transition) {
+                    *turned.entry(*key).or_default() |= transition == Transition::WentDown;
+                }
+                notices.extend(row.notice(*key, limits, transition));
             }
         }
+        let turned = turned.into_iter();
+        notices.extend(turned.filter_map(|(key, fell)| self.review(key, fell, now)));
         self.revision += 1;
         notices
     }
@@ -360,6 +417,12 @@ impl Fleet {
 
     pub(crate) fn get(&self, key: ServiceKey) -> Option<&Virtual> {
         self.services.get(&key)
+    }
+
+    /// Is what others change in it put back?
+    pub(crate) fn enforces(&self, key: ServiceKey) -> bool {
+        let service = self.services.get(&key);
+        service.is_some_and(|service| service.config.options.enforce)
     }
 
     /// What a service of ours should hold; `None` where it is not to be in the table.
@@ -399,6 +462,8 @@ fn of_probe(askers: &[Asker], probe: ProbeId) -> &[Asker] {
 fn matters(transition: Transition) -> bool {
     match transition {
         Transition::WentUp | Transition::WentDown => true,
-        Transition::None | Transition::SoftFailure | Transition::Recovered => false,
+        Transition::None | Transition::SoftFailure | Transition::Recovered | Transition::Rising => {
+            false
+        }
     }
 }

@@ -4,15 +4,19 @@
 //! ```text
 //!            pass                    fail, count < failurecount
 //! Unknown ─────────► Up ◄────────┐  ┌──────┐
-//!    │               │  ▲  pass  └──┴─ Up ─┘  (soft failure)
-//!    │ fail          │  │
+//!    │               │  ▲        └──┴─ Up ─┘  (soft failure)
+//!    │ fail          │  │ pass, count ≥ risecount
 //!    └───────► Down ◄┘  │
 //!                └──────┘
 //! ```
 //!
+//! `risecount` counts for a real server that was found down. The first pass of one that nothing is
+//! known of decides at once, so that neither a start nor the end of maintenance is delayed.
+//!
 //! A check that could not be asked is no verdict: it changes neither state nor count.
 
 use crate::input::{Finding, Verdict};
+use crate::options::Limits;
 use std::time::{Duration, Instant};
 
 /// Longest message that is kept of a verdict, in characters.
@@ -39,6 +43,8 @@ pub struct Health {
     pub since: Instant,
     /// Failed checks in a row, 0 after a success.
     pub failures: u32,
+    /// Passed checks in a row while it is down, 0 otherwise.
+    pub passes: u32,
     /// What the last verdict said.
     pub message: String,
     /// Why the last check could not be asked; `None` after a verdict.
@@ -57,6 +63,8 @@ pub enum Transition {
     SoftFailure,
     /// Passed again after soft failures.
     Recovered,
+    /// Passed, but not often enough in a row to come back.
+    Rising,
 }
 
 impl Health {
@@ -66,6 +74,7 @@ impl Health {
             maintenance: false,
             since: now,
             failures: 0,
+            passes: 0,
             message: String::new(),
             could_not_ask: None,
             checked: None,
@@ -99,9 +108,8 @@ impl Health {
         }
     }
 
-    /// A check came back. `limit` is `failurecount`, at least 1. In maintenance nothing is believed:
-    /// when it ends, a check must pass anyway.
-    pub fn judge(&mut self, verdict: &Verdict, limit: u32, now: Instant) -> Transition {
+    /// A check came back. In maintenance nothing is believed: when it ends, a check must pass anyway.
+    pub fn judge(&mut self, verdict: &Verdict, limits: Limits, now: Instant) -> Transition {
         let up = match verdict.finding {
             Finding::Up => true,
             Finding::Down => false,
@@ -124,12 +132,19 @@ impl Health {
         } else {
             self.failures.saturating_add(1)
         };
+        let passes = match (self.state, up) {
+            (State::Down, true) => self.passes.saturating_add(1),
+            (State::Unknown | State::Up, true) | (_, false) => 0,
+        };
         let (state, transition) = match (self.state, up) {
+            (State::Down, true) if passes < limits.passes => (State::Down, Transition::Rising),
             (State::Unknown | State::Down, true) => (State::Up, Transition::WentUp),
             (State::Unknown, false) => (State::Down, Transition::WentDown),
             (State::Up, true) if self.failures > 0 => (State::Up, Transition::Recovered),
             (State::Up, true) => (State::Up, Transition::None),
-            (State::Up, false) if failures >= limit => (State::Down, Transition::WentDown),
+            (State::Up, false) if failures >= limits.failures => {
+                (State::Down, Transition::WentDown)
+            }
             (State::Up, false) => (State::Up, Transition::SoftFailure),
             (State::Down, false) => (State::Down, Transition::None),
         };
@@ -138,6 +153,7 @@ impl Health {
         }
         self.state = state;
         self.failures = failures;
+        self.passes = if state == State::Down { passes } else { 0 };
         transition
     }
 
@@ -149,6 +165,7 @@ impl Health {
         self.maintenance = active;
         self.since = now;
         self.could_not_ask = None;
+        self.passes = 0;
         if !active {
             self.state = State::Unknown;
             self.failures = 0;

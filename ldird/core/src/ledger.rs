@@ -3,9 +3,10 @@
 //! those services.
 
 use crate::diff::{self, Edits};
+use crate::enforce::{Answer, Enforcement};
 use crate::fleet::Fleet;
 use crate::merge::{self, Merged, Scope};
-use crate::output::{Drift, Notice};
+use crate::output::{Drift, Enforced, Notice};
 use crate::refusals::Refusals;
 use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ pub(crate) struct Ledger {
     /// The last reading, edits since then included.
     kernel: Table,
     pub(crate) refusals: Refusals,
+    enforcement: Enforcement,
     /// What others changed and was told.
     drift: BTreeMap<ServiceKey, BTreeSet<Option<DestinationKey>>>,
     /// When a deletion by others was told.
@@ -47,10 +49,18 @@ pub(crate) struct Plan {
     pub(crate) notices: Vec<Notice>,
 }
 
+/// An edit that the kernel made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) edit: Edit,
+    /// The weight that its row had before.
+    pub(crate) before: Option<u32>,
+}
+
 /// What came of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    pub(crate) made: Vec<Edit>,
+    pub(crate) made: Vec<Made>,
     pub(crate) notices: Vec<Notice>,
     /// Services that have edits left to make now.
     pub(crate) unfinished: BTreeSet<ServiceKey>,
@@ -125,13 +135,19 @@ impl Ledger {
         self.staged.clear();
         let recent = |at: Instant| now.saturating_duration_since(at) < DELETION_TOLD_EVERY;
         self.deletions.retain(|_, at| recent(*at));
+        self.enforcement.forget(now);
         for key in keys {
             if fleet.leaves_alone(*key) {
                 self.disown(*key);
                 continue;
             }
             let want = fleet.desired(*key);
-            let merged = self.merge(*key, want.as_ref(), scope);
+            let scope = match scope {
+                Scope::Changes { .. } if fleet.enforces(*key) => Scope::Exact,
+                Scope::Full | Scope::Changes { .. } | Scope::Exact => scope,
+            };
+            let mut merged = self.merge(*key, want.as_ref(), scope);
+            self.enforce(*key, &mut merged, now, &mut tell);
             let mut edits = diff::service(*key, self.kernel.get(key), merged.target.as_ref());
             match want {
                 Some(want) => self.intended.insert(*key, want),
@@ -177,6 +193,35 @@ impl Ledger {
             };
         }
         merge::service(is, was, want, scope)
+    }
+
+    /// Of what somebody changed in a service of which the file says that it is put back, leaves what
+    /// was put back just now.
+    fn enforce(
+        &mut self,
+        key: ServiceKey,
+        merged: &mut Merged,
+        now: Instant,
+        tell: &mut Vec<Notice>,
+    ) {
+        let (Some(is), Some(target)) = (self.kernel.get(&key), &mut merged.target) else {
+            return;
+        };
+        for row in &merged.repaired {
+            match self.enforcement.found((key, *row), now) {
+                Answer::Later => diff::copy(is, target, *row),
+                Answer::Quietly => {}
+                Answer::Tell => {
+                    let what = difference(is, target, *row);
+                    tell.extend(what.map(|what| Notice::Enforced { service: key, what }));
+                }
+            }
+        }
+    }
+
+    /// How many rows of this service have been put back so far.
+    pub(crate) fn enforced(&self, key: ServiceKey) -> u64 {
+        self.enforcement.made(key)
     }
 
     /// Takes out what it is too early to try again.
@@ -253,9 +298,10 @@ impl Ledger {
         for (edit, result) in results {
             match result {
                 Ok(()) => {
+                    let before = self.weight(&edit);
                     diff::apply(&mut self.kernel, &edit);
                     self.refusals.made(&edit);
-                    outcome.made.push(edit);
+                    outcome.made.push(Made { edit, before });
                 }
                 Err(error) => refused.push((edit, error)),
             }
@@ -289,6 +335,14 @@ impl Ledger {
         }
         outcome.notices = bounded(tell, Notice::MoreEditsFailed);
         outcome
+    }
+
+    fn weight(&self, edit: &Edit) -> Option<u32> {
+        let Edit::EditDestination(key, row, _) = edit else {
+            return None;
+        };
+        let service = self.kernel.get(key)?;
+        service.destinations.get(row).map(|spec| spec.weight)
     }
 
     /// What is to be told about who serves, now that these services have been merged.
@@ -327,6 +381,25 @@ impl Ledger {
             .map(Edit::DeleteService)
             .collect()
     }
+}
+
+/// What is found of a row, and what is put in its place.
+fn difference(is: &Service, target: &Service, row: Option<DestinationKey>) -> Option<Enforced> {
+    let Some(real) = row else {
+        return Some(Enforced::Service {
+            found: is.spec.clone(),
+            wanted: target.spec.clone(),
+        });
+    };
+    let found = is.destinations.get(&real)?.clone();
+    Some(match target.destinations.get(&real).cloned() {
+        Some(wanted) => Enforced::Real {
+            real,
+            found,
+            wanted,
+        },
+        None => Enforced::Stranger(real),
+    })
 }
 
 /// The first few, and how many more there are.

@@ -16,6 +16,8 @@ pub(crate) enum Scope {
         /// `readdquiescent`: a quiesced server that somebody deleted returns at weight 0.
         readd_quiescent: bool,
     },
+    /// As `Full`, but what somebody else did is told apart from what is new: `enforce`.
+    Exact,
 }
 
 /// A merge of one service.
@@ -28,6 +30,8 @@ pub(crate) struct Merged {
     pub(crate) drift: BTreeSet<Option<DestinationKey>>,
     /// What somebody deleted and is made again: rows, or `None` for the whole service.
     pub(crate) vanished: BTreeSet<Option<DestinationKey>>,
+    /// What somebody changed or added and is put back: rows, or `None` for the service's own attributes.
+    pub(crate) repaired: BTreeSet<Option<DestinationKey>>,
 }
 
 /// Merges one service. A service that is neither wanted nor intended is not ours and stays.
@@ -53,6 +57,7 @@ pub(crate) fn service(
             Scope::Changes { readd_quiescent } => {
                 changed_rows(is, was, want, readd_quiescent, &mut merged)
             }
+            Scope::Exact => exact(is, was, want, &mut merged),
         }),
     };
     merged
@@ -68,6 +73,34 @@ fn replace(is: &Service, was: Option<&Service>, want: &Service) -> Service {
         spec: adopt_spec(&is.spec, was.map(|was| &was.spec), &want.spec),
         destinations: destinations.collect(),
     }
+}
+
+/// `want` as well, and what was somebody else's doing.
+fn exact(is: &Service, was: &Service, want: &Service, merged: &mut Merged) -> Service {
+    let target = replace(is, Some(was), want);
+    if was.spec == want.spec && is.spec != target.spec {
+        merged.repaired.insert(None);
+    }
+    for row in rows(is, was, want) {
+        let here = is.destinations.get(&row);
+        let ours = was.destinations.get(&row) != want.destinations.get(&row);
+        if ours || here == target.destinations.get(&row) {
+            continue;
+        }
+        if here.is_some() {
+            merged.repaired.insert(Some(row));
+        } else {
+            merged.vanished.insert(Some(row));
+        }
+    }
+    target
+}
+
+fn rows(is: &Service, was: &Service, want: &Service) -> BTreeSet<DestinationKey> {
+    [&is.destinations, &was.destinations, &want.destinations]
+        .into_iter()
+        .flat_map(|rows| rows.keys().copied())
+        .collect()
 }
 
 fn adopt_spec(is: &ServiceSpec, was: Option<&ServiceSpec>, want: &ServiceSpec) -> ServiceSpec {
@@ -118,11 +151,7 @@ fn changed_rows(
     } else if is.spec != spec {
         merged.drift.insert(None);
     }
-    let rows: BTreeSet<DestinationKey> = [&is.destinations, &was.destinations, &want.destinations]
-        .into_iter()
-        .flat_map(|rows| rows.keys().copied())
-        .collect();
-    for row in rows {
+    for row in rows(is, was, want) {
         let here = is.destinations.get(&row);
         let before = was.destinations.get(&row);
         let wanted = want.destinations.get(&row);

@@ -2,8 +2,10 @@
 //! returns as an `Input`.
 
 use crate::config::ProbeId;
-use crate::table::{DestinationKey, Edit, ServiceKey};
+pub use crate::hold::PanicEnd;
+use crate::table::{DestinationKey, DestinationSpec, Edit, ServiceKey, ServiceSpec};
 use ha_status::{Role, Says};
+use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -49,6 +51,12 @@ pub enum Notice {
         real: DestinationKey,
         weight: u32,
     },
+    /// A step of a slow start, or another change of a weight that is not nothing.
+    RealWeighted {
+        service: ServiceKey,
+        real: DestinationKey,
+        weight: u32,
+    },
     RealQuiesced {
         service: ServiceKey,
         real: DestinationKey,
@@ -81,6 +89,13 @@ pub enum Notice {
         service: ServiceKey,
         real: DestinationKey,
     },
+    /// It was down and passed; `risecount` says how often in a row it has to.
+    Rising {
+        service: ServiceKey,
+        real: DestinationKey,
+        passes: u32,
+        limit: u32,
+    },
     /// The verdict changed; said before the table follows.
     Down {
         service: ServiceKey,
@@ -91,6 +106,19 @@ pub enum Notice {
         service: ServiceKey,
         real: DestinationKey,
         message: String,
+    },
+    /// So many real servers of a pool failed within one interval that their weights are held.
+    Panic {
+        service: ServiceKey,
+        failing: usize,
+        of: usize,
+        longest: Duration,
+    },
+    /// That is over; so many still fail and leave now.
+    PanicOver {
+        service: ServiceKey,
+        why: PanicEnd,
+        failing: usize,
     },
     /// An operator's word has ended, for its time is up.
     OverrideEnded {
@@ -121,6 +149,11 @@ pub enum Notice {
     TableUnreadable(String),
     /// Somebody else changed the table.
     Drift(Drift),
+    /// The same, and it is put back, because the file says so. Said at most once a minute for a row.
+    Enforced {
+        service: ServiceKey,
+        what: Enforced,
+    },
     Started,
     Reloaded,
     /// The kernel's table is what this role wants it to be.
@@ -139,6 +172,22 @@ pub enum Drift {
     RealDeleted(ServiceKey, DestinationKey),
     /// So many more changes were found at the same time.
     More(usize),
+}
+
+/// What was found in the table, and what is put in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Enforced {
+    Service {
+        found: ServiceSpec,
+        wanted: ServiceSpec,
+    },
+    Real {
+        real: DestinationKey,
+        found: DestinationSpec,
+        wanted: DestinationSpec,
+    },
+    /// A row that is none of the service's; it is taken out.
+    Stranger(DestinationKey),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

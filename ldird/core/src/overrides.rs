@@ -1,7 +1,8 @@
 //! What an operator has said of single real servers, and what counts where several have a say.
 //!
 //! Precedence, everywhere and in this order: maintenance, override, health, configuration. It is
-//! decided in [`weight`] and nowhere else.
+//! decided in [`weight`] and nowhere else. Health is what the checks say, with weights that are held
+//! (`hold`) before a verdict and a slow start (`ramp`) after one.
 
 use crate::table::{DestinationKey, ServiceKey};
 use ha_status::{Override, Says};

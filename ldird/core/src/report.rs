@@ -1,16 +1,22 @@
 //! What others are told: notices for edits the kernel confirmed, and the rows a dashboard shows.
 
-use crate::config::Check;
+use crate::config::{Check, VirtualService};
 use crate::fleet::Fleet;
 use crate::health::{Health, State};
+use crate::ledger::{Ledger, Made};
+use crate::options::Options;
 use crate::output::{Notice, When};
-use crate::table::{DestinationKey, Edit, ServiceKey, Table};
+use crate::table::{DestinationKey, Edit, ServiceKey};
 use crate::watched::{Virtual, Watched};
+use ha_status::Stage;
 use std::time::{Duration, Instant};
 
 /// The notices for one confirmed edit; `When::Stop` while the daemon cleans up.
-pub(crate) fn confirmed(fleet: &Fleet, edit: &Edit, when: When) -> Vec<Notice> {
+pub(crate) fn confirmed(fleet: &Fleet, made: &Made, when: When) -> Vec<Notice> {
+    let Made { edit, before } = made;
     let service = edit.service();
+    let config = fleet.get(service).map(|service| &service.config);
+    let slow = config.is_some_and(|config| config.options.slowstart.is_some());
     match edit {
         Edit::AddService(..) => vec![Notice::ServiceAdded(service)],
         Edit::EditService(..) => vec![Notice::ServiceChanged(service)],
@@ -23,6 +29,13 @@ pub(crate) fn confirmed(fleet: &Fleet, edit: &Edit, when: When) -> Vec<Notice> {
         Edit::EditDestination(_, real, spec) if spec.weight == 0 => {
             let real = *real;
             vec![Notice::RealQuiesced { service, real }]
+        }
+        Edit::EditDestination(_, real, spec) if slow && before.is_some_and(|was| was > 0) => {
+            vec![Notice::RealWeighted {
+                service,
+                real: *real,
+                weight: spec.weight,
+            }]
         }
         Edit::EditDestination(_, real, spec) => {
             vec![Notice::RealRestored {
@@ -102,14 +115,14 @@ fn purged_reals(fleet: &Fleet, service: ServiceKey, when: When) -> Vec<Notice> {
 /// The rows of a snapshot. Kernel counters stay zero.
 pub(crate) fn services(
     fleet: &Fleet,
-    kernel: &Table,
+    ledger: &Ledger,
     now: Instant,
     wall_ms: u64,
 ) -> Vec<ha_status::VirtualService> {
     let clock = Clock { now, wall_ms };
     let services = fleet.keys().filter_map(|key| fleet.get(key));
     services
-        .map(|service| service_row(service, kernel, clock))
+        .map(|service| service_row(service, ledger, clock))
         .collect()
 }
 
@@ -123,15 +136,20 @@ impl Clock {
     fn age_ms(self, then: Instant) -> u64 {
         milliseconds(self.now.saturating_duration_since(then))
     }
+
+    fn wall_ms(self, at: Instant) -> u64 {
+        let later = milliseconds(at.saturating_duration_since(self.now));
+        (self.wall_ms + later).saturating_sub(self.age_ms(at))
+    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn service_row(service: &Virtual, kernel: &Table, clock: Clock) -> ha_status::VirtualService {
+fn service_row(service: &Virtual, ledger: &Ledger, clock: Clock) -> ha_status::VirtualService {
     let config = &service.config;
-    let table = kernel.get(&config.key);
+    let table = ledger.kernel().get(&config.key);
     let weight = |key: &DestinationKey| {
         table
             .and_then(|service| service.destinations.get(key))
@@ -142,7 +160,6 @@ fn service_row(service: &Virtual, kernel: &Table, clock: Clock) -> ha_status::Vi
         ServiceKey::Fwmark { mark, .. } => (mark.to_string(), "fwm".to_owned()),
     };
     let rows = service.in_order().into_iter();
-    let limit = config.failurecount;
     ha_status::VirtualService {
         id: config.key.to_string(),
         address,
@@ -161,8 +178,17 @@ fn service_row(service: &Virtual, kernel: &Table, clock: Clock) -> ha_status::Vi
                     && !service.reals.contains_key(&fallback.key),
             }),
         reals: rows
-            .map(|row| real_row(row, weight(&row.config.key), limit, clock))
+            .map(|row| real_row(row, weight(&row.config.key), config, clock))
             .collect(),
+        panic: service.hold.map(|hold| {
+            let held = service.reals.values().filter(|row| row.held);
+            ha_status::Panic {
+                failing: held.count(),
+                since_ms: clock.wall_ms(hold.since),
+                until_ms: clock.wall_ms(hold.until),
+            }
+        }),
+        enforced: ledger.enforced(config.key),
         connections: 0,
         packets_in: 0,
         bytes_in: 0,
@@ -172,7 +198,7 @@ fn service_row(service: &Virtual, kernel: &Table, clock: Clock) -> ha_status::Vi
 fn real_row(
     row: &Watched,
     table_weight: Option<u32>,
-    failure_limit: u32,
+    service: &VirtualService,
     clock: Clock,
 ) -> ha_status::RealServer {
     let (real, health) = (&row.config, &row.health);
@@ -184,11 +210,12 @@ fn real_row(
         health: verdict(real.check, health),
         since_ms: clock.wall_ms.saturating_sub(clock.age_ms(health.since)),
         failures: health.failures,
-        failure_limit,
+        failure_limit: service.failurecount,
         check: real.description.clone(),
         message: health.said().to_owned(),
         could_not_ask: health.could_not_ask.clone(),
         overrides: row.orders.iter().map(|one| one.shown.clone()).collect(),
+        stage: stage(row, &service.options, clock),
         draining: None,
         checked_ms: health.checked.map(|then| clock.age_ms(then)),
         took_us: health
@@ -197,6 +224,24 @@ fn real_row(
         active_connections: 0,
         inactive_connections: 0,
         connections: 0,
+    }
+}
+
+/// Where it is on its way to what its checks say.
+fn stage(row: &Watched, options: &Options, clock: Clock) -> Option<Stage> {
+    let rising = row.health.passes > 0;
+    let climbs = row.ramp.zip(options.slowstart);
+    match (row.held, rising, climbs) {
+        (true, true | false, _) => Some(Stage::Held),
+        (false, true, _) => Some(Stage::Rising {
+            passes: row.health.passes,
+            of: options.risecount,
+        }),
+        (false, false, Some((ramp, length))) => Some(Stage::SlowStart {
+            weight: ramp.of(row.config.weight),
+            full_ms: clock.wall_ms(ramp.full_at(length)),
+        }),
+        (false, false, None) => None,
     }
 }
 

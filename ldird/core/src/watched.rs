@@ -3,18 +3,23 @@
 
 use crate::config::{Check, RealServer, VirtualService};
 use crate::health::{Health, State, Transition};
+use crate::hold::{self, Hold, PanicEnd, Pool};
 use crate::input::{Finding, Verdict};
+use crate::options::Limits;
 use crate::output::Notice;
 use crate::overrides::{self, Orders, Say};
+use crate::ramp::Ramp;
 use crate::table::{DestinationKey, Service, ServiceKey};
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Virtual {
     /// Its real servers have moved into `reals`.
     pub(crate) config: VirtualService,
     pub(crate) reals: BTreeMap<DestinationKey, Watched>,
+    /// Weights are held.
+    pub(crate) hold: Option<Hold>,
 }
 
 /// A real server of a virtual service.
@@ -28,6 +33,14 @@ pub(crate) struct Watched {
     pub(crate) orders: Orders,
     /// A file of the maintenance directory names it.
     pub(crate) in_folder: bool,
+    /// On its way to its weight.
+    pub(crate) ramp: Option<Ramp>,
+    /// It fails, and has the weight that it had before.
+    pub(crate) held: bool,
+    /// When the check began that took it down, if it served before.
+    fell: Option<Instant>,
+    /// Maintenance has ended: its first check brings it back.
+    returning: bool,
     /// The table has been looked at since this row exists: who carries traffic there is known.
     placed: bool,
     /// A verdict that came before; it counts from then on.
@@ -41,6 +54,7 @@ impl Virtual {
         Self {
             reals: rows.collect(),
             config,
+            hold: None,
         }
     }
 
@@ -65,9 +79,114 @@ impl Virtual {
         weights.any(|weight| weight > 0)
     }
 
+    /// Something may have changed that counts for panic: are weights to be held, or not any more?
+    /// `fell`: one has failed just now. `interval` is how often its real servers are asked.
+    pub(crate) fn review(
+        &mut self,
+        fell: bool,
+        interval: Duration,
+        now: Instant,
+    ) -> Option<Notice> {
+        let service = self.config.key;
+        let over = |why, failing| Notice::PanicOver {
+            service,
+            why,
+            failing,
+        };
+        match (self.config.options.panic, self.hold.as_mut()) {
+            (None, None) => None,
+            (None, Some(_)) => Some(over(PanicEnd::Withdrawn, self.release())),
+            (Some(panic), None) => {
+                let pool = self.pool(interval);
+                if !fell || !pool.panics(panic) {
+                    return None;
+                }
+                self.hold = Some(Hold::new(panic, now));
+                let latest = self.latest_fall();
+                for row in self.reals.values_mut() {
+                    row.held = row.fell_about(latest, interval);
+                    // It has its whole weight, as before.
+                    row.ramp = row.ramp.filter(|_| !row.held);
+                }
+                Some(Notice::Panic {
+                    service,
+                    failing: pool.failing,
+                    of: pool.size,
+                    longest: panic.longest,
+                })
+            }
+            (Some(panic), Some(hold)) => {
+                // Whoever fails from now on is held as well.
+                for row in self.reals.values_mut() {
+                    row.held |= row.fell.is_some_and(|at| at >= hold.since);
+                }
+                let mut pool = Pool {
+                    size: 0,
+                    failing: 0,
+                };
+                for row in self.reals.values().filter(|row| row.is_pooled()) {
+                    pool.size += 1;
+                    pool.failing += usize::from(row.held);
+                }
+                let why = hold.review(pool, panic, interval, now)?;
+                Some(over(why, self.release()))
+            }
+        }
+    }
+
+    /// How many failed about the same time as the last one did.
+    fn pool(&self, interval: Duration) -> Pool {
+        let latest = self.latest_fall();
+        let pooled = self.reals.values().filter(|row| row.is_pooled());
+        let failing = pooled
+            .clone()
+            .filter(|row| row.fell_about(latest, interval));
+        Pool {
+            size: pooled.clone().count(),
+            failing: failing.count(),
+        }
+    }
+
+    fn latest_fall(&self) -> Option<Instant> {
+        self.reals.values().filter_map(|row| row.fell).max()
+    }
+
+    /// Verdicts count again; how many of those that were held still fail.
+    fn release(&mut self) -> usize {
+        self.hold = None;
+        let mut failing = 0;
+        for row in self.reals.values_mut() {
+            failing += usize::from(std::mem::take(&mut row.held));
+            row.fell = None;
+        }
+        failing
+    }
+
+    /// Real servers on their way to their weight get what they are due now. Is anything new?
+    pub(crate) fn climb(&mut self, now: Instant) -> bool {
+        let length = self.config.options.slowstart;
+        let mut changed = false;
+        for row in self.reals.values_mut().filter(|row| row.ramp.is_some()) {
+            let ramp = length.and_then(|length| row.ramp?.at(length, now));
+            changed |= ramp != row.ramp;
+            row.ramp = ramp;
+        }
+        changed
+    }
+
+    /// When time alone changes what it wants.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let length = self.config.options.slowstart;
+        let ramps = self.reals.values().filter_map(|row| row.ramp);
+        let steps = length.and_then(|length| ramps.map(|ramp| ramp.due(length)).min());
+        let hold = self.hold.as_ref().map(Hold::due);
+        [steps, hold].into_iter().flatten().min()
+    }
+
     /// Takes over what is known of the real servers of an earlier configuration, also where another
     /// question is asked about them from now on: they go on serving, or not, until it is answered.
     pub(crate) fn inherit(&mut self, mut old: Self) {
+        self.hold = old.hold;
         let mut elsewhere = Vec::new();
         for (key, row) in &mut self.reals {
             let configured = row.config.configured;
@@ -105,6 +224,10 @@ impl Watched {
             rank,
             orders: Orders::default(),
             in_folder: false,
+            ramp: None,
+            held: false,
+            fell: None,
+            returning: false,
             placed: false,
             early: None,
         }
@@ -119,17 +242,36 @@ impl Watched {
             healthy: match self.config.check {
                 Check::Off => false,
                 Check::On => true,
-                Check::Probe(_) => self.health.state == State::Up,
+                Check::Probe(_) => self.health.state == State::Up || self.held,
             },
             quiescent,
-            configured: self.config.weight,
+            configured: match self.ramp {
+                Some(ramp) => ramp.of(self.config.weight),
+                None => self.config.weight,
+            },
         })
     }
 
     /// A file or an operator says so; is that new?
     pub(crate) fn settle_maintenance(&mut self, now: Instant) -> bool {
         let active = self.in_folder || self.orders.maintenance();
-        self.health.set_maintenance(active, now)
+        let new = self.health.set_maintenance(active, now);
+        if new {
+            (self.ramp, self.held, self.fell) = (None, false, None);
+            self.returning = !active;
+        }
+        new
+    }
+
+    /// Does it count for panic?
+    fn is_pooled(&self) -> bool {
+        matches!(self.config.check, Check::Probe(_)) && !self.health.maintenance
+    }
+
+    /// Did it fail within the interval before the last one that did?
+    fn fell_about(&self, latest: Option<Instant>, interval: Duration) -> bool {
+        let times = latest.zip(self.fell);
+        times.is_some_and(|(latest, at)| latest.duration_since(at) <= hold::within(interval))
     }
 
     /// Does it get traffic?
@@ -144,12 +286,37 @@ impl Watched {
     /// A check came back. Before the table has been seen it is not known whether the server carries
     /// traffic, and so not how often it must fail: the verdict waits. That a check could not be asked
     /// is no verdict, and takes no place from one.
-    pub(crate) fn judge(&mut self, verdict: &Verdict, limit: u32, now: Instant) -> Transition {
+    pub(crate) fn judge(&mut self, verdict: &Verdict, limits: Limits, now: Instant) -> Transition {
         if self.placed || verdict.finding == Finding::CouldNotAsk {
-            return self.health.judge(verdict, limit, now);
+            return self.believe(verdict, limits, now);
         }
         self.early = Some(verdict.clone());
         Transition::None
+    }
+
+    fn believe(&mut self, verdict: &Verdict, limits: Limits, now: Instant) -> Transition {
+        let before = self.health.state;
+        let transition = self.health.judge(verdict, limits, now);
+        match transition {
+            Transition::WentUp => {
+                // One that was held has never left.
+                let back = before == State::Down && !self.held;
+                let back = back || std::mem::take(&mut self.returning);
+                self.ramp = back.then(|| Ramp::new(now));
+                (self.held, self.fell) = (false, None);
+            }
+            Transition::WentDown => {
+                let began = now.checked_sub(verdict.took).unwrap_or(now);
+                self.fell = (before == State::Up).then_some(began);
+                self.ramp = None;
+                self.returning = false;
+            }
+            Transition::None
+            | Transition::SoftFailure
+            | Transition::Recovered
+            | Transition::Rising => {}
+        }
+        transition
     }
 
     /// The table was looked at: what carries traffic goes on carrying it until a check says
@@ -157,7 +324,7 @@ impl Watched {
     pub(crate) fn place(
         &mut self,
         table: Option<&Service>,
-        limit: u32,
+        limits: Limits,
         now: Instant,
     ) -> Transition {
         if std::mem::replace(&mut self.placed, true) {
@@ -167,17 +334,20 @@ impl Watched {
         if row.is_some_and(|spec| spec.weight > 0) {
             self.health.adopt();
         }
-        match self.early.take() {
-            Some(verdict) => self.health.judge(&verdict, limit, now),
+        let transition = match self.early.take() {
+            Some(verdict) => self.believe(&verdict, limits, now),
             None => Transition::None,
-        }
+        };
+        // Nobody has waited for it: a start is not slow.
+        self.ramp = None;
+        transition
     }
 
     /// The notice for what a verdict changed, if anything.
     pub(crate) fn notice(
         &self,
         service: ServiceKey,
-        limit: u32,
+        limits: Limits,
         transition: Transition,
     ) -> Option<Notice> {
         let real = self.config.configured;
@@ -198,18 +368,25 @@ impl Watched {
                 service,
                 real,
                 failures: self.health.failures,
-                limit,
+                limit: limits.failures,
                 message: message(),
             }),
             Transition::Recovered => Some(Notice::SoftFailureReset { service, real }),
+            Transition::Rising => Some(Notice::Rising {
+                service,
+                real,
+                passes: self.health.passes,
+                limit: limits.passes,
+            }),
         }
     }
 
     /// What a verdict may change in the steady part of a snapshot, for comparison.
-    pub(crate) fn shown(&self) -> (u32, String, Option<String>) {
+    pub(crate) fn shown(&self) -> ([u32; 2], String, Option<String>) {
         let health = &self.health;
         let (message, unasked) = (&health.message, &health.could_not_ask);
-        (health.failures, message.clone(), unasked.clone())
+        let counts = [health.failures, health.passes];
+        (counts, message.clone(), unasked.clone())
     }
 
     fn inherit(&mut self, old: Self) {
@@ -219,12 +396,16 @@ impl Watched {
                 self.health = old.health;
                 self.placed = old.placed;
                 self.early = old.early;
+                (self.ramp, self.held, self.fell) = (old.ramp, old.held, old.fell);
+                self.returning = old.returning;
             }
             // Failures of another question are counted anew.
             (Check::Probe(_), Check::Probe(_)) => {
                 self.health = old.health;
-                self.health.failures = 0;
+                (self.health.failures, self.health.passes) = (0, 0);
                 self.placed = old.placed;
+                (self.ramp, self.held, self.fell) = (old.ramp, old.held, old.fell);
+                self.returning = old.returning;
             }
             // What nobody asked about is seen in the table.
             (Check::Probe(_) | Check::On | Check::Off, Check::On | Check::Off)

@@ -5,6 +5,7 @@
 //! hints in complaints both come from here.
 
 use super::given::{At, CheckType, Family, Faults, Given};
+use super::options;
 use super::real_server;
 use super::values::{
     alert_status, checkport, checktype, emailalert, execute, httpmethod, monitorfile, netmask, pe,
@@ -62,6 +63,7 @@ enum Zero {
 }
 
 const ONE_DIGIT: &str = "a number of seconds, at least 1";
+const MILLISECONDS: &str = "milliseconds, at least 50";
 
 /// Directives that stand in the first column.
 #[rustfmt::skip]
@@ -98,6 +100,14 @@ pub(crate) static GLOBAL: &[Directive] = &[
     number("udptimeout", "the kernel's, 300", "invalid udp timeout value", |g| &mut g.udptimeout),
     yes_no("sslverify", "no", "sslverify must be 'yes' or 'no'", |g| &mut g.sslverify),
     maybe_quoted("sslcafile", "invalid sslcafile", |g| &mut g.sslcafile).default("the system's"),
+    own("checkintervalms", MILLISECONDS, options::checkintervalms),
+    own("checktimeoutms", MILLISECONDS, options::checktimeoutms),
+    own("negotiatetimeoutms", MILLISECONDS, options::negotiatetimeoutms),
+    number("risecount", "1", "invalid rise count", |g| &mut g.risecount),
+    yes_no("enforce", "no", "enforce must be 'yes' or 'no'", |g| &mut g.enforce),
+    number_or_zero("slowstart", "0", "invalid slowstart", |g| &mut g.slowstart),
+    own("panicthreshold", "PERCENT", options::panicthreshold),
+    number("panictime", "300", "invalid panictime", |g| &mut g.panictime),
     refused("timeout", "timeout directive deprecated in favour of checktimeout and negotiatetimeout"),
     refused("connecttimeout", "connecttimeout directive deprecated in favour of negotiatetimeout"),
 ];
@@ -119,6 +129,14 @@ pub(crate) static SECTION: &[Directive] = &[
     number("checkcount", "the global one", "invalid check count", |g| &mut g.checkcount),
     number("failurecount", "the global one", "invalid failure count", |g| &mut g.failurecount),
     number("checkinterval", "the global one", "invalid checkinterval", |g| &mut g.checkinterval),
+    own("checkintervalms", MILLISECONDS, options::checkintervalms).default("the global one"),
+    own("checktimeoutms", MILLISECONDS, options::checktimeoutms).default("the global one"),
+    own("negotiatetimeoutms", MILLISECONDS, options::negotiatetimeoutms).default("the global one"),
+    number("risecount", "the global one", "invalid rise count", |g| &mut g.risecount),
+    yes_no("enforce", "the global one", "enforce must be 'yes' or 'no'", |g| &mut g.enforce),
+    number_or_zero("slowstart", "the global one", "invalid slowstart", |g| &mut g.slowstart),
+    own("panicthreshold", "PERCENT", options::panicthreshold).default("the global one"),
+    number("panictime", "the global one", "invalid panictime", |g| &mut g.panictime),
     own("checkport", "PORT", checkport),
     quoted("login", "invalid login string", |g| &mut g.login),
     quoted("passwd", "invalid password", |g| &mut g.passwd),
@@ -273,6 +291,12 @@ impl Directive {
             // The value of `real` is told apart by its trailing blanks.
             Value::Own { read, .. } => read(given, value, faults),
             Value::Refused => faults.error(word.span, self.fault),
+        }
+        if matches!(
+            self.name,
+            "checkinterval" | "checktimeout" | "negotiatetimeout"
+        ) {
+            options::tell_milliseconds(self.name, value, faults);
         }
         if self.name == "checkcount" {
             faults.warning(

@@ -10,6 +10,7 @@ use super::checks::{Question, Recipe};
 use super::given::{At, FallbackLine, Family, Faults, Given, RealLine, Service};
 use super::names::{Answer, Name, Names};
 use super::operations::{MonitorTemplate, operations};
+use super::options;
 use super::resolve::{self, Host, Ports, RangeFault};
 use super::settings::{ipvs_timeouts, log_target, maintenancedir, seed};
 use super::virtual_server::What;
@@ -25,7 +26,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-const DEFAULT_INTERVAL_SECONDS: u32 = 10;
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The configuration, and of each of its services the number of its section.
 pub(super) fn expand(
@@ -46,6 +47,7 @@ pub(super) fn expand(
         monitors: BTreeMap::new(),
         faults,
     };
+    options::tell_twice(&file.global, expansion.faults);
     expansion.resolve_global_fallbacks();
     let mut services: BTreeMap<ServiceKey, Span> = BTreeMap::new();
     let mut found = Vec::new();
@@ -95,6 +97,10 @@ pub(super) fn expand(
         names: names.clone(),
     };
     (configuration, numbers)
+}
+
+fn interval(given: &Given) -> Option<Duration> {
+    options::time(given.checkinterval.as_ref(), given.checkintervalms.as_ref())
 }
 
 fn standby_interval(global: &Given) -> Option<Duration> {
@@ -192,11 +198,9 @@ impl<'a> Expansion<'a, '_, '_> {
         let spec = attributes::spec(section, key, udp, self.faults);
         let title = title(key);
         let recipe = Recipe::new(section, self.global, service, udp, key, &title, self.faults);
-        let interval = number(
-            given.checkinterval.as_ref(),
-            self.global.checkinterval.as_ref(),
-        );
-        let interval = Duration::from_secs(interval.unwrap_or(DEFAULT_INTERVAL_SECONDS).into());
+        options::tell_twice(given, self.faults);
+        let interval = interval(given).or_else(|| interval(self.global));
+        let interval = interval.unwrap_or(DEFAULT_INTERVAL);
         let word = match protocol {
             Protocol::Tcp => "tcp",
             Protocol::Udp => "udp",
@@ -204,6 +208,7 @@ impl<'a> Expansion<'a, '_, '_> {
         };
         self.monitor = MonitorTemplate::new(given, service, key, word, recipe.name());
         let reals = self.reals(section, key, &recipe, interval);
+        let options = options::options(given, self.global, &reals, self.faults);
         let fallback = self.fallback_of(section, key, &reals);
         if port == 0 && port_counts(key) && spec.persistent.is_none() {
             let message = format!("virtual {title}: the kernel refuses port 0 without persistent");
@@ -230,6 +235,7 @@ impl<'a> Expansion<'a, '_, '_> {
             ),
             interval,
             failurecount: failures.unwrap_or(1),
+            options,
             name: given
                 .servicename
                 .as_ref()

@@ -16,6 +16,7 @@ mod given;
 mod lines;
 mod names;
 mod operations;
+mod options;
 mod reading;
 mod real_server;
 mod report;

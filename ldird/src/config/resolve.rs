@@ -1,7 +1,8 @@
 //! Words to numbers: literal addresses, service names, ranges, time-outs that inherit
 //! (specification 1.6, 1.10). Asks nobody.
 
-use super::given::{At, Family, Given};
+use super::given::{Family, Given};
+use super::options;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -93,20 +94,24 @@ const NEGOTIATE_TIMEOUT_SECONDS: u32 = 30;
 /// The nearest value that is set; either one stands in for the other before the wider scope is
 /// asked.
 pub(crate) fn timeouts(section: &Given, global: &Given) -> Timeouts {
-    let value = |given: &Option<At<u32>>| given.as_ref().map(|at| at.value);
-    let check = value(&section.checktimeout)
-        .or(value(&section.negotiatetimeout))
-        .or(value(&global.checktimeout))
-        .or(value(&global.negotiatetimeout))
-        .unwrap_or(CHECK_TIMEOUT_SECONDS);
-    let negotiate = value(&section.negotiatetimeout)
-        .or(value(&section.checktimeout))
-        .or(value(&global.negotiatetimeout))
-        .or(value(&global.checktimeout))
-        .unwrap_or(NEGOTIATE_TIMEOUT_SECONDS);
+    let check =
+        |given: &Given| options::time(given.checktimeout.as_ref(), given.checktimeoutms.as_ref());
+    let negotiate = |given: &Given| {
+        let ms = given.negotiatetimeoutms.as_ref();
+        options::time(given.negotiatetimeout.as_ref(), ms)
+    };
+    let default = |seconds: u32| Duration::from_secs(seconds.into());
     Timeouts {
-        check: Duration::from_secs(check.into()),
-        negotiate: Duration::from_secs(negotiate.into()),
+        check: check(section)
+            .or_else(|| negotiate(section))
+            .or_else(|| check(global))
+            .or_else(|| negotiate(global))
+            .unwrap_or(default(CHECK_TIMEOUT_SECONDS)),
+        negotiate: negotiate(section)
+            .or_else(|| check(section))
+            .or_else(|| negotiate(global))
+            .or_else(|| check(global))
+            .unwrap_or(default(NEGOTIATE_TIMEOUT_SECONDS)),
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 mod conformance;
 mod ipvs;
 mod operations;
+mod options;
 mod services;
 
 const B0: &str = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate 3\n\treal=10.0.0.2:80 gate 2\n\

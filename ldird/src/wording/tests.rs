@@ -1,8 +1,10 @@
 //! Rows L1 to L5 of the specification's section 8.6.
 
 use super::line;
-use ldird_core::output::{Notice, When};
-use ldird_core::table::{DestinationKey, Protocol, ServiceKey};
+use ldird_core::output::{Enforced, Notice, PanicEnd, When};
+use ldird_core::table::{
+    DestinationKey, DestinationSpec, Forwarding, Protocol, ServiceKey, Tunnel,
+};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 const SERVICE: ServiceKey = ServiceKey::Address {
@@ -107,4 +109,51 @@ fn lines_are_those_of_the_old_daemon() {
     for (notice, expected) in LINES {
         assert_eq!(line(notice).text, *expected);
     }
+}
+
+#[test]
+fn what_was_put_back_says_what_differed() {
+    let spec = |weight, forwarding| DestinationSpec {
+        forwarding,
+        weight,
+        upper: 0,
+        lower: 0,
+        tunnel: Tunnel::Ipip,
+    };
+    let what = Enforced::Real {
+        real: REAL,
+        found: spec(7, Forwarding::Masq),
+        wanted: spec(1, Forwarding::Gate),
+    };
+    let notice = Notice::Enforced {
+        service: SERVICE,
+        what,
+    };
+    assert_eq!(
+        line(&notice).text,
+        "Virtual server 10.0.0.100:80: 10.0.0.1:80 was changed by somebody else (weight 7 instead \
+         of 1, forwarding masq instead of gate); put back"
+    );
+}
+
+#[test]
+fn a_panic_is_critical_and_its_end_says_why() {
+    let panic = line(&Notice::Panic {
+        service: SERVICE,
+        failing: 3,
+        of: 4,
+        longest: std::time::Duration::from_secs(300),
+    });
+    assert_eq!(panic.severity, ha_status::Severity::Critical);
+    assert!(panic.text.contains("3 of 4 real servers"), "{}", panic.text);
+    let over = line(&Notice::PanicOver {
+        service: SERVICE,
+        why: PanicEnd::Lasted,
+        failing: 2,
+    });
+    assert_eq!(
+        over.text,
+        "Virtual server 10.0.0.100:80: weights are held no more: it has lasted as long as panictime \
+         allows; the 2 that still fail go"
+    );
 }

@@ -10,6 +10,7 @@ use ldird_core::Director;
 use ldird_core::config::{Check, Config, ProbeId, RealServer, Standby, VirtualService};
 use ldird_core::diff;
 use ldird_core::input::{Finding, Input, Verdict};
+use ldird_core::options::Options;
 use ldird_core::output::{Notice, Output};
 use ldird_core::table::{
     DestinationKey, Forwarding, Protocol, ServiceKey, ServiceSpec, Table, Tunnel,
@@ -281,6 +282,7 @@ fn service(number: u16, weight: u32) -> VirtualService {
         cleanstop: true,
         interval: Duration::from_secs(10),
         failurecount: 1,
+        options: Options::default(),
         name: String::new(),
     }
 }

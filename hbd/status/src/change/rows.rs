@@ -80,6 +80,8 @@ pub(crate) fn columns(service: &VirtualService) -> VirtualService {
         name: service.name.clone(),
         in_table: service.in_table,
         fallback: service.fallback.clone(),
+        panic: service.panic,
+        enforced: service.enforced,
         reals: Vec::new(),
         connections: service.connections,
         packets_in: service.packets_in,
@@ -254,12 +256,15 @@ impl Row for VirtualService {
             name,
             in_table,
             fallback: _,
+            panic,
+            enforced,
             reals: _,
             connections: _,
             packets_in: _,
             bytes_in: _,
         } = self;
-        (id, address, protocol, scheduler, persistent, name, in_table)
+        let kernel = (in_table, panic, enforced);
+        (id, address, protocol, scheduler, persistent, name, kernel)
     }
 
     fn volatile(&self) -> impl PartialEq + '_ {
@@ -285,6 +290,7 @@ impl Row for RealServer {
             check,
             message,
             could_not_ask,
+            stage,
             overrides,
             draining: _,
             checked_ms: _,
@@ -295,7 +301,7 @@ impl Row for RealServer {
         } = self;
         let weights = (weight, table_weight);
         let count = (failures, failure_limit);
-        let said = (message, could_not_ask, overrides);
+        let said = (message, could_not_ask, stage, overrides);
         (
             address, forwarding, weights, health, since_ms, count, check, said,
         )

@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus, NotSent, Override,
-    RefusedReason, Resource, Role, RunState, Says, SendTrouble, Severity,
+    RefusedReason, Resource, Role, RunState, Says, SendTrouble, Severity, Stage,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -131,6 +131,7 @@ impl Dice<'_> {
             check: "connect".to_owned(),
             message: self.word(),
             could_not_ask: self.flag().then(|| self.word()),
+            stage: self.flag().then_some(Stage::Held),
             overrides: if self.flag() {
                 vec![Override {
                     says: Says::Drain,
@@ -161,6 +162,8 @@ impl Dice<'_> {
             name: String::new(),
             in_table: self.flag(),
             fallback: self.flag().then(|| self.fallback()),
+            panic: None,
+            enforced: self.throw(3).into(),
             reals: self.rows(Dice::real),
             connections: self.number(),
             packets_in: self.number(),

@@ -3,6 +3,7 @@
 use super::service;
 use crate::config::{Check, Fallback, ProbeId, RealServer, VirtualService};
 use crate::health::State;
+use crate::options::Options;
 use crate::table::{DestinationKey, Forwarding, Protocol, ServiceKey, ServiceSpec, Tunnel};
 use crate::watched::Virtual;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -53,6 +54,7 @@ fn base() -> VirtualService {
         cleanstop: true,
         interval: Duration::from_secs(1),
         failurecount: 1,
+        options: Options::default(),
         name: String::new(),
     }
 }

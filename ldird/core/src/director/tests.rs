@@ -6,6 +6,7 @@
 )]
 
 mod bed;
+mod options;
 mod others;
 mod revisions;
 mod role;

@@ -1,8 +1,12 @@
 //! The whole transition table, and what surrounds it.
 
-use super::{Health, State, Transition};
+use super::{Health, Limits, State, Transition};
 use crate::input::{Finding, Verdict};
 use std::time::{Duration, Instant};
+
+fn limits(failures: u32, passes: u32) -> Limits {
+    Limits { failures, passes }
+}
 
 fn verdict(up: bool) -> Verdict {
     Verdict {
@@ -71,7 +75,7 @@ fn every_state_and_verdict() {
             failures,
             ..Health::new(now)
         };
-        let got = health.judge(&verdict(up), limit, now + Duration::from_secs(1));
+        let got = health.judge(&verdict(up), limits(limit, 1), now + Duration::from_secs(1));
         let row = format!("{state:?} {failures}/{limit} up={up}");
         assert_eq!(
             (health.state, health.failures, got),
@@ -101,11 +105,14 @@ fn maintenance_takes_out_at_once_and_needs_a_good_check_to_return() {
     assert!(health.set_maintenance(true, now));
     assert!(!health.set_maintenance(true, now), "said once");
     assert!(!health.serves());
-    health.judge(&verdict(true), 1, now);
+    health.judge(&verdict(true), limits(1, 1), now);
     assert!(!health.serves(), "a passing check does not end maintenance");
     assert!(health.set_maintenance(false, now));
     assert!(!health.serves());
-    assert_eq!(health.judge(&verdict(true), 1, now), Transition::WentUp);
+    assert_eq!(
+        health.judge(&verdict(true), limits(1, 1), now),
+        Transition::WentUp
+    );
     assert!(health.serves());
 }
 
@@ -130,14 +137,53 @@ fn a_check_that_could_not_be_asked_changes_nothing() {
         };
         let before = health.clone();
         let later = now + Duration::from_secs(1);
-        assert_eq!(health.judge(&unasked, 3, later), Transition::None);
+        assert_eq!(
+            health.judge(&unasked, limits(3, 1), later),
+            Transition::None
+        );
         let shown = Some("no descriptors".to_owned());
         assert_eq!(health.could_not_ask, shown, "{state:?}");
         health.could_not_ask = None;
         assert_eq!(health, before, "{state:?}");
     }
     let mut health = Health::new(now);
-    health.judge(&unasked, 1, now);
-    health.judge(&verdict(true), 1, now);
+    health.judge(&unasked, limits(1, 1), now);
+    health.judge(&verdict(true), limits(1, 1), now);
     assert_eq!(health.could_not_ask, None, "a verdict ends it");
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some instant to start from"
+)]
+fn who_was_down_has_to_pass_so_often_in_a_row() {
+    let now = Instant::now();
+    let says = |health: &mut Health, up| health.judge(&verdict(up), limits(1, 3), now);
+    let mut health = Health::new(now);
+    assert_eq!(says(&mut health, true), Transition::WentUp, "the first");
+    assert_eq!(says(&mut health, false), Transition::WentDown);
+    assert_eq!(says(&mut health, true), Transition::Rising);
+    assert_eq!(says(&mut health, true), Transition::Rising);
+    assert_eq!((health.passes, health.state), (2, State::Down));
+    let unasked = Verdict {
+        finding: Finding::CouldNotAsk,
+        ..verdict(true)
+    };
+    health.judge(&unasked, limits(1, 3), now);
+    assert_eq!(health.passes, 2, "no verdict");
+    assert_eq!(says(&mut health, false), Transition::None);
+    assert_eq!(health.passes, 0, "in a row");
+    let row = [true, true, true].map(|up| says(&mut health, up));
+    let expected = [Transition::Rising, Transition::Rising, Transition::WentUp];
+    assert_eq!(row, expected);
+    assert_eq!(health.passes, 0);
+    says(&mut health, false);
+    health.set_maintenance(true, now);
+    health.set_maintenance(false, now);
+    assert_eq!(
+        says(&mut health, true),
+        Transition::WentUp,
+        "by its operator"
+    );
 }

@@ -1,7 +1,7 @@
 //! What a director must believe of each real server, told a second time: `failurecount`, sharing,
 //! maintenance, verdicts from before the first table, and those that were not to be had.
 
-use ha_status::Health;
+use ha_status::{Health, Stage};
 use ldird_core::config::{Check, Config, ProbeId, RealServer};
 use ldird_core::input::Finding;
 use ldird_core::table::{DestinationKey, ServiceKey, Table};
@@ -18,8 +18,11 @@ enum State {
 struct Row {
     check: Check,
     limit: u32,
+    /// `risecount`.
+    rise: u32,
     state: State,
     failures: u32,
+    passes: u32,
     maintenance: bool,
     /// By a file, and by an operator.
     folder: bool,
@@ -59,7 +62,7 @@ impl Belief {
         for service in &config.services {
             for real in &service.reals {
                 let place = (service.key, real.configured);
-                let fresh = Row::new(real, service.failurecount);
+                let fresh = Row::new(real, [service.failurecount, service.options.risecount]);
                 let mut row = old.get(&place).map_or(fresh, |old| fresh.after(old));
                 row.ordered = self.orders.contains(&place);
                 row.settle();
@@ -94,9 +97,9 @@ impl Belief {
         let of_probe = self.rows.values_mut();
         for row in of_probe.filter(|row| row.probe() == Some(probe)) {
             if row.placed {
-                let before = (row.state, row.failures);
+                let before = (row.state, row.failures, row.passes);
                 row.judge(up);
-                self.revision += u64::from(before != (row.state, row.failures));
+                self.revision += u64::from(before != (row.state, row.failures, row.passes));
             } else {
                 row.early = Some(up);
             }
@@ -163,11 +166,17 @@ impl Belief {
         let shown = shown.iter().flat_map(|service| &service.reals);
         for (real, place) in shown.zip(&self.order) {
             let row = self.rows.get(place).ok_or("a row without belief")?;
-            if (row.health(), row.failures) != (real.health, real.failures) {
+            let passes = match real.stage {
+                Some(Stage::Rising { passes, .. }) => passes,
+                // Of the two, this is what is shown.
+                Some(Stage::Held) => row.passes,
+                Some(Stage::SlowStart { .. }) | None => 0,
+            };
+            let shown = (real.health, real.failures, passes);
+            if (row.health(), row.failures, row.passes) != shown {
                 let (service, address) = place;
                 return Err(format!(
-                    "{service} {address}: to be believed {row:?}, shown {:?} with {} failures",
-                    real.health, real.failures
+                    "{service} {address}: to be believed {row:?}, shown {shown:?}",
                 ));
             }
         }
@@ -176,15 +185,17 @@ impl Belief {
 }
 
 impl Row {
-    fn new(real: &RealServer, limit: u32) -> Self {
+    fn new(real: &RealServer, [limit, rise]: [u32; 2]) -> Self {
         Self {
             check: real.check,
             limit,
+            rise,
             state: match real.check {
                 Check::On => State::Up,
                 Check::Off | Check::Probe(_) => State::Unknown,
             },
             failures: 0,
+            passes: 0,
             maintenance: false,
             folder: false,
             ordered: false,
@@ -195,13 +206,19 @@ impl Row {
 
     /// What is kept of a row of the configuration before.
     fn after(self, old: &Self) -> Self {
-        let limit = self.limit;
+        let (limit, rise) = (self.limit, self.rise);
         match (old.check, self.check) {
-            (was, is) if was == is => Self { limit, ..*old },
+            (was, is) if was == is => Self {
+                limit,
+                rise,
+                ..*old
+            },
             (Check::Probe(_), Check::Probe(_)) => Self {
                 check: self.check,
                 limit,
+                rise,
                 failures: 0,
+                passes: 0,
                 early: None,
                 ..*old
             },
@@ -223,7 +240,11 @@ impl Row {
 
     fn settle(&mut self) {
         let active = self.folder || self.ordered;
-        if std::mem::replace(&mut self.maintenance, active) && !active {
+        let before = std::mem::replace(&mut self.maintenance, active);
+        if before != active {
+            self.passes = 0;
+        }
+        if before && !active {
             self.failures = 0;
             self.state = match self.check {
                 Check::On => State::Up,
@@ -237,7 +258,13 @@ impl Row {
             return;
         }
         self.failures = if up { 0 } else { self.failures + 1 };
+        let down = self.state == State::Down;
+        self.passes = if up && down { self.passes + 1 } else { 0 };
+        if self.passes >= self.rise {
+            self.passes = 0;
+        }
         self.state = match self.state {
+            State::Down if self.passes > 0 => State::Down,
             _ if up => State::Up,
             State::Up if self.failures < self.limit => State::Up,
             State::Up | State::Unknown | State::Down => State::Down,

@@ -2,6 +2,7 @@
 
 use super::random::Random;
 use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, Standby, VirtualService};
+use ldird_core::options::{Options, Panic};
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Forwarding, Protocol, Service, ServiceKey, ServiceSpec, Table,
     Tunnel, TunnelChecksum,
@@ -11,6 +12,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_secs(1);
+const QUICK_INTERVAL: Duration = Duration::from_millis(250);
+/// What is drawn apart, so that older seeds keep their meaning.
+const OPTIONS: u64 = 77 << 40;
 const STANDBY_INTERVAL: Duration = Duration::from_secs(3);
 
 pub(crate) fn service_key(number: u8) -> ServiceKey {
@@ -55,7 +59,7 @@ pub(crate) fn draw_config(random: &mut Random, crowded: bool) -> Config {
     let services = (0..count)
         .map(|number| draw_service(random, number as u8))
         .collect();
-    Config {
+    let mut config = Config {
         services,
         readdquiescent: random.chance(30),
         standby: Standby {
@@ -63,6 +67,30 @@ pub(crate) fn draw_config(random: &mut Random, crowded: bool) -> Config {
             interval: random.chance(30).then_some(STANDBY_INTERVAL),
         },
         seed: random.next(),
+    };
+    let mut apart = Random::new(config.seed ^ OPTIONS);
+    if apart.chance(60) {
+        for service in &mut config.services {
+            service.options = draw_options(&mut apart);
+            if apart.chance(10) {
+                service.interval = QUICK_INTERVAL;
+            }
+        }
+    }
+    config
+}
+
+fn draw_options(random: &mut Random) -> Options {
+    let seconds = |random: &mut Random| Duration::from_secs(1 + random.below(7));
+    let risecount = 1 + random.below(3) as u32;
+    Options {
+        risecount,
+        enforce: random.chance(40),
+        slowstart: random.chance(40).then(|| seconds(random)),
+        panic: random.chance(40).then(|| Panic {
+            percent: [20, 50, 90][random.below(3) as usize],
+            longest: seconds(random),
+        }),
     }
 }
 
@@ -95,6 +123,7 @@ fn draw_service(random: &mut Random, number: u8) -> VirtualService {
         cleanstop: random.chance(80),
         interval: INTERVAL,
         failurecount: 1 + random.below(3) as u32,
+        options: Options::default(),
         name: String::new(),
     }
 }

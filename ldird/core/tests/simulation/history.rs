@@ -27,6 +27,9 @@ mod checks;
 mod ending;
 mod faults;
 mod operators;
+mod options;
+
+use options::Told;
 
 const TURBULENT: Duration = Duration::from_secs(40);
 /// Within so long after the faults have stopped, everything must be right.
@@ -46,6 +49,7 @@ pub(crate) struct Summary {
     pub(crate) restarts: u64,
     pub(crate) stalls: u64,
     pub(crate) turns: u64,
+    pub(crate) told: Told,
     pub(crate) coverage: Coverage,
 }
 
@@ -58,6 +62,7 @@ impl Summary {
         self.restarts += other.restarts;
         self.stalls += other.stalls;
         self.turns += other.turns;
+        self.told.add(&other.told);
         self.coverage.add(&other.coverage);
     }
 }
@@ -130,6 +135,8 @@ struct World {
     orders: BTreeMap<(Place, Slot), Order>,
     /// What the director was told last, and starts as.
     role: Role,
+    /// Since when weights are held.
+    holds: BTreeMap<ServiceKey, Instant>,
     /// Lines of what happened; `None` if nobody reads them.
     timeline: Option<Vec<String>>,
     summary: Summary,
@@ -252,6 +259,7 @@ impl World {
             maintenance: BTreeSet::new(),
             orders: BTreeMap::new(),
             role,
+            holds: BTreeMap::new(),
             timeline: traced.then(Vec::new),
             summary: Summary::default(),
             compared: None,
@@ -292,6 +300,7 @@ impl World {
         if self.summary.edits != edits {
             return Err("the table is still being edited although nothing happens".to_owned());
         }
+        self.provoke()?;
         self.stop()
     }
 
@@ -356,7 +365,9 @@ impl World {
         let unasked = self.summary.steps.is_multiple_of(UNASKED_EVERY);
         if self.compared != revisions || unasked {
             self.compared = revisions;
-            self.belief.compare(&self.director.services(self.now, 0))?;
+            let shown = self.director.services(self.now, 0);
+            self.belief.compare(&shown)?;
+            self.compare_options(&shown)?;
         }
         Ok(())
     }
@@ -444,7 +455,10 @@ impl World {
                 }),
                 Output::List => self.read(|table| Input::Listed(table.keys().copied().collect())),
                 Output::Apply(edits) => self.apply(edits)?,
-                Output::Notice(notice) => self.note(|_| format!("say  {}", first_line(&notice))),
+                Output::Notice(notice) => {
+                    self.summary.told.note(&notice);
+                    self.note(|_| format!("say  {}", first_line(&notice)));
+                }
                 Output::Exit if self.director.phase() == DirectorPhase::Stopping => {
                     self.ended = true;
                 }

@@ -71,12 +71,14 @@ fn histories_keep_the_table_right() {
         restarts,
         stalls,
         turns,
+        told,
         coverage,
     } = &total;
     println!(
         "{steps} steps, {edits} edits, {faults} faults, {reloads} reloads, {restarts} restarts, \
          {stalls} stalls, {turns} turns"
     );
+    println!("{told:?}");
     println!("pairs of state and input met:\n{}", coverage.table());
     let surprises = coverage.surprises();
     assert!(count < COVERING || surprises.is_empty(), "{surprises:#?}");
@@ -86,7 +88,8 @@ fn histories_keep_the_table_right() {
             && total.faults > count / 2
             && total.reloads > 0
             && total.stalls > 0
-            && total.turns > 0,
+            && total.turns > 0
+            && total.told.is_whole(),
         "{total:?}"
     );
 }

@@ -5,6 +5,7 @@ use crate::config::{Check, Config, ProbeId, RealServer, Standby, VirtualService}
 use crate::conversation::{Reach, Step};
 use crate::diff;
 use crate::input::{Finding, Input, Verdict};
+use crate::options::Options;
 use crate::output::{Notice, Output};
 use crate::table::{
     DestinationKey, DestinationSpec, Edit, Forwarding, Protocol, Service, ServiceKey, ServiceSpec,
@@ -67,6 +68,7 @@ pub(super) fn config(reals: Vec<RealServer>) -> Config {
         cleanstop: true,
         interval: Duration::from_secs(10),
         failurecount: 1,
+        options: Options::default(),
         name: String::new(),
     };
     Config {

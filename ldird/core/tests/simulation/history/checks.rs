@@ -1,7 +1,10 @@
 //! What is checked of a history: after every edit, when the faults have stopped, and at the end.
 
 use super::World;
+use super::options::due_weight;
+use ha_status::Stage;
 use ldird_core::config::{Check, RealServer, VirtualService};
+use ldird_core::overrides::Slot;
 use ldird_core::table::{DestinationKey, DestinationSpec, Edit, Service, ServiceKey, Tunnel};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,25 +73,32 @@ impl World {
                 return Ok(());
             }
             let rows = shown.get_or_insert_with(|| self.director.services(self.now, 0));
-            if !self.shown_up(rows, key, *row) {
+            let Some(shown) = self.shown_up(rows, key, *row) else {
                 return Err(format!("{row} of {key} got weight before a check passed"));
+            };
+            let place = (key, *row);
+            let ordered = self.orders.contains_key(&(place, Slot::Weight));
+            if !ordered && due_weight(shown) != spec.weight {
+                return Err(format!("{row} of {key} is due {}", due_weight(shown)));
             }
         }
         Ok(())
     }
 
-    fn shown_up(
+    /// As it is shown, if it is up, or held as if it were.
+    fn shown_up<'a>(
         &self,
-        rows: &[ha_status::VirtualService],
+        rows: &'a [ha_status::VirtualService],
         key: ServiceKey,
         row: DestinationKey,
-    ) -> bool {
+    ) -> Option<&'a ha_status::RealServer> {
         let (id, address) = (key.to_string(), row.to_string());
         let service = rows.iter().find(|service| service.id == id);
         let real = service.and_then(|s| s.reals.iter().find(|real| real.address == address));
-        real.is_some_and(|real| {
+        real.filter(|real| {
             let proven = real.checked_ms.is_some() || self.proven.contains(&(key, row));
-            real.health == ha_status::Health::Up && proven
+            let held = real.stage == Some(Stage::Held);
+            (real.health == ha_status::Health::Up || held) && proven
         })
     }
 

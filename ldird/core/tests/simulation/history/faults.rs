@@ -178,6 +178,7 @@ impl World {
         self.pending.clear();
         self.maintenance.clear();
         self.proven.clear();
+        self.holds.clear();
         self.belief = Belief::default();
         self.compared = None;
         self.belief.configure(&self.config);

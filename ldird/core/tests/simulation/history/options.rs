@@ -1,0 +1,148 @@
+//! Rise counts, slow starts, held weights and rows that are put back: what must hold of them, in the
+//! harness's own hand, and that they come at all.
+
+use super::World;
+use ha_status::{Health, RealServer, Role, Stage, VirtualService};
+use ldird_core::config::{self, Check};
+use ldird_core::output::Notice;
+use std::time::Duration;
+
+/// A repair waits at most a minute, and then for a reading of the whole table.
+const REPAIRED: Duration = Duration::from_secs(75);
+
+/// What histories have to meet.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) rises: u64,
+    /// Weights that changed in steps.
+    pub(crate) steps: u64,
+    pub(crate) panics: u64,
+    pub(crate) repairs: u64,
+}
+
+impl Told {
+    pub(super) fn note(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Rising { .. } => self.rises += 1,
+            Notice::RealWeighted { .. } => self.steps += 1,
+            Notice::Panic { .. } => self.panics += 1,
+            Notice::Enforced { .. } => self.repairs += 1,
+            _ => {}
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.rises += other.rises;
+        self.steps += other.steps;
+        self.panics += other.panics;
+        self.repairs += other.repairs;
+    }
+
+    /// Has everything come?
+    pub(crate) fn is_whole(&self) -> bool {
+        let Self {
+            rises,
+            steps,
+            panics,
+            repairs,
+        } = *self;
+        [rises, steps, panics, repairs]
+            .iter()
+            .all(|count| *count > 0)
+    }
+}
+
+/// The weight that a real server which serves is to have, unless an operator says otherwise.
+pub(super) fn due_weight(real: &RealServer) -> u32 {
+    match real.stage {
+        Some(Stage::SlowStart { weight, .. }) => weight,
+        Some(Stage::Held | Stage::Rising { .. }) | None => real.weight,
+    }
+}
+
+impl World {
+    /// Does what is shown keep the promises of the options?
+    pub(super) fn compare_options(&mut self, shown: &[VirtualService]) -> Result<(), String> {
+        for (service, shown) in self.config.services.clone().iter().zip(shown) {
+            let told = |what: String| format!("{}: {what}", shown.id);
+            self.compare_panic(service, shown).map_err(told)?;
+            for real in &shown.reals {
+                let stage = real.stage;
+                let odd = match stage {
+                    None => false,
+                    Some(Stage::Held) => shown.panic.is_none() || real.health != Health::Down,
+                    // A reload may ask for fewer passes than it has; the next one counts.
+                    Some(Stage::Rising { of, .. }) => of != service.options.risecount,
+                    Some(Stage::SlowStart { weight, .. }) => {
+                        let more = weight > real.weight || (weight == 0) != (real.weight == 0);
+                        let asked = service.options.slowstart.is_some();
+                        let up = real.health == Health::Up && self.role == Role::Active;
+                        more || !asked || !up
+                    }
+                };
+                if odd {
+                    return Err(told(format!("{} is in {stage:?}", real.address)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Weights are held because many fail, and not for longer than the file allows.
+    fn compare_panic(
+        &mut self,
+        service: &config::VirtualService,
+        shown: &VirtualService,
+    ) -> Result<(), String> {
+        let Some(panic) = &shown.panic else {
+            self.holds.remove(&service.key);
+            return Ok(());
+        };
+        let options = service.options.panic;
+        let options = options.ok_or("weights are held although nobody asked for that")?;
+        if let Some(since) = self.holds.get(&service.key) {
+            let long = self.now.duration_since(*since) > options.longest;
+            return if long {
+                Err("weights are held for too long".to_owned())
+            } else {
+                Ok(())
+            };
+        }
+        self.holds.insert(service.key, self.now);
+        let checked = |real: &&config::RealServer| matches!(real.check, Check::Probe(_));
+        let checked = service.reals.iter().filter(checked).count();
+        let down = shown.reals.iter().filter(|one| one.health == Health::Down);
+        let out = shown.reals.iter();
+        let out = out.filter(|one| one.health == Health::Maintenance).count();
+        let (down, pool) = (down.count() as u64, checked.saturating_sub(out) as u64);
+        if down < 2 || panic.failing < 2 || down * 100 <= pool * u64::from(options.percent) {
+            return Err(format!("{down} of {pool} are no panic"));
+        }
+        Ok(())
+    }
+
+    /// Somebody changes a service whose file says that it is put back.
+    pub(super) fn provoke(&mut self) -> Result<(), String> {
+        let mut services = self.config.services.iter();
+        let enforced = services.find(|service| service.options.enforce);
+        let Some(key) = enforced.map(|service| service.key) else {
+            return Ok(());
+        };
+        if self.holds_back() || !self.random.chance(30) {
+            return Ok(());
+        }
+        let Some(service) = self.kernel.table.get_mut(&key) else {
+            return Ok(());
+        };
+        for spec in service.destinations.values_mut() {
+            spec.weight += 1;
+        }
+        "sh".clone_into(&mut service.spec.scheduler);
+        self.note(|_| format!("fault somebody changed all of {key}"));
+        let until = self.now + REPAIRED;
+        while self.now < until {
+            self.step()?;
+        }
+        self.everything_is_right()
+    }
+}
