@@ -108,6 +108,7 @@ pub(crate) static GLOBAL: &[Directive] = &[
     number_or_zero("slowstart", "0", "invalid slowstart", |g| &mut g.slowstart),
     own("panicthreshold", "PERCENT", options::panicthreshold),
     number("panictime", "300", "invalid panictime", |g| &mut g.panictime),
+    number("reresolve", "none", "invalid reresolve", |g| &mut g.reresolve),
     refused("timeout", "timeout directive deprecated in favour of checktimeout and negotiatetimeout"),
     refused("connecttimeout", "connecttimeout directive deprecated in favour of negotiatetimeout"),
 ];

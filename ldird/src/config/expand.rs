@@ -86,6 +86,7 @@ pub(super) fn expand(
             },
             seed: seed(expansion.faults.source.path()),
         },
+        reresolve: reresolve(global),
         log: log_target(global.logfile.as_ref(), expansion.faults),
         supervised: flag(global.supervised.as_ref(), None, false),
         autoreload: flag(global.autoreload.as_ref(), None, false),
@@ -105,6 +106,11 @@ fn interval(given: &Given) -> Option<Duration> {
 
 fn standby_interval(global: &Given) -> Option<Duration> {
     let seconds = global.standbyinterval.as_ref()?.value;
+    Some(Duration::from_secs(seconds.into()))
+}
+
+fn reresolve(global: &Given) -> Option<Duration> {
+    let seconds = global.reresolve.as_ref()?.value;
     Some(Duration::from_secs(seconds.into()))
 }
 
@@ -134,12 +140,19 @@ pub(super) fn names_of(file: &File) -> BTreeSet<Name> {
             }
         }
     }
-    for line in file.sections.iter().filter_map(|one| one.line.as_ref()) {
-        if let What::Address { host, .. } = &line.what {
-            note(host, line.family);
-        }
-    }
+    found.append(&mut virtual_names_of(file));
     found
+}
+
+/// Those that stand in virtual lines.
+pub(super) fn virtual_names_of(file: &File) -> BTreeSet<Name> {
+    let lines = file.sections.iter().filter_map(|one| one.line.as_ref());
+    let hosts = lines.filter_map(|line| match &line.what {
+        What::Address { host, .. } => Some((host.value.clone(), line.family)),
+        What::Mark(_) => None,
+    });
+    let is_name = |name: &Name| resolve::host(&name.0, name.1) == Host::Name;
+    hosts.filter(is_name).collect()
 }
 
 const REFUSED: &str = "the kernel refuses servers at such an address";

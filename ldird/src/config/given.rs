@@ -30,6 +30,7 @@ pub(crate) struct Given {
     pub(crate) slowstart: Option<At<u32>>,
     pub(crate) panicthreshold: Option<At<u32>>,
     pub(crate) panictime: Option<At<u32>>,
+    pub(crate) reresolve: Option<At<u32>>,
     pub(crate) checkport: Option<At<u32>>,
     pub(crate) persistent: Option<At<u32>>,
     pub(crate) tcptimeout: Option<At<u32>>,

@@ -37,6 +37,7 @@ use lines::{Place, Statement};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use virtual_server::VirtualLine;
 use words::{rest, trimmed};
 
@@ -48,6 +49,8 @@ pub(crate) use report::{prefix, report};
 #[derive(Debug, Clone)]
 pub(crate) struct Configuration {
     pub(crate) core: Config,
+    /// How often names are asked for again; `None`: only by a reload.
+    pub(crate) reresolve: Option<Duration>,
     /// Every probe that `core` names.
     pub(crate) probes: BTreeMap<ProbeId, Arc<Probe>>,
     pub(crate) log: LogTarget,
@@ -152,6 +155,7 @@ fn read_parts(
         Asking::Done(names) => names,
         Asking::Now(mut names) => {
             names.refresh(expand::names_of(&file));
+            names.fix(expand::virtual_names_of(&file));
             names
         }
     };

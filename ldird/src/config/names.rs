@@ -4,6 +4,7 @@
 //! ```text
 //!   load ──► ask all, side by side, LOAD_LIMIT ──► answers ──► expand
 //!                                       missing ──► found_late: ask again, ever more seldom
+//!                                       known   ──► the same, at `reresolve`
 //! ```
 //!
 //! A name that had an address keeps it while no name server answers. What a missing name means is
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tokio::time::sleep;
+use tokio::time::sleep_until;
 
 /// How long a start or reload waits for name servers, all names together. Later answers come in by
 /// the way of [`Names::found_late`].
@@ -36,7 +37,8 @@ static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
 /// A name and the kind of address wanted of it.
 pub(super) type Name = (String, Family);
 
-type Ask = dyn Fn(&str, Family) -> Option<IpAddr> + Send + Sync;
+/// All addresses that are known to it.
+type Ask = dyn Fn(&str, Family) -> Vec<IpAddr> + Send + Sync;
 
 /// Whom to ask, and what is known.
 #[derive(Clone)]
@@ -47,6 +49,9 @@ pub(crate) struct Names {
     /// Those of `known` that nobody confirmed the last time.
     kept: BTreeSet<Name>,
     missing: BTreeSet<Name>,
+    /// Names of virtual services: only a reload follows them, for the address itself is somebody
+    /// else's to move.
+    fixed: BTreeSet<Name>,
     offline: bool,
 }
 
@@ -66,14 +71,15 @@ impl Names {
     }
 
     /// Asks this function, which may take its time.
-    pub(crate) fn asking(
-        ask: impl Fn(&str, Family) -> Option<IpAddr> + Send + Sync + 'static,
+    pub(crate) fn asking<A: IntoIterator<Item = IpAddr>>(
+        ask: impl Fn(&str, Family) -> A + Send + Sync + 'static,
     ) -> Self {
         Self {
-            ask: Arc::new(ask),
+            ask: Arc::new(move |name, family| ask(name, family).into_iter().collect()),
             known: BTreeMap::new(),
             kept: BTreeSet::new(),
             missing: BTreeSet::new(),
+            fixed: BTreeSet::new(),
             offline: false,
         }
     }
@@ -95,12 +101,55 @@ impl Names {
         let found = self.look_up(wanted.iter().cloned().collect(), LOAD_LIMIT);
         self.known.retain(|name, _| wanted.contains(name));
         self.kept = self.known.keys().cloned().collect();
-        for (name, address) in found {
+        for (name, addresses) in found {
             self.kept.remove(&name);
-            self.known.insert(name, address);
+            self.learn(name, &addresses);
         }
         self.missing = wanted;
         self.missing.retain(|name| !self.known.contains_key(name));
+    }
+
+    /// These are not followed between reloads.
+    pub(super) fn fix(&mut self, names: BTreeSet<Name>) {
+        self.fixed = names;
+    }
+
+    /// Takes the first of its addresses, unless it has the one that is known as well: a name server
+    /// that tells them in another order each time moves nothing. Is it another one?
+    fn learn(&mut self, name: Name, addresses: &[IpAddr]) -> bool {
+        let Some(first) = addresses.first() else {
+            return false;
+        };
+        if self
+            .known
+            .get(&name)
+            .is_some_and(|known| addresses.contains(known))
+        {
+            return false;
+        }
+        self.missing.remove(&name);
+        self.known.insert(name, *first);
+        true
+    }
+
+    /// What these say that `before` did not, in a line.
+    pub(crate) fn news(&self, before: &Self) -> String {
+        const NAMED: usize = 5;
+        let moved = self.known.iter().filter_map(|(name, address)| {
+            let was = before.known.get(name)?;
+            (was != address).then(|| format!("{} is {address} now, not {was}", name.0))
+        });
+        let mut moved: Vec<String> = moved.collect();
+        let more = moved.len().saturating_sub(NAMED);
+        moved.truncate(NAMED);
+        if more > 0 {
+            moved.push(format!("and {more} more"));
+        }
+        if moved.is_empty() {
+            "Names resolve that did not before: their servers join".to_owned()
+        } else {
+            format!("Names have other addresses: {}", moved.join("; "))
+        }
     }
 
     pub(super) fn answer(&self, name: &Name) -> Answer {
@@ -127,27 +176,44 @@ impl Names {
     }
 
     /// Asks for the missing names until one of them has an address. Pauses grow, so that a name
-    /// that is simply wrong costs one look-up a minute.
-    pub(crate) async fn found_late(mut self) -> Self {
+    /// that is simply wrong costs one look-up a minute. Those that are known are asked for again as
+    /// often as `again` says, until one of them has another address.
+    pub(crate) async fn found_late(mut self, again: Option<Duration>) -> Self {
         let mut pause = FIRST_PAUSE;
+        let mut missing_at = Instant::now() + pause;
+        let mut known_at = again.map(|again| Instant::now() + again);
         loop {
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            let (asking, wanted) = (self.clone(), self.missing.iter().cloned().collect());
+            let missing = (!self.missing.is_empty()).then_some(missing_at);
+            let Some(next) = [missing, known_at].into_iter().flatten().min() else {
+                return std::future::pending().await;
+            };
+            sleep_until(next.into()).await;
+            let now = Instant::now();
+            let mut wanted = VecDeque::new();
+            if missing.is_some_and(|at| at <= now) {
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                missing_at = now + pause;
+                wanted.extend(self.missing.iter().cloned());
+            }
+            if known_at.is_some_and(|at| at <= now) {
+                known_at = again.map(|again| now + again);
+                let known = self.known.keys();
+                wanted.extend(known.filter(|name| !self.fixed.contains(*name)).cloned());
+            }
+            let asking = self.clone();
             let (sender, answers) = oneshot::channel();
             // A thread of its own: it may outlive the director's loop, which must not wait for it.
             std::thread::spawn(move || sender.send(asking.look_up(wanted, ROUND_LIMIT)));
-            let found = answers.await.unwrap_or_default();
-            if !found.is_empty() {
-                self.missing.retain(|name| !found.contains_key(name));
-                self.known.extend(found);
+            let found = answers.await.unwrap_or_default().into_iter();
+            let news = found.map(|(name, addresses)| self.learn(name, &addresses));
+            if news.filter(|new| *new).count() > 0 {
                 return self;
             }
         }
     }
 
     /// Asks for these side by side; those that are not answered within the limit are left out.
-    fn look_up(&self, wanted: VecDeque<Name>, limit: Duration) -> BTreeMap<Name, IpAddr> {
+    fn look_up(&self, wanted: VecDeque<Name>, limit: Duration) -> BTreeMap<Name, Vec<IpAddr>> {
         let deadline = Instant::now() + limit;
         let (sender, answers) = mpsc::channel();
         let askers = wanted.len().min(LOOK_UPS_MAX);
@@ -162,18 +228,20 @@ impl Names {
                         return;
                     };
                     drop(queue);
-                    let address = ask(&name.0, name.1);
+                    let addresses = ask(&name.0, name.1);
                     // Nobody waits any more: the next round asks again.
-                    let _ = sender.send((name, address));
+                    let _ = sender.send((name, addresses));
                 }
             });
         }
         drop(sender);
         let mut found = BTreeMap::new();
-        while let Ok((name, address)) =
+        while let Ok((name, addresses)) =
             answers.recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
-            found.extend(address.map(|address| (name, address)));
+            if !addresses.is_empty() {
+                found.insert(name, addresses);
+            }
         }
         found
     }
@@ -205,16 +273,17 @@ impl Drop for Slot {
     }
 }
 
-/// The first address of that family.
-fn look_up(name: &str, family: Family) -> Option<IpAddr> {
+/// The addresses of that family.
+fn look_up(name: &str, family: Family) -> Vec<IpAddr> {
     if let Some(known) = by_rule(name, family) {
-        return known;
+        return known.into_iter().collect();
     }
-    let mut found = (name, 0).to_socket_addrs().ok()?.map(|found| found.ip());
-    found.find(|address| match family {
+    let found = (name, 0).to_socket_addrs().into_iter().flatten();
+    let mine = |address: &IpAddr| match family {
         Family::V4 => address.is_ipv4(),
         Family::V6 => address.is_ipv6(),
-    })
+    };
+    found.map(|found| found.ip()).filter(mine).collect()
 }
 
 /// Names for which nobody need be asked (RFC 6761, sections 6.3 and 6.4).

@@ -60,15 +60,19 @@ enum Why {
     Look,
 }
 
-/// Asking again for names that have no address.
+/// Asking again for names that have no address, or may have another one.
 #[derive(Debug, Default)]
-pub(super) struct Naming(Option<JoinHandle<Names>>);
+pub(super) struct Naming {
+    asking: Option<JoinHandle<Names>>,
+    /// Why the last news was refused, as it was told.
+    refused: Option<String>,
+}
 
 impl Naming {
     /// Names that have been found; waits for ever while none are asked for.
     pub(super) async fn found(&mut self) -> Names {
         loop {
-            if let Some(names) = finished(&mut self.0).await {
+            if let Some(names) = finished(&mut self.asking).await {
                 return names;
             }
         }
@@ -131,14 +135,39 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }));
     }
 
-    /// Keeps asking for the names that have no address, as long as there are any.
+    /// Keeps asking for the names that have no address, as long as there are any, and for the others
+    /// if the file says so.
     pub(super) fn ask_for_names(&mut self) {
-        if let Some(asking) = self.naming.0.take() {
+        if let Some(asking) = self.naming.asking.take() {
             asking.abort();
         }
-        let names = &self.configuration.names;
-        if !names.is_complete() {
-            self.naming.0 = Some(tokio::spawn(names.clone().found_late()));
+        let (names, again) = (&self.configuration.names, self.configuration.reresolve);
+        if !names.is_complete() || again.is_some() {
+            self.naming.asking = Some(tokio::spawn(names.clone().found_late(again)));
+        }
+    }
+
+    /// Names have addresses that they did not have. A name server that is wrong about most of what
+    /// serves is not followed.
+    fn renamed(&mut self, loaded: Loaded, wish: Wish) {
+        let Some(configuration) = &loaded.configuration else {
+            // Its faults have been told.
+            return;
+        };
+        let news = configuration.names.news(&self.configuration.names);
+        match self.acceptable(&loaded, false) {
+            Ok(()) => {
+                self.naming.refused = None;
+                self.tell(&Line::new(Severity::Notice, news));
+                self.adopt(loaded, wish);
+            }
+            Err((summary, _)) => {
+                let text = format!("{news}; nothing is changed: {summary}");
+                if self.naming.refused.as_ref() != Some(&text) {
+                    self.tell(&Line::new(Severity::Error, text.clone()));
+                    self.naming.refused = Some(text);
+                }
+            }
         }
     }
 
@@ -192,13 +221,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }
         match loaded.why {
             Why::Reload => self.reloaded(loaded, wish),
-            Why::Names if loaded.configuration.is_some() => {
-                let text = "Names resolve that did not before: their servers join";
-                self.tell(&Line::new(Severity::Notice, text));
-                self.adopt(loaded, wish);
-            }
-            // Its faults have been told.
-            Why::Names => {}
+            Why::Names => self.renamed(loaded, wish),
             Why::Look if loaded.configuration.is_some() => self.call_back(),
             Why::Look => {
                 let summary = loaded.diagnostics.summary();

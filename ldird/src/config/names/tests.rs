@@ -94,9 +94,47 @@ fn a_name_server_that_comes_late_is_found() {
         .enable_time()
         .build()
         .unwrap();
-    let all = runtime.block_on(all.found_late());
+    let all = runtime.block_on(all.found_late(None));
     assert_eq!(answer(&all, "web"), Answer::Address(WEB));
     assert!(all.is_complete());
     assert_eq!(all.of(WEB).collect::<Vec<_>>(), ["web"]);
     assert_eq!(asked.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn a_name_that_moves_is_followed_and_one_with_many_addresses_stays() {
+    const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+    let _turn = TURN.lock();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let mut all = Names::asking(move |name, _| {
+        let times = count.fetch_add(usize::from(name == "moves"), Ordering::Relaxed);
+        match (name, times) {
+            // In another order each time.
+            ("many", _) => vec![OTHER, WEB],
+            // The third answer is another one.
+            ("moves", 0..2) => vec![WEB],
+            ("moves" | "virtual", _) => vec![OTHER],
+            _ => Vec::new(),
+        }
+    });
+    for name in names(&["many", "moves", "virtual"]) {
+        all.known.insert(name, WEB);
+    }
+    all.missing = names(&["dead"]);
+    all.fix(names(&["virtual"]));
+    let before = all.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let again = Some(std::time::Duration::from_millis(1));
+    let all = runtime.block_on(all.found_late(again));
+    assert_eq!(answer(&all, "moves"), Answer::Address(OTHER));
+    assert_eq!(answer(&all, "many"), Answer::Address(WEB));
+    assert_eq!(answer(&all, "virtual"), Answer::Address(WEB), "by a reload");
+    assert_eq!(
+        all.news(&before),
+        "Names have other addresses: moves is 10.0.0.2 now, not 10.0.0.1"
+    );
 }

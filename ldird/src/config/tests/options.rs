@@ -13,6 +13,7 @@ fn options(text: &str) -> Options {
 #[test]
 fn all_of_it_is_off_unless_the_file_says_so() {
     assert_eq!(options(&b0("")), Options::default());
+    assert_eq!(good(&b0("")).reresolve, None);
 }
 
 #[test]
@@ -101,6 +102,7 @@ fn what_makes_no_sense_is_named() {
             Warned("slowstart has no effect"),
         ),
         ("weights 3 and 2", b0("slowstart=30"), Good),
+        ("in a section", b0("reresolve=60"), Bad("Unknown command")),
     ]);
 }
 
@@ -124,4 +126,10 @@ fn milliseconds_count_in_their_scope_and_seconds_of_a_section_before_global_ones
     assert_eq!(limit(&connect("negotiatetimeoutms=250")), 250);
     let global = format!("checktimeoutms=150\n{}", connect("checktimeout=2"));
     assert_eq!(limit(&global), 2000);
+}
+
+#[test]
+fn names_are_asked_for_again_as_often_as_the_file_says() {
+    let configuration = good(&before_b0("reresolve=60"));
+    assert_eq!(configuration.reresolve, Some(Duration::from_secs(60)));
 }

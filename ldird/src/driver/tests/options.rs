@@ -7,6 +7,44 @@ fn told(shown: &DirectorSnapshot, text: &str) -> bool {
 }
 
 #[tokio::test]
+async fn a_name_that_moves_is_followed_unless_most_of_what_serves_would_go() {
+    let bed = Bed::new();
+    bed.write(
+        "reresolve=1\nvirtual=10.0.0.100:80\n\tchecktype=on\n\treal=10.0.0.1:80 gate\n\
+         \treal=web:80 gate\n\treal=other:80 gate\n",
+    );
+    let moved = Arc::new(Mutex::new((2, 3)));
+    let server = Arc::clone(&moved);
+    let names = Names::asking(move |name, _| {
+        let (web, other) = *server.lock().unwrap();
+        let last = if name == "web" { web } else { other };
+        Some(Ipv4Addr::new(10, 0, 0, last).into())
+    });
+    let addresses = |shown: &DirectorSnapshot| -> Vec<String> {
+        let reals = shown.services[0].reals.iter();
+        let serving = reals.filter(|real| real.table_weight.is_some());
+        serving.map(|real| real.address.clone()).collect()
+    };
+    bed.direct_with(names, async |mut client| {
+        let first = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"];
+        wait_for(&mut client, |shown| addresses(shown) == first).await;
+        *moved.lock().unwrap() = (9, 3);
+        let second = ["10.0.0.1:80", "10.0.0.9:80", "10.0.0.3:80"];
+        let shown = wait_for(&mut client, |shown| addresses(shown) == second).await;
+        assert!(told(&shown, "web is 10.0.0.9 now, not 10.0.0.2"));
+        *moved.lock().unwrap() = (7, 8);
+        let refused = "nothing is changed: it takes out 0 of 1 virtual services and 2 of 3";
+        let shown = wait_for(&mut client, |shown| told(shown, refused)).await;
+        assert_eq!(addresses(&shown), second);
+        act(&mut client, Action::Reload { force: true }).await;
+        let third = ["10.0.0.1:80", "10.0.0.7:80", "10.0.0.8:80"];
+        wait_for(&mut client, |shown| addresses(shown) == third).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_somebody_changes_is_put_back_counted_and_told() {
     let bed = Bed::new();
     bed.write("enforce=yes\nvirtual=10.0.0.100:80\n\tchecktype=on\n\treal=10.0.0.1:80 gate 3\n");
