@@ -100,6 +100,13 @@ enum Task {
         #[arg(value_enum)]
         action: action::Action,
     },
+    /// The inner half of `bench failover`.
+    #[command(hide = true)]
+    BenchFailoverInside {
+        rounds: u32,
+        #[arg(long)]
+        ours: bool,
+    },
     /// The scripted demo under the kernel that it needs.
     #[command(hide = true)]
     DemoInside {
@@ -163,6 +170,9 @@ fn perform(task: Task) -> Result<u8> {
         } => demo::run_script(shape).map(|passed| u8::from(!passed)),
         Task::Demo { shape, .. } => demo::run(shape),
         Task::Gaps => demo::run_gaps().map(|passed| u8::from(!passed)),
+        Task::BenchFailoverInside { rounds, ours } => {
+            bench::failover::run_inside(rounds, ours).map(|()| 0)
+        }
         Task::Bench { what } => bench::run(&what).map(|()| 0),
         Task::Mutants { all, shard, file } => {
             let scope = match (all, shard) {

@@ -15,6 +15,7 @@ pub mod peers;
 pub mod plan;
 pub mod probe;
 pub mod real_server;
+pub mod requests;
 pub mod signals;
 pub mod talkers;
 pub mod unpacked;

@@ -1,6 +1,7 @@
 //! A director: a host with our programs installed, its configuration, and hbd running on it.
 //!
-//! ldird is not started here: the resource group does that, where the group runs.
+//! One that is [`Director::resident`] has `ldird.service` enabled: ldird runs from boot, on standby until
+//! hbd says that its resource is active. On any other the resource group starts it where the group runs.
 
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
@@ -38,6 +39,8 @@ pub struct Director {
     programs: Programs,
     /// Answers probes at this address as long as the director has power.
     probed: Ipv4Addr,
+    /// ldird runs from boot.
+    resident: bool,
     children: Mutex<Vec<Child>>,
 }
 
@@ -53,12 +56,19 @@ impl Director {
             host,
             programs: programs.clone(),
             probed,
+            resident: false,
             children: Mutex::default(),
         };
         director.configure(configuration)?;
         director.install_programs()?;
         director.boot()?;
         Ok(director)
+    }
+
+    /// With `ldird.service` enabled, as README.md recommends.
+    pub fn resident(mut self) -> Self {
+        self.resident = true;
+        self
     }
 
     pub fn name(&self) -> &str {
@@ -74,22 +84,31 @@ impl Director {
         self.host.folder().join("run")
     }
 
-    /// Starts hbd in the foreground, with every path at its default.
+    /// Starts hbd in the foreground, with every path at its default; before it, as their units have it,
+    /// a resident ldird that does not run yet.
     pub fn start(&self) -> Result<()> {
+        if self.resident && self.host.processes("ldird").is_empty() {
+            self.service("ldird", &["run", "--standby"])?;
+        }
+        self.service("hbd", &["run"])
+    }
+
+    /// Starts one of our programs as a service manager does.
+    fn service(&self, name: &str, arguments: &[&str]) -> Result<()> {
         let log = File::options()
             .create(true)
             .append(true)
-            .open(self.log("hbd.log"))
-            .context("cannot write hbd's log")?;
+            .open(self.log(&format!("{name}.log")))
+            .with_context(|| format!("cannot write the log of {name}"))?;
         let child = self
             .host
-            .command(self.programs.path("hbd"))?
-            .arg("run")
+            .command(self.programs.path(name))?
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .with_context(|| format!("{}: cannot start hbd", self.name()))?;
+            .with_context(|| format!("{}: cannot start {name}", self.name()))?;
         self.children().push(child);
         Ok(())
     }

@@ -50,7 +50,7 @@ impl DirectRouting {
         let reals = start_reals(&network)?;
         let directors = DIRECTORS.map(|(name, last)| {
             let host = Arc::new(director_host(&network, name, last)?);
-            Director::install(host, programs, &Configuration::Samples, VIP)
+            Director::install(host, programs, &Configuration::Samples, VIP).map(Director::resident)
         });
         let cluster = Self {
             directors: directors.into_iter().collect::<Result<_>>()?,

@@ -72,8 +72,10 @@ pub fn start(programs: &Programs) -> Result<Site> {
         real.join_direct_routing(VIP)?;
         anyhow::Ok(real)
     };
-    let director =
-        |name: &str, last: u8| Director::install(host(name, last)?, programs, &files, VIP);
+    let director = |name: &str, last: u8| {
+        let director = Director::install(host(name, last)?, programs, &files, VIP)?;
+        anyhow::Ok(director.resident())
+    };
     let site = Site {
         directors: vec![director(PRIMARY, 1)?, director(BACKUP, 2)?],
         reals: vec![real("web1", 11)?, real("web2", 12)?],

@@ -9,6 +9,7 @@ pub mod imported;
 pub mod nat;
 pub mod pair;
 pub mod programs;
+pub mod rivals;
 pub mod site;
 pub mod status;
 pub mod table;

@@ -95,7 +95,8 @@ pub fn start(programs: &Programs) -> Result<Site> {
             .sysctl("net.ipv4.ip_forward", "1")
             .sysctl("net.ipv4.conf.all.send_redirects", "0")
             .sysctl("net.ipv4.conf.default.send_redirects", "0");
-        Director::install(Arc::new(host.power_on()?), programs, &files, VIP)
+        let director = Director::install(Arc::new(host.power_on()?), programs, &files, VIP)?;
+        anyhow::Ok(director.resident())
     };
     let client = network.host("client").nic("lan", &["10.10.0.50/24"]);
     let site = Site {

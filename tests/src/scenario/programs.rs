@@ -21,6 +21,26 @@ impl Programs {
         Self::build_only(&NAMES)
     }
 
+    /// As for use, whatever the lab itself was built as: for what is measured beside others.
+    pub fn build_released() -> Result<Self> {
+        let mut command = cargo();
+        command.args(["build", "--release"]);
+        for name in NAMES {
+            command.args(["--package", name]);
+        }
+        say("building the programs as for use");
+        let status = command.status().context("cannot run cargo")?;
+        ensure!(status.success(), "the programs do not build");
+        Self::released()
+    }
+
+    /// Those that [`Programs::build_released`] has built.
+    pub fn released() -> Result<Self> {
+        let debug = folder()?;
+        let target = debug.parent().context("the lab's folder has none above")?;
+        Self::in_folder(target.join("release"), &NAMES)
+    }
+
     /// As [`Programs::build`], for scenarios that need fewer.
     pub fn build_only(names: &[&str]) -> Result<Self> {
         let mut command = cargo();
@@ -43,7 +63,11 @@ impl Programs {
     }
 
     fn find_only(names: &[&str]) -> Result<Self> {
-        let programs = Self { folder: folder()? };
+        Self::in_folder(folder()?, names)
+    }
+
+    fn in_folder(folder: PathBuf, names: &[&str]) -> Result<Self> {
+        let programs = Self { folder };
         for name in names {
             let path = programs.path(name);
             ensure!(path.is_file(), "{} is not built", path.display());

@@ -87,7 +87,7 @@ pub fn start(programs: &Programs) -> Result<Site> {
         configure_network(&host)?;
         reals.push(RealServer::start(Arc::clone(&host))?);
         if name != PURE {
-            directors.push(Director::install(host, programs, &files, VIP)?);
+            directors.push(Director::install(host, programs, &files, VIP)?.resident());
         }
     }
     let site = Site {

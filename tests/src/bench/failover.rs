@@ -1,0 +1,222 @@
+//! `cargo lab bench failover`: how long a client is not served over HTTP when the address moves, hbd and
+//! ldird beside keepalived and the old pair, all in one run under one kernel.
+//!
+//! The table goes to standard output, with budgets and ratios; nothing is judged.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::bed::requests::Requests;
+use crate::bed::{modules, packages, program, say, vm, wait};
+use crate::scenario::programs::Programs;
+use crate::scenario::rivals::{Make, Rivals, WEB};
+
+/// A new connection each 10 ms: what an emulated machine carries beside what is measured.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// A cluster comes up, or an address moves.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Served for so long without a longer gap, it is over: announcements are repeated for a second, and a
+/// second change of owner would show.
+const QUIET: Duration = Duration::from_millis(1500);
+/// No answer for so long is not served.
+const FRESH: Duration = Duration::from_millis(200);
+/// For the whole run, boot included.
+const RUN_LIMIT: Duration = Duration::from_secs(1500);
+
+const DEADTIME: Duration = Duration::from_secs(1);
+const AGREED_BUDGET: Duration = Duration::from_millis(60);
+const CRASH_BUDGET: Duration = Duration::from_millis(1100);
+
+/// Who is measured, and how often for each of the rounds that were asked for: the old pair needs half
+/// a minute to start, and as long for a takeover.
+const MAKES: [(&str, Make); 4] = [
+    ("hbd + ldird", Make::Ours),
+    (
+        "keepalived, advert 0.3 s",
+        Make::Keepalived { advert_ms: 300 },
+    ),
+    (
+        "keepalived, advert 1 s",
+        Make::Keepalived { advert_ms: 1000 },
+    ),
+    ("heartbeat + ldirectord", Make::Old),
+];
+
+/// Builds for use what is measured, and measures it where the kernel has IPVS.
+pub fn run(rounds: u32, only_ours: bool) -> Result<()> {
+    packages::ensure_programs()?;
+    let programs = Programs::build_released()?;
+    if modules::kernel_has_ipvs() {
+        measure(&programs, rounds, only_ours);
+        return Ok(());
+    }
+    let mut argv = vec![
+        program()?.display().to_string(),
+        "bench-failover-inside".to_owned(),
+    ];
+    argv.push(rounds.to_string());
+    argv.extend(only_ours.then(|| "--ours".to_owned()));
+    let code = vm::run(&vm::Options::command(argv, RUN_LIMIT))?;
+    anyhow::ensure!(code == 0, "the measurement ended with exit code {code}");
+    Ok(())
+}
+
+/// The inner half.
+pub fn run_inside(rounds: u32, only_ours: bool) -> Result<()> {
+    measure(&Programs::released()?, rounds, only_ours);
+    Ok(())
+}
+
+/// Outages of one make, by event.
+#[derive(Debug, Default)]
+struct Outages {
+    calm: Vec<Duration>,
+    stop: Vec<Duration>,
+    failback: Vec<Duration>,
+    crash: Vec<Duration>,
+}
+
+fn measure(programs: &Programs, rounds: u32, only_ours: bool) {
+    let mut rows: Vec<(&str, Outages)> = Vec::new();
+    for (name, make) in MAKES {
+        if only_ours && make != Make::Ours {
+            continue;
+        }
+        let mut outages = Outages::default();
+        // The old pair takes a minute for each round.
+        let rounds = if make == Make::Old {
+            rounds.min(2)
+        } else {
+            rounds
+        };
+        for round in 1..=rounds {
+            say(&format!("{name}, round {round} of {rounds}"));
+            if let Err(error) = outages.add_round(make, programs) {
+                say(&format!("{name}: {error:#}"));
+            }
+        }
+        rows.push((name, outages));
+    }
+    print!("{}", table(&rows));
+}
+
+impl Outages {
+    /// A cluster of its own for each round: who comes and goes too often is held down.
+    fn add_round(&mut self, make: Make, programs: &Programs) -> Result<()> {
+        let rivals = Rivals::start(make, programs)?;
+        rivals.await_ready(LIMIT)?;
+        let requests = Requests::start(rivals.client().clone(), WEB, INTERVAL);
+        self.calm.push(outage(&requests, Instant::now())?);
+        let event = Instant::now();
+        rivals.stop()?;
+        rivals.await_holder(1, LIMIT)?;
+        self.stop
+            .push(outage(&requests, event).context("clean stop")?);
+        let event = Instant::now();
+        rivals.begin()?;
+        rivals.await_holder(0, LIMIT)?;
+        self.failback
+            .push(outage(&requests, event).context("failback")?);
+        rivals.await_ready(LIMIT)?;
+        let event = Instant::now();
+        rivals.power_off()?;
+        rivals.await_holder(1, LIMIT)?;
+        self.crash
+            .push(outage(&requests, event).context("power loss")?);
+        Ok(())
+    }
+}
+
+/// Waits until clients have been served for a while, and gives the longest time that they were not.
+fn outage(requests: &Requests, since: Instant) -> Result<Duration> {
+    let begun = Instant::now();
+    let mut served_since = None;
+    wait::until("clients are served", LIMIT, || {
+        let now = Instant::now();
+        let served = requests.last().is_some_and(|last| last + FRESH > now);
+        if !served {
+            served_since = None;
+            return false;
+        }
+        now.duration_since(*served_since.get_or_insert(now)) >= QUIET
+    })
+    .with_context(|| format!("{:.1} s without an end", begun.elapsed().as_secs_f64()))?;
+    Ok(requests.longest_gap(since))
+}
+
+fn table(rows: &[(&str, Outages)]) -> String {
+    let mut text = format!(
+        "HTTP through the address, a new connection each {} ms, deadtime {} s, release builds: \
+         ms without an answer, median/worst\n{:<26} {:>12} {:>12} {:>12} {:>14} {:>7}\n",
+        INTERVAL.as_millis(),
+        DEADTIME.as_secs(),
+        "",
+        "nothing",
+        "clean stop",
+        "failback",
+        "power loss",
+        "rounds",
+    );
+    for (name, outages) in rows {
+        let _ = writeln!(
+            text,
+            "{name:<26} {:>12} {:>12} {:>12} {:>14} {:>7}",
+            shown(&outages.calm),
+            shown(&outages.stop),
+            shown(&outages.failback),
+            shown(&outages.crash),
+            outages.crash.len(),
+        );
+    }
+    let Some((ours, others)) = rows.split_first() else {
+        return text;
+    };
+    for (name, other) in others {
+        let _ = writeln!(
+            text,
+            "{:<26} {:>12} {:>12} {:>12} {:>14}",
+            format!("ours to {name}"),
+            "",
+            ratio(&ours.1.stop, &other.stop),
+            ratio(&ours.1.failback, &other.failback),
+            ratio(&ours.1.crash, &other.crash),
+        );
+    }
+    let budgets = [
+        ("clean stop", &ours.1.stop, AGREED_BUDGET),
+        ("failback", &ours.1.failback, AGREED_BUDGET),
+        ("power loss", &ours.1.crash, CRASH_BUDGET),
+    ];
+    for (what, seen, budget) in budgets {
+        let within = seen.iter().filter(|one| **one <= budget).count();
+        let _ = writeln!(
+            text,
+            "{what}: {within} of {} within the budget of {} ms",
+            seen.len(),
+            budget.as_millis()
+        );
+    }
+    text
+}
+
+fn median(seen: &[Duration]) -> Option<Duration> {
+    let mut sorted = seen.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied()
+}
+
+fn shown(seen: &[Duration]) -> String {
+    match (median(seen), seen.iter().max()) {
+        (Some(median), Some(worst)) => format!("{}/{}", median.as_millis(), worst.as_millis()),
+        (None, _) | (_, None) => "-".to_owned(),
+    }
+}
+
+fn ratio(ours: &[Duration], other: &[Duration]) -> String {
+    match (median(ours), median(other)) {
+        (Some(ours), Some(other)) => format!("{:.2}", ours.as_secs_f64() / other.as_secs_f64()),
+        (None, _) | (_, None) => "-".to_owned(),
+    }
+}
