@@ -16,6 +16,7 @@ use crate::resources::address::{Placement, virtual_addresses};
 use crate::resources::builtin::Addresses;
 use crate::resources::environment::site;
 use crate::resources::kernel::Kernel;
+use crate::resources::resident::Directors;
 use crate::resources::view::View;
 use crate::resources::{Means, Report, Resources};
 use crate::surroundings::Surroundings;
@@ -212,6 +213,7 @@ async fn driver(
         site,
         addresses: Addresses { kernel, announcer },
         builtin: loaded.builtin,
+        directors: loaded.builtin.then(|| Directors::new(&common.etc)),
         reports: report.clone(),
     };
     let control = control(common, loaded.local.as_str(), &presence).await?;

@@ -2,7 +2,6 @@
 //! they come and go.
 
 use crate::apply::Kernel;
-use crate::claim::{self, Claim, Kind};
 use crate::config::{Configuration, LogTarget};
 use crate::console::{CONFIGURATION, FAILED, OK};
 use crate::control;
@@ -14,6 +13,7 @@ use crate::probes::Catalogue;
 use crate::siblings;
 use crate::standing::{Beginning, Standing};
 use crate::wording::{BANNER, Line};
+use ha_plumbing::claim::{self, Claim, Kind};
 use ha_plumbing::lockfile::{self, LockError, Lockfile};
 use ha_plumbing::log::{self, Console};
 use ha_plumbing::service;

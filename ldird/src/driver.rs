@@ -19,7 +19,6 @@ mod role;
 mod surroundings;
 
 use crate::apply::{Kernel, Order, Outcome};
-use crate::claim::Claim;
 use crate::config::{Configuration, Names};
 use crate::control::View;
 use crate::disk::{Disk, Found, finished};
@@ -34,6 +33,7 @@ use crate::siblings::{self, Sibling};
 use crate::standing::{Ending, Standing, StandingFile, now_ms};
 use crate::wording::{self, Line};
 use aside::{Aside, Done};
+use ha_plumbing::claim::Claim;
 use ha_plumbing::lockfile::Lockfile;
 use ha_plumbing::pace::{LOOK_EVERY, PUBLISH_AFTER};
 use ha_plumbing::service;

@@ -1,9 +1,9 @@
 //! Asking the running director for its duty, and telling it a new one: the client's half of what
 //! `start`, `stop` and `status` are for a director that is resident.
 
-use crate::claim::{self, Kind};
 use crate::instance::Instance;
 use crate::siblings;
+use ha_plumbing::claim::{self, Kind};
 use ha_status::socket::Client;
 use ha_status::{Action, Reply, Request, Role};
 use rustix::process::Pid;

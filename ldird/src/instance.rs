@@ -2,8 +2,8 @@
 //! signal it (specification 1.1, 3.9). Never parses the configuration, so stopping and asking work
 //! with a broken one, or with none.
 
-use crate::claim::{self, Kind};
 use crate::cli::{DEFAULT_FILE, DEFAULT_NAME, Invocation};
+use ha_plumbing::claim::{self, Kind};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::io;
 use std::path::{Path, PathBuf};

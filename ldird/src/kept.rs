@@ -5,8 +5,8 @@
 //! Written on a thread, the newest content wins, and moved into place: a crash leaves the old one or
 //! the new one. They end with the machine, as the table does.
 
-use crate::claim;
 use crate::instance::Instance;
+use ha_plumbing::claim;
 use ha_plumbing::pace::LOOK_EVERY;
 use std::fs;
 use std::io::{self, Read as _};

@@ -5,7 +5,6 @@
 
 mod apply;
 mod check;
-mod claim;
 mod cli;
 mod commands;
 mod config;

@@ -4,19 +4,14 @@
 
 use crate::instance::Instance;
 use ha_status::socket::Client;
+use ha_status::socket::directors::{self, ASK_LIMIT};
 use ha_status::{Reply, Request, Snapshot};
 use ldird_core::config::Config;
 use ldird_core::table::ServiceKey;
 use rustix::process::Pid;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 use tokio::time::timeout;
-
-/// Asking all of them takes no longer; one that does not answer is passed over.
-const ASK_LIMIT: Duration = Duration::from_secs(1);
-/// Sockets asked at most.
-const SOCKETS_MAX: usize = 64;
 
 /// A living director and what it wants in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +26,7 @@ pub(crate) struct Sibling {
 pub(crate) async fn living(instance: &Instance) -> Vec<Sibling> {
     let mut siblings = Vec::new();
     let asking = async {
-        for socket in sockets(instance) {
+        for socket in directors::sockets(&instance.run) {
             if socket != instance.socket {
                 siblings.extend(ask(&socket).await);
             }
@@ -79,33 +74,10 @@ pub(crate) fn keys(config: &Config) -> impl Iterator<Item = &ServiceKey> {
 /// A connection to the director with this pid, under whatever name it listens.
 pub(crate) async fn reach(instance: &Instance, pid: Pid) -> Option<Client> {
     let wanted = u32::try_from(pid.as_raw_nonzero().get()).ok()?;
-    let mut paths = sockets(instance);
+    let mut paths = directors::sockets(&instance.run);
     // Its own name first: that is the one in nearly every case.
     paths.sort_by_key(|path| *path != instance.socket);
-    let asking = async {
-        for path in paths {
-            match Client::connect(&path).await {
-                Ok(client) if client.hello().pid == wanted => return Some(client),
-                Ok(_) | Err(_) => {}
-            }
-        }
-        None
-    };
-    timeout(ASK_LIMIT, asking).await.ok()?
-}
-
-fn sockets(instance: &Instance) -> Vec<PathBuf> {
-    let entries = instance.socket.parent().map(std::fs::read_dir);
-    let Some(Ok(entries)) = entries else {
-        return Vec::new();
-    };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let is_socket = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.and_then(|name| name.strip_prefix("ldird."));
-        name.is_some_and(|name| name.strip_suffix(".sock").is_some())
-    };
-    paths.filter(is_socket).take(SOCKETS_MAX).collect()
+    directors::reach(paths, wanted).await
 }
 
 async fn ask(socket: &Path) -> Option<Sibling> {

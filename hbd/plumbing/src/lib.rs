@@ -4,6 +4,7 @@
 //!
 //! Shared by hbd and ldird. Knows nothing of clusters or virtual services.
 
+pub mod claim;
 pub mod conf;
 pub mod diagnostic;
 pub mod inherited;

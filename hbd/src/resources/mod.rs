@@ -11,6 +11,7 @@ pub mod guard;
 pub mod kernel;
 mod mailbox;
 mod promotion;
+pub mod resident;
 mod runner;
 pub mod script;
 pub mod view;
@@ -62,6 +63,8 @@ pub struct Means {
     pub addresses: builtin::Addresses,
     /// Are IPaddr and IPaddr2 built in, or scripts like any other?
     pub builtin: bool,
+    /// Where directors are that run from boot; `None` with `builtin off`.
+    pub directors: Option<resident::Directors>,
     pub reports: mpsc::Sender<Report>,
 }
 

@@ -12,10 +12,11 @@
 
 use super::builtin::AddressResource;
 use super::mailbox::{Job, Jobs};
+use super::resident::Resident;
 use super::script::{self, Cancel, Operation, Ran, ScriptError};
 use super::{Means, Report};
 use crate::config::ScriptLimits;
-use ha_status::Severity;
+use ha_status::{Action, Severity};
 use hbd_core::config::{GroupConfig, GroupId};
 use hbd_core::input::{Activity, Failure, Input};
 use std::collections::BTreeSet;
@@ -211,6 +212,13 @@ impl Worker {
                     return Ok(());
                 }
                 let limit = self.limits.start;
+                if self
+                    .turn(script, args, Operation::Start, limit, cancel)
+                    .await
+                {
+                    self.owed().insert(word.clone());
+                    return Ok(());
+                }
                 let ran = self.run_script(script, args, Operation::Start, limit, cancel);
                 let result = ran.await;
                 let begun = !matches!(&result, Err(error) if error.is_unusable());
@@ -284,6 +292,15 @@ impl Worker {
             }
             Resource::Script { word, script, args } => {
                 let mut never = never();
+                let until = Instant::now() + limit;
+                if self
+                    .turn(script, args, Operation::Stop, limit, &mut never)
+                    .await
+                {
+                    self.owed().remove(word);
+                    return Ok(());
+                }
+                let limit = until.saturating_duration_since(Instant::now());
                 let ran = self.run_script(script, args, Operation::Stop, limit, &mut never);
                 match ran.await {
                     Ok(ran) if ran.status.success() => {
@@ -344,8 +361,57 @@ impl Worker {
         cancel: &mut Cancel,
     ) -> Result<bool, ScriptError> {
         let limit = self.limits.status;
+        if let Some(resident) = self.resident(script, args, limit).await {
+            return Ok(resident.is_active());
+        }
         let ran = self.run_script(script, args, Operation::Status, limit, cancel);
         Ok(ran.await?.says_running())
+    }
+
+    /// The director that this resource is, if it runs from boot.
+    async fn resident(&self, script: &str, args: &[String], limit: Duration) -> Option<Resident> {
+        let directors = self.means.directors.as_ref()?;
+        let until = Instant::now() + limit;
+        directors.resident(script, args, until).await
+    }
+
+    /// Starts or stops a resident director. False: there is none, or it has not done it, and the
+    /// script is to try.
+    async fn turn(
+        &self,
+        script: &str,
+        args: &[String],
+        operation: Operation,
+        limit: Duration,
+        cancel: &mut Cancel,
+    ) -> bool {
+        let action = match operation {
+            Operation::Start => Action::Serve,
+            Operation::Stop => Action::HoldBack,
+            Operation::Status => return false,
+        };
+        let until = Instant::now() + limit;
+        let Some(resident) = self.resident(script, args, limit).await else {
+            return false;
+        };
+        let words = args.iter().map(String::as_str).chain([operation.as_str()]);
+        let line = format!("{script} {}", words.collect::<Vec<_>>().join(" "));
+        let pid = resident.pid();
+        let stuck = self.stuck.load(Ordering::Relaxed);
+        if !stuck {
+            let text = format!("Running {line} (built in: ldird, pid {pid})");
+            self.tell(Severity::Info, text).await;
+        }
+        match resident.turn(action, until, cancel).await {
+            Ok(()) => true,
+            Err(why) => {
+                if !stuck {
+                    let text = format!("{line}: ldird, pid {pid}: {why}; the script is run");
+                    self.tell(Severity::Warning, text).await;
+                }
+                false
+            }
+        }
     }
 
     async fn run_script(

@@ -2,7 +2,7 @@
 //!
 //! `client` is for whoever asks; `server` listens for a daemon and hands its loop one request at a
 //! time, `place` keeps its socket where clients look for it, `caller` says who asked, `seats` who
-//! gets a place; `control` is what a loop sees of it,
+//! gets a place; `directors` finds those of ldird; `control` is what a loop sees of it,
 //! with `admins` who may act; `publisher` is the loop's side of followers; `outbox` is each
 //! client's bounded queue; `pages` cuts large snapshots into lines.
 
@@ -12,6 +12,7 @@ mod caller;
 pub mod client;
 pub mod codec;
 pub mod control;
+pub mod directors;
 mod outbox;
 mod pages;
 mod place;

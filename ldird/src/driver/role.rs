@@ -2,10 +2,10 @@
 //! disk have it.
 
 use super::Driver;
-use crate::claim::{Claim, Kind};
 use crate::config::Configuration;
 use crate::standing::now_ms;
 use crate::wording::{self, Line};
+use ha_plumbing::claim::{Claim, Kind};
 use ha_status::socket::Responder;
 use ha_status::{Duty, Role, Severity};
 use ldird_core::input::Input;

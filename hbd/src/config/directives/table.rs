@@ -370,7 +370,7 @@ pub static DIRECTIVES: &[Directive] = &[
         Argument::Boolean(Some(|d| &mut d.builtin)),
         "on",
         Support::Added,
-        "IPaddr and IPaddr2 are done by hbd itself; off: by the scripts",
+        "IPaddr, IPaddr2 and an ldirectord that runs from boot are done by hbd itself; off: by the scripts",
     ),
     row(
         "start_timeout",

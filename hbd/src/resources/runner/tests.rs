@@ -1,10 +1,13 @@
 #![allow(clippy::unwrap_used)]
 
+mod resident;
+
 use super::*;
 use crate::announce::Announcer;
 use crate::resources::Resources;
 use crate::resources::builtin::Addresses;
 use crate::resources::kernel::Kernel;
+use crate::resources::resident::Directors;
 use crate::resources::script::Site;
 use hbd_core::config::{NodeName, ResourceConfig};
 use std::os::unix::fs::PermissionsExt;
@@ -65,6 +68,10 @@ impl Bed {
                 announcer: Announcer::new().0,
             },
             builtin: true,
+            directors: Some(Directors {
+                etc: directory.path().to_owned(),
+                run: directory.path().to_owned(),
+            }),
             reports: sender,
         };
         Self {

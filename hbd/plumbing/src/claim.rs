@@ -1,6 +1,6 @@
 //! A director's claim on its configuration file: one director for each file in each network
 //! namespace, which is where the kernel keeps its table. Two more names say that it is resident, and
-//! that it is on standby.
+//! that it is on standby. Here because hbd asks for them as well: its resource is a director.
 //!
 //! The claim is an abstract socket named after the file, so it ends with the process and with nothing
 //! else: neither a wiped `/run` nor another name for the same file nor a deleted file hides a director
@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 /// What is claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// To be the director of the file.
     Director,
     /// To stay when the resource stops.
@@ -45,13 +45,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A held claim. Dropping it lets go.
 #[derive(Debug)]
-pub(crate) struct Claim {
+pub struct Claim {
     accepting: JoinHandle<()>,
 }
 
 impl Claim {
     /// Needs a runtime. An error of kind `AddrInUse` means that somebody holds it: see [`holder`].
-    pub(crate) fn acquire(kind: Kind, path: &Path) -> io::Result<Self> {
+    pub fn acquire(kind: Kind, path: &Path) -> io::Result<Self> {
         let address = SocketAddr::from_abstract_name(name(kind, path))?;
         let listener = StdListener::bind_addr(&address)?;
         listener.set_nonblocking(true)?;
@@ -76,7 +76,7 @@ impl Drop for Claim {
 
 /// The director that holds this claim, frozen or not. Needs a runtime. Another user's socket of that
 /// name is no director: only root and we ourselves can run one that concerns us.
-pub(crate) fn holder(kind: Kind, path: &Path) -> Option<Pid> {
+pub fn holder(kind: Kind, path: &Path) -> Option<Pid> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
     let address = SocketAddrUnix::new_abstract_name(name(kind, path).as_bytes()).ok()?;
@@ -88,7 +88,7 @@ pub(crate) fn holder(kind: Kind, path: &Path) -> Option<Pid> {
 }
 
 /// One path for all names of a file: links lead to it, and it need not exist (any more).
-pub(crate) fn identity(path: &Path) -> PathBuf {
+pub fn identity(path: &Path) -> PathBuf {
     let whole = path.canonicalize();
     whole.unwrap_or_else(|_| {
         let folder = path.parent().and_then(|folder| folder.canonicalize().ok());

@@ -1,0 +1,129 @@
+//! A director that runs from boot is told by word of mouth, and the script is for every other case.
+
+use super::*;
+use ha_plumbing::claim::{Claim, Kind};
+use ha_status::Action;
+use ha_status::socket::{Asked, Control};
+use std::sync::Mutex;
+use tokio::task::JoinHandle;
+
+/// What an ldird of this configuration shows to the world.
+struct Fake {
+    asked: Arc<Mutex<Vec<Action>>>,
+    answering: JoinHandle<()>,
+    _resident: Claim,
+}
+
+impl Fake {
+    /// Resident and on standby; answers on its socket.
+    async fn start(bed: &Bed) -> Self {
+        let file = file(bed);
+        let resident = Claim::acquire(Kind::Resident, &file).unwrap();
+        let mut standby = Some(Claim::acquire(Kind::Standby, &file).unwrap());
+        let socket = bed.directory.path().join("ldird.ldirectord.sock");
+        let control = Control::open(&socket, "ldird", "0", "ldirectord").await;
+        let mut control = control.unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&asked);
+        let answering = tokio::spawn(async move {
+            loop {
+                let request = control.next().await;
+                let Some(Asked::Act { action, reply, .. }) = control.understand(request) else {
+                    continue;
+                };
+                drop(standby.take());
+                if action == Action::HoldBack {
+                    standby = Some(Claim::acquire(Kind::Standby, &file).unwrap());
+                }
+                heard.lock().unwrap().push(action);
+                reply.answer(Ok(String::new()));
+            }
+        });
+        Self {
+            asked,
+            answering,
+            _resident: resident,
+        }
+    }
+
+    fn asked(&self) -> Vec<Action> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.answering.abort();
+    }
+}
+
+fn bed() -> Bed {
+    let bed = Bed::new(&[("ldirectord", HONEST)], limits());
+    std::fs::write(file(&bed), "").unwrap();
+    bed
+}
+
+fn file(bed: &Bed) -> std::path::PathBuf {
+    bed.directory.path().join("ldirectord.cf")
+}
+
+async fn starts(bed: &mut Bed) {
+    bed.resources.start(GROUP);
+    let started = bed.input().await;
+    assert!(matches!(started, Input::Started { result: Ok(()), .. }));
+}
+
+async fn stops(bed: &mut Bed) {
+    bed.resources.stop(GROUP);
+    let stopped = bed.input().await;
+    assert!(matches!(stopped, Input::Stopped { result: Ok(()), .. }));
+}
+
+async fn probed(bed: &mut Bed) -> Activity {
+    bed.resources.probe(GROUP);
+    match bed.input().await {
+        Input::Probed { activity, .. } => activity,
+        other => panic!("{other:?} instead of what a probe found"),
+    }
+}
+
+#[tokio::test]
+async fn a_resident_director_is_started_and_stopped_without_a_program() {
+    let mut bed = bed();
+    let fake = Fake::start(&bed).await;
+    assert_eq!(probed(&mut bed).await, Activity::Nothing);
+    starts(&mut bed).await;
+    assert_eq!(probed(&mut bed).await, Activity::Everything);
+    starts(&mut bed).await;
+    stops(&mut bed).await;
+    assert_eq!(probed(&mut bed).await, Activity::Nothing);
+    assert_eq!(fake.asked(), [Action::Serve, Action::HoldBack]);
+    assert_eq!(bed.asked(), [""; 0], "no program was run");
+}
+
+#[tokio::test]
+async fn without_a_resident_director_the_script_is_run() {
+    let mut bed = bed();
+    starts(&mut bed).await;
+    stops(&mut bed).await;
+    let expected = ["ldirectord status", "ldirectord start", "ldirectord stop"];
+    assert_eq!(bed.asked(), expected);
+}
+
+#[tokio::test]
+async fn a_resident_director_that_does_not_answer_is_left_to_the_script() {
+    let mut bed = bed();
+    let _resident = Claim::acquire(Kind::Resident, &file(&bed)).unwrap();
+    stops(&mut bed).await;
+    assert_eq!(bed.asked(), ["ldirectord stop"]);
+}
+
+#[test]
+fn a_configuration_is_looked_for_where_the_director_looks() {
+    let directors = Directors::new(Path::new("/etc/ha.d"));
+    let names = ["/etc/ha.d/x.cf", "/etc/ha.d/conf/x.cf", "x.cf"];
+    assert_eq!(
+        directors.places("x.cf"),
+        names.map(std::path::PathBuf::from)
+    );
+}
