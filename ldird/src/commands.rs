@@ -7,6 +7,7 @@ use crate::cli::{Command, Invocation};
 use crate::config::Configuration;
 use crate::console::{CONFIGURATION, FAILED, NOT_RUNNING, OK, USAGE, load, say};
 use crate::daemon::{self, Mode};
+use crate::duty::NotDone;
 use crate::instance::{self, Instance, NotFound, STOP_LIMIT, State};
 use crate::launch::{self, Started};
 use crate::probes::Catalogue;
@@ -124,15 +125,16 @@ async fn activate(instance: &Instance, pid: Pid) -> u8 {
 }
 
 async fn told(instance: &Instance, pid: Pid, action: Action) -> u8 {
-    let what = action.word();
-    match duty::tell(instance, pid, action).await {
+    match duty::tell(instance, pid, action.clone()).await {
         Ok(_) => OK,
-        Err(error) => {
-            let path = instance.path.display();
-            eprintln!("ldirectord for {path} is not {what}: {error}");
-            FAILED
-        }
+        Err(why) => not_done(instance, action, &why),
     }
+}
+
+fn not_done(instance: &Instance, action: Action, why: &NotDone) -> u8 {
+    let (path, what) = (instance.path.display(), action.word());
+    eprintln!("ldirectord for {path} is not {what}: {why}");
+    FAILED
 }
 
 /// An operator's word, and what the director says to it.
@@ -278,10 +280,17 @@ async fn stop(instance: &Instance) -> anyhow::Result<u8> {
     };
     let duty = duty::of(instance, pid);
     if duty.resident {
-        let code = told(instance, pid, Action::HoldBack).await;
+        let Err(why) = duty::tell(instance, pid, Action::HoldBack).await else {
+            return Ok(OK);
+        };
         // One that is frozen on standby has nothing in the table.
-        let done = duty.role == Role::Standby && duty::of(instance, pid) == duty;
-        return Ok(if done { OK } else { code });
+        if duty.role == Role::Standby && duty::of(instance, pid) == duty {
+            return Ok(OK);
+        }
+        return match why {
+            NotDone::Said(_) => Ok(not_done(instance, Action::HoldBack, &why)),
+            NotDone::Silent(_) => end_frozen(instance, pid, &why).await,
+        };
     }
     if instance::stop(pid).await? {
         return Ok(OK);
@@ -289,10 +298,27 @@ async fn stop(instance: &Instance) -> anyhow::Result<u8> {
     Ok(still_there(instance, pid))
 }
 
+/// An active director that answers nobody: another node is to have the table, so it is killed and what
+/// it leaves is taken out. Its next life begins on standby.
+async fn end_frozen(instance: &Instance, pid: Pid, why: &NotDone) -> anyhow::Result<u8> {
+    let path = instance.path.display();
+    eprintln!("ldirectord for {path}: {why}; it is killed, and its table taken out");
+    // Before it ends: the service manager may start the next one at once.
+    forget_active(instance)?;
+    if instance::kill(pid).await? {
+        return clean_up(instance).await;
+    }
+    Ok(still_there(instance, pid))
+}
+
+fn forget_active(instance: &Instance) -> anyhow::Result<()> {
+    standing::clear(instance).context("the file that says that the resource is active here")
+}
+
 /// No director runs: what one that was killed has left behind leaves now, as `cleanstop` says, and its
 /// next life begins on standby.
 async fn clean_up(instance: &Instance) -> anyhow::Result<u8> {
-    standing::clear(instance).context("the file that says that the resource is active here")?;
+    forget_active(instance)?;
     let mut left = ledger::left_behind(instance);
     if left.is_empty() {
         return Ok(OK);

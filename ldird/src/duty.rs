@@ -12,6 +12,8 @@ use tokio::time::{sleep, timeout};
 
 /// One that has only just been started opens its socket within so long.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// The same for one that is to stop.
+const STOP_OPEN_LIMIT: Duration = Duration::from_secs(4);
 const OPEN_LOOK: Duration = Duration::from_millis(50);
 /// A turn is answered sooner, done or not; a director that says nothing by then is frozen.
 const TURN_LIMIT: Duration = Duration::from_secs(15);
@@ -38,33 +40,55 @@ pub(crate) fn of(instance: &Instance, pid: Pid) -> Duty {
     }
 }
 
+/// Why a director has not done what it was told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotDone {
+    /// It says so itself, or has ended.
+    #[error("{0}")]
+    Said(String),
+    /// It says nothing: it is frozen, or its loop is.
+    #[error("{0}")]
+    Silent(String),
+}
+
 /// Tells the director and waits until it has done it, or says why not.
-pub(crate) async fn tell(instance: &Instance, pid: Pid, action: Action) -> Result<String, String> {
-    let Some(mut client) = reach(instance, pid).await else {
+pub(crate) async fn tell(instance: &Instance, pid: Pid, action: Action) -> Result<String, NotDone> {
+    // Whoever stops it has little time, and another way.
+    let open_limit = if action == Action::HoldBack {
+        STOP_OPEN_LIMIT
+    } else {
+        OPEN_LIMIT
+    };
+    let Some(mut client) = reach(instance, pid, open_limit).await else {
         let pid = pid.as_raw_nonzero();
-        return Err(format!(
-            "the director with pid {pid} does not answer on its socket"
-        ));
+        let text = format!("the director with pid {pid} does not answer on its socket");
+        return Err(NotDone::Silent(text));
     };
     let request = Request::Act { action };
-    client.request(&request).await.map_err(|e| e.to_string())?;
+    let sent = client.request(&request).await;
+    sent.map_err(|error| NotDone::Silent(error.to_string()))?;
     match timeout(TURN_LIMIT, client.next()).await {
         Ok(Ok(Some(Reply::Done { text }))) => Ok(text),
-        Ok(Ok(Some(Reply::Error { text }))) => Err(text),
-        Ok(Ok(_)) => Err("the director ended before it was done".to_owned()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", TURN_LIMIT.as_secs())),
+        Ok(Ok(Some(Reply::Error { text }))) => Err(NotDone::Said(text)),
+        Ok(Ok(_)) => Err(NotDone::Said(
+            "the director ended before it was done".to_owned(),
+        )),
+        Ok(Err(error)) => Err(NotDone::Said(error.to_string())),
+        Err(_) => Err(NotDone::Silent(format!(
+            "no answer within {} s",
+            TURN_LIMIT.as_secs()
+        ))),
     }
 }
 
 /// A director that is just starting is waited for.
-async fn reach(instance: &Instance, pid: Pid) -> Option<Client> {
+async fn reach(instance: &Instance, pid: Pid, limit: Duration) -> Option<Client> {
     let begun = Instant::now();
     loop {
         if let Some(client) = siblings::reach(instance, pid).await {
             return Some(client);
         }
-        if begun.elapsed() > OPEN_LIMIT {
+        if begun.elapsed() > limit {
             return None;
         }
         sleep(OPEN_LOOK).await;

@@ -161,6 +161,11 @@ pub(crate) async fn hand_over(pid: Pid) -> io::Result<bool> {
     stop(pid).await
 }
 
+/// Ends a director that hears no signal; false if the kernel cannot end it either.
+pub(crate) async fn kill(pid: Pid) -> io::Result<bool> {
+    end(pid, Signal::KILL, HAND_OVER_LIMIT).await
+}
+
 async fn end(pid: Pid, signal: Signal, limit: Duration) -> io::Result<bool> {
     match kill_process(pid, signal) {
         Ok(()) => {}

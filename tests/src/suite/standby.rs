@@ -26,6 +26,11 @@ pub(super) const CASES: &[Case] = &[
         run: killed_in_either_role,
     },
     Case {
+        name: "frozen_active_director_is_ended_by_a_stop_and_its_table_is_out",
+        place: Place::Kernel,
+        run: frozen,
+    },
+    Case {
         name: "resident_director_takes_over_from_a_started_one_without_a_gap",
         place: Place::Kernel,
         run: takes_over,
@@ -150,6 +155,30 @@ fn killed_in_either_role() -> Result<()> {
     let service = Service::start(&farm)?;
     knows(&farm, Role::Standby)?;
     is_out(&farm, "after that stop")?;
+    service.kill()
+}
+
+/// Another node is to have the group: a director that answers nobody must not keep it here.
+fn frozen() -> Result<()> {
+    let farm = Farm::new("")?;
+    let service = Service::start(&farm)?;
+    knows(&farm, Role::Standby)?;
+    expect(&farm, "start", 0)?;
+    is_in(&farm, "while active")?;
+    ensure!(farm.host().freeze("ldird") == 1, "one director is frozen");
+    let begun = Instant::now();
+    expect(&farm, "stop", 0)?;
+    figure("stop of a frozen director", begun.elapsed());
+    is_out(&farm, "after the stop")?;
+    ensure!(
+        farm.host().processes("ldird").is_empty(),
+        "the frozen one is gone"
+    );
+    says(&farm, 3, "stopped")?;
+    service.kill()?;
+    let service = Service::start(&farm)?;
+    knows(&farm, Role::Standby)?;
+    is_out(&farm, "in its next life")?;
     service.kill()
 }
 
