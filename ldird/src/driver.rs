@@ -41,7 +41,8 @@ use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::{ClientRequest, Control, Responder};
 use ha_status::{Reply, Severity, Snapshot};
 use ldird_core::Director;
-use ldird_core::input::{Finding, Input};
+use ldird_core::config::Config;
+use ldird_core::input::{Finding, Input, Left, Said};
 use ldird_core::output::{Notice, Output};
 use ldird_ipvs::Timeouts;
 use post::{Delivered, Post};
@@ -144,7 +145,7 @@ pub(crate) struct Driver<R> {
     ledger: Ledger,
     services: Services,
     /// What an earlier life left, until it is told to the core.
-    left: Services,
+    left: Left,
     siblings: Vec<Sibling>,
     standing: Standing,
     standing_file: StandingFile,
@@ -186,7 +187,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let aside = Aside::new(parts.program, operations);
         let post = Post::new(parts.office, &operations.mail, parts.standing.role, now);
         let core = &parts.configuration.core;
-        let wanted: Services = siblings::keys(core).copied().collect();
+        let wanted = made_of(core);
         let (ledger, left) = Ledger::open(&parts.instance, &wanted);
         let (orders, damaged) = OrderBook::open(&parts.instance, now_ms());
         if damaged > 0 {
@@ -202,7 +203,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             told: Vec::new(),
             view: View::new(parts.instance.clone(), parts.control, now),
             disk: Disk::new(&parts.instance.path),
-            services: wanted.union(&left).copied().collect(),
+            services: wanted.services.union(&left.services).copied().collect(),
             ledger,
             left,
             siblings: parts.siblings,
@@ -558,6 +559,14 @@ async fn until(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// What a director of this configuration makes of the table.
+fn made_of(config: &Config) -> Left {
+    Left {
+        services: siblings::keys(config).copied().collect(),
+        said: Said::of(config),
     }
 }
 

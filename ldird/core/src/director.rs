@@ -13,7 +13,7 @@
 use crate::config::{Config, ProbeId};
 use crate::conversation::{Action, Event, Goal, Reach, State, Step};
 use crate::fleet::Fleet;
-use crate::input::{Input, Verdict};
+use crate::input::{Input, Left, Verdict};
 use crate::ledger::Ledger;
 use crate::merge::Scope;
 use crate::output::{Notice, Output, When};
@@ -126,7 +126,7 @@ impl Director {
                 self.fleet.overrule(place, slot, order, now);
             }
             Input::Reload(config) => self.reload(config, now),
-            Input::LeftBehind(services) => self.left_behind(services, now),
+            Input::LeftBehind(left) => self.left_behind(left, now),
             Input::Others(services) => self.ledger.others = services,
             Input::Turn(role) => self.turn(role, now),
             Input::Shutdown => self.shutdown(now),
@@ -457,11 +457,12 @@ impl Director {
     }
 
     /// Services of an earlier life: a reading of the whole table shows whether they are still there.
-    fn left_behind(&mut self, services: BTreeSet<ServiceKey>, now: Instant) {
-        if !services.is_empty() {
+    fn left_behind(&mut self, left: Left, now: Instant) {
+        if !left.services.is_empty() {
             self.read_at = now;
         }
-        self.ledger.left_behind.extend(services);
+        self.ledger.left_behind.services.extend(left.services);
+        self.ledger.left_behind.said.extend(left.said);
     }
 
     fn shutdown(&mut self, now: Instant) {

@@ -1,8 +1,8 @@
 //! Everything that can happen to a director, as values. The only way into the core.
 
-use crate::config::{Config, ProbeId};
+use crate::config::{Config, ProbeId, RealServer};
 use crate::overrides::{Order, Place, Slot};
-use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table};
+use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table, Tunnel};
 use ha_status::Role;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub enum Input {
     Reload(Config),
     /// Services that an earlier life of this director put into the table. What is not wanted any
     /// more leaves with the next merge; without this it would stand there for good.
-    LeftBehind(BTreeSet<ServiceKey>),
+    LeftBehind(Left),
     /// Services that a living director of another configuration wants, all of them each time. They
     /// are never deleted here, not even at the end.
     Others(BTreeSet<ServiceKey>),
@@ -50,6 +50,68 @@ pub enum Input {
     Turn(Role),
     /// End: clean the table as `cleanstop` says, then `Output::Exit`.
     Shutdown,
+}
+
+/// What an earlier life of a director has put into the table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Left {
+    pub services: BTreeSet<ServiceKey>,
+    /// What its file said of settings that are otherwise somebody else's.
+    pub said: Said,
+}
+
+/// Settings that a file has words for and need not say anything about: those that it did set. A file
+/// that is silent about them leaves them alone, one that said so before takes them back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Services with a `pe`.
+    pub engines: BTreeSet<ServiceKey>,
+    /// Servers with a `tunnel`.
+    pub tunnels: BTreeSet<(ServiceKey, DestinationKey)>,
+}
+
+impl From<BTreeSet<ServiceKey>> for Left {
+    fn from(services: BTreeSet<ServiceKey>) -> Self {
+        let said = Said::default();
+        Self { services, said }
+    }
+}
+
+impl Said {
+    /// What this configuration says.
+    pub fn of(config: &Config) -> Self {
+        let mut said = Self::default();
+        for service in &config.services {
+            if service.spec.pe.is_some() {
+                said.engines.insert(service.key);
+            }
+            let tunnelled = |real: &&RealServer| real.tunnel != Tunnel::default();
+            let reals = service.reals.iter().filter(tunnelled);
+            said.tunnels
+                .extend(reals.map(|real| (service.key, real.key)));
+        }
+        said
+    }
+
+    /// Both.
+    pub fn extend(&mut self, other: Self) {
+        self.engines.extend(other.engines);
+        self.tunnels.extend(other.tunnels);
+    }
+
+    /// Of a service in the table, what the file that is no more had made of it.
+    pub(crate) fn restore(&self, key: ServiceKey, is: &Service, made: &mut Service) {
+        if self.engines.contains(&key) {
+            made.spec.pe.clone_from(&is.spec.pe);
+        }
+        for (row, spec) in &mut made.destinations {
+            if self.tunnels.contains(&(key, *row))
+                && let Some(is) = is.destinations.get(row)
+            {
+                spec.tunnel = is.tunnel;
+            }
+        }
+    }
 }
 
 /// What a probe found.

@@ -5,6 +5,7 @@
 use crate::diff::{self, Edits};
 use crate::enforce::{Answer, Enforcement};
 use crate::fleet::Fleet;
+use crate::input::Left;
 use crate::merge::{self, Merged, Scope};
 use crate::output::{Drift, Enforced, Notice};
 use crate::refusals::Refusals;
@@ -37,7 +38,7 @@ pub(crate) struct Ledger {
     /// Services with edits that wait until the batch under way is confirmed.
     staged: BTreeSet<ServiceKey>,
     /// Of an earlier life, until the next merge of the whole table.
-    pub(crate) left_behind: BTreeSet<ServiceKey>,
+    pub(crate) left_behind: Left,
     /// What living directors of other configurations want.
     pub(crate) others: BTreeSet<ServiceKey>,
 }
@@ -107,13 +108,18 @@ impl Ledger {
     /// somebody else wants does not. On standby all that the file names is ours to take out when
     /// everything is `set`, and nothing of it later. On a fresh reading of the whole table.
     pub(crate) fn claim(&mut self, fleet: &Fleet, set: bool) {
-        let mut claimed = std::mem::take(&mut self.left_behind);
+        let left = std::mem::take(&mut self.left_behind);
+        let mut claimed = left.services;
         if set && fleet.holds_back() {
             claimed.extend(fleet.keys());
         }
         for key in claimed {
             if let Some(service) = self.kernel.get(&key) {
-                let learned = || diff::learned(service, None);
+                let learned = || {
+                    let mut made = diff::learned(service, None);
+                    left.said.restore(key, service, &mut made);
+                    made
+                };
                 self.intended.entry(key).or_insert_with(learned);
             }
         }
@@ -367,7 +373,11 @@ impl Ledger {
     /// The last edits: services leave as `cleanstop` says, and those that a reload has taken out of
     /// the configuration in any case. What others want stays.
     pub(crate) fn clean(&self, fleet: &Fleet) -> Vec<Edit> {
-        let known = self.intended.keys().chain(&self.left_behind).copied();
+        let known = self
+            .intended
+            .keys()
+            .chain(&self.left_behind.services)
+            .copied();
         let wanted = fleet.keys().filter(|key| fleet.wants(*key));
         let keys: BTreeSet<ServiceKey> = known.chain(wanted).collect();
         let leaves = |key: &ServiceKey| {

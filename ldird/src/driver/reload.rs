@@ -1,7 +1,7 @@
 //! Reloading: read on a thread, held against what serves and against what other directors run, and
 //! only then in force. A refused one changes nothing.
 
-use super::Driver;
+use super::{Driver, made_of};
 use crate::config::{self, Configuration, Names};
 use crate::disk::finished;
 use crate::instance::Instance;
@@ -13,7 +13,7 @@ use crate::wording::Line;
 use ha_plumbing::{Diagnostic, Diagnostics, service};
 use ha_status::socket::Responder;
 use ha_status::{Reply, Severity};
-use ldird_core::input::Input;
+use ldird_core::input::{Input, Left, Said};
 use std::time::Instant;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -301,7 +301,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.set_timeouts();
         self.services
             .extend(siblings::keys(&self.configuration.core));
-        self.ledger.note(self.services.clone());
+        let mut said = Said::of(&before.core);
+        said.extend(Said::of(&self.configuration.core));
+        let services = self.services.clone();
+        self.ledger.note(Left { services, said });
         if loaded.why == Why::Reload {
             self.spare(&loaded.siblings);
         }
@@ -322,7 +325,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     /// The table is as the configuration wants it.
     pub(super) fn in_force(&mut self) {
         self.services = siblings::keys(&self.configuration.core).copied().collect();
-        self.ledger.note(self.services.clone());
+        self.ledger.note(made_of(&self.configuration.core));
         self.reconsider_all();
         if self.stop_by.is_none() {
             service::ready("running");

@@ -1,8 +1,10 @@
 //! What one life leaves for the next.
 #![allow(clippy::unwrap_used)]
 
-use super::{Ledger, Services, parse};
+use super::{Ledger, Left, parse};
 use crate::instance::Instance;
+use ldird_core::table::DestinationKey;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 fn instance(folder: &Path, name: &str, file: &str) -> Instance {
@@ -16,8 +18,9 @@ fn instance(folder: &Path, name: &str, file: &str) -> Instance {
     }
 }
 
-fn services(ids: &[&str]) -> Services {
-    ids.iter().map(|id| parse(id).unwrap()).collect()
+fn services(ids: &[&str]) -> Left {
+    let services = ids.iter().map(|id| parse(id).unwrap());
+    services.collect::<BTreeSet<_>>().into()
 }
 
 #[test]
@@ -49,12 +52,12 @@ async fn a_killed_director_leaves_its_services_to_the_next_of_its_file_under_any
     let folder = tempfile::tempdir().unwrap();
     let first = instance(folder.path(), "ldirectord", "x.cf");
     let (ledger, left) = Ledger::open(&first, &services(&["fwm:1"]));
-    assert_eq!(left, Services::new());
+    assert_eq!(left, Left::default());
     ledger.note(services(&["fwm:1", "fwm:2"]));
     ledger.settle().await;
     let other = instance(folder.path(), "y.cf", "y.cf");
     let (other, left) = Ledger::open(&other, &services(&["fwm:9"]));
-    assert_eq!(left, Services::new(), "another file's are not ours");
+    assert_eq!(left, Left::default(), "another file's are not ours");
     let second = instance(folder.path(), "x.cf", "x.cf");
     let (ledger, left) = Ledger::open(&second, &services(&["fwm:3"]));
     assert_eq!(left, services(&["fwm:1", "fwm:2"]));
@@ -66,8 +69,8 @@ async fn a_killed_director_leaves_its_services_to_the_next_of_its_file_under_any
         "until they are cleaned"
     );
     ledger.remove().await;
-    let (_, left) = Ledger::open(&second, &Services::new());
-    assert_eq!(left, Services::new());
+    let (_, left) = Ledger::open(&second, &Left::default());
+    assert_eq!(left, Left::default());
     other.settle().await;
 }
 
@@ -92,5 +95,26 @@ async fn a_ledger_that_somebody_removed_is_written_again_with_its_directory() {
     ledger.settle().await;
     let (ledger, left) = Ledger::open(&one, &services(&["fwm:2"]));
     assert_eq!(left, services(&["fwm:1"]));
+    ledger.remove().await;
+}
+
+#[tokio::test]
+async fn what_the_file_set_of_others_settings_is_known_to_the_next_life() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = instance(folder.path(), "x", "x.cf");
+    let mut made = services(&["udp:10.0.0.1:5060", "udp:[2001:db8::1]:5060"]);
+    made.said.engines.extend(parse("udp:10.0.0.1:5060"));
+    for (service, real) in [
+        ("udp:10.0.0.1:5060", "10.0.0.20"),
+        ("udp:[2001:db8::1]:5060", "2001:db8::20"),
+    ] {
+        let (address, port) = (real.parse().unwrap(), 5060);
+        let row = DestinationKey { address, port };
+        made.said.tunnels.insert((parse(service).unwrap(), row));
+    }
+    let (ledger, _) = Ledger::open(&one, &made);
+    ledger.settle().await;
+    let (ledger, left) = Ledger::open(&one, &services(&["udp:10.0.0.1:5060"]));
+    assert_eq!(left, made);
     ledger.remove().await;
 }

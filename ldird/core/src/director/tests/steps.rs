@@ -4,10 +4,11 @@ use super::bed::{Bed, SERVICE, config, other_service, real, row};
 use crate::config::{Check, Fallback, ProbeId};
 use crate::conversation::{Goal, Step};
 use crate::director::{CLEAN_TRIES_MAX, RETRY_AFTER};
-use crate::input::Input;
+use crate::input::{Input, Left, Said};
 use crate::output::{Notice, Output};
-use crate::table::{Edit, Forwarding, ServiceKey};
+use crate::table::{Edit, Forwarding, ServiceKey, Tunnel, TunnelChecksum};
 use ha_status::DirectorPhase;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 #[test]
@@ -130,10 +131,53 @@ fn what_an_earlier_life_left_and_nobody_wants_leaves_the_table() {
     let mut bed = Bed::new(moved);
     bed.table = std::mem::take(&mut before.table);
     bed.drain();
-    bed.feed(Input::LeftBehind([SERVICE, other_service()].into()));
+    bed.feed(Input::LeftBehind(
+        BTreeSet::from([SERVICE, other_service()]).into(),
+    ));
     bed.serve(Vec::new());
     let services: Vec<ServiceKey> = bed.table.keys().copied().collect();
     assert_eq!(services, [other_service()]);
+}
+
+/// The file says nothing of the tunnel any more. Without what its earlier life said it would count as
+/// somebody else's setting.
+#[test]
+fn a_tunnel_that_an_earlier_life_set_leaves_with_its_word_and_anothers_stays() {
+    let tunnel = Tunnel::Gue {
+        port: 6080,
+        checksum: TunnelChecksum::None,
+    };
+    let mut said = config(vec![real(1, Check::On), real(2, Check::On)]);
+    for one in &mut said.services[0].reals {
+        one.forwarding = Forwarding::Ipip;
+    }
+    let silent = said.clone();
+    said.services[0].reals[0].tunnel = tunnel;
+    said.services[0].spec.pe = Some("sip".to_owned());
+    let mut before = Bed::settled(said.clone(), 0);
+    let left = Left {
+        services: BTreeSet::from([SERVICE]),
+        said: Said::of(&said),
+    };
+    let service = before.table.get_mut(&SERVICE).unwrap();
+    service.destinations.get_mut(&row(2)).unwrap().tunnel = tunnel;
+    let mut bed = Bed::new(silent);
+    bed.table = std::mem::take(&mut before.table);
+    bed.drain();
+    bed.feed(Input::LeftBehind(left));
+    bed.serve(Vec::new());
+    let service = &bed.table[&SERVICE];
+    assert_eq!(service.spec.pe, None, "the file's");
+    assert_eq!(
+        service.destinations[&row(1)].tunnel,
+        Tunnel::Ipip,
+        "the file's"
+    );
+    assert_eq!(
+        service.destinations[&row(2)].tunnel,
+        tunnel,
+        "somebody else's"
+    );
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl World {
                 let config = draw_config(&mut self.random, self.plan.crowded);
                 self.feed(Input::Reload(config))
             }
-            3 => self.feed(Input::LeftBehind(self.ours.clone())),
+            3 => self.feed(Input::LeftBehind(self.ours.clone().into())),
             4 => self.others_change(),
             5 => self.feed(Input::Turn(self.role)),
             6 => self.order(),
@@ -89,7 +89,7 @@ impl World {
         let others = [
             Input::Tick,
             Input::Reload(self.config.clone()),
-            Input::LeftBehind(self.ours.clone()),
+            Input::LeftBehind(self.ours.clone().into()),
             Input::Others(BTreeSet::new()),
             Input::Maintenance {
                 service: service_key(0),

@@ -185,7 +185,7 @@ impl World {
         self.director = Director::in_role(self.config.clone(), self.role, self.now);
         self.drain()?;
         if self.random.chance(50) {
-            self.feed(Input::LeftBehind(self.ours.clone()))?;
+            self.feed(Input::LeftBehind(self.ours.clone().into()))?;
         } else {
             self.ours.clear();
         }
