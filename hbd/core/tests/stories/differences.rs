@@ -3,10 +3,11 @@
 use super::GROUP;
 use super::ms;
 use crate::pair::{DEADTIME, KEEPALIVE, Pair, name};
-use ha_status::{HoldSet, RunState};
+use ha_status::{HoldSet, NodeStatus, RunState};
 use hbd_core::config::{Config, Failback, GroupConfig};
 use hbd_core::input::Command;
-use hbd_core::output::Notice;
+use hbd_core::output::{Done, Notice};
+use hbd_core::wire::Message;
 
 fn first_group(config: &mut Config) -> &mut GroupConfig {
     config.groups.get_mut(GROUP).expect("every pair has it")
@@ -101,6 +102,32 @@ fn an_absurd_epoch_wedges_no_group_for_good() {
     assert!(pair.answer(id).unwrap().is_ok());
     pair.power_off(1);
     pair.run_for(DEADTIME * 2);
+    assert_eq!(pair.runners(0), [0]);
+}
+
+/// It goes on speaking, and an operator can take the group from it all the same.
+#[test]
+fn a_node_whose_epoch_is_nonsense_blocks_no_takeover() {
+    let mut pair = Pair::running(2, &[1], Failback::Off);
+    pair.run_for(KEEPALIVE * 2);
+    let mut status = pair.said(1, "status").pop().unwrap();
+    pair.power_off(1);
+    let groups = status.text("hbg").unwrap().to_owned();
+    let mut parts: Vec<&str> = groups.split(',').collect();
+    (parts[1], parts[2]) = ("sh", "ffffffffffffffff");
+    status.set_text("hbg", parts.join(","));
+    let speak = |pair: &mut Pair, status: &mut Message| {
+        status.set_hex("seq", status.hex("seq").unwrap() + 1);
+        pair.inject(0, status.clone());
+        pair.run_for(KEEPALIVE);
+    };
+    for _ in 0..20 {
+        speak(&mut pair, &mut status);
+    }
+    assert_eq!(pair.view(0).nodes[1].status, NodeStatus::Active);
+    let id = pair.command(0, Command::Takeover(HoldSet::All));
+    speak(&mut pair, &mut status);
+    assert_eq!(pair.answer(id), Some(Ok(Done::Moved(1))));
     assert_eq!(pair.runners(0), [0]);
 }
 
