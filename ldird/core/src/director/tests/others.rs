@@ -124,6 +124,24 @@ fn a_later_refusal_is_told_while_an_earlier_one_lasts() {
     assert_eq!(failed(bed.pass(Duration::from_secs(60))), 0);
 }
 
+/// Until that is tried again, whatever is found of its real servers meanwhile.
+#[test]
+fn nothing_is_added_to_a_service_that_the_kernel_refuses() {
+    let mut bed = Bed::new(config(checked(2)));
+    bed.refuses = |edit| matches!(edit, Edit::AddService(..) | Edit::AddDestination(..));
+    let outputs = bed.drain();
+    bed.serve(outputs);
+    bed.verdict(1, true);
+    bed.verdict(2, true);
+    assert!(bed.edits > 0, "it was tried");
+    bed.verdict(2, false);
+    // At this moment it is too early to try the service again.
+    bed.edits = 0;
+    let outputs = bed.feed(super::bed::found(2, Finding::Up));
+    let notices = bed.serve(outputs);
+    assert_eq!(bed.edits, 0, "{notices:?}");
+}
+
 #[test]
 fn a_reload_tries_at_once_what_was_refused() {
     let mut bed = Bed::settled(config(checked(2)), 1);
