@@ -195,6 +195,10 @@ fn an_old_peer_hears_a_stopping_node_for_two_more_seconds() {
     pair.start(0);
     pair.inject(0, old_message("status", 1));
     pair.command(0, Command::Shutdown);
+    // So that it knows from the first moment on (specification 6.8).
+    let said = pair.said(0, "resource").pop().unwrap();
+    let fields = ["rsc_hold", "rtype", "isstable", "info"];
+    assert_eq!(words(&said, &fields), ["none", "full", "0", "shutdown"]);
     pair.run_for(ms(50));
     assert_eq!(pair.said(0, "shutdone")[0].text("st"), Some("dead"));
     let before = pair.said(0, "status").len();
