@@ -172,7 +172,8 @@ fn prepared(common: &Common, loaded: Loaded, log: &Log) -> anyhow::Result<Ending
         .context("runtime")?
         .block_on(async {
             let who = (life, identity);
-            let driver = driver(common, loaded, who, log.clone(), presence).await?;
+            let signals = Signals::new().context("signals")?;
+            let driver = driver(common, loaded, who, log.clone(), (presence, signals)).await?;
             service::ready("running");
             Ok(driver.run().await)
         })
@@ -184,9 +185,8 @@ async fn driver(
     loaded: Loaded,
     (life, identity): (Life, Identity),
     log: Log,
-    presence: Presence,
+    (presence, signals): (Presence, Signals),
 ) -> anyhow::Result<Driver> {
-    let signals = Signals::new().context("signals")?;
     let (report, reports) = mpsc::channel(REPORTS_MAX);
     let kernel = Kernel::connect()?;
     let view = kernel.view().await?;
@@ -292,3 +292,6 @@ fn watch_kernel(
     });
     interfaces
 }
+
+#[cfg(test)]
+mod tests;

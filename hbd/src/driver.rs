@@ -44,7 +44,7 @@ use tokio::sync::{mpsc, watch};
 
 /// Reports of workers that are taken in one turn, whatever woke the loop: a flood of datagrams,
 /// of which a turn takes many, must not hold back what became of a script.
-const TURN_REPORTS: usize = 64;
+pub const TURN_REPORTS: usize = 64;
 
 /// Everything the loop owns.
 pub struct Driver {
@@ -113,17 +113,22 @@ impl Driver {
             if let Some(ending) = self.state.over {
                 break ending;
             }
-            self.wait().await;
-            self.hear();
-            self.take_reports();
-            self.judge();
-            self.show();
-            // Under a flood something is always ready here; others must have their turn.
-            tokio::task::yield_now().await;
+            self.turn().await;
         };
         self.show_now();
         self.control.close().await;
         ending
+    }
+
+    /// One event, and everything that waits beside it.
+    pub async fn turn(&mut self) {
+        self.wait().await;
+        self.hear();
+        self.take_reports();
+        self.judge();
+        self.show();
+        // Under a flood something is always ready here; others must have their turn.
+        tokio::task::yield_now().await;
     }
 
     /// One event, or the next deadline.

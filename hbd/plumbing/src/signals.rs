@@ -3,8 +3,9 @@
 //! Waiting is cancel-safe: a signal that nobody awaits yet is kept by the runtime. Several of one
 //! kind in a row may arrive as one, as always with signals.
 
+use std::future::poll_fn;
 use std::io;
-use tokio::select;
+use std::task::Poll;
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
 /// What was asked for. Its meaning is the daemon's business.
@@ -17,39 +18,40 @@ pub enum Signal {
     User2,
 }
 
-/// Listens from its creation on; needs a runtime with I/O enabled.
-#[derive(Debug)]
+/// Listens from its creation on; needs a runtime with I/O enabled. The default listens to none.
+#[derive(Debug, Default)]
 pub struct Signals {
-    terminate: Listener,
-    interrupt: Listener,
-    hangup: Listener,
-    user1: Listener,
-    user2: Listener,
+    /// Those that end the daemon come first.
+    listeners: Vec<(Signal, Listener)>,
 }
 
 impl Signals {
     pub fn new() -> io::Result<Self> {
+        let kinds = [
+            (Signal::Terminate, SignalKind::terminate()),
+            (Signal::Interrupt, SignalKind::interrupt()),
+            (Signal::Hangup, SignalKind::hangup()),
+            (Signal::User1, SignalKind::user_defined1()),
+            (Signal::User2, SignalKind::user_defined2()),
+        ];
+        let listen = |(meaning, kind)| Ok((meaning, signal(kind)?));
+        let listeners = kinds.into_iter().map(listen);
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-            user1: signal(SignalKind::user_defined1())?,
-            user2: signal(SignalKind::user_defined2())?,
+            listeners: listeners.collect::<io::Result<_>>()?,
         })
     }
 
     /// The next signal; ending comes before everything else.
     pub async fn next(&mut self) -> Signal {
-        select! {
-            biased;
-            Some(()) = self.terminate.recv() => Signal::Terminate,
-            Some(()) = self.interrupt.recv() => Signal::Interrupt,
-            Some(()) = self.hangup.recv() => Signal::Hangup,
-            Some(()) = self.user1.recv() => Signal::User1,
-            Some(()) = self.user2.recv() => Signal::User2,
-            // Streams of signals end only with the runtime, and then nobody polls us.
-            else => std::future::pending().await,
-        }
+        poll_fn(|context| {
+            let mut listeners = self.listeners.iter_mut();
+            let came = listeners.find_map(|(meaning, listener)| {
+                let came = listener.poll_recv(context) == Poll::Ready(Some(()));
+                came.then_some(*meaning)
+            });
+            came.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 }
 
