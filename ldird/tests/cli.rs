@@ -179,6 +179,21 @@ fn c5_status_of_a_running_director_is_told_on_both_channels() {
 }
 
 #[test]
+fn c12_without_a_file_the_pid_file_is_named_ldirectord() {
+    let bed = Bed::with("ldirectord.cf", GOOD);
+    let _pretender = Pretender::start(&bed, "ldirectord");
+    assert_eq!(bed.run(&["status"]).code, 0);
+}
+
+#[test]
+fn c13_the_pid_file_is_named_after_the_file_wherever_it_lies() {
+    let bed = Bed::with("x.cf", GOOD);
+    let _pretender = Pretender::start(&bed, "x.cf");
+    let path = bed.etc().join("x.cf");
+    assert_eq!(bed.run(&[path.to_str().unwrap(), "status"]).code, 0);
+}
+
+#[test]
 fn c6_a_stale_pid_file_is_1() {
     let bed = Bed::with("x.cf", GOOD);
     fs::write(bed.pidfile("x.cf"), "999999999\n").unwrap();
@@ -198,7 +213,7 @@ fn c6_a_stale_pid_file_is_1() {
 }
 
 #[test]
-fn commands_without_a_running_director() {
+fn c7_c8_c10_commands_without_a_running_director() {
     let bed = Bed::with("x.cf", GOOD);
     let rows = [
         ("stop", 0),
@@ -219,7 +234,7 @@ fn commands_without_a_running_director() {
 
 /// C11 and W1: the old daemon exits 2 and deletes the running daemon's pid file.
 #[test]
-fn a_broken_configuration_does_no_harm_to_a_running_director() {
+fn c11_a_broken_configuration_does_no_harm_to_a_running_director() {
     let bed = Bed::with("x.cf", BROKEN);
     let mut pretender = Pretender::start(&bed, "x.cf");
     assert_eq!(bed.run(&["x.cf", "status"]).code, 0);

@@ -8,7 +8,6 @@ use ha_plumbing::{Severity, Source};
 use ldird_core::config::{Check, VirtualService};
 use ldird_core::table::{Forwarding, ServiceKey};
 use proptest::prelude::*;
-use std::time::Duration;
 
 mod conformance;
 mod ipvs;
@@ -48,18 +47,22 @@ fn good(text: &str) -> Configuration {
 
 fn check_rows(rows: &[(&str, String, Expect)]) {
     for (row, text, expect) in rows {
-        let (configuration, told) = parse(text);
-        let has = |severity, start: &str| {
-            told.iter()
-                .any(|(kind, _, message)| *kind == severity && message.starts_with(start))
-        };
-        let fits = match expect {
-            Good => configuration.is_some(),
-            Warned(message) => configuration.is_some() && has(Severity::Warning, message),
-            Bad(message) => configuration.is_none() && has(Severity::Error, message),
-        };
-        assert!(fits, "row {row}:\n{text}\n{told:#?}");
+        check_row(row, text, expect);
     }
+}
+
+fn check_row(row: &str, text: &str, expect: &Expect) {
+    let (configuration, told) = parse(text);
+    let has = |severity, start: &str| {
+        told.iter()
+            .any(|(kind, _, message)| *kind == severity && message.starts_with(start))
+    };
+    let fits = match expect {
+        Good => configuration.is_some(),
+        Warned(message) => configuration.is_some() && has(Severity::Warning, message),
+        Bad(message) => configuration.is_none() && has(Severity::Error, message),
+    };
+    assert!(fits, "row {row}:\n{text}\n{told:#?}");
 }
 
 fn b0(line: &str) -> String {
@@ -91,216 +94,6 @@ fn reals(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn real_lines_mean_what_they_meant() {
-    let rows = [
-        ("R1", "real=10.0.0.1:80 gate", vec!["10.0.0.1:80 gate 1"]),
-        ("R2", "real=10.0.0.1 gate", vec!["10.0.0.1:0 gate 1"]),
-        (
-            "R3",
-            "real=10.0.0.1:http masq 5",
-            vec!["10.0.0.1:80 masq 5"],
-        ),
-        (
-            "1.8",
-            "real=10.0.0.1:80 gate -w 3",
-            vec!["10.0.0.1:80 gate 3"],
-        ),
-        ("R8", "real=10.0.0.1:80 gate 0", vec!["10.0.0.1:80 gate 0"]),
-        (
-            "R21",
-            "real=10.0.0.1 -> 10.0.0.3:80 ipip",
-            vec![
-                "10.0.0.1:80 ipip 1",
-                "10.0.0.2:80 ipip 1",
-                "10.0.0.3:80 ipip 1",
-            ],
-        ),
-        (
-            "R22",
-            "real=0.0.0.9->0.0.0.11:80 gate",
-            vec![
-                "0.0.0.9:80 gate 1",
-                "0.0.0.10:80 gate 1",
-                "0.0.0.11:80 gate 1",
-            ],
-        ),
-        (
-            "1.8",
-            "real=10.0.0.8->9:80 gate 2",
-            vec!["10.0.0.8:80 gate 2", "10.0.0.9:80 gate 2"],
-        ),
-        (
-            "R27",
-            "real=10.0.0.1:80 gate 1\n\treal=10.0.0.1:80 gate 7",
-            vec!["10.0.0.1:80 gate 7"],
-        ),
-    ];
-    for (row, line, expected) in rows {
-        assert_eq!(reals(&real(line)), expected, "row {row}");
-    }
-}
-
-#[test]
-fn thresholds_in_any_order_and_quoted() {
-    for options in [
-        "1 l:10 u:20",
-        "1 u:20 l:10",
-        "1 \"l:10\" \"u:20\"",
-        "l:10 u:20",
-    ] {
-        let configuration = good(&real(&format!("real=10.0.0.1:80 gate {options}")));
-        let [real] = only(&configuration).reals.as_slice() else {
-            panic!("one real server expected");
-        };
-        assert_eq!((real.lower, real.upper), (10, 20), "{options}");
-    }
-}
-
-/// The probes as text, which shows addresses, patterns and time-outs.
-fn probes(text: &str) -> Vec<String> {
-    let configuration = good(text);
-    configuration
-        .probes
-        .values()
-        .map(|probe| format!("{probe:?}"))
-        .collect()
-}
-
-#[test]
-fn a_real_server_may_have_its_own_request() {
-    for options in [
-        "1 \"a\", \"b\"",
-        "1 \"a\" \"b\"",
-        "1 \"a\",\"b\"",
-        "1 \"a\" , \"b\"",
-        "\"a\",\"b\"",
-    ] {
-        let [probe] = &probes(&real(&format!("real=10.0.0.1:80 gate {options}")))[..] else {
-            panic!("one probe expected");
-        };
-        assert!(probe.contains("Here(\"/a\")"), "{options}: {probe}");
-        assert!(probe.contains("Pattern(\"b\")"), "{options}: {probe}");
-    }
-    let own = probes(&real("real=10.0.0.1:80 gate \"GET 1\", \"x\""));
-    assert!(own.concat().contains("/GET%201"), "row R15: {own:?}");
-}
-
-#[test]
-fn digits_count_wherever_they_stand() {
-    let interval = |line: &str| only(&good(&before_b0(line))).interval;
-    assert_eq!(
-        interval("checkinterval=10s"),
-        Duration::from_secs(10),
-        "P10"
-    );
-    assert_eq!(interval("checkinterval=1.5"), Duration::from_secs(1), "P12");
-    assert_eq!(interval("checkinterval=7"), Duration::from_secs(7));
-    let after = good(&format!("{B0}checkinterval=3\n"));
-    assert_eq!(only(&after).interval, Duration::from_secs(3), "P45");
-    assert_eq!(
-        only(&good(&b0("checkinterval=5"))).interval,
-        Duration::from_secs(5),
-        "P72"
-    );
-}
-
-#[test]
-fn virtual_lines_name_the_service() {
-    let rows = [
-        ("P50", "virtual=5", "fwm:5"),
-        ("P52", "virtual6=[2001:DB8:0::1]:80", "tcp:[2001:db8::1]:80"),
-        ("P55", "virtual=10.0.0.100:http", "tcp:10.0.0.100:80"),
-        ("P76", "virtual6=7", "fwm6:7"),
-        ("1.6", "virtual=10.0.0.100:domain", "udp:10.0.0.100:53"),
-    ];
-    for (row, line, id) in rows {
-        let configuration = good(&format!("{line}\n"));
-        assert_eq!(only(&configuration).key.to_string(), id, "row {row}");
-    }
-}
-
-#[test]
-fn timeouts_inherit_from_the_nearest_scope() {
-    let rows = [
-        ("R35", "", "", 5, 30),
-        ("R36", "checktimeout=3", "", 3, 3),
-        ("R37", "negotiatetimeout=7", "", 7, 7),
-        ("R38", "checktimeout=3", "negotiatetimeout=9", 9, 9),
-        ("R40", "negotiatetimeout=7", "checktimeout=2", 2, 2),
-    ];
-    for (row, global, section, check, negotiate) in rows {
-        let text = format!("{global}\n{B0}\t{section}\n\tchecktype=2\n");
-        let text = text.replace("\t\n", "");
-        let configuration = good(&text);
-        for probe in configuration.probes.values() {
-            let Probe::Combined {
-                negotiate: slow,
-                connect: fast,
-                ..
-            } = &**probe
-            else {
-                panic!("row {row}: a combined probe expected");
-            };
-            let (Probe::Http(slow), Probe::Connect(fast)) = (&**slow, &**fast) else {
-                panic!("row {row}: http and connect expected");
-            };
-            assert_eq!(fast.timeout, Duration::from_secs(check), "row {row}");
-            assert_eq!(slow.timeout, Duration::from_secs(negotiate), "row {row}");
-        }
-    }
-}
-
-#[test]
-fn services_follow_the_port_and_give_the_check_port() {
-    let described = |text: &str| {
-        let configuration = good(text);
-        only(&configuration)
-            .reals
-            .first()
-            .unwrap()
-            .description
-            .clone()
-    };
-    let on_8080 = "virtual=10.0.0.100:8080\n\treal=10.0.0.1 gate\n";
-    assert_eq!(described(on_8080), "on", "R41: service none is always up");
-    let http = format!("{on_8080}\tservice=http\n");
-    assert_eq!(described(&http), "negotiate http");
-    assert!(probes(&http).concat().contains("10.0.0.1:80"), "R42");
-}
-
-#[test]
-fn fallbacks_take_the_port_of_the_virtual() {
-    let fallback = |text: &str| {
-        let configuration = good(text);
-        let fallback = only(&configuration).fallback.clone().unwrap();
-        format!("{} {}", fallback.key, fallback.forwarding)
-    };
-    let tcp = "virtual=10.0.0.100:80\n";
-    assert_eq!(
-        fallback(&format!("{tcp}\tfallback=127.0.0.1\n")),
-        "127.0.0.1:80 gate",
-        "R28"
-    );
-    assert_eq!(
-        fallback(&format!("fallback=127.0.0.1:http masq\n{tcp}")),
-        "127.0.0.1:80 masq",
-        "R30"
-    );
-    let six = "fallback6=::1\nvirtual6=[2001:db8::1]:80\n";
-    assert_eq!(fallback(six), "[::1]:80 gate", "R31");
-    assert_eq!(
-        fallback("virtual=5\n\tfallback=127.0.0.1\n"),
-        "127.0.0.1:0 gate",
-        "R33"
-    );
-    assert_eq!(
-        fallback("fallback=127.0.0.1\nvirtual=5\n"),
-        "127.0.0.1:0 gate",
-        "1.9"
-    );
-}
-
-#[test]
 fn gate_and_ipip_stand_in_the_table_with_the_port_of_the_virtual() {
     let configuration = good(&real("real=10.0.0.1:8080 gate\n\treal=10.0.0.2:8080 masq"));
     let places: Vec<String> = only(&configuration)
@@ -316,23 +109,6 @@ fn gate_and_ipip_stand_in_the_table_with_the_port_of_the_virtual() {
         (0, Forwarding::Gate, Check::On),
         "T33"
     );
-}
-
-#[test]
-fn the_kernel_attributes_of_a_service() {
-    let spec = |lines: &str| only(&good(&format!("{B0}{lines}"))).spec.clone();
-    let plain = spec("");
-    assert_eq!(
-        (plain.scheduler.as_str(), plain.persistent, plain.netmask),
-        ("wlc", None, 32)
-    );
-    let sticky = spec("\tpersistent=600\n\tnetmask=255.255.255.0\n");
-    assert_eq!((sticky.persistent, sticky.netmask), (Some(600), 24), "T36");
-    assert_eq!(spec("\tnetmask=255.255.255.0\n").netmask, 32, "T37");
-    assert!(spec("\tprotocol=udp\n\tops=yes\n").one_packet, "T39");
-    assert!(!spec("\tops=yes\n").one_packet);
-    let hashed = spec("\tscheduler=sh\n\tschedflags=sh-port\n");
-    assert_eq!(hashed.scheduler_flags, [false, true, false], "T41");
 }
 
 #[test]

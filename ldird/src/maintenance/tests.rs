@@ -60,7 +60,7 @@ fn a_new_configuration_hears_of_every_file_again() {
 }
 
 #[test]
-fn files_in_the_maintenance_directory_take_servers_out_and_back() {
+fn t47_t48_t49_files_in_the_maintenance_directory_take_servers_out_and_back() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(TWO);
     let mut maintenance = Maintenance::default();

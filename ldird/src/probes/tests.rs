@@ -46,7 +46,7 @@ async fn a_listening_port_is_up_and_a_closed_one_down() {
 
 /// K16. A full queue of a listener drops what a filter would.
 #[tokio::test]
-async fn a_filtered_port_is_down_after_the_timeout() {
+async fn k16_a_filtered_port_is_down_after_the_timeout() {
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
     listener.bind(&any.into()).unwrap();
@@ -65,7 +65,7 @@ async fn a_filtered_port_is_down_after_the_timeout() {
 
 /// K52 and K53: N C C C N, and after a failed connect negotiations until one succeeds.
 #[tokio::test]
-async fn a_combined_check_negotiates_first_and_after_failures() {
+async fn k52_k53_a_combined_check_negotiates_first_and_after_failures() {
     let means = Means::new(Dialler::default());
     let (_up, negotiate) = open_port().await;
     let (listener, second) = open_port().await;

@@ -20,95 +20,66 @@ const FALLBACK: DestinationKey = DestinationKey {
     port: 80,
 };
 
-/// A fact and its line.
-const LINES: &[(Notice, &str)] = &[
-    (
-        Notice::RealAdded {
-            service: SERVICE,
-            real: REAL,
-            weight: 3,
-        },
-        "Added real server: 10.0.0.1:80 (10.0.0.100:80) (Weight set to 3)",
-    ),
-    (
-        Notice::RealRestored {
-            service: SERVICE,
-            real: REAL,
-            weight: 3,
-        },
-        "Restored real server: 10.0.0.1:80 (10.0.0.100:80) (Weight set to 3)",
-    ),
-    (
-        Notice::RealQuiesced {
-            service: SERVICE,
-            real: REAL,
-        },
-        "Quiescent real server: 10.0.0.1:80 (10.0.0.100:80) (Weight set to 0)",
-    ),
-    (
-        Notice::RealDeleted {
-            service: SERVICE,
-            real: REAL,
-        },
-        "Deleted real server: 10.0.0.1:80 (10.0.0.100:80)",
-    ),
-    (
-        Notice::RealPurged {
-            service: SERVICE,
-            real: REAL,
-            when: When::Start,
-        },
-        "Purged real server (start): 10.0.0.1:80 (10.0.0.100:80)",
-    ),
-    (
-        Notice::FallbackAdded {
-            service: SERVICE,
-            fallback: FALLBACK,
-        },
-        "Added fallback server: 127.0.0.1:80 (10.0.0.100:80) (Weight set to 1)",
-    ),
-    (
-        Notice::FallbackDeleted {
-            service: SERVICE,
-            fallback: FALLBACK,
-        },
-        "Deleted fallback server: 127.0.0.1:80 (10.0.0.100:80)",
-    ),
-    (
-        Notice::SoftFailure {
-            service: SERVICE,
-            real: REAL,
-            failures: 1,
-            limit: 3,
-            message: String::new(),
-        },
-        "Soft failure real server: 10.0.0.1:80 (tcp:10.0.0.100:80) failure 1/3",
-    ),
-    (
-        Notice::SoftFailureReset {
-            service: SERVICE,
-            real: REAL,
-        },
-        "Resetting soft failure count: 10.0.0.1:80 (tcp:10.0.0.100:80)",
-    ),
-    (
-        Notice::ServiceAdded(SERVICE),
-        "Added virtual server: 10.0.0.100:80",
-    ),
-    (
-        Notice::ServicePurged {
-            service: ServiceKey::Fwmark { mark: 5, v6: false },
-            when: When::Stop,
-        },
-        "Purged virtual server (stop): 5",
-    ),
-];
+/// `NAME: FACT => LINE;`, each a test of its own.
+macro_rules! lines {
+    ($($name:ident: $notice:expr => $line:expr;)+) => {
+        $(
+            #[test]
+            fn $name() {
+                assert_eq!(line(&$notice).text, $line);
+            }
+        )+
+    };
+}
 
-#[test]
-fn lines_are_those_of_the_old_daemon() {
-    for (notice, expected) in LINES {
-        assert_eq!(line(notice).text, *expected);
-    }
+lines! {
+    l1_a_real_server_is_added: Notice::RealAdded {
+        service: SERVICE,
+        real: REAL,
+        weight: 3,
+    } => "Added real server: 10.0.0.1:80 (10.0.0.100:80) (Weight set to 3)";
+    a_real_server_is_restored: Notice::RealRestored {
+        service: SERVICE,
+        real: REAL,
+        weight: 3,
+    } => "Restored real server: 10.0.0.1:80 (10.0.0.100:80) (Weight set to 3)";
+    l3_a_real_server_is_quiesced: Notice::RealQuiesced {
+        service: SERVICE,
+        real: REAL,
+    } => "Quiescent real server: 10.0.0.1:80 (10.0.0.100:80) (Weight set to 0)";
+    a_real_server_is_deleted: Notice::RealDeleted {
+        service: SERVICE,
+        real: REAL,
+    } => "Deleted real server: 10.0.0.1:80 (10.0.0.100:80)";
+    t24_a_real_server_is_purged: Notice::RealPurged {
+        service: SERVICE,
+        real: REAL,
+        when: When::Start,
+    } => "Purged real server (start): 10.0.0.1:80 (10.0.0.100:80)";
+    l4_the_fallback_comes: Notice::FallbackAdded {
+        service: SERVICE,
+        fallback: FALLBACK,
+    } => "Added fallback server: 127.0.0.1:80 (10.0.0.100:80) (Weight set to 1)";
+    l4_the_fallback_goes: Notice::FallbackDeleted {
+        service: SERVICE,
+        fallback: FALLBACK,
+    } => "Deleted fallback server: 127.0.0.1:80 (10.0.0.100:80)";
+    l5_a_soft_failure: Notice::SoftFailure {
+        service: SERVICE,
+        real: REAL,
+        failures: 1,
+        limit: 3,
+        message: String::new(),
+    } => "Soft failure real server: 10.0.0.1:80 (tcp:10.0.0.100:80) failure 1/3";
+    soft_failures_are_forgotten: Notice::SoftFailureReset {
+        service: SERVICE,
+        real: REAL,
+    } => "Resetting soft failure count: 10.0.0.1:80 (tcp:10.0.0.100:80)";
+    a_service_is_added: Notice::ServiceAdded(SERVICE) => "Added virtual server: 10.0.0.100:80";
+    a_service_is_purged: Notice::ServicePurged {
+        service: ServiceKey::Fwmark { mark: 5, v6: false },
+        when: When::Stop,
+    } => "Purged virtual server (stop): 5";
 }
 
 #[test]

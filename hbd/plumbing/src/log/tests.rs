@@ -198,7 +198,7 @@ fn stamps_have_the_old_spellings() {
 }
 
 #[test]
-fn ldirectord_lines_carry_the_configuration() {
+fn l6_ldirectord_lines_carry_the_configuration() {
     let layout = Layout::Ldirectord {
         config: "ldirectord.cf".to_owned(),
     };

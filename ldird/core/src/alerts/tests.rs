@@ -149,7 +149,7 @@ impl Bed {
 
 /// L8.
 #[test]
-fn a_server_that_is_down_is_told_again_until_it_is_up() {
+fn l8_a_server_that_is_down_is_told_again_until_it_is_up() {
     let mut bed = Bed::running(&rule("root", MINUTE, &ALL));
     bed.notice(down(1));
     bed.notice(deleted(1));

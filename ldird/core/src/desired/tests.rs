@@ -104,68 +104,64 @@ fn shown(config: &VirtualService, states: &str) -> String {
     rows.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-#[test]
-fn conformance_rows() {
-    let quiescent = with(|service| service.quiescent = true);
-    let without_fallback = with(|service| service.fallback = None);
-    let no_reals = with(|service| service.reals.clear());
-    let nothing = with(|service| (service.fallback, service.reals) = (None, vec![]));
-    let always = with(|service| check_all(service, Check::On));
-    let off = with(|service| check_all(service, Check::Off));
-    let own_fallback = with(|service| {
+/// `NAME: SERVICE, STATES => ROWS;`, each a test of its own.
+macro_rules! rows {
+    ($($name:ident: $service:expr, $states:expr => $rows:expr;)+) => {
+        $(
+            #[test]
+            fn $name() {
+                assert_eq!(shown(&$service, $states), $rows);
+            }
+        )+
+    };
+}
+
+fn quiescent() -> VirtualService {
+    with(|service| service.quiescent = true)
+}
+
+fn all_checked_by(check: Check) -> VirtualService {
+    with(|service| check_all(service, check))
+}
+
+fn with_reals(reals: Vec<RealServer>) -> VirtualService {
+    with(|service| service.reals = reals)
+}
+
+/// The first real server is the fallback as well.
+fn own_fallback() -> VirtualService {
+    with(|service| {
         let (key, forwarding) = (address(1), Forwarding::Gate);
         service.fallback = Some(Fallback { key, forwarding });
-    });
-    let weightless = with(|service| service.reals = vec![real(1, 0)]);
-    let twice = with(|service| service.reals = vec![real(1, 3), real(1, 7)]);
-    let rows: [(&str, &VirtualService, &str, &str); 17] = [
-        ("T1 all up", &base(), "uu", ".1g3 .2g2"),
-        ("T2 all down", &base(), "dd", ".127g1"),
-        (
-            "before the first check nobody unseen serves",
-            &base(),
-            "??",
-            ".127g1",
-        ),
-        (
-            "T3 quiescent, all down",
-            &quiescent,
-            "dd",
-            ".1g0 .2g0 .127g1",
-        ),
-        (
-            "note 1: quiescent, unseen",
-            &quiescent,
-            "??",
-            ".1g0 .2g0 .127g1",
-        ),
-        ("T6 quiescent, one down", &quiescent, "ud", ".1g3 .2g0"),
-        ("T7 the last goes", &base(), "dd", ".127g1"),
-        ("T8 one returns", &base(), "du", ".2g2"),
-        ("without fallback", &without_fallback, "dd", ""),
-        ("T29 fallback is a real", &own_fallback, "uu", ".1g3 .2g2"),
-        ("T29 fallback is a dead real", &own_fallback, "dd", ".1g1"),
-        ("T43 no reals", &no_reals, "", ".127g1"),
-        ("T44 nothing at all", &nothing, "", ""),
-        ("T46 checktype=on", &always, "??", ".1g3 .2g2"),
-        ("W32 checktype=off", &off, "??", ""),
-        (
-            "T52 weight 0 does not suppress the fallback",
-            &weightless,
-            "u",
-            ".1g0 .127g1",
-        ),
-        ("R27 the last of two equal reals", &twice, "uu", ".1g7"),
-    ];
-    for (name, config, states, expected) in rows {
-        assert_eq!(shown(config, states), expected, "{name}");
-    }
-    assert_eq!(shown(&base(), "mu"), ".2g2", "T47 maintenance");
-    assert_eq!(shown(&base(), "mm"), ".127g1", "T51 all in maintenance");
+    })
+}
+
+rows! {
+    t1_all_up: base(), "uu" => ".1g3 .2g2";
+    t2_all_down: base(), "dd" => ".127g1";
+    before_the_first_check_nobody_unseen_serves: base(), "??" => ".127g1";
+    t3_quiescent_and_all_down: quiescent(), "dd" => ".1g0 .2g0 .127g1";
+    note_1_quiescent_and_unseen: quiescent(), "??" => ".1g0 .2g0 .127g1";
+    t6_quiescent_and_one_down: quiescent(), "ud" => ".1g3 .2g0";
+    t7_the_last_goes: base(), "dd" => ".127g1";
+    t8_one_returns: base(), "du" => ".2g2";
+    without_fallback: with(|service| service.fallback = None), "dd" => "";
+    // T29 is better: the old daemon deletes the real server with the fallback.
+    t29_the_fallback_is_a_real_server: own_fallback(), "uu" => ".1g3 .2g2";
+    t29_the_fallback_is_a_dead_real_server: own_fallback(), "dd" => ".1g1";
+    t43_no_real_servers: with_reals(Vec::new()), "" => ".127g1";
+    t44_nothing_at_all: with(|service| (service.fallback, service.reals) = (None, vec![])), "" => "";
+    t46_checktype_on: all_checked_by(Check::On), "??" => ".1g3 .2g2";
+    checktype_off: all_checked_by(Check::Off), "??" => "";
+    t47_maintenance: base(), "mu" => ".2g2";
+    t51_all_in_maintenance: base(), "mm" => ".127g1";
+    // T52 is better: who has weight 0 serves nobody, so the fallback stays.
+    t52_weight_0_does_not_suppress_the_fallback: with_reals(vec![real(1, 0)]), "u" => ".1g0 .127g1";
+    r27_the_last_of_two_equal_real_servers: with_reals(vec![real(1, 3), real(1, 7)]), "uu" => ".1g7";
 }
 
 #[test]
-fn quiescing_keeps_thresholds() {
+fn t9_quiescing_keeps_thresholds() {
     let quiescent = VirtualService {
         quiescent: true,
         ..base()

@@ -10,5 +10,6 @@ mod options;
 mod others;
 mod revisions;
 mod role;
+mod rows;
 mod steps;
 mod verdicts;

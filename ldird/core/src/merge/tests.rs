@@ -189,6 +189,32 @@ fn t13_start_adopts_purges_and_adds() {
 }
 
 #[test]
+fn t14_a_start_sets_the_weight_of_the_file() {
+    let (is, want) = (holding(&[(1, 5)]), holding(&[(1, 3)]));
+    let merged = service(Some(&is), None, Some(&want), Scope::Full);
+    assert_eq!(merged.target, Some(want));
+}
+
+#[test]
+fn t16_a_start_removes_a_fallback_that_was_left() {
+    let (is, want) = (holding(&[(1, 3), (127, 1)]), holding(&[(1, 3)]));
+    let merged = service(Some(&is), None, Some(&want), Scope::Full);
+    assert_eq!(merged.target, Some(want));
+}
+
+#[test]
+fn t4_dead_servers_are_added_again_at_weight_0() {
+    let (is, quiesced) = ([], [(1, 0), (2, 0), (127, 1)]);
+    let readd = Scope::Changes {
+        readd_quiescent: true,
+    };
+    for scope in [Scope::Full, readd] {
+        let merged = service(Some(&holding(&is)), None, Some(&holding(&quiesced)), scope);
+        assert_eq!(merged.target, Some(holding(&quiesced)));
+    }
+}
+
+#[test]
 fn a_local_destination_equals_any_method() {
     let want = holding(&[(1, 3)]);
     let mut is = want.clone();

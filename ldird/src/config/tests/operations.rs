@@ -37,7 +37,7 @@ fn an_external_check_is_told_of_virtual_and_real_server() {
 
 /// C22 is better here: by its own clock each, in one process.
 #[test]
-fn fork_is_taken_and_says_what_it_means_now() {
+fn c22_fork_is_taken_and_says_what_it_means_now() {
     let fork = "fork=yes: checks run side by side in one process, with or without it";
     let text = "virtual=1\n\treal=10.0.0.1 gate\n\tcheckinterval=3\n";
     super::check_rows(&[

@@ -67,7 +67,7 @@ async fn reload(client: &mut Client) {
 
 /// D.8 without the flap of a start.
 #[tokio::test]
-async fn the_fallbackcommand_is_called_when_somebody_serves_again_and_when_nobody_does() {
+async fn l14_the_fallbackcommand_is_called_when_somebody_serves_again_and_when_nobody_does() {
     let bed = Bed::new();
     let command = bed.writer("fall");
     for (option, last) in [("", None), ("fallbackcommandstop=yes\n", Some("stop"))] {
@@ -98,7 +98,7 @@ async fn the_fallbackcommand_is_called_when_somebody_serves_again_and_when_nobod
 
 /// L13 is better here, and a section's own command counts.
 #[tokio::test]
-async fn a_fallbackcommand_is_told_of_marks_and_of_addresses_in_brackets() {
+async fn l13_a_fallbackcommand_is_told_of_marks_and_of_addresses_in_brackets() {
     let bed = Bed::new();
     let (one, two) = (bed.writer("one"), bed.writer("two"));
     let text = format!(
@@ -165,7 +165,7 @@ async fn a_fallbackcommand_that_hangs_or_is_missing_holds_nothing_up() {
 
 /// C17 and C18.
 #[tokio::test]
-async fn the_callback_hears_of_a_changed_file_that_is_in_order() {
+async fn c17_c18_the_callback_hears_of_a_changed_file_that_is_in_order() {
     let bed = Bed::new();
     let callback = bed.writer("callback");
     let file = bed.instance().path.display().to_string();
@@ -198,7 +198,7 @@ async fn the_callback_hears_of_a_changed_file_that_is_in_order() {
 
 /// C20.
 #[tokio::test]
-async fn a_callback_that_cannot_be_executed_is_no_error() {
+async fn c20_a_callback_that_cannot_be_executed_is_no_error() {
     let bed = Bed::new();
     let head = "autoreload=yes\ncallback=\"/nowhere/callback\"\n";
     bed.write(&(head.to_owned() + &on(1)));
@@ -219,7 +219,7 @@ async fn a_callback_that_cannot_be_executed_is_no_error() {
 
 /// C21; the directors of other configurations are stood in for by a script.
 #[tokio::test]
-async fn the_directors_of_other_configurations_live_and_die_with_this_one() {
+async fn c21_the_directors_of_other_configurations_live_and_die_with_this_one() {
     let mut bed = Bed::new();
     bed.program = Program {
         path: bed.script(
@@ -278,7 +278,7 @@ async fn every_answer_of_a_check_stands_in_the_monitor_file() {
 
 /// C16.
 #[tokio::test]
-async fn a_hangup_is_a_reload_and_no_callback() {
+async fn c16_a_hangup_is_a_reload_and_no_callback() {
     let bed = Bed::new();
     let callback = bed.writer("callback");
     bed.write(&format!("callback=\"{}\"\n{}", callback.display(), on(1)));
@@ -321,7 +321,7 @@ fn mailed(bed: &Bed, text: &str) -> Office {
 
 /// L9, and that a start says once who is down.
 #[tokio::test]
-async fn mail_tells_of_a_server_that_goes_and_of_none_at_a_start() {
+async fn l9_mail_tells_of_a_server_that_goes_and_of_none_at_a_start() {
     let mut bed = Bed::new();
     bed.office = mailed(&bed, "cat >> LOG");
     let (real, address) = listener().await;

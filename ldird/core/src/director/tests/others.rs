@@ -91,7 +91,7 @@ fn a_service_that_nobody_serves_is_an_alarm_whoever_did_it() {
 }
 
 #[test]
-fn a_refusal_that_lasts_is_told_once_and_rarely_tried() {
+fn t42_a_refusal_that_lasts_is_told_once_and_rarely_tried() {
     let mut bed = Bed::new(many(1000));
     bed.refuses =
         |edit| matches!(edit, Edit::AddDestination(key, ..) if key.to_string().ends_with(":7"));

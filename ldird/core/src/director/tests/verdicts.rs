@@ -156,7 +156,7 @@ fn a_long_message_is_kept_in_part() {
 }
 
 #[test]
-fn a_shared_probe_counts_in_each_service_by_its_own_limit() {
+fn t12_a_shared_probe_counts_in_each_service_by_its_own_limit() {
     let mut config = super::bed::many(2);
     config.services[0].failurecount = 1;
     config.services[1].failurecount = 2;
