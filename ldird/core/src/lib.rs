@@ -28,6 +28,7 @@ mod refusals;
 mod report;
 mod schedule;
 pub mod shadow;
+pub mod sync;
 pub mod table;
 mod watched;
 
