@@ -115,6 +115,7 @@ pub fn director() -> DirectorSnapshot {
         uptime_ms: 3_600_000,
         phase: DirectorPhase::Running,
         duty: Duty::default(),
+        sync: None,
         services: vec![web, ftp],
         totals: Totals::default(),
         recent: vec![notice(

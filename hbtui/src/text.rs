@@ -215,7 +215,7 @@ pub(crate) fn about_director(director: &DirectorSnapshot) -> Vec<String> {
         (Role::Standby, true) => "standby, the table is held back",
         (Role::Standby, false) => "standby, the table is loaded",
     };
-    vec![
+    let mut lines = vec![
         field("file", &director.path),
         field("role", role),
         field("asked by", &duty.by),
@@ -224,7 +224,28 @@ pub(crate) fn about_director(director: &DirectorSnapshot) -> Vec<String> {
         field("failed", &totals.checks_failed.to_string()),
         field("edits", &totals.edits.to_string()),
         field("refused", &totals.edits_failed.to_string()),
-    ]
+    ];
+    if let Some(sync) = &director.sync {
+        let (end, interface, id) = (sync.end.word(), &sync.interface, sync.sync_id);
+        let daemon = format!("{end} on {interface}, syncid {id}");
+        lines.push(field("sync daemon", &daemon));
+        if !sync.problem.is_empty() {
+            lines.push(field("", &sync.problem));
+        }
+    }
+    lines
+}
+
+/// Behind the director's name: nothing where connections are not to be synchronised, `sync` words
+/// where they are, and whether that is a warning.
+pub(crate) fn synchronised(director: &DirectorSnapshot) -> Option<(String, bool)> {
+    let sync = director.sync.as_ref()?;
+    let end = sync.end.word();
+    Some(match (sync.runs, sync.problem.as_str()) {
+        (true, _) => (format!("  sync {end}"), false),
+        (false, "") => (format!("  sync {end} not yet"), false),
+        (false, problem) => (format!("  no sync: {problem}"), true),
+    })
 }
 
 pub(crate) fn about_notice(notice: &Notice) -> Vec<String> {

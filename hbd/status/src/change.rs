@@ -10,8 +10,8 @@ pub(crate) mod rows;
 pub(crate) mod tests;
 
 use crate::{
-    ClusterPhase, ClusterSnapshot, Counters, DirectorPhase, DirectorSnapshot, Duty, Fallback,
-    Group, Link, Node, Notice, RealServer, Refused, Snapshot, Totals, VirtualService,
+    ClusterPhase, ClusterSnapshot, ConnectionSync, Counters, DirectorPhase, DirectorSnapshot, Duty,
+    Fallback, Group, Link, Node, Notice, RealServer, Refused, Snapshot, Totals, VirtualService,
 };
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,8 @@ pub enum Change {
         phase: DirectorPhase,
         #[serde(default)]
         duty: Duty,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sync: Option<ConnectionSync>,
     },
     Totals {
         totals: Totals,
@@ -189,6 +191,7 @@ fn director(
             uptime_ms: new.uptime_ms,
             phase: new.phase,
             duty: new.duty.clone(),
+            sync: new.sync.clone(),
         });
     }
     rows::changed(&old.services, &new.services, volatile, |service| {
@@ -272,11 +275,13 @@ fn apply_to_director(director: &mut DirectorSnapshot, change: &Change) {
             uptime_ms,
             phase,
             duty,
+            sync,
         } => {
             director.at_ms = *at_ms;
             director.uptime_ms = *uptime_ms;
             director.phase = *phase;
             director.duty.clone_from(duty);
+            director.sync.clone_from(sync);
         }
         Change::Totals { totals } => director.totals = totals.clone(),
         Change::Service { service } => {

@@ -18,6 +18,9 @@ pub struct DirectorSnapshot {
     pub phase: DirectorPhase,
     #[serde(default)]
     pub duty: Duty,
+    /// Connections are synchronised with the other director; absent: not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<ConnectionSync>,
     /// In file order.
     pub services: Vec<VirtualService>,
     pub totals: Totals,
@@ -62,6 +65,41 @@ pub enum Role {
     Active,
     /// It knows every verdict and holds its table back until the resource becomes active here.
     Standby,
+}
+
+/// The kernel's synchronisation daemon that belongs to the director's role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionSync {
+    /// The one that belongs here.
+    pub end: SyncEnd,
+    /// The interface that carries the multicast, e.g. `eth1`.
+    pub interface: String,
+    /// Tells clusters on one wire apart.
+    pub sync_id: u8,
+    /// It runs, whoever started it.
+    pub runs: bool,
+    /// Why not, or what else is wrong; empty if nothing is.
+    pub problem: String,
+}
+
+/// Which end of the synchronisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncEnd {
+    /// Sends connections: on the active director.
+    Master,
+    /// Takes them over: on the one on standby.
+    Backup,
+}
+
+impl SyncEnd {
+    /// As ipvsadm names it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Backup => "backup",
+        }
+    }
 }
 
 /// A virtual service and what the kernel says of it.

@@ -17,7 +17,7 @@ pub(crate) enum GroupRow<'a> {
 /// One line of the virtual services panel.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum VirtualRow<'a> {
-    /// Between several ldirds, and where one is on standby.
+    /// Between several ldirds, and where one is on standby or synchronises connections.
     Director(usize, &'a DirectorSnapshot),
     Service(usize, &'a VirtualService),
     Real(usize, &'a RealServer),
@@ -59,7 +59,8 @@ impl App {
         let several = self.directors().nth(1).is_some();
         self.directors().flat_map(move |(id, _, director)| {
             let waits = director.duty.role == Role::Standby;
-            let head = (several || waits).then_some(VirtualRow::Director(id, director));
+            let head = (several || waits || director.sync.is_some())
+                .then_some(VirtualRow::Director(id, director));
             let services = director
                 .services
                 .iter()

@@ -11,8 +11,9 @@ use crate::{
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ha_status::{
-    ClusterSnapshot, DirectorSnapshot, Draining, Hello, NodeStatus, NotSent, Override, Panic,
-    Refused, RefusedReason, Reply, SCHEMA_VERSION, Says, SendTrouble, Snapshot, Stage,
+    ClusterSnapshot, ConnectionSync, DirectorSnapshot, Draining, Hello, NodeStatus, NotSent,
+    Override, Panic, Refused, RefusedReason, Reply, SCHEMA_VERSION, Says, SendTrouble, Snapshot,
+    Stage, SyncEnd,
 };
 use std::time::{Duration, Instant};
 
@@ -163,6 +164,28 @@ fn all_about_a_real_server() {
     press(&mut app, KeyCode::Down);
     press(&mut app, KeyCode::Enter);
     assert_frames!("detail", app);
+}
+
+#[test]
+fn a_director_that_synchronises_connections_says_so() {
+    let shown = |runs, problem: &str| {
+        let director = DirectorSnapshot {
+            sync: Some(ConnectionSync {
+                end: SyncEnd::Master,
+                interface: "eth1".to_owned(),
+                sync_id: 7,
+                runs,
+                problem: problem.to_owned(),
+            }),
+            ..sample::director()
+        };
+        let app = app(Some(sample::two_nodes()), Some(director));
+        lines(&frame(&app, THEME, LARGE).unwrap())
+    };
+    let fine = shown(true, "");
+    assert!(fine.contains("ldird ldirectord  sync master"), "{fine}");
+    let troubled = shown(false, "no such device");
+    assert!(troubled.contains("no sync: no such device"), "{troubled}");
 }
 
 #[test]

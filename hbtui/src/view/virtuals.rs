@@ -93,10 +93,17 @@ fn aged<'a>(view: View, row: &VirtualRow, drawn: Row<'a>) -> Row<'a> {
 fn director_row<'a>(view: View, id: usize, director: &'a DirectorSnapshot) -> Row<'a> {
     let source = view.app.sources.get(id);
     let stale = source.and_then(|source| panel::stale(view, source));
+    let (sync, troubled) = text::synchronised(director).unwrap_or_default();
+    let sync_style = if troubled {
+        view.theme.tone(Tone::Warn)
+    } else {
+        view.theme.faint()
+    };
     Row::Text(Line::from(vec![
         Span::styled("ldird ", view.theme.faint()),
         Span::styled(director.config.as_str(), theme::STRONG),
         Span::styled(standing(view, director), view.theme.faint()),
+        Span::styled(sync, sync_style),
         Span::styled(stale.unwrap_or_default(), view.theme.tone(Tone::Warn)),
     ]))
 }

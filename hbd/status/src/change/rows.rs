@@ -226,13 +226,14 @@ impl Row for DirectorSnapshot {
             path,
             phase,
             duty,
+            sync,
             at_ms: _,
             uptime_ms: _,
             services: _,
             totals: _,
             recent: _,
         } = self;
-        (config, path, phase, duty)
+        (config, path, phase, duty, sync)
     }
 
     fn volatile(&self) -> impl PartialEq + '_ {

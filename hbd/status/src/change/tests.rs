@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::{
-    GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus, NotSent, Override,
-    RefusedReason, Resource, Role, RunState, Says, SendTrouble, Severity, Stage,
+    ConnectionSync, GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus, NotSent,
+    Override, RefusedReason, Resource, Role, RunState, Says, SendTrouble, Severity, Stage, SyncEnd,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -211,6 +211,13 @@ impl Dice<'_> {
                     role: self.pick(&[Role::Active, Role::Standby]),
                     ..Duty::default()
                 },
+                sync: (self.throw(2) == 0).then(|| ConnectionSync {
+                    end: self.pick(&[SyncEnd::Master, SyncEnd::Backup]),
+                    interface: "eth1".to_owned(),
+                    sync_id: 7,
+                    runs: self.throw(2) == 0,
+                    problem: String::new(),
+                }),
                 services: self.rows(Dice::service),
                 totals: Totals {
                     checks: self.number(),
@@ -319,6 +326,7 @@ pub(crate) fn director(service: VirtualService) -> Snapshot {
         uptime_ms: 0,
         phase: DirectorPhase::Running,
         duty: Duty::default(),
+        sync: None,
         services: vec![service],
         totals: Totals::default(),
         recent: Vec::new(),

@@ -76,6 +76,7 @@ fn director_lines(director: &DirectorSnapshot) -> (Vec<Arc<str>>, Snapshot) {
         uptime_ms: director.uptime_ms,
         phase: director.phase,
         duty: director.duty.clone(),
+        sync: director.sync.clone(),
         services: Vec::new(),
         totals: director.totals.clone(),
         recent: director.recent.clone(),
