@@ -51,6 +51,7 @@ async fn check(path: &Path, manner: Manner) -> u8 {
     if let (Some(configuration), false) = (&configuration, manner.offline) {
         diagnostics.extend(machine::lacks(&configuration.core).await);
         diagnostics.extend(machine::programs(configuration));
+        diagnostics.extend(machine::interface(configuration));
     }
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = !plain && std::io::stderr().is_terminal();

@@ -1,10 +1,12 @@
 //! The command line: exactly the old daemon's `[options] [CONFIG] COMMAND` (specification 1.1), and
 //! the commands that are new.
 
+mod daemon;
 mod ipvs;
 pub(crate) mod orders;
 pub(crate) mod shadow;
 
+pub(crate) use daemon::{DaemonOrder, Swap, read as read_daemon};
 pub(crate) use ipvs::{Ipvs, Listing};
 
 use clap::{CommandFactory as _, Parser, error::ErrorKind};
@@ -77,6 +79,9 @@ Commands:
   ipvs save|restore|clear
                 as `ipvsadm -Sn`, `-R` and `-C`; restore reads standard input, a wrong line
                 there changes nothing [--clear: in place of what is there]
+  ipvs daemon   connection synchronisation: list | start master|backup --mcast-interface NAME
+                [--syncid N] [--sync-maxlen N] [--mcast-group A] [--mcast-port N]
+                [--mcast-ttl N] | stop master|backup; swap is LVSSyncDaemonSwap
   import        keepalived.conf as ldirectord.cf, ha.cf and haresources, and what has no equivalent
                 [--node NAME] [--peer NAME] [--to DIR] FILE
 
@@ -100,7 +105,8 @@ pub(crate) struct Invocation {
     /// The configuration's short name, part of the pid file's name.
     pub(crate) name: String,
     pub(crate) command: Command,
-    /// Further files of a check, or the words behind `import`, `shadow` or an operator's word.
+    /// Further files of a check, or the words behind `import`, `shadow`, `ipvs daemon` or an operator's
+    /// word.
     pub(crate) more: Vec<String>,
     /// `--force`.
     pub(crate) force: bool,
@@ -180,6 +186,9 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
     }
     let (operands, more) = match arguments.operands.split_first() {
         Some((first, words)) if first == IMPORT => (vec![first.clone()], words.to_vec()),
+        Some((first, [second, words @ ..])) if first == "ipvs" && second == DAEMON => {
+            (vec![first.clone(), second.clone()], words.to_vec())
+        }
         _ => match with_words(&arguments.operands) {
             Some(taken_apart) => taken_apart,
             None => without_more(&arguments.operands),
@@ -188,6 +197,11 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Request {
     let Some((config, mut command)) = command(&operands) else {
         return usage(&complaint(&arguments.operands));
     };
+    if command == Command::Ipvs(Ipvs::Daemon)
+        && let Err(complaint) = daemon::read(&more)
+    {
+        return usage(&complaint);
+    }
     let (config, name) = match config {
         None => (DEFAULT_FILE.to_owned(), DEFAULT_NAME.to_owned()),
         Some(config) => {
@@ -281,6 +295,9 @@ fn command(operands: &[String]) -> Option<(Option<&str>, Command)> {
 
 /// Has words of its own behind it, a file's name among them.
 const IMPORT: &str = "import";
+
+/// The same behind `ipvs`.
+const DAEMON: &str = "daemon";
 
 /// What may stand behind `run`.
 const STANDBY: &str = "--standby";

@@ -12,7 +12,7 @@ use crate::instance::{self, Instance, NotFound, STOP_LIMIT, State};
 use crate::launch::{self, Started};
 use crate::probes::Catalogue;
 use crate::standing::{self, Beginning};
-use crate::{apply, duty, import, ipvs, ledger, plan, shadow, show, siblings};
+use crate::{apply, duty, import, ipvs, ledger, plan, shadow, show, siblings, sync};
 use anyhow::Context as _;
 use ha_status::socket::Client;
 use ha_status::{Action, Reply, Request, Role};
@@ -27,7 +27,7 @@ const RELOAD_LIMIT: Duration = Duration::from_secs(60);
 /// Carries out one command and gives its exit code.
 pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
     if let Command::Ipvs(what) = invocation.command {
-        return ipvs::run(what).await;
+        return ipvs::run(what, &invocation.more, &invocation.run).await;
     }
     if invocation.command == Command::Import {
         return Ok(import::run(&invocation.more, &invocation.etc));
@@ -66,7 +66,7 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
         Command::Plan => plan::run(&instance).await,
         Command::Shadow => shadowed(invocation, &instance).await,
         Command::Show { json, follow } => show::run(&instance, json, follow).await,
-        Command::Ipvs(what) => ipvs::run(what).await,
+        Command::Ipvs(what) => ipvs::run(what, &invocation.more, &invocation.run).await,
         Command::Import => Ok(import::run(&invocation.more, &invocation.etc)),
     }
 }
@@ -319,6 +319,11 @@ fn forget_active(instance: &Instance) -> anyhow::Result<()> {
 /// next life begins on standby.
 async fn clean_up(instance: &Instance) -> anyhow::Result<u8> {
     forget_active(instance)?;
+    let daemons = sync::left_behind(instance);
+    if !daemons.is_empty() {
+        sync::stop_left(daemons).await?;
+        sync::forget(instance)?;
+    }
     let mut left = ledger::left_behind(instance);
     if left.is_empty() {
         return Ok(OK);

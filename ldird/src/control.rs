@@ -10,7 +10,8 @@ use ha_plumbing::journal::Journal;
 use ha_plumbing::wall::{Wall, milliseconds};
 use ha_status::socket::{BindError, Control};
 use ha_status::{
-    DirectorSnapshot, Draining, Duty, Health, RealServer, Role, Totals, VirtualService,
+    ConnectionSync, DirectorSnapshot, Draining, Duty, Health, RealServer, Role, Totals,
+    VirtualService,
 };
 use ldird_core::Director;
 use ldird_core::config::Config;
@@ -39,6 +40,7 @@ pub(crate) struct View {
     instance: Instance,
     start: Instant,
     pub(crate) duty: Duty,
+    pub(crate) sync: Option<ConnectionSync>,
     /// Connections that servers had when they were first seen to get no new ones.
     pub(crate) drains: BTreeMap<Place, (Instant, u32)>,
     pub(crate) counters: Counters,
@@ -53,6 +55,7 @@ impl View {
             instance,
             start: now,
             duty: Duty::default(),
+            sync: None,
             drains: BTreeMap::new(),
             counters: Counters::new(),
             totals: Totals::default(),
@@ -105,6 +108,7 @@ impl View {
             uptime_ms: milliseconds(now.duration_since(self.start)),
             phase: director.phase(),
             duty: self.duty.clone(),
+            sync: self.sync.clone(),
             services,
             totals: self.totals.clone(),
             recent: self.journal.recent(),
@@ -151,6 +155,10 @@ pub(crate) fn metrics(snapshot: &DirectorSnapshot) -> String {
         ),
     ] {
         write_row(&mut text, name, "", value);
+    }
+    if let Some(sync) = &snapshot.sync {
+        let labels = format!("{{end=\"{}\"}}", sync.end.word());
+        write_row(&mut text, "ldird_sync_runs", &labels, sync.runs.into());
     }
     for service in &snapshot.services {
         let labels = format!("{{service=\"{}\"}}", service.id);

@@ -12,6 +12,7 @@ use crate::mail::Office;
 use crate::probes::Catalogue;
 use crate::siblings;
 use crate::standing::{Beginning, Standing};
+use crate::sync::Daemons;
 use crate::wording::{BANNER, Line};
 use ha_plumbing::claim::{self, Claim, Kind};
 use ha_plumbing::lockfile::{self, LockError, Lockfile};
@@ -112,6 +113,7 @@ async fn serve(
         configuration,
         catalogue,
         kernel: Kernel::start(client),
+        daemons: Daemons::start(),
         signals,
         quit,
         control,

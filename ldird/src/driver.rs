@@ -17,6 +17,7 @@ mod reload;
 mod requests;
 mod role;
 mod surroundings;
+mod sync;
 
 use crate::apply::{Kernel, Order, Outcome};
 use crate::config::{Configuration, Names};
@@ -31,6 +32,7 @@ use crate::orders::OrderBook;
 use crate::probes::{Catalogue, Probed, Prober};
 use crate::siblings::{self, Sibling};
 use crate::standing::{Ending, Standing, StandingFile, now_ms};
+use crate::sync::Daemons;
 use crate::wording::{self, Line};
 use aside::{Aside, Done};
 use ha_plumbing::claim::Claim;
@@ -49,6 +51,7 @@ use post::{Delivered, Post};
 use reload::{Loaded, Naming, Reloads, Wish};
 use role::Turns;
 use std::time::{Duration, Instant};
+use sync::Synchronising;
 use tokio::select;
 use tokio::signal::unix::Signal as Listener;
 use tokio::sync::mpsc;
@@ -88,6 +91,8 @@ enum Event {
     Aside(Done),
     /// A mail left, or did not.
     Delivered(Delivered),
+    /// What the kernel says of the synchronisation's daemons.
+    Synchronised(ldird_core::sync::Input),
     /// Who else lives, asked before the table is cleaned; `None` if that failed.
     Siblings(Option<Vec<Sibling>>),
 }
@@ -117,6 +122,7 @@ pub(crate) struct Parts {
     /// Held if it begins on standby.
     pub(crate) standby: Option<Claim>,
     pub(crate) kernel: Kernel,
+    pub(crate) daemons: Daemons,
     pub(crate) signals: Signals,
     pub(crate) quit: Listener,
     pub(crate) control: Control,
@@ -163,6 +169,7 @@ pub(crate) struct Driver<R> {
     naming: Naming,
     aside: Aside,
     post: Post,
+    sync: Synchronising,
     monitors: Monitors,
     /// Who else lives is being asked, before the table is cleaned.
     asking: Option<JoinHandle<Vec<Sibling>>>,
@@ -186,6 +193,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let operations = &parts.configuration.operations;
         let aside = Aside::new(parts.program, operations);
         let post = Post::new(parts.office, &operations.mail, parts.standing.role, now);
+        let sync = parts.configuration.sync.clone();
+        let sync = Synchronising::new(&parts.instance, sync, parts.daemons, now);
         let core = &parts.configuration.core;
         let wanted = made_of(core);
         let (ledger, left) = Ledger::open(&parts.instance, &wanted);
@@ -226,6 +235,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             naming: Naming::default(),
             aside,
             post,
+            sync,
             monitors: Monitors::default(),
             asking: None,
             stoppers: Vec::new(),
@@ -248,8 +258,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             let event = self.next().await;
             self.handle(event);
         };
-        self.finish_aside(matches!(end, End::Stopped(_) | End::Unclean(_)))
-            .await;
+        let stopped = matches!(end, End::Stopped(_) | End::Unclean(_));
+        self.finish_sync(stopped).await;
+        self.finish_aside(stopped).await;
         self.finish_post().await;
         self.monitors.finish().await;
         // A resident one may be started again while its resource is active.
@@ -260,6 +271,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         };
         self.standing_file.close(self.standing, ending).await;
         self.orders.settle().await;
+        self.sync.close().await;
         match end {
             End::Stopped(_) => self.ledger.remove().await,
             End::Unclean(_) | End::HandedOver | End::NeverStarted(_) => self.ledger.settle().await,
@@ -295,7 +307,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     async fn next(&mut self) -> Event {
         let own = [self.publish_at, self.stop_by, self.turns.due];
-        let cores = [self.director.deadline(), self.post.deadline()];
+        let cores = [
+            self.director.deadline(),
+            self.post.deadline(),
+            self.sync.deadline(),
+        ];
         let due = own.into_iter().chain(cores).flatten().min();
         select! {
             biased;
@@ -309,6 +325,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             done = self.aside.done() => Event::Aside(done),
             delivered = self.post.delivered() => Event::Delivered(delivered),
             siblings = finished(&mut self.asking) => Event::Siblings(siblings),
+            answer = self.sync.answer() => Event::Synchronised(answer),
             () = until(due) => Event::Due,
             // Once a second, and the sign of life for the service manager: before what may come in
             // masses.
@@ -344,6 +361,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Event::Found(found) => self.found(found),
             Event::Standing(error) => self.role_written(error),
             Event::Orders(error) => self.orders_written(error),
+            Event::Synchronised(answer) => self.feed_sync(answer),
             Event::Siblings(siblings) => {
                 self.spare(&siblings.unwrap_or_default());
                 self.feed(Input::Shutdown);
@@ -370,16 +388,24 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             }
         }
         self.call_commands();
-        if self.director.revision() != self.published && self.publish_at.is_none() {
+        self.publish_soon();
+    }
+
+    fn publish_soon(&mut self) {
+        if self.revision() != self.published && self.publish_at.is_none() {
             self.publish_at = Some(Instant::now() + PUBLISH_AFTER);
         }
+    }
+
+    fn revision(&self) -> u64 {
+        self.director.revision() + self.sync.revision()
     }
 
     fn due(&mut self) {
         let now = Instant::now();
         if self.publish_at.is_some_and(|at| at <= now) {
             self.publish_at = None;
-            self.published = self.director.revision();
+            self.published = self.revision();
             if self.view.is_followed() {
                 let snapshot = Snapshot::Director(self.snapshot());
                 self.view.control.publish(&snapshot);
@@ -397,6 +423,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             self.end = Some(End::Unclean(self.signal));
         }
         self.mail_tick(now);
+        self.feed_sync(ldird_core::sync::Input::Tick);
         self.feed(Input::Tick);
     }
 
@@ -449,9 +476,14 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 }
                 self.in_force();
                 self.start_others();
+                let role = self.director.role();
+                self.feed_sync(ldird_core::sync::Input::Turned(role));
             }
             Notice::Reloaded => self.in_force(),
-            Notice::Turned(role) => self.turned(*role),
+            Notice::Turned(role) => {
+                self.turned(*role);
+                self.feed_sync(ldird_core::sync::Input::Turned(*role));
+            }
             Notice::OverrideEnded {
                 service,
                 real,

@@ -233,7 +233,7 @@ fn globals(statement: &Statement, mail: &mut Mail, report: &mut Report) {
                         "tcptimeout=, tcpfintimeout= and udptimeout= of ldirectord.cf do this"
                     }
                     "lvs_sync_daemon" => {
-                        "the kernel's connection synchronisation is a resource of its own: LVSSyncDaemonSwap"
+                        "syncdaemon=INTERFACE and syncid=N of ldirectord.cf do this"
                     }
                     _ => "not needed: ldird leaves alone what is not its own",
                 };

@@ -1,10 +1,13 @@
 //! `ldird ipvs`: the kernel's table in the formats of ipvsadm, for directors that have no ipvsadm.
 
-use crate::cli::{Ipvs, Listing};
+mod daemon;
+
+use crate::cli::{Ipvs, Listing, read_daemon};
 use crate::console::{FAILED, OK, say};
 use anyhow::{Context as _, bail};
 use ldird_ipvs::{Client, text};
 use std::io::Read as _;
+use std::path::Path;
 
 /// A saved table is no longer than this, bytes.
 const INPUT_MAX: u64 = 64 * 1024 * 1024;
@@ -12,15 +15,20 @@ const INPUT_MAX: u64 = 64 * 1024 * 1024;
 /// Where the kernel lists connections, which netlink does not tell.
 const CONNECTIONS: &str = "/proc/net/ip_vs_conn";
 
-pub(crate) async fn run(what: Ipvs) -> anyhow::Result<u8> {
+/// `words` are those behind `daemon`; `run` is where directors listen.
+pub(crate) async fn run(what: Ipvs, words: &[String], run: &Path) -> anyhow::Result<u8> {
     if let Ipvs::Restore { clear } = what {
         return restore(clear).await;
+    }
+    if what == Ipvs::Daemon {
+        let order = read_daemon(words).map_err(anyhow::Error::msg)?;
+        return daemon::run(order, run).await;
     }
     let mut client = Client::connect().await?;
     match what {
         Ipvs::List(listing) => say(&list(&mut client, listing).await?),
         Ipvs::Save => say(&text::save(&client.dump().await?)),
-        Ipvs::Clear | Ipvs::Restore { .. } => client.flush().await?,
+        Ipvs::Clear | Ipvs::Restore { .. } | Ipvs::Daemon => client.flush().await?,
     }
     Ok(OK)
 }
@@ -46,14 +54,16 @@ async fn list(client: &mut Client, listing: Listing) -> anyhow::Result<String> {
             text::connections(&listed, engines)
         }
         Listing::Timeouts => format!("{}\n", client.timeouts().await?),
-        Listing::Daemons => {
-            let daemons = client.daemons().await?;
-            let lines = daemons
-                .iter()
-                .flat_map(|one| [one.to_string(), "\n".to_owned()]);
-            lines.collect()
-        }
+        Listing::Daemons => daemons(client).await?,
     })
+}
+
+async fn daemons(client: &mut Client) -> anyhow::Result<String> {
+    let daemons = client.daemons().await?;
+    let lines = daemons
+        .iter()
+        .flat_map(|one| [one.to_string(), "\n".to_owned()]);
+    Ok(lines.collect())
 }
 
 /// Nothing is changed if a line is wrong; after that, as with ipvsadm, the first refusal ends it.

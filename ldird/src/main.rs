@@ -33,6 +33,7 @@ mod shadow;
 mod show;
 mod siblings;
 mod standing;
+mod sync;
 mod watch;
 mod wording;
 

@@ -6,8 +6,8 @@ use crate::siblings;
 use crate::wording::health;
 use ha_status::socket::{Client, ClientError};
 use ha_status::{
-    DirectorSnapshot, Draining, Duty, Override, Panic, RealServer, Reply, Request, Role, Says,
-    Snapshot, Stage,
+    ConnectionSync, DirectorSnapshot, Draining, Duty, Override, Panic, RealServer, Reply, Request,
+    Role, Says, Snapshot, Stage,
 };
 use std::fmt::Write as _;
 
@@ -88,6 +88,9 @@ fn table(snapshot: &DirectorSnapshot) -> String {
         writeln!(text, "{}", words.trim_end()).expect("writing to a String succeeds");
     };
     line(standing(snapshot));
+    if let Some(sync) = &snapshot.sync {
+        line(synchronised(sync));
+    }
     for service in &snapshot.services {
         let missing = if service.in_table {
             ""
@@ -197,6 +200,25 @@ fn standing(snapshot: &DirectorSnapshot) -> String {
     format!("{}: {role} for {age}{by}{held}", snapshot.config)
 }
 
+/// `  connections: master on eth1, syncid 7`
+fn synchronised(sync: &ConnectionSync) -> String {
+    let ConnectionSync {
+        end,
+        interface,
+        sync_id,
+        runs,
+        problem,
+    } = sync;
+    let state = match (runs, problem.as_str()) {
+        (true, "") => String::new(),
+        (true, problem) => format!("; {problem}"),
+        (false, "") => ": not yet".to_owned(),
+        (false, problem) => format!(": not synchronised: {problem}"),
+    };
+    let end = end.word();
+    format!("  connections: {end} on {interface}, syncid {sync_id}{state}")
+}
+
 /// `      drain for 2m05s, by alice (uid 1000, pid 7): a new disk; ends in 8m00s`
 fn overridden(order: &Override, at_ms: u64) -> String {
     let mut text = format!("      {}", order.says.word());
@@ -257,35 +279,4 @@ pub(crate) fn said(real: &RealServer) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{in_stage, panicking};
-    use ha_status::{Panic, Stage};
-
-    #[test]
-    fn weights_that_are_held_and_servers_on_their_way_are_said_in_words() {
-        let panic = Panic {
-            failing: 3,
-            since_ms: 1_000,
-            until_ms: 301_000,
-        };
-        assert_eq!(
-            panicking(&panic, 13_000),
-            "  PANIC for 12s: 3 real servers fail and keep their weights, until they pass or in 4m48s"
-        );
-        let full_ms = 53_000;
-        let weight = 30;
-        for (stage, text) in [
-            (
-                Stage::SlowStart { weight, full_ms },
-                "slow start: weight 30, all of it in 40s",
-            ),
-            (
-                Stage::Rising { passes: 1, of: 3 },
-                "passed 1 of 3, down until then",
-            ),
-            (Stage::Held, "fails, and its weight is held"),
-        ] {
-            assert_eq!(in_stage(stage, 13_000), text);
-        }
-    }
-}
+mod tests;

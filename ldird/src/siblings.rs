@@ -5,7 +5,7 @@
 use crate::instance::Instance;
 use ha_status::socket::Client;
 use ha_status::socket::directors::{self, ASK_LIMIT};
-use ha_status::{Reply, Request, Snapshot};
+use ha_status::{ConnectionSync, DirectorSnapshot, Hello, Reply, Request, Snapshot};
 use ldird_core::config::Config;
 use ldird_core::table::ServiceKey;
 use rustix::process::Pid;
@@ -80,23 +80,40 @@ pub(crate) async fn reach(instance: &Instance, pid: Pid) -> Option<Client> {
     directors::reach(paths, wanted).await
 }
 
+/// A living director in this run folder that keeps the kernel's synchronisation daemons.
+pub(crate) async fn synchronising(run: &Path) -> Option<(String, ConnectionSync)> {
+    let asking = async {
+        for socket in directors::sockets(run) {
+            let shown = shown(&socket).await;
+            if let Some((hello, sync)) = shown.and_then(|(hello, one)| Some((hello, one.sync?))) {
+                return Some((hello.name, sync));
+            }
+        }
+        None
+    };
+    timeout(ASK_LIMIT, asking).await.ok()?
+}
+
 async fn ask(socket: &Path) -> Option<Sibling> {
+    let (hello, snapshot) = shown(socket).await?;
+    let services = snapshot.services.into_iter().map(|service| service.id);
+    Some(Sibling {
+        name: hello.name,
+        pid: hello.pid,
+        services: services.collect(),
+    })
+}
+
+async fn shown(socket: &Path) -> Option<(Hello, DirectorSnapshot)> {
     let mut client = Client::connect(socket).await.ok()?;
-    let (name, pid) = (client.hello().name.clone(), client.hello().pid);
+    let hello = client.hello().clone();
     client.request(&Request::Snapshot).await.ok()?;
-    let reply = client.next().await.ok()??;
     let Reply::Snapshot {
         snapshot: Snapshot::Director(snapshot),
         ..
-    } = reply
+    } = client.next().await.ok()??
     else {
         return None;
     };
-    let services = snapshot.services.into_iter().map(|service| service.id);
-    let services = services.collect();
-    Some(Sibling {
-        name,
-        pid,
-        services,
-    })
+    Some((hello, snapshot))
 }

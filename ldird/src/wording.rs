@@ -11,6 +11,8 @@ use std::time::Duration;
 
 mod differences;
 
+pub(crate) mod sync;
+
 /// The old daemon's name and version: scripts match the words.
 pub(crate) const BANNER: &str = "Linux Director v1.186-ha";
 

@@ -6,6 +6,7 @@ use crate::config::{Configuration, Operations};
 use crate::mail;
 use crate::probes::{Command, PERL, Probe};
 use crate::process;
+use crate::sync::interface_index;
 use ha_plumbing::{Diagnostic, Diagnostics};
 use ldird_core::config::Config;
 use ldird_core::table::{Protocol, ServiceKey};
@@ -76,6 +77,18 @@ pub(super) fn programs(configuration: &Configuration) -> Diagnostics {
     if let Some(lack) = mail::lacks(&operations.mail) {
         let hint = "install a mailer, or name a mail server: smtp=mail.example.org";
         found.push(Diagnostic::warning(lack).hint(hint));
+    }
+    found
+}
+
+/// The interface that is to carry synchronised connections.
+pub(super) fn interface(configuration: &Configuration) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    let name = configuration.sync.as_ref().map(|sync| &sync.interface);
+    if let Some(name) = name.filter(|name| interface_index(name).is_err()) {
+        let message = format!("syncdaemon: this machine has no interface {name}");
+        let hint = "connections are not synchronised until there is one";
+        found.push(Diagnostic::warning(message).hint(hint));
     }
     found
 }

@@ -12,6 +12,8 @@ pub(crate) enum Ipvs {
         clear: bool,
     },
     Clear,
+    /// The words behind it are in the invocation's `more`.
+    Daemon,
 }
 
 /// What a listing shows.
@@ -41,10 +43,11 @@ pub(super) fn read(words: &[&str]) -> Result<Ipvs, String> {
         ["restore"] => Ok(Ipvs::Restore { clear: false }),
         ["restore", "--clear"] => Ok(Ipvs::Restore { clear: true }),
         ["clear"] => Ok(Ipvs::Clear),
+        ["daemon"] => Ok(Ipvs::Daemon),
         [what @ ("restore" | "clear"), word, ..] => Err(unknown(what, word)),
-        [] => Err("ipvs: list, save, restore or clear is missing".to_owned()),
+        [] => Err("ipvs: list, save, restore, clear or daemon is missing".to_owned()),
         [word, ..] => Err(format!(
-            "ipvs: {word} is none of list, save, restore and clear"
+            "ipvs: {word} is none of list, save, restore, clear and daemon"
         )),
     }
 }

@@ -7,6 +7,7 @@
 use super::given::{At, CheckType, Family, Faults, Given};
 use super::options;
 use super::real_server;
+use super::sync::{syncdaemon, syncgroup};
 use super::values::{
     alert_status, checkport, checktype, emailalert, execute, httpmethod, monitorfile, netmask, pe,
     protocol, schedflags, scheduler, service, smtp, supervised, tunnel, virtualhost,
@@ -98,6 +99,12 @@ pub(crate) static GLOBAL: &[Directive] = &[
     number("tcptimeout", "the kernel's, 900", "invalid tcp timeout value", |g| &mut g.tcptimeout),
     number("tcpfintimeout", "the kernel's, 120", "invalid tcp fin timeout value", |g| &mut g.tcpfintimeout),
     number("udptimeout", "the kernel's, 300", "invalid udp timeout value", |g| &mut g.udptimeout),
+    own("syncdaemon", "INTERFACE", syncdaemon),
+    number_or_zero("syncid", "0", "invalid sync id", |g| &mut g.syncid),
+    own("syncgroup", "ADDRESS", syncgroup).default("224.0.0.81"),
+    number("syncport", "8848", "invalid sync port", |g| &mut g.syncport),
+    number("syncttl", "1", "invalid sync ttl", |g| &mut g.syncttl),
+    number("syncmaxlen", "as the interface's MTU allows", "invalid sync maxlen", |g| &mut g.syncmaxlen),
     yes_no("sslverify", "no", "sslverify must be 'yes' or 'no'", |g| &mut g.sslverify),
     maybe_quoted("sslcafile", "invalid sslcafile", |g| &mut g.sslcafile).default("the system's"),
     own("checkintervalms", MILLISECONDS, options::checkintervalms),

@@ -14,7 +14,7 @@ use super::options;
 use super::resolve::{self, Host, Ports, RangeFault};
 use super::settings::{ipvs_timeouts, log_target, maintenancedir, seed};
 use super::virtual_server::What;
-use super::{Configuration, File, Section};
+use super::{Configuration, File, Section, sync};
 use crate::monitor::Monitor;
 use crate::probes::{Catalogue, Probe};
 use ha_plumbing::Span;
@@ -77,13 +77,11 @@ pub(super) fn expand(
     let pairs: Vec<_> = sections.zip(&found).collect();
     let operations = operations(file, &pairs, expansion.monitors, expansion.faults);
     let configuration = Configuration {
+        sync: sync::settings(global, &found, expansion.faults),
         core: Config {
             services: found,
             readdquiescent: flag(global.readdquiescent.as_ref(), None, false),
-            standby: Standby {
-                table: flag(global.standbytable.as_ref(), None, false),
-                interval: standby_interval(global),
-            },
+            standby: standby(global),
             seed: seed(expansion.faults.source.path()),
         },
         reresolve: reresolve(global),
@@ -98,6 +96,13 @@ pub(super) fn expand(
         names: names.clone(),
     };
     (configuration, numbers)
+}
+
+fn standby(global: &Given) -> Standby {
+    Standby {
+        table: flag(global.standbytable.as_ref(), None, false),
+        interval: standby_interval(global),
+    }
 }
 
 fn interval(given: &Given) -> Option<Duration> {

@@ -6,6 +6,7 @@ use ha_plumbing::{Diagnostic, Source, Span};
 use ldird_core::alerts::Phase;
 use ldird_core::table::{Forwarding, Tunnel};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// A value and where it stands, for complaints that come later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,12 @@ pub(crate) struct Given {
     pub(crate) tcptimeout: Option<At<u32>>,
     pub(crate) tcpfintimeout: Option<At<u32>>,
     pub(crate) udptimeout: Option<At<u32>>,
+    pub(crate) syncdaemon: Option<At<String>>,
+    pub(crate) syncid: Option<At<u32>>,
+    pub(crate) syncgroup: Option<At<IpAddr>>,
+    pub(crate) syncport: Option<At<u32>>,
+    pub(crate) syncttl: Option<At<u32>>,
+    pub(crate) syncmaxlen: Option<At<u32>>,
     pub(crate) autoreload: Option<At<bool>>,
     pub(crate) supervised: Option<At<bool>>,
     pub(crate) fork: Option<At<bool>>,

@@ -22,6 +22,7 @@ mod real_server;
 mod report;
 mod resolve;
 mod settings;
+mod sync;
 mod values;
 mod virtual_server;
 mod words;
@@ -32,6 +33,7 @@ use given::{At, Family, Faults, Given};
 use ha_plumbing::log::Facility;
 use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
 use ldird_core::config::{Config, ProbeId};
+use ldird_core::sync::Settings;
 use ldird_ipvs::Timeouts;
 use lines::{Place, Statement};
 use std::collections::BTreeMap;
@@ -60,6 +62,8 @@ pub(crate) struct Configuration {
     pub(crate) autoreload: bool,
     /// How long the kernel remembers idle connections; `None` leaves that as it is.
     pub(crate) timeouts: Option<Timeouts>,
+    /// How connections are synchronised with the other director; `None`: not at all.
+    pub(crate) sync: Option<Settings>,
     /// A file named after a real server in here takes it out.
     pub(crate) maintenancedir: Option<PathBuf>,
     pub(crate) operations: Operations,

@@ -308,6 +308,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if loaded.why == Why::Reload {
             self.spare(&loaded.siblings);
         }
+        let sync = self.configuration.sync.clone();
+        self.feed_sync(ldird_core::sync::Input::Configured(sync));
         self.mail_rules();
         self.reload_aside(&before, loaded.why == Why::Reload);
         self.feed(Input::Reload(self.configuration.core.clone()));

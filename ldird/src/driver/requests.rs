@@ -33,6 +33,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     pub(super) fn snapshot(&mut self) -> DirectorSnapshot {
         self.view.duty = self.duty();
+        self.view.sync = self.sync.shown();
         let config = &self.configuration.core;
         self.view.snapshot(&self.director, config, Instant::now())
     }

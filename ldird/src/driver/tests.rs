@@ -4,6 +4,7 @@
 mod options;
 mod orders;
 mod role;
+mod sync;
 
 use super::{Driver, End, Event, Parts, Program};
 use crate::apply::{Kernel, Order, Outcome};
@@ -31,6 +32,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 mod operations;
+
+use sync::Daemons;
 
 /// No step of these tests takes longer on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -90,6 +93,7 @@ fn make(table: &mut Table, edit: &Edit) {
 struct Bed {
     folder: tempfile::TempDir,
     table: Arc<Mutex<Table>>,
+    daemons: Daemons,
     standing: Standing,
     program: Program,
     office: Office,
@@ -100,6 +104,7 @@ impl Bed {
         Self {
             folder: tempfile::tempdir().unwrap(),
             table: Arc::default(),
+            daemons: Daemons::default(),
             standing: Standing::default(),
             program: Program {
                 path: "/bin/false".into(),
@@ -134,9 +139,10 @@ impl Bed {
     async fn direct_with(&self, names: Names, talk: impl AsyncFnOnce(Client)) -> End {
         let socket = self.instance().socket;
         let parts = self.parts(names).await;
-        let driver = Driver::new(parts, |_: &Configuration| {});
+        // By itself: it is the larger part of every test.
+        let life = Box::pin(Driver::new(parts, |_: &Configuration| {}).run());
         let talk = async { talk(Client::connect(&socket).await.unwrap()).await };
-        let both = async { tokio::join!(driver.run(), talk).0 };
+        let both = async { tokio::join!(life, talk).0 };
         timeout(LIMIT, both).await.unwrap()
     }
 }
@@ -156,6 +162,7 @@ impl Bed {
             configuration: configuration.unwrap(),
             catalogue,
             kernel: memory(Arc::clone(&self.table)),
+            daemons: self.daemons.lend(),
             signals: Signals::new().unwrap(),
             quit: signal(SignalKind::quit()).unwrap(),
             control,

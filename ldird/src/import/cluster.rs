@@ -166,7 +166,7 @@ fn foreign(key: &str) -> &'static str {
              the source address of the default route)"
         }
         "lvs_sync_daemon_interface" | "lvs_sync_daemon" => {
-            "the kernel's connection synchronisation is a resource of its own: LVSSyncDaemonSwap"
+            "syncdaemon=INTERFACE and syncid=N of ldirectord.cf do this"
         }
         _ => UNKNOWN,
     }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{Kernel, lacks, programs};
+use super::{Kernel, interface, lacks, programs};
 use crate::config;
 use crate::probes::Catalogue;
 use ha_plumbing::Source;
@@ -56,6 +56,22 @@ fn a_command_that_cannot_be_run_is_named() {
     let said = told("/nowhere/check -a");
     assert!(
         said.contains("the checkcommand cannot be run: /nowhere/check: "),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_interface_that_is_missing_is_named() {
+    let told = |name: &str| {
+        let text = format!("syncdaemon={name}\nvirtual=10.0.0.100:80\n\tchecktype=on\n");
+        let source = Source::from_bytes("/x.cf", text.as_bytes());
+        let configuration = config::read(&source, &mut Catalogue::default()).0.unwrap();
+        interface(&configuration).to_string()
+    };
+    assert_eq!(told("lo"), "");
+    let said = told("nowhere0");
+    assert!(
+        said.contains("syncdaemon: this machine has no interface nowhere0"),
         "{said}"
     );
 }

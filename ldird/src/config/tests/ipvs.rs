@@ -1,6 +1,7 @@
 //! Directives that only this director has, all of them about what the kernel can do.
 
 use super::{Bad, Good, Warned, b0, before_b0, check_rows, good, only};
+use ldird_core::sync::Settings;
 use ldird_core::table::{Forwarding, Protocol, ServiceKey, Tunnel, TunnelChecksum};
 use ldird_ipvs::Timeouts;
 
@@ -159,4 +160,64 @@ fn sctp_and_marks_are_services_as_well() {
     let mark = good("virtual6=7\n\treal6=[2001:db8::1] gate\n\tprotocol=fwm\n\tops=yes\n");
     assert_eq!(only(&mark).key.to_string(), "fwm6:7");
     assert!(only(&mark).spec.one_packet);
+}
+
+#[test]
+fn connections_are_synchronised_where_the_file_names_an_interface() {
+    assert_eq!(good(&before_b0("checkinterval=1")).sync, None);
+    let plain = good(&before_b0("syncdaemon=eth1")).sync;
+    assert_eq!(plain, Some(Settings::new("eth1", 0)));
+    let full = "syncdaemon = \"bond0.7\"\nsyncid=255\nsyncgroup=239.1.1.1\nsyncport=9000\n\
+                syncttl=3\nsyncmaxlen=1400";
+    let wanted = Settings {
+        max_length: 1400,
+        group: Some([239, 1, 1, 1].into()),
+        port: 9000,
+        ttl: 3,
+        ..Settings::new("bond0.7", 255)
+    };
+    assert_eq!(good(&before_b0(full)).sync, Some(wanted));
+    let lines = |text: &str| before_b0(&format!("syncdaemon=eth1\n{text}"));
+    let interface = "invalid sync daemon interface";
+    check_rows(&[
+        ("none", before_b0("syncdaemon="), Bad(interface)),
+        ("address", before_b0("syncdaemon=10.0.0.1"), Bad(interface)),
+        ("two", before_b0("syncdaemon=eth0 eth1"), Bad(interface)),
+        (
+            "long",
+            before_b0("syncdaemon=sixteen-bytes-xx"),
+            Bad(interface),
+        ),
+        ("id", lines("syncid=256"), Bad("syncid is 0 to 255")),
+        ("no id", lines("syncid=one"), Bad("invalid sync id")),
+        (
+            "port",
+            lines("syncport=65536"),
+            Bad("syncport is 1 to 65535"),
+        ),
+        ("no port", lines("syncport=0"), Bad("invalid sync port")),
+        ("ttl", lines("syncttl=256"), Bad("syncttl is 1 to 255")),
+        (
+            "short",
+            lines("syncmaxlen=1023"),
+            Bad("syncmaxlen is 1024 to 65507"),
+        ),
+        (
+            "one",
+            lines("syncgroup=10.0.0.1"),
+            Bad("invalid sync group"),
+        ),
+        ("name", lines("syncgroup=all"), Bad("invalid sync group")),
+        (
+            "alone",
+            before_b0("syncid=7"),
+            Warned("connections are not synchronised without syncdaemon=INTERFACE"),
+        ),
+        ("section", b0("syncdaemon=eth1"), Bad("Unknown command")),
+        (
+            "mixed",
+            format!("syncdaemon=eth1\n{}", b0("real6=[2001:db8::1]:80 ipip")),
+            Bad("syncdaemon does not go with a server of another family"),
+        ),
+    ]);
 }

@@ -1,0 +1,56 @@
+use super::{in_stage, panicking, synchronised};
+use ha_status::{ConnectionSync, Panic, Stage, SyncEnd};
+
+#[test]
+fn the_sync_daemon_is_one_line_with_what_is_wrong() {
+    let sync = |runs, problem: &str| ConnectionSync {
+        end: SyncEnd::Master,
+        interface: "eth1".to_owned(),
+        sync_id: 7,
+        runs,
+        problem: problem.to_owned(),
+    };
+    for (runs, problem, wanted) in [
+        (true, "", ""),
+        (false, "", ": not yet"),
+        (
+            false,
+            "no such device",
+            ": not synchronised: no such device",
+        ),
+    ] {
+        let line = synchronised(&sync(runs, problem));
+        assert_eq!(
+            line,
+            format!("  connections: master on eth1, syncid 7{wanted}")
+        );
+    }
+}
+
+#[test]
+fn weights_that_are_held_and_servers_on_their_way_are_said_in_words() {
+    let panic = Panic {
+        failing: 3,
+        since_ms: 1_000,
+        until_ms: 301_000,
+    };
+    assert_eq!(
+        panicking(&panic, 13_000),
+        "  PANIC for 12s: 3 real servers fail and keep their weights, until they pass or in 4m48s"
+    );
+    let full_ms = 53_000;
+    let weight = 30;
+    for (stage, text) in [
+        (
+            Stage::SlowStart { weight, full_ms },
+            "slow start: weight 30, all of it in 40s",
+        ),
+        (
+            Stage::Rising { passes: 1, of: 3 },
+            "passed 1 of 3, down until then",
+        ),
+        (Stage::Held, "fails, and its weight is held"),
+    ] {
+        assert_eq!(in_stage(stage, 13_000), text);
+    }
+}
