@@ -190,7 +190,8 @@ fn what_the_kernel_refuses_for_good_is_told_and_never_asked_for() {
 
 #[test]
 fn one_habit_of_a_file_is_one_fault() {
-    let lines = "\tscheduler=wlc\n".repeat(20);
+    // Of different lines: the fault is told in the same words.
+    let lines = "\tscheduler=wlc\n\tchecktype=connect\n\tcheckport=8080\n".repeat(7);
     let deep = |by: &str| format!("virtual=10.0.0.100:80\n{lines}").replace('\t', by);
     let indented = deep("\t").replace('\n', "\n    ").replacen("", "    ", 1);
     for text in [deep("  "), deep("\n\t"), indented] {

@@ -3,6 +3,7 @@
 
 mod options;
 mod orders;
+mod reload;
 mod role;
 mod sync;
 
