@@ -24,6 +24,7 @@ mod ownership;
 mod peers;
 mod random;
 mod restart;
+mod rows;
 mod services;
 mod shadow;
 mod simulation;

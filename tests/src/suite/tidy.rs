@@ -1,6 +1,7 @@
 //! The repository itself: sizes that stay readable, words that have no place here, samples that work,
 //! and the rules of shape: short functions, whole matches, no import circles, nothing unused.
 
+mod conformance;
 mod imports;
 mod shape;
 mod source;
@@ -62,6 +63,11 @@ pub(super) const CASES: &[Case] = &[
         name: "tidy_public_items_of_the_cores_are_used",
         place: Place::Here,
         run: unused::items,
+    },
+    Case {
+        name: "tidy_every_row_of_the_conformance_table_has_a_test",
+        place: Place::Here,
+        run: conformance::rows_have_tests,
     },
     Case {
         name: "tidy_dependencies_are_used",
