@@ -94,7 +94,6 @@ impl Kernel {
     }
 
     /// Over somebody else's ends of the same channels.
-    #[cfg(test)]
     pub(crate) fn from_parts(
         orders: mpsc::Sender<Order>,
         outcomes: mpsc::Receiver<Outcome>,

@@ -55,9 +55,11 @@ Commands:
   reload        read CONFIG again; a broken one changes nothing (also force-reload), and one
                 that takes out more than half of what serves needs --force
   status        is it running? exit 0 yes, 3 no or on standby, 1 stale pid file
-  run [--standby]
+  run [--standby|--dry-run]
                 stay in the foreground, for a service manager; --standby: check from the
-                beginning, and hold the table back until `start`
+                beginning, and hold the table back until `start`; --dry-run: check and decide,
+                touch nothing: the table is in memory, no mail, no command; see it with
+                `ldird --run /var/run/ldird.dry-run show`
   check         all faults of CONFIG and of what it needs of this machine, with file, line and
                 caret; exit 2 if there are errors [--offline] [--json] [FILE…]
   plan          each check's verdict, and the changes of the table that would be made now
@@ -123,10 +125,7 @@ pub(crate) enum Command {
         force: bool,
     },
     Status,
-    /// `standby`: only check until the resource becomes active, and stay when it stops.
-    Run {
-        standby: bool,
-    },
+    Run(Running),
     Check(Manner),
     Plan,
     Show {
@@ -140,6 +139,16 @@ pub(crate) enum Command {
     Shadow,
     /// The same.
     Import,
+}
+
+/// What a director in the foreground does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Running {
+    Active,
+    /// Only check until the resource becomes active, and stay when it stops.
+    Standby,
+    /// Check and decide, with a table in memory.
+    DryRun,
 }
 
 /// How a check is made.
@@ -301,6 +310,7 @@ const DAEMON: &str = "daemon";
 
 /// What may stand behind `run`.
 const STANDBY: &str = "--standby";
+const DRY_RUN: &str = "--dry-run";
 
 /// What may stand behind `reload`, too.
 const FORCE: &str = "--force";
@@ -322,8 +332,9 @@ fn old_command(word: &str, after: &[&str]) -> Option<Command> {
 
 fn new_command(word: &str, after: &[&str]) -> Option<Command> {
     match (word, after) {
-        ("run", []) => Some(Command::Run { standby: false }),
-        ("run", [STANDBY]) => Some(Command::Run { standby: true }),
+        ("run", []) => Some(Command::Run(Running::Active)),
+        ("run", [STANDBY]) => Some(Command::Run(Running::Standby)),
+        ("run", [DRY_RUN]) => Some(Command::Run(Running::DryRun)),
         ("check", options) => {
             let known = |option: &&str| matches!(*option, "--json" | "--offline");
             let manner = Manner {

@@ -3,7 +3,7 @@
 
 use crate::check;
 use crate::cli::orders::{self, Verb};
-use crate::cli::{Command, Invocation};
+use crate::cli::{Command, Invocation, Running};
 use crate::config::Configuration;
 use crate::console::{CONFIGURATION, FAILED, NOT_RUNNING, OK, USAGE, load, say};
 use crate::daemon::{self, Mode};
@@ -12,7 +12,7 @@ use crate::instance::{self, Instance, NotFound, STOP_LIMIT, State};
 use crate::launch::{self, Started};
 use crate::probes::Catalogue;
 use crate::standing::{self, Beginning};
-use crate::{apply, duty, import, ipvs, ledger, plan, shadow, show, siblings, sync};
+use crate::{apply, dry_run, duty, import, ipvs, ledger, plan, shadow, show, siblings, sync};
 use anyhow::Context as _;
 use ha_status::socket::Client;
 use ha_status::{Action, Reply, Request, Role};
@@ -60,7 +60,9 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
             }
             Ok(code)
         }
-        Command::Run { standby } => serve(instance, standby).await,
+        Command::Run(Running::Active) => serve(instance, false).await,
+        Command::Run(Running::Standby) => serve(instance, true).await,
+        Command::Run(Running::DryRun) => rehearse(&instance).await,
         Command::Check(manner) => Ok(check::run(invocation, manner).await),
         Command::Order(verb) => Ok(order(invocation, &instance, verb).await),
         Command::Plan => plan::run(&instance).await,
@@ -85,7 +87,7 @@ fn located(invocation: &Invocation) -> Result<Instance, NotFound> {
         | Command::Restart
         | Command::TryRestart
         | Command::Reload { .. }
-        | Command::Run { .. }
+        | Command::Run(_)
         | Command::Check(_)
         | Command::Plan
         | Command::Shadow
@@ -196,6 +198,17 @@ async fn serve(instance: Instance, resident: bool) -> anyhow::Result<u8> {
         Beginning::Started
     };
     daemon::run(Mode::Service, instance, loaded, catalogue, beginning).await
+}
+
+/// In the foreground, beside whatever director runs.
+async fn rehearse(instance: &Instance) -> anyhow::Result<u8> {
+    let (Some(loaded), catalogue) = load(instance) else {
+        return Ok(CONFIGURATION);
+    };
+    let instance = dry_run::instance(instance).context("the folder of a dry run")?;
+    let loaded = dry_run::harmless(loaded);
+    let beginning = Beginning::Started;
+    daemon::run(Mode::DryRun, instance, loaded, catalogue, beginning).await
 }
 
 /// A hand-over: the table stays as it is while one director ends and the next begins. Nothing is

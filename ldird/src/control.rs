@@ -5,6 +5,7 @@
 
 use crate::apply::Counters;
 use crate::instance::Instance;
+use crate::lateness::Late;
 use crate::wording::Line;
 use ha_plumbing::journal::Journal;
 use ha_plumbing::wall::{Wall, milliseconds};
@@ -45,6 +46,7 @@ pub(crate) struct View {
     pub(crate) drains: BTreeMap<Place, (Instant, u32)>,
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
+    pub(crate) late: Late,
     journal: Journal,
     pub(crate) control: Control,
 }
@@ -59,6 +61,7 @@ impl View {
             drains: BTreeMap::new(),
             counters: Counters::new(),
             totals: Totals::default(),
+            late: Late::new(now),
             journal: Journal::new(Wall::now(now)),
             control,
         }
@@ -110,7 +113,10 @@ impl View {
             duty: self.duty.clone(),
             sync: self.sync.clone(),
             services,
-            totals: self.totals.clone(),
+            totals: Totals {
+                lateness: self.late.told(now),
+                ..self.totals.clone()
+            },
             recent: self.journal.recent(),
         }
     }
@@ -159,6 +165,20 @@ pub(crate) fn metrics(snapshot: &DirectorSnapshot) -> String {
     if let Some(sync) = &snapshot.sync {
         let labels = format!("{{end=\"{}\"}}", sync.end.word());
         write_row(&mut text, "ldird_sync_runs", &labels, sync.runs.into());
+    }
+    let late = &totals.lateness;
+    for (quantile, micros) in [
+        ("0.5", late.median_us),
+        ("0.99", late.p99_us),
+        ("1", late.worst_us),
+    ] {
+        let labels = format!("{{quantile=\"{quantile}\"}}");
+        write_row(
+            &mut text,
+            "ldird_check_lateness_microseconds",
+            &labels,
+            micros,
+        );
     }
     for service in &snapshot.services {
         let labels = format!("{{service=\"{}\"}}", service.id);

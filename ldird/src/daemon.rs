@@ -6,6 +6,7 @@ use crate::config::{Configuration, LogTarget};
 use crate::console::{CONFIGURATION, FAILED, OK};
 use crate::control;
 use crate::driver::{Driver, End, Parts, Program};
+use crate::dry_run;
 use crate::instance::{Instance, State};
 use crate::launch;
 use crate::mail::Office;
@@ -21,6 +22,7 @@ use ha_plumbing::service;
 use ha_plumbing::signals::Signals;
 use ha_status::{Role, Severity};
 use ldird_ipvs::Client;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The old daemon keeps no lock on its pid file; it is known by its name.
@@ -37,6 +39,8 @@ pub(crate) enum Mode {
     Supervised,
     /// In the foreground, everything on standard error, no pid file.
     Debug,
+    /// In the foreground, on a table in memory; log on standard error, no pid file.
+    DryRun,
 }
 
 /// Runs a director to its end and gives the exit code.
@@ -55,7 +59,9 @@ pub(crate) async fn run(
         return Ok(CONFIGURATION);
     }
     let log = log::start(&settings(mode, &instance, &configuration.log))?;
-    let code = serve(mode, instance, configuration, catalogue, beginning).await;
+    // The loop's state is large, and all who wait for it would carry it.
+    let serving = Box::pin(serve(mode, instance, configuration, catalogue, beginning));
+    let code = serving.await;
     log.flush(log::LAST_WORDS);
     code
 }
@@ -92,8 +98,8 @@ async fn serve(
     let _ = ha_plumbing::inherited::keep_to_ourselves();
     let signals = Signals::new()?;
     let quit = signal(SignalKind::quit())?;
-    let client = match Client::connect().await {
-        Ok(client) => client,
+    let kernel = match kernel(mode).await {
+        Ok(kernel) => kernel,
         Err(error) => return Ok(refuse(&error.to_string())),
     };
     let control = listen(&instance).await;
@@ -102,6 +108,7 @@ async fn serve(
         Mode::Service | Mode::Supervised | Mode::Debug => {
             format!("Starting {BANNER} with pid: {}", std::process::id())
         }
+        Mode::DryRun => format!("Starting a dry run of {BANNER}: nothing is touched"),
     });
     let parts = Parts {
         standing,
@@ -112,7 +119,8 @@ async fn serve(
         pidfile,
         configuration,
         catalogue,
-        kernel: Kernel::start(client),
+        kernel,
+        dry: mode == Mode::DryRun,
         daemons: Daemons::start(),
         signals,
         quit,
@@ -123,6 +131,15 @@ async fn serve(
         ready(mode, configuration);
     });
     Ok(ended(driver.run().await))
+}
+
+async fn kernel(mode: Mode) -> Result<Kernel, ldird_ipvs::Error> {
+    match mode {
+        Mode::DryRun => Ok(dry_run::kernel(Arc::default())),
+        Mode::Background | Mode::Service | Mode::Supervised | Mode::Debug => {
+            Ok(Kernel::start(Client::connect().await?))
+        }
+    }
 }
 
 /// Balancing matters more than being watched: without a socket it is tried again.
@@ -206,6 +223,9 @@ fn invocation() -> String {
 
 /// What nobody else may hold while this director lives, or the exit code if somebody does.
 fn hold(mode: Mode, instance: &Instance) -> Result<(Option<Claim>, Option<Lockfile>), u8> {
+    if mode == Mode::DryRun {
+        return Ok((None, None));
+    }
     let claim = match hold_file(instance) {
         Ok(held) => held,
         // As always for who says start; a service manager must not take it for a start.
@@ -268,7 +288,7 @@ fn hold_pidfile(mode: Mode, instance: &Instance) -> Result<Option<Lockfile>, Loc
             let held = Lockfile::acquire(&instance.pidfile, lockfile::Layout::Plain, RIVALS)?;
             Ok(Some(held))
         }
-        Mode::Supervised | Mode::Debug => Ok(None),
+        Mode::Supervised | Mode::Debug | Mode::DryRun => Ok(None),
     }
 }
 
@@ -291,7 +311,7 @@ fn unwritable(mode: Mode, target: &LogTarget) -> Option<String> {
 fn settings(mode: Mode, instance: &Instance, target: &LogTarget) -> log::Settings {
     let console = match mode {
         Mode::Background => Console::Off,
-        Mode::Service => Console::detect(),
+        Mode::Service | Mode::DryRun => Console::detect(),
         Mode::Supervised => Console::Dated,
         Mode::Debug => Console::Bare,
     };

@@ -67,6 +67,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Before the first verdict we wait so long for the hosts that maintenance files name.
 const HOSTS_LIMIT: Duration = Duration::from_secs(3);
 
+/// Answers of checks that are heard before the loop looks at everything else again.
+const ANSWERS_AT_ONCE: usize = 64;
+
 /// Everything that the loop waits for.
 #[derive(Debug)]
 enum Event {
@@ -123,6 +126,8 @@ pub(crate) struct Parts {
     pub(crate) standby: Option<Claim>,
     pub(crate) kernel: Kernel,
     pub(crate) daemons: Daemons,
+    /// A dry run: what a reload reads is made harmless as well.
+    pub(crate) dry: bool,
     pub(crate) signals: Signals,
     pub(crate) quit: Listener,
     pub(crate) control: Control,
@@ -140,6 +145,7 @@ pub(crate) struct Driver<R> {
     catalogue: Catalogue,
     director: Director,
     kernel: Kernel,
+    dry: bool,
     prober: Prober,
     answers: mpsc::Receiver<Probed>,
     signals: Signals,
@@ -221,6 +227,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             configuration: parts.configuration,
             catalogue: parts.catalogue,
             kernel: parts.kernel,
+            dry: parts.dry,
             prober,
             answers,
             signals: parts.signals,
@@ -341,16 +348,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Event::Due => self.due(),
             Event::Aside(done) => self.done(done),
             Event::Delivered(delivered) => self.delivered(delivered),
-            Event::Probed(Probed { probe, verdict }) => {
-                self.monitor(probe, &verdict);
-                self.view.totals.checks += 1;
-                match verdict.finding {
-                    Finding::Up => {}
-                    Finding::Down => self.view.totals.checks_failed += 1,
-                    Finding::CouldNotAsk => self.view.totals.checks_unasked += 1,
-                }
-                self.feed(Input::Probed { probe, verdict });
-            }
+            Event::Probed(probed) => self.all_probed(probed),
             Event::Kernel(outcome) => self.kernel_says(outcome),
             Event::Signal(signal) => self.signalled(signal),
             Event::Quit => self.stop("QUIT"),
@@ -369,6 +367,34 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }
     }
 
+    /// One answer, and those that have come with it: to wait anew for each costs more than to hear it.
+    fn all_probed(&mut self, first: Probed) {
+        self.probed(first);
+        for _ in 1..ANSWERS_AT_ONCE {
+            match self.answers.try_recv() {
+                Ok(next) if self.end.is_none() => self.probed(next),
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    fn probed(&mut self, probed: Probed) {
+        let Probed {
+            probe,
+            late,
+            verdict,
+        } = probed;
+        self.monitor(probe, &verdict);
+        self.view.late.note(late, Instant::now());
+        self.view.totals.checks += 1;
+        match verdict.finding {
+            Finding::Up => {}
+            Finding::Down => self.view.totals.checks_failed += 1,
+            Finding::CouldNotAsk => self.view.totals.checks_unasked += 1,
+        }
+        self.feed(Input::Probed { probe, verdict });
+    }
+
     /// The only way into the core.
     fn feed(&mut self, input: Input) {
         self.director.handle(input, Instant::now());
@@ -378,7 +404,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     fn drain(&mut self) {
         while let Some(output) = self.director.poll() {
             match output {
-                Output::Probe(probe) => self.prober.start(probe),
+                Output::Probe { probe, due } => self.prober.start(probe, due),
                 Output::Read => self.kernel.order(Order::Read),
                 Output::ReadServices(keys) => self.kernel.order(Order::ReadServices(keys)),
                 Output::List => self.kernel.order(Order::List),

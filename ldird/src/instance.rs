@@ -69,10 +69,20 @@ impl Instance {
         Self {
             path: absolute(path),
             pidfile: pidfile(&run, &name),
-            socket: run.join(format!("ldird.{name}.sock")),
+            socket: socket(&run, &name),
             etc: absolute(&invocation.etc),
             run,
             name,
+        }
+    }
+
+    /// The same configuration, with pid file and socket in another folder.
+    pub(crate) fn in_folder(&self, run: PathBuf) -> Self {
+        Self {
+            pidfile: pidfile(&run, &self.name),
+            socket: socket(&run, &self.name),
+            run,
+            ..self.clone()
         }
     }
 
@@ -117,6 +127,10 @@ fn places(invocation: &Invocation) -> [PathBuf; 3] {
 
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn socket(run: &Path, name: &str) -> PathBuf {
+    run.join(format!("ldird.{name}.sock"))
 }
 
 fn pidfile(run: &Path, name: &str) -> PathBuf {

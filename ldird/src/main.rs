@@ -13,11 +13,13 @@ mod control;
 mod daemon;
 mod disk;
 mod driver;
+mod dry_run;
 mod duty;
 mod import;
 mod instance;
 mod ipvs;
 mod kept;
+mod lateness;
 mod launch;
 mod ledger;
 mod loss;
@@ -54,9 +56,12 @@ fn main() -> ExitCode {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build();
-            let done = runtime
-                .map_err(anyhow::Error::from)
-                .and_then(|runtime| runtime.block_on(commands::run(&invocation)));
+            let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+                // As a task: to wake the future that the runtime blocks on costs a system call,
+                // which a director would pay once or twice for each check.
+                let task = runtime.spawn(async move { commands::run(&invocation).await });
+                runtime.block_on(task)?
+            });
             match done {
                 Ok(code) => ExitCode::from(code),
                 Err(error) => {

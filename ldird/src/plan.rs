@@ -124,7 +124,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn answered(&mut self, Probed { probe, verdict }: Probed) {
+    fn answered(&mut self, Probed { probe, verdict, .. }: Probed) {
         self.waiting.remove(&probe);
         self.feed(Input::Probed { probe, verdict });
         // What a change asks for, e.g. a second look, is not waited for.
@@ -141,10 +141,10 @@ impl Plan {
 
     fn ask(&mut self, said: Vec<Said>) {
         for one in said {
-            if let Said::Probe(probe) = one
+            if let Said::Probe(probe, due) = one
                 && self.waiting.contains(&probe)
             {
-                self.prober.start(probe);
+                self.prober.start(probe, due);
             }
         }
     }

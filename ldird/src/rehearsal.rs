@@ -12,7 +12,8 @@ use std::time::Instant;
 /// What it asks for, or says.
 #[derive(Debug)]
 pub(crate) enum Said {
-    Probe(ProbeId),
+    /// It has been due since then.
+    Probe(ProbeId, Instant),
     Notice(Notice),
 }
 
@@ -51,7 +52,7 @@ impl Rehearsal {
         let mut answer = None;
         while let Some(output) = self.director.poll() {
             match output {
-                Output::Probe(probe) => said.push(Said::Probe(probe)),
+                Output::Probe { probe, due } => said.push(Said::Probe(probe, due)),
                 Output::Notice(notice) => said.push(Said::Notice(notice)),
                 Output::Exit => {}
                 Output::Read => answer = Some(Input::Table(self.table.clone())),

@@ -248,7 +248,12 @@ impl Watcher {
             Event::Look => self.kernel.look(),
             Event::Surroundings => self.disk.look(self.configuration.maintenancedir.clone()),
             Event::Found(found) => self.found(found),
-            Event::Probed(Probed { probe, verdict }) => {
+            Event::Probed(Probed {
+                probe,
+                late,
+                verdict,
+            }) => {
+                self.view.late.note(late, Instant::now());
                 self.view.totals.checks += 1;
                 match verdict.finding {
                     Finding::Up => {}
@@ -362,7 +367,7 @@ impl Watcher {
     fn heard(&mut self, said: Vec<Said>) {
         for one in said {
             match one {
-                Said::Probe(probe) => self.prober.start(probe),
+                Said::Probe(probe, due) => self.prober.start(probe, due),
                 Said::Notice(notice) => {
                     if is_verdict(&notice) {
                         self.tell(&wording::line(&notice));

@@ -6,10 +6,11 @@ use crate::siblings;
 use crate::wording::health;
 use ha_status::socket::{Client, ClientError};
 use ha_status::{
-    ConnectionSync, DirectorSnapshot, Draining, Duty, Override, Panic, RealServer, Reply, Request,
-    Role, Says, Snapshot, Stage,
+    ConnectionSync, DirectorSnapshot, Draining, Duty, Lateness, Override, Panic, RealServer, Reply,
+    Request, Role, Says, Snapshot, Stage,
 };
 use std::fmt::Write as _;
+use std::time::Duration;
 
 pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow::Result<u8> {
     let mut client = match connect(instance).await {
@@ -90,6 +91,10 @@ fn table(snapshot: &DirectorSnapshot) -> String {
     line(standing(snapshot));
     if let Some(sync) = &snapshot.sync {
         line(synchronised(sync));
+    }
+    let late = &snapshot.totals.lateness;
+    if late.checks > 0 {
+        line(punctuality(late));
     }
     for service in &snapshot.services {
         let missing = if service.in_table {
@@ -172,6 +177,18 @@ fn in_stage(stage: Stage, at_ms: u64) -> String {
         }
         Stage::Held => "fails, and its weight is held".to_owned(),
     }
+}
+
+/// `8000 checks in the last minute, begun late by 0.6 ms (median), 1.9 ms (99 %), 4.0 ms (worst)`
+fn punctuality(late: &Lateness) -> String {
+    let ms = |micros: u64| Duration::from_micros(micros).as_secs_f64() * 1000.0;
+    format!(
+        "{} checks in the last minute, begun late by {:.1} ms (median), {:.1} ms (99 %), {:.1} ms (worst)",
+        late.checks,
+        ms(late.median_us),
+        ms(late.p99_us),
+        ms(late.worst_us)
+    )
 }
 
 /// `web.cf: on standby for 2m05s, as root (uid 0, pid 7) asked; the table is held back`

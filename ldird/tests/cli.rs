@@ -49,11 +49,16 @@ impl Bed {
     }
 
     fn run(&self, words: &[&str]) -> Said {
+        self.run_in(&self.folder.path().join("run"), words)
+    }
+
+    /// With this folder for pid files and sockets.
+    fn run_in(&self, run: &Path, words: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_ldird"))
             .arg("--etc")
             .arg(self.etc())
             .arg("--run")
-            .arg(self.folder.path().join("run"))
+            .arg(run)
             .args(words)
             .stdin(Stdio::null())
             .output()
@@ -492,4 +497,51 @@ fn a_stop_without_a_director_ends_the_role_of_the_one_that_was_killed() {
     assert_eq!(bed.run(&["x.cf", "status"]).code, 3, "nothing runs");
     assert_eq!(bed.run(&["x.cf", "stop"]).code, 0);
     assert!(!file.exists(), "the next one begins on standby");
+}
+
+/// Beside whatever runs, without a kernel's table: the check is made, nothing is done, and no other
+/// command takes it for the director of the file.
+#[test]
+fn a_dry_run_checks_touches_nothing_and_is_no_director() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let bed = Bed::new();
+    let mark = bed.etc().join("called");
+    let text = format!(
+        "checkinterval=1\nfallbackcommand=touch {}\nlogfile={}\nvirtual=10.0.0.100:80\n\
+         \treal={address} masq\n\treal=127.0.0.1:1 masq\n\tchecktype=connect\n\
+         virtual=10.0.0.101:80\n\treal=127.0.0.1:1 masq\n\tchecktype=connect\n",
+        mark.display(),
+        bed.etc().join("log").display()
+    );
+    fs::write(bed.etc().join("x.cf"), text).unwrap();
+    let run = bed.folder.path().join("run");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ldird"))
+        .args(["--etc", bed.etc().to_str().unwrap()])
+        .args(["--run", run.to_str().unwrap()])
+        .args(["x.cf", "run", "--dry-run"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let dry = run.join("ldird.dry-run");
+    let begun = Instant::now();
+    let shown = loop {
+        let said = bed.run_in(&dry, &["x.cf", "show"]);
+        let settled = said.out.matches(" down ").count() == 2;
+        if settled && said.out.contains(" up ") {
+            break said.out;
+        }
+        let (out, err) = (said.out, said.err);
+        assert!(begun.elapsed() < Duration::from_secs(20), "{out}{err}");
+    };
+    assert!(shown.contains("begun late by"), "{shown}");
+    assert_eq!(bed.run(&["x.cf", "status"]).code, 3, "it is no director");
+    let files = fs::read_dir(&run).unwrap();
+    let files: Vec<_> = files.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["ldird.dry-run"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!mark.exists(), "a command was run");
+    assert!(!bed.etc().join("log").exists(), "the log was written");
 }

@@ -297,4 +297,21 @@ pub struct Totals {
     pub edits: u64,
     /// Edits that the kernel refused.
     pub edits_failed: u64,
+    /// How late checks began.
+    #[serde(default)]
+    pub lateness: Lateness,
+}
+
+/// How much later than they were due the checks of the last minute or so began: their director, or its
+/// machine, has too much to do if that is much. Zero where there were none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lateness {
+    /// So many checks are counted here.
+    pub checks: u64,
+    /// Half of them were no later, microseconds.
+    pub median_us: u64,
+    /// 99 of 100 were no later, microseconds.
+    pub p99_us: u64,
+    /// The latest one, microseconds.
+    pub worst_us: u64,
 }

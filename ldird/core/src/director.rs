@@ -209,8 +209,8 @@ impl Director {
     /// Starts what is due: checks, and a reading of the table when there is a reason for one.
     fn advance(&mut self, now: Instant) {
         let stopping = self.is_stopping();
-        while !stopping && let Some(probe) = self.fleet.start_due(now) {
-            self.outputs.push_back(Output::Probe(probe));
+        while !stopping && let Some((probe, due)) = self.fleet.start_due(now) {
+            self.outputs.push_back(Output::Probe { probe, due });
         }
         self.dirty.append(&mut self.fleet.take_changed());
         if let Some(reach) = self.due(now) {

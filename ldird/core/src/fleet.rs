@@ -205,7 +205,7 @@ impl Fleet {
         !self.holds_back() && self.services.contains_key(&key)
     }
 
-    pub(crate) fn start_due(&mut self, now: Instant) -> Option<ProbeId> {
+    pub(crate) fn start_due(&mut self, now: Instant) -> Option<(ProbeId, Instant)> {
         self.schedule.start_due(now)
     }
 

@@ -5,12 +5,13 @@ use crate::config::ProbeId;
 pub use crate::hold::PanicEnd;
 use crate::table::{DestinationKey, DestinationSpec, Edit, ServiceKey, ServiceSpec};
 use ha_status::{Role, Says};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Ask this question now. Answer: `Input::Probed`. Never asked twice at the same time.
-    Probe(ProbeId),
+    /// Ask this question now; it has been due since then. Answer: `Input::Probed`. Never asked twice
+    /// at the same time.
+    Probe { probe: ProbeId, due: Instant },
     /// Dump the kernel's table. Answer: `Input::Table` or `Input::TableUnreadable`.
     Read,
     /// Read these services with their rows. Answer: `Input::Services` or `Input::TableUnreadable`.

@@ -9,9 +9,10 @@ use crate::config::ProbeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// Probes of one lane that run at once; each has a socket. Far below the descriptors that a service
-/// may open. Further ones start when one has answered, those due longest first.
-pub(crate) const LANE_MAX: usize = 2048;
+/// Probes of one lane that run at once; each has a socket. Below the descriptors that a service may
+/// open. Further ones start when one has answered, those due longest first. So large, because in the
+/// first round servers that hang are in the prompt lane: up to so many cost the others nothing.
+pub(crate) const LANE_MAX: usize = 8192;
 /// An answer within so long keeps a probe in the prompt lane.
 pub(crate) const PROMPT: Duration = Duration::from_secs(1);
 
@@ -135,8 +136,8 @@ impl Schedule {
         }
     }
 
-    /// The next probe that is due, marked as running. Call until `None`.
-    pub(crate) fn start_due(&mut self, now: Instant) -> Option<ProbeId> {
+    /// The next probe that is due, and since when, marked as running. Call until `None`.
+    pub(crate) fn start_due(&mut self, now: Instant) -> Option<(ProbeId, Instant)> {
         let due = |lane: &Lane| lane.due().filter(|(due, _)| *due <= now);
         let (slow, (at, probe)) = match (due(&self.prompt), due(&self.slow)) {
             (Some(place), _) => (false, place),
@@ -156,8 +157,11 @@ impl Schedule {
             entry.interval
         };
         entry.first = false;
-        entry.next = now + step;
-        Some(probe)
+        // From when it was due: those that one late moment has started together part again. Only
+        // one that is very late begins anew, so that two checks never come close.
+        let late = now.saturating_duration_since(at) > entry.interval / 2;
+        entry.next = if late { now } else { at } + step;
+        Some((probe, at))
     }
 
     /// The answer came, after so long.

@@ -4,6 +4,7 @@
 use super::{Driver, made_of};
 use crate::config::{self, Configuration, Names};
 use crate::disk::finished;
+use crate::dry_run;
 use crate::instance::Instance;
 use crate::loss::loss;
 use crate::maintenance::{self, Listing};
@@ -213,8 +214,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }));
     }
 
-    pub(super) fn loaded(&mut self, loaded: Loaded) {
+    pub(super) fn loaded(&mut self, mut loaded: Loaded) {
         let wish = std::mem::take(&mut self.reloads.now);
+        if self.dry {
+            loaded.configuration = loaded.configuration.map(dry_run::harmless);
+        }
         if self.stop_by.is_some() {
             // What waits for an answer gets it when it is dropped: we are ending.
             return;

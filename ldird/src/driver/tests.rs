@@ -8,9 +8,9 @@ mod role;
 mod sync;
 
 use super::{Driver, End, Event, Parts, Program};
-use crate::apply::{Kernel, Order, Outcome};
 use crate::config::{self, Configuration, Names};
 use crate::control;
+use crate::dry_run;
 use crate::instance::Instance;
 use crate::mail::Office;
 use crate::probes::Catalogue;
@@ -20,7 +20,7 @@ use ha_plumbing::lockfile::{Layout, Lockfile};
 use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::Client;
 use ha_status::{Action, DirectorPhase, DirectorSnapshot, Health, Reply, Request, Snapshot};
-use ldird_core::table::{Edit, Protocol, Service, ServiceKey, ServiceSpec, Table};
+use ldird_core::table::{Protocol, Service, ServiceKey, ServiceSpec, Table};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,7 +29,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 mod operations;
@@ -38,58 +37,6 @@ use sync::Daemons;
 
 /// No step of these tests takes longer on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// A table in memory behind the same two channels as the kernel's.
-fn memory(table: Arc<Mutex<Table>>) -> Kernel {
-    let (orders, mut inbox) = mpsc::channel(4);
-    let (outbox, outcomes) = mpsc::channel(4);
-    tokio::spawn(async move {
-        while let Some(order) = inbox.recv().await {
-            let outcome = match order {
-                Order::Read => Outcome::Read(Ok((table.lock().unwrap().clone(), BTreeMap::new()))),
-                Order::ReadServices(keys) => {
-                    let table = table.lock().unwrap();
-                    let rows = keys.into_iter().map(|key| (key, table.get(&key).cloned()));
-                    Outcome::ReadServices(Ok(rows.collect()))
-                }
-                Order::List => Outcome::Listed(Ok(table.lock().unwrap().keys().copied().collect())),
-                Order::Count => Outcome::Counted(Ok(BTreeMap::new())),
-                Order::SetTimeouts(_) => Outcome::TimeoutsSet(Ok(())),
-                Order::Apply(edits) => {
-                    let mut table = table.lock().unwrap();
-                    for edit in &edits {
-                        make(&mut table, edit);
-                    }
-                    Outcome::Applied(edits.into_iter().map(|edit| (edit, Ok(()))).collect())
-                }
-            };
-            if outbox.send(outcome).await.is_err() {
-                return;
-            }
-        }
-    });
-    Kernel::from_parts(orders, outcomes)
-}
-
-fn make(table: &mut Table, edit: &Edit) {
-    match edit {
-        Edit::AddService(key, spec) | Edit::EditService(key, spec) => {
-            let destinations = BTreeMap::new();
-            let spec = spec.clone();
-            table.entry(*key).or_insert(Service { spec, destinations });
-        }
-        Edit::DeleteService(key) => {
-            table.remove(key);
-        }
-        Edit::AddDestination(key, real, spec) | Edit::EditDestination(key, real, spec) => {
-            let service = table.get_mut(key).unwrap();
-            service.destinations.insert(*real, spec.clone());
-        }
-        Edit::DeleteDestination(key, real) => {
-            table.get_mut(key).unwrap().destinations.remove(real);
-        }
-    }
-}
 
 struct Bed {
     folder: tempfile::TempDir,
@@ -162,7 +109,8 @@ impl Bed {
             standby: None,
             configuration: configuration.unwrap(),
             catalogue,
-            kernel: memory(Arc::clone(&self.table)),
+            kernel: dry_run::kernel(Arc::clone(&self.table)),
+            dry: false,
             daemons: self.daemons.lend(),
             signals: Signals::new().unwrap(),
             quit: signal(SignalKind::quit()).unwrap(),

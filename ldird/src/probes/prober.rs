@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 
 /// Probes of either line that may be under way at once; each has a socket or two. Further ones wait
 /// their turn, and their deadline starts when it comes.
-const CONCURRENT_MAX: u64 = 4096;
+const CONCURRENT_MAX: u64 = 8192;
 /// Descriptors that this process needs for other things: the kernel, status sockets, files.
 const DESCRIPTORS_KEPT: u64 = 256;
 /// Descriptors of one probe: a second one for a moment after a failed TLS handshake.
@@ -36,6 +36,8 @@ const ANSWERS_MAX: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Probed {
     pub(crate) probe: ProbeId,
+    /// It began so much later than it was due.
+    pub(crate) late: Duration,
     pub(crate) verdict: Verdict,
 }
 
@@ -121,22 +123,27 @@ impl Prober {
         self.probes = probes;
     }
 
-    /// Asks this question now; needs a runtime. A number that is not known answers, too.
-    pub(crate) fn start(&mut self, id: ProbeId) {
+    /// Asks this question now, due since then; needs a runtime. A number that is not known answers, too.
+    pub(crate) fn start(&mut self, id: ProbeId, due: Instant) {
         let awake = &self.shared.means.awake;
         self.watch
             .get_or_insert_with(|| tokio::spawn(awake.clone().watch()).abort_handle());
         let probe = self.probes.get(&id).cloned();
         let (shared, answers) = (Arc::clone(&self.shared), self.answers.clone());
         tokio::spawn(async move {
-            let verdict = match probe {
-                Some(probe) => shared.run(id, &probe).await,
-                None => {
-                    Answer::unasked("the check is not configured any more").since(Instant::now())
-                }
+            let (begun, answer) = if let Some(probe) = probe {
+                shared.run(id, &probe).await
+            } else {
+                let answer = Answer::unasked("the check is not configured any more");
+                (Instant::now(), answer)
+            };
+            let probed = Probed {
+                probe: id,
+                late: begun.saturating_duration_since(due),
+                verdict: answer.since(begun),
             };
             // The loop is gone only when the daemon ends.
-            let _ = answers.send(Probed { probe: id, verdict }).await;
+            let _ = answers.send(probed).await;
         });
     }
 }
@@ -150,7 +157,8 @@ impl Drop for Prober {
 }
 
 impl Shared {
-    async fn run(&self, id: ProbeId, probe: &Probe) -> Verdict {
+    /// When it began, and what it found.
+    async fn run(&self, id: ProbeId, probe: &Probe) -> (Instant, Answer) {
         let slow = self.with_memory(|memory| memory.slow.contains(&id));
         let lines = if probe.runs_a_command() {
             &self.commands
@@ -163,7 +171,7 @@ impl Shared {
         let start = Instant::now();
         let answer = self.ask(id, probe).await;
         self.remember(id, &answer, start.elapsed());
-        answer.since(start)
+        (start, answer)
     }
 
     /// Asks, and makes a panic a check that could not be made.

@@ -101,9 +101,9 @@ async fn every_probe_answers_under_its_number() {
     let bad = catalogue.number(connect(closed_port().await), Duration::from_secs(1));
     let (good_id, bad_id) = (good.0, bad.0);
     let (mut prober, mut answers) = Prober::new(BTreeMap::from([good, bad]));
-    prober.start(good_id);
-    prober.start(bad_id);
-    prober.start(ldird_core::config::ProbeId(99));
+    prober.start(good_id, Instant::now());
+    prober.start(bad_id, Instant::now());
+    prober.start(ldird_core::config::ProbeId(99), Instant::now());
     let mut found = BTreeMap::new();
     for _ in 0..3 {
         let answer = answers.recv().await.unwrap();

@@ -124,7 +124,7 @@ impl Bench {
             let mut answer = None;
             while let Some(output) = self.director.poll() {
                 match output {
-                    Output::Probe(probe) => {
+                    Output::Probe { probe, .. } => {
                         self.asked.insert(probe);
                     }
                     Output::Read => answer = Some(Input::Table(self.table.clone())),

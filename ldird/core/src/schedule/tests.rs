@@ -24,7 +24,8 @@ fn finish(schedule: &mut Schedule, number: u32) -> Finish {
 }
 
 fn run_due(schedule: &mut Schedule, now: Instant) -> Vec<ProbeId> {
-    std::iter::from_fn(|| schedule.start_due(now)).collect()
+    let due = std::iter::from_fn(|| schedule.start_due(now));
+    due.map(|(probe, _)| probe).collect()
 }
 
 #[test]
@@ -65,6 +66,56 @@ fn intervals_run_from_start_to_start() {
     assert_eq!(schedule.deadline(), Some(second + SECOND));
 }
 
+/// One late moment starts together what was due at different times; they part again, or all checks
+/// would come in fewer and larger waves as time goes by.
+#[test]
+fn a_late_start_does_not_move_the_next_one_and_waves_part_again() {
+    let now = start();
+    let mut schedule = Schedule::new(7);
+    schedule.set(&probes(100), now);
+    run_due(&mut schedule, now);
+    for number in 0..100 {
+        finish(&mut schedule, number);
+    }
+    let late = now + SECOND / 4;
+    let due: Vec<(ProbeId, Instant)> = std::iter::from_fn(|| schedule.start_due(late)).collect();
+    assert!(due.len() > 10, "only {}", due.len());
+    for (probe, at) in due {
+        assert!(at <= late);
+        schedule.finish(probe, Duration::ZERO);
+        let next = schedule.probes.get(&probe).map(|entry| entry.next);
+        assert_eq!(next, Some(at + SECOND));
+    }
+    // Two checks of one server never come close, however late the first one was.
+    let late = now + 10 * SECOND;
+    while let Some((probe, _)) = schedule.start_due(late) {
+        let next = schedule.probes.get(&probe).map(|entry| entry.next);
+        assert_eq!(next, Some(late + SECOND));
+    }
+}
+
+/// In the first round everybody is in the prompt lane, those that hang as well.
+#[test]
+fn the_first_round_reaches_everybody_while_thousands_hang() {
+    let now = start();
+    let mut schedule = Schedule::new(0);
+    let wanted = probes(10_000);
+    schedule.set(&wanted, now);
+    let mut asked = 0;
+    // Every second one hangs: it stays where it is.
+    for _ in 0..wanted.len() {
+        let started = run_due(&mut schedule, now);
+        if started.is_empty() {
+            break;
+        }
+        asked += started.len();
+        for probe in started.into_iter().filter(|probe| probe.0 % 2 == 0) {
+            schedule.finish(probe, Duration::ZERO);
+        }
+    }
+    assert_eq!(asked, 10_000);
+}
+
 #[test]
 fn a_running_check_is_not_started_again() {
     let now = start();
@@ -92,7 +143,7 @@ fn a_probe_that_left_is_forgotten() {
 
 #[test]
 fn hanging_servers_do_not_keep_the_others_waiting() {
-    const HANGING: u32 = 10_000;
+    const HANGING: u32 = 5 * LANE_MAX as u32;
     let mut now = start();
     let mut schedule = Schedule::new(0);
     schedule.set(&probes(HANGING + 1), now);
@@ -129,9 +180,9 @@ fn what_ran_while_this_process_stood_still_is_doubtful_once() {
     let now = start();
     let mut schedule = Schedule::new(0);
     schedule.set(&probes(2), now);
-    assert_eq!(schedule.start_due(now), Some(ProbeId(0)));
+    assert_eq!(schedule.start_due(now), Some((ProbeId(0), now)));
     schedule.doubt();
-    assert_eq!(schedule.start_due(now), Some(ProbeId(1)));
+    assert_eq!(schedule.start_due(now), Some((ProbeId(1), now)));
     assert_eq!(finish(&mut schedule, 0), Finish::Doubtful);
     assert_eq!(
         finish(&mut schedule, 1),
@@ -139,6 +190,6 @@ fn what_ran_while_this_process_stood_still_is_doubtful_once() {
         "started afterwards"
     );
     schedule.hurry(ProbeId(0), now);
-    assert_eq!(schedule.start_due(now), Some(ProbeId(0)));
+    assert_eq!(schedule.start_due(now), Some((ProbeId(0), now)));
     assert_eq!(finish(&mut schedule, 0), Finish::Trusted);
 }

@@ -447,7 +447,7 @@ impl World {
     fn drain(&mut self) -> Result<(), String> {
         while let Some(output) = self.director.poll() {
             match output {
-                Output::Probe(probe) => self.probe(probe),
+                Output::Probe { probe, .. } => self.probe(probe),
                 Output::Read => self.read(|table| Input::Table(table.clone())),
                 Output::ReadServices(keys) => self.read(|table| {
                     let rows = keys.into_iter().map(|key| (key, table.get(&key).cloned()));

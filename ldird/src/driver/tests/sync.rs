@@ -3,6 +3,7 @@
 use super::*;
 use ha_status::{ConnectionSync, SyncEnd};
 use ldird_core::sync::{self, Daemon, Did, Input, Output};
+use tokio::sync::mpsc;
 
 /// The kernel's daemons, and whether it answers at all.
 #[derive(Clone, Default)]

@@ -8,7 +8,7 @@ use ldird_core::input::Finding;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 #[test]
@@ -56,14 +56,14 @@ async fn hanging_servers_delay_only_each_other() {
     probes.insert(well, Arc::new(Probe::Connect(connect)));
     let (mut prober, mut answers) = Prober::with_places(probes, 2);
     for id in 0..6 {
-        prober.start(ProbeId(id));
+        prober.start(ProbeId(id), Instant::now());
     }
     for _ in 0..6 {
         let finding = answer(&mut answers).await.verdict.finding;
         assert_ne!(finding, Finding::Up);
     }
     for id in 0..7 {
-        prober.start(ProbeId(id));
+        prober.start(ProbeId(id), Instant::now());
     }
     let first = answer(&mut answers).await;
     assert_eq!(first.probe, well);
@@ -104,7 +104,7 @@ async fn no_more_commands_run_at_once_than_there_are_places() {
     let probes = (0..8).map(|id| (ProbeId(id), Arc::new(check(id))));
     let (mut prober, mut answers) = Prober::with_places(probes.collect(), 2);
     for id in 0..8 {
-        prober.start(ProbeId(id));
+        prober.start(ProbeId(id), Instant::now());
     }
     for _ in 0..8 {
         assert_eq!(answer(&mut answers).await.verdict.finding, Finding::Up);

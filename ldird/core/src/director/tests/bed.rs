@@ -40,6 +40,17 @@ pub(super) fn real(last: u8, check: Check) -> RealServer {
     }
 }
 
+/// The questions among these.
+pub(super) fn asked(outputs: &[Output]) -> Vec<ProbeId> {
+    let mut asked = Vec::new();
+    for output in outputs {
+        if let Output::Probe { probe, .. } = output {
+            asked.push(*probe);
+        }
+    }
+    asked
+}
+
 pub(super) fn found(probe: u32, finding: Finding) -> Input {
     Input::Probed {
         probe: ProbeId(probe),
@@ -231,7 +242,7 @@ impl Bed {
                     }
                     Output::Apply(edits) => next.extend(self.apply(edits)),
                     Output::Notice(notice) => notices.push(notice),
-                    Output::Probe(_) | Output::Exit => {}
+                    Output::Probe { .. } | Output::Exit => {}
                 }
             }
             outputs = next;

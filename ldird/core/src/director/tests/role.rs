@@ -230,7 +230,7 @@ fn on_standby_real_servers_are_asked_as_seldom_as_the_file_says() {
         while let Some(due) = bed.director.deadline().filter(|due| *due <= end) {
             bed.now = bed.now.max(due);
             for output in bed.feed(Input::Tick) {
-                if let Output::Probe(_) = output {
+                if let Output::Probe { .. } = output {
                     count += 1;
                     let outputs = bed.feed(super::bed::found(1, Finding::Up));
                     bed.serve(outputs);

@@ -1,6 +1,6 @@
 //! What answers of checks come to, and what they must not come to.
 
-use super::bed::{Bed, SERVICE, checked, config, found, real, row};
+use super::bed::{Bed, SERVICE, asked, checked, config, found, real, row};
 use crate::config::{Check, ProbeId};
 use crate::health::MESSAGE_MAX;
 use crate::input::{Finding, Input, Verdict};
@@ -53,7 +53,7 @@ fn a_good_verdict_from_before_the_first_table_is_not_lost() {
     bed.drain();
     bed.feed(found(1, Finding::Up));
     bed.now = bed.director.deadline().unwrap();
-    assert_eq!(bed.feed(Input::Tick), [Output::Probe(ProbeId(1))]);
+    assert_eq!(asked(&bed.feed(Input::Tick)), [ProbeId(1)]);
     bed.feed(found(1, Finding::CouldNotAsk));
     bed.serve(Vec::new());
     assert_eq!(bed.rows(), [(row(1), 1)]);
@@ -92,7 +92,7 @@ fn who_stood_still_believes_no_failure_and_asks_again() {
     }
     bed.now += PULSE + LATE + Duration::from_millis(1);
     let outputs = bed.feed(found(1, Finding::Down));
-    assert!(outputs.contains(&Output::Probe(ProbeId(1))), "{outputs:?}");
+    assert_eq!(asked(&outputs), [ProbeId(1)], "{outputs:?}");
     bed.serve(outputs);
     assert_eq!(bed.rows(), [(row(1), 1)], "nobody was taken out");
     // The answer to the question that was put after that.
