@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::bed::netns::init;
+use crate::bed::swarm::{self, Port};
 use crate::bed::{probe, vm};
 use crate::bench::{self, Bench};
 use crate::demo::{self, Shape, action, control};
@@ -129,9 +130,15 @@ enum Task {
         results: PathBuf,
         names: Vec<String>,
     },
+    /// A bench under the kernel that it needs.
+    #[command(hide = true)]
+    BenchInside { seconds: u64 },
     /// Process 1 of the emulated machine.
     #[command(hide = true)]
     Inside,
+    /// Thousands of real servers on loopback: `80=http 81=silent 82=deaf`.
+    #[command(hide = true)]
+    Swarm { ports: Vec<Port> },
     /// Answer datagrams at an address with this host's name.
     #[command(hide = true)]
     Echo { address: Ipv4Addr },
@@ -194,7 +201,9 @@ fn perform(task: Task) -> Result<u8> {
         Task::DemoMenu { control } => demo::run_menu(&control).map(|()| 0),
         Task::UpInside => demo::run_up(demo::Look::FromShell).map(|()| 0),
         Task::TestInside { results, names } => suite::run_inside(&results, &names).map(|()| 0),
+        Task::BenchInside { seconds } => bench::run_inside(seconds).map(|()| 0),
         Task::Inside => vm::inside::run(),
+        Task::Swarm { ports } => swarm::run(&ports).map(|()| 0),
         Task::Echo { address } => probe::echo(address).map(|()| 0),
         Task::HostInit { name, private } => init::run(&name, private.as_deref()).map(|()| 0),
     }

@@ -11,6 +11,7 @@ mod dashboard;
 mod demonstration;
 mod doubts;
 mod failover;
+mod flapping;
 mod garbage;
 mod grammar;
 mod imported;
@@ -83,6 +84,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         imported::CASES,
         garbage::CASES,
         services::CASES,
+        flapping::CASES,
         dashboard::CASES,
         simulation::CASES,
         peers::CASES,

@@ -17,8 +17,10 @@ pub mod probe;
 pub mod real_server;
 pub mod requests;
 pub mod signals;
+pub mod swarm;
 pub mod talkers;
 pub mod unpacked;
+pub mod usage;
 pub mod vm;
 pub mod wait;
 

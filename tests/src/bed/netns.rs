@@ -27,6 +27,11 @@ const RELEASE_PACE: Duration = Duration::from_millis(5);
 pub struct Process(Pid);
 
 impl Process {
+    /// Its number outside.
+    pub fn pid(self) -> Pid {
+        self.0
+    }
+
     /// Sends a signal; a process that is gone already is no error.
     pub fn signal(self, signal: Signal) {
         let _ = kill_process(self.0, signal);

@@ -8,12 +8,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use ha_status::{Reply, Request, SCHEMA_VERSION, Snapshot};
+use ha_status::{Reply, Request, SCHEMA_VERSION, Snapshot, VirtualService};
 
 /// For each line of an answer; a frozen daemon must not hold up a scenario.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// More than any snapshot of the lab.
-const LINE_LIMIT: u64 = 4 * 1024 * 1024;
+const LINE_LIMIT: u64 = 32 * 1024 * 1024;
 
 /// One snapshot from the socket `name` in `folder`.
 pub fn snapshot(folder: &Path, name: &str) -> Result<Snapshot> {
@@ -39,9 +39,35 @@ fn ask(folder: &Path, name: &str) -> Result<Snapshot> {
     let mut request = serde_json::to_vec(&Request::Snapshot)?;
     request.push(b'\n');
     stream.write_all(&request)?;
-    match reply(&mut lines)? {
-        Reply::Snapshot { snapshot, .. } => Ok(snapshot),
-        other => bail!("no snapshot but {other:?}"),
+    whole(&mut lines)
+}
+
+/// The snapshot, with the rows of a large one that come before it.
+fn whole(lines: &mut BufReader<UnixStream>) -> Result<Snapshot> {
+    let (mut groups, mut services) = (Vec::new(), Vec::<VirtualService>::new());
+    loop {
+        match reply(lines)? {
+            Reply::Rows {
+                groups: more,
+                services: parts,
+                continued,
+            } => {
+                groups.extend(more);
+                let mut parts = parts.into_iter();
+                if continued && let (Some(last), Some(part)) = (services.last_mut(), parts.next()) {
+                    last.reals.extend(part.reals);
+                }
+                services.extend(parts);
+            }
+            Reply::Snapshot { mut snapshot, .. } => {
+                match &mut snapshot {
+                    Snapshot::Cluster(cluster) => drop(cluster.groups.splice(0..0, groups)),
+                    Snapshot::Director(director) => drop(director.services.splice(0..0, services)),
+                }
+                return Ok(snapshot);
+            }
+            other => bail!("no snapshot but {other:?}"),
+        }
     }
 }
 
