@@ -16,6 +16,11 @@ pub(super) const CASES: &[Case] = &[
         run: every_word,
     },
     Case {
+        name: "with_enforce_what_ipvsadm_changes_is_put_back_and_the_kernels_own_ways_are_no_fight",
+        place: Place::Kernel,
+        run: enforce,
+    },
+    Case {
         name: "the_ipvsadm_resource_needs_no_ipvsadm_and_a_wrong_line_changes_nothing",
         place: Place::Kernel,
         run: resource,
@@ -110,6 +115,56 @@ fn every_word() -> Result<()> {
     wait::until("the new time-out", LIMIT, || {
         timeouts().is_ok_and(|told| told.contains(": 7200 33 300"))
     })?;
+    director.program("ldird", &[CF, "stop"]).map(drop)
+}
+
+/// What ipvsadm saves, without the service that is none of ours, in an order of its own.
+fn saved_of_ours(host: &Host) -> Result<Vec<String>> {
+    let saved = host.sh("ipvsadm -Sn")?;
+    let ours = saved.lines().filter(|line| !line.contains(STRANGER));
+    let mut lines: Vec<String> = ours.map(str::to_owned).collect();
+    lines.sort();
+    Ok(lines)
+}
+
+const STRANGER: &str = "10.10.0.99:80";
+
+fn enforce() -> Result<()> {
+    let sections = SECTIONS.iter();
+    let sections: Vec<String> = sections
+        .map(|(section, _)| format!("{section}\tchecktype=on\n\n"))
+        .collect();
+    let farm = Farm::new(&format!("enforce=yes\n{}", sections.concat()))?;
+    let (director, host) = (&farm.director, farm.host());
+    farm.start()?;
+    let wanted = saved_of_ours(host)?;
+    host.sh(&format!("ipvsadm -A -t {STRANGER} -s rr"))?;
+    host.sh(&format!(
+        "ipvsadm -a -t {STRANGER} -r 10.10.0.20:80 -m -w 7"
+    ))?;
+    let put_back = |what: &str| {
+        wait::until(what, LIMIT, || {
+            saved_of_ours(host).is_ok_and(|lines| lines == wanted)
+        })
+    };
+    let repairs = || -> Result<u64> {
+        let shown = director.balancing()?;
+        Ok(shown.services.iter().map(|one| one.enforced).sum())
+    };
+    for change in [
+        "ipvsadm -e -t 10.10.0.101:80 -r 10.10.0.21:80 -m -w 9",
+        "ipvsadm -E -f 9 -s wlc",
+        "ipvsadm -a --sctp-service 10.10.0.101:2905 -r 10.10.0.29:2905 -m",
+    ] {
+        host.sh(change)?;
+        put_back(change)?;
+    }
+    // The table has been looked at many times by now, and every kind of row is in it: what the kernel
+    // shows in its own way is not taken for somebody's change.
+    let made = repairs()?;
+    ensure!(made == 3, "{made} rows were put back");
+    let strangers = host.sh("ipvsadm -Sn")?;
+    ensure!(strangers.contains(STRANGER), "it touched\n{strangers}");
     director.program("ldird", &[CF, "stop"]).map(drop)
 }
 
