@@ -4,7 +4,7 @@
 use super::given::{At, Faults, Given};
 use super::words::trimmed;
 use ha_plumbing::Word;
-use ldird_core::config::RealServer;
+use ldird_core::config::{Check, RealServer};
 use ldird_core::options::{Options, Panic};
 use std::time::Duration;
 
@@ -128,6 +128,13 @@ pub(super) fn options(
         let hint =
             "there is no weight between 0 and 1: give them 100, e.g. real=10.0.0.1:80 gate 100";
         faults.warning_with(at.span, message, hint);
+    }
+    let checked = |real: &&RealServer| matches!(real.check, Check::Probe(_));
+    if let Some(at) = &given.panicthreshold
+        && reals.iter().filter(checked).count() < 2
+    {
+        let message = "panicthreshold has no effect: it takes two checked real servers at least";
+        faults.warning(at.span, message);
     }
     if let (Some(at), None) = (&given.panictime, threshold) {
         faults.warning(at.span, "panictime has no effect without panicthreshold");

@@ -102,6 +102,16 @@ fn what_makes_no_sense_is_named() {
             Warned("slowstart has no effect"),
         ),
         ("weights 3 and 2", b0("slowstart=30"), Good),
+        (
+            "one alone is never panic",
+            "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate\n\tpanicthreshold=50\n".to_owned(),
+            Warned("panicthreshold has no effect"),
+        ),
+        (
+            "nor are those that nobody checks",
+            b0("checktype=on\n\tpanicthreshold=50"),
+            Warned("panicthreshold has no effect"),
+        ),
         ("in a section", b0("reresolve=60"), Bad("Unknown command")),
     ]);
 }
