@@ -10,6 +10,7 @@
 //! Nothing slow happens here: configurations are read on a thread of their own and come back as an
 //! event, too.
 
+mod answers;
 mod aside;
 mod orders;
 mod post;
@@ -44,7 +45,7 @@ use ha_status::socket::{ClientRequest, Control, Responder};
 use ha_status::{Reply, Severity, Snapshot};
 use ldird_core::Director;
 use ldird_core::config::Config;
-use ldird_core::input::{Finding, Input, Left, Said};
+use ldird_core::input::{Input, Left, Said};
 use ldird_core::output::{Notice, Output};
 use ldird_ipvs::Timeouts;
 use post::{Delivered, Post};
@@ -66,9 +67,6 @@ const COUNT_EVERY_LOOKS: u32 = 10;
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Before the first verdict we wait so long for the hosts that maintenance files name.
 const HOSTS_LIMIT: Duration = Duration::from_secs(3);
-
-/// Answers of checks that are heard before the loop looks at everything else again.
-const ANSWERS_AT_ONCE: usize = 64;
 
 /// Everything that the loop waits for.
 #[derive(Debug)]
@@ -367,34 +365,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }
     }
 
-    /// One answer, and those that have come with it: to wait anew for each costs more than to hear it.
-    fn all_probed(&mut self, first: Probed) {
-        self.probed(first);
-        for _ in 1..ANSWERS_AT_ONCE {
-            match self.answers.try_recv() {
-                Ok(next) if self.end.is_none() => self.probed(next),
-                Ok(_) | Err(_) => return,
-            }
-        }
-    }
-
-    fn probed(&mut self, probed: Probed) {
-        let Probed {
-            probe,
-            late,
-            verdict,
-        } = probed;
-        self.monitor(probe, &verdict);
-        self.view.late.note(late, Instant::now());
-        self.view.totals.checks += 1;
-        match verdict.finding {
-            Finding::Up => {}
-            Finding::Down => self.view.totals.checks_failed += 1,
-            Finding::CouldNotAsk => self.view.totals.checks_unasked += 1,
-        }
-        self.feed(Input::Probed { probe, verdict });
-    }
-
     /// The only way into the core.
     fn feed(&mut self, input: Input) {
         self.director.handle(input, Instant::now());
@@ -596,12 +566,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             self.setting = true;
             self.kernel.order(Order::SetTimeouts(timeouts));
         }
-    }
-
-    /// What these want is not for us to delete.
-    fn spare(&mut self, siblings: &[Sibling]) {
-        let others = siblings::wanted(siblings, &self.services);
-        self.feed(Input::Others(others));
     }
 
     /// Ends without cleaning: a successor finds the table as it is, and what is ours in the ledger.

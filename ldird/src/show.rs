@@ -92,10 +92,9 @@ fn table(snapshot: &DirectorSnapshot) -> String {
     if let Some(sync) = &snapshot.sync {
         line(synchronised(sync));
     }
-    let late = &snapshot.totals.lateness;
-    if late.checks > 0 {
-        line(punctuality(late));
-    }
+    punctuality(&snapshot.totals.lateness)
+        .into_iter()
+        .for_each(&mut line);
     for service in &snapshot.services {
         let missing = if service.in_table {
             ""
@@ -180,15 +179,16 @@ fn in_stage(stage: Stage, at_ms: u64) -> String {
 }
 
 /// `8000 checks in the last minute, begun late by 0.6 ms (median), 1.9 ms (99 %), 4.0 ms (worst)`
-fn punctuality(late: &Lateness) -> String {
+fn punctuality(late: &Lateness) -> Option<String> {
     let ms = |micros: u64| Duration::from_micros(micros).as_secs_f64() * 1000.0;
-    format!(
+    let text = format!(
         "{} checks in the last minute, begun late by {:.1} ms (median), {:.1} ms (99 %), {:.1} ms (worst)",
         late.checks,
         ms(late.median_us),
         ms(late.p99_us),
         ms(late.worst_us)
-    )
+    );
+    (late.checks > 0).then_some(text)
 }
 
 /// `web.cf: on standby for 2m05s, as root (uid 0, pid 7) asked; the table is held back`

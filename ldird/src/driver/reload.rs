@@ -328,6 +328,12 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }
     }
 
+    /// What these want is not for us to delete.
+    pub(super) fn spare(&mut self, siblings: &[Sibling]) {
+        let others = siblings::wanted(siblings, &self.services);
+        self.feed(Input::Others(others));
+    }
+
     /// The table is as the configuration wants it.
     pub(super) fn in_force(&mut self) {
         self.services = siblings::keys(&self.configuration.core).copied().collect();
