@@ -88,13 +88,10 @@ fn table(snapshot: &DirectorSnapshot) -> String {
     let mut line = |words: String| {
         writeln!(text, "{}", words.trim_end()).expect("writing to a String succeeds");
     };
-    line(standing(snapshot));
-    if let Some(sync) = &snapshot.sync {
-        line(synchronised(sync));
-    }
-    punctuality(&snapshot.totals.lateness)
-        .into_iter()
-        .for_each(&mut line);
+    let sync = snapshot.sync.as_ref().map(synchronised);
+    let late = punctuality(&snapshot.totals.lateness);
+    let head = [Some(standing(snapshot)), sync, late];
+    head.into_iter().flatten().for_each(&mut line);
     for service in &snapshot.services {
         let missing = if service.in_table {
             ""
