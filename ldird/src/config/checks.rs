@@ -5,13 +5,14 @@
 //! with a warning: never "always up".
 
 use super::Section;
-use super::given::{At, CheckType, Faults, Given, Method, RealLine, Service};
+use super::framing;
+use super::given::{At, CheckType, Faults, Given, Method, RealLine, Service, Statuses};
 use super::operations::CheckName;
 use super::resolve::{self, Timeouts};
 use super::virtual_server::What;
 use crate::probes::{
-    Apart, Command, Connect, Dialogue, External, Negotiate, Pattern, PatternError, Ping, Probe,
-    Trust,
+    Apart, Command, Connect, Dialogue, External, Frame, Framed, Negotiate, Pattern, PatternError,
+    Ping, Probe, Trust,
 };
 use crate::process;
 use ha_plumbing::Span;
@@ -19,6 +20,7 @@ use ldird_core::table::ServiceKey;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How a section's real servers are checked.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub(super) struct Recipe {
     attempts: u32,
     checkport: Option<u16>,
     method: Method,
+    statuses: Option<Statuses>,
     request: Vec<u8>,
     receive: Option<Arc<Pattern>>,
     virtualhost: Option<Vec<u8>>,
@@ -44,6 +47,8 @@ pub(super) struct Recipe {
     marked: bool,
     /// For external checks.
     command: Command,
+    /// What is added to every question.
+    frame: Arc<Frame>,
     /// The virtual service's address or mark, and its port.
     place: [String; 2],
 }
@@ -105,6 +110,7 @@ impl Recipe {
                 .as_ref()
                 .and_then(|at| at.value.try_into().ok()),
             method: given.httpmethod.as_ref().map_or(Method::Get, |at| at.value),
+            statuses: given.httpstatus.as_ref().map(|at| at.value.clone()),
             request: bytes(given.request.as_ref(), faults).unwrap_or_default(),
             receive: None,
             virtualhost: virtualhost(given, faults),
@@ -116,6 +122,7 @@ impl Recipe {
             udp,
             marked: (section.line.as_ref()).is_some_and(|line| matches!(line.what, What::Mark(_))),
             command: command(given, checktype),
+            frame: Arc::default(),
             place: place(key),
         };
         recipe.receive = given
@@ -123,9 +130,27 @@ impl Recipe {
             .as_ref()
             .and_then(|at| pattern(at, faults).ok()?);
         recipe.how = recipe.choose(section, checktype, title, faults);
+        recipe.frame = framing::frame(section, global, recipe.longest(), faults);
+        recipe.tell_unused(section, faults);
         recipe.tell_mended(section, title, faults);
         recipe.tell_hopeless(section, title, faults);
         recipe
+    }
+
+    /// How long its longest question may take.
+    fn longest(&self) -> Duration {
+        match self.how {
+            How::Negotiate | How::Combined(_) | How::Helper => self.timeouts.negotiate,
+            How::On | How::Off | How::Reach | How::StandIn | How::External => self.timeouts.check,
+        }
+    }
+
+    fn tell_unused(&self, section: &Section, faults: &mut Faults<'_>) {
+        let asks_web = matches!(self.how, How::Negotiate | How::Combined(_))
+            && self.service.fields.contains(&"httpstatus");
+        if let (Some(at), false) = (&section.given.httpstatus, asks_web) {
+            faults.warning(at.span, "httpstatus has no effect: no http is asked");
+        }
     }
 
     /// Servers that the old daemon found up whatever they did (specification 7.2, W9) may be down
@@ -304,6 +329,19 @@ impl Recipe {
         port: u16,
         faults: &mut Faults<'_>,
     ) -> Option<Question> {
+        Some(match self.unframed(line, address, port, faults)? {
+            Question::Probe(probe) => Question::Probe(Framed::around(&self.frame, probe)),
+            other @ (Question::On | Question::Off) => other,
+        })
+    }
+
+    fn unframed(
+        &self,
+        line: &RealLine,
+        address: IpAddr,
+        port: u16,
+        faults: &mut Faults<'_>,
+    ) -> Option<Question> {
         let target = SocketAddr::new(address, self.port(port));
         match self.how {
             How::On => return Some(Question::On),
@@ -347,7 +385,7 @@ impl Recipe {
         Probe::External(Box::new(External {
             command: self.command.clone(),
             arguments: [virtual_address, virtual_port, address, port],
-            environment: Vec::new(),
+            environment: self.origin(),
             timeout: self.timeouts.check,
         }))
     }
@@ -363,14 +401,29 @@ impl Recipe {
             ("CHECK_REQUEST", Some(self.request.clone())),
         ];
         let given = given.into_iter();
+        let given = given.filter_map(|(name, value)| Some((name, value?)));
         Probe::External(Box::new(External {
             command: self.command.clone(),
             arguments: [virtual_address, virtual_port, address, port],
-            environment: given
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect(),
+            environment: given.chain(self.origin()).collect(),
             timeout: self.timeouts.negotiate,
         }))
+    }
+
+    /// A command cannot be bound from outside: it finds where it is to ask from.
+    fn origin(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let Some(origin) = &self.frame.origin else {
+            return Vec::new();
+        };
+        let mark = (origin.mark != 0).then(|| origin.mark.to_string());
+        let said = [
+            ("CHECK_SOURCE", origin.source.map(|one| one.to_string())),
+            ("CHECK_DEVICE", origin.device.clone()),
+            ("CHECK_MARK", mark),
+        ];
+        let said = said.into_iter();
+        said.filter_map(|(name, value)| Some((name, value?.into_bytes())))
+            .collect()
     }
 
     /// A connection where there is a TCP port, which is no more than the missing check would need;
@@ -412,6 +465,7 @@ impl Recipe {
             virtualhost: self.virtualhost.clone(),
             trust: self.trust.clone(),
             method: self.method,
+            statuses: self.statuses.clone(),
             login: self.login.clone(),
             passwd: self.passwd.clone(),
             database: self.database.clone(),

@@ -4,6 +4,7 @@
 //! The two tables are the only place where a directive is described; the reader below them and the
 //! hints in complaints both come from here.
 
+use super::framing::{checkdevice, checkmark, checksource, httpstatus, maxresponsetime};
 use super::given::{At, CheckType, Family, Faults, Given};
 use super::options;
 use super::real_server;
@@ -116,6 +117,9 @@ pub(crate) static GLOBAL: &[Directive] = &[
     own("panicthreshold", "PERCENT", options::panicthreshold),
     number("panictime", "300", "invalid panictime", |g| &mut g.panictime),
     number("reresolve", "none", "invalid reresolve", |g| &mut g.reresolve),
+    own("checksource", "ADDRESS", checksource),
+    own("checkdevice", "INTERFACE", checkdevice),
+    own("checkmark", "MARK", checkmark),
     refused("timeout", "timeout directive deprecated in favour of checktimeout and negotiatetimeout"),
     refused("connecttimeout", "connecttimeout directive deprecated in favour of negotiatetimeout"),
 ];
@@ -161,6 +165,11 @@ pub(crate) static SECTION: &[Directive] = &[
     yes_no("ops", "no", "ops must be 'yes' or 'no'", |g| &mut g.ops),
     own("service", "http|https|none|…", service).default("by port"),
     own("httpmethod", "GET|HEAD", httpmethod).default("GET"),
+    own("httpstatus", "CODE[,CODE][,CODE-CODE]...", httpstatus).default("200-299"),
+    own("maxresponsetime", "SECONDS", maxresponsetime),
+    own("checksource", "ADDRESS", checksource).default("the global one"),
+    own("checkdevice", "INTERFACE", checkdevice).default("the global one"),
+    own("checkmark", "MARK", checkmark).default("the global one"),
     own("virtualhost", "\"NAME\"", virtualhost),
     yes_no("sslverify", "the global one", "sslverify must be 'yes' or 'no'", |g| &mut g.sslverify),
     maybe_quoted("sslcafile", "invalid sslcafile", |g| &mut g.sslcafile).default("the global one"),

@@ -1,12 +1,13 @@
 //! What a file says, directive by directive, before anything is resolved: one such record for the
 //! globals and one for each section, because most directives may stand in both.
 
-pub(crate) use crate::probes::{CheckType, Method, Service};
+pub(crate) use crate::probes::{CheckType, Method, Service, Statuses};
 use ha_plumbing::{Diagnostic, Source, Span};
 use ldird_core::alerts::Phase;
 use ldird_core::table::{Forwarding, Tunnel};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// A value and where it stands, for complaints that come later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +87,11 @@ pub(crate) struct Given {
     pub(crate) checktype: Option<At<CheckType>>,
     pub(crate) service: Option<At<Service>>,
     pub(crate) httpmethod: Option<At<Method>>,
+    pub(crate) httpstatus: Option<At<Statuses>>,
+    pub(crate) maxresponsetime: Option<At<Duration>>,
+    pub(crate) checksource: Option<At<IpAddr>>,
+    pub(crate) checkdevice: Option<At<String>>,
+    pub(crate) checkmark: Option<At<u32>>,
     pub(crate) fallback: Option<FallbackLine>,
     pub(crate) fallback6: Option<FallbackLine>,
     /// Those that a later line has replaced, which must be in order all the same.

@@ -12,6 +12,7 @@ mod attributes;
 mod checks;
 mod directives;
 mod expand;
+mod framing;
 mod given;
 mod lines;
 mod names;

@@ -10,6 +10,7 @@ use ldird_core::table::{Forwarding, ServiceKey};
 use proptest::prelude::*;
 
 mod conformance;
+mod framing;
 mod ipvs;
 mod operations;
 mod options;

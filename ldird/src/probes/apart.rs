@@ -16,6 +16,10 @@ impl Apart {
         Probe::Apart(Self(Arc::new(probe)))
     }
 
+    pub(super) fn into_inner(self) -> Probe {
+        Arc::unwrap_or_clone(self.0)
+    }
+
     pub(super) async fn ask(&self, means: &Means) -> Answer {
         let probe = Arc::clone(&self.0);
         let asked = means.apart.run(means, |means| asked(probe, means));

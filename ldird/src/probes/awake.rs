@@ -67,7 +67,7 @@ impl Awake {
     }
 
     /// Microseconds lost so far, with the tick that is overdue now.
-    fn lost(&self) -> u64 {
+    pub(super) fn lost(&self) -> u64 {
         let overdue = match self.0.due.load(Ordering::Relaxed) {
             0 => 0,
             due => self.now().saturating_sub(due),

@@ -1,12 +1,13 @@
 //! How connections are opened: from which address, through which interface, with which mark.
 
 use socket2::{Domain, SockRef, Socket, Type};
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 /// Where connections come from.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Dialler {
     /// The local address, for targets of its family.
     pub(crate) source: Option<IpAddr>,
@@ -50,6 +51,18 @@ impl Dialler {
             }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+/// `from 10.0.0.9 through eth1 with mark 5`, as far as it is said.
+impl fmt::Display for Dialler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = self.source.map(|source| format!("from {source}"));
+        let device = self.device.as_ref();
+        let device = device.map(|device| format!("through {device}"));
+        let mark = (self.mark != 0).then(|| format!("with mark {}", self.mark));
+        let parts: Vec<String> = [source, device, mark].into_iter().flatten().collect();
+        f.write_str(&parts.join(" "))
     }
 }
 

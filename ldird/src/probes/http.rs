@@ -7,12 +7,14 @@
 
 mod address;
 mod reply;
+mod statuses;
 
 use super::services::{Dialogue, Method};
 use super::stream::{self, Stream};
 use super::{Answer, Means, Pattern, Probe, Trust, want};
 use address::{Hop, Page, Place};
 use reply::Reply;
+pub(crate) use statuses::Statuses;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,6 +47,9 @@ pub(crate) struct Http {
     pub(crate) virtualhost: Option<Vec<u8>>,
     /// HEAD instead of GET.
     pub(crate) head: bool,
+    /// Which answers are up; `None` for those of success (2xx). A redirect among them is an answer
+    /// as any other.
+    pub(crate) statuses: Option<Statuses>,
     /// Must be found in the body; `None` for no test.
     pub(crate) receive: Option<Arc<Pattern>>,
     /// For everything, redirects included.
@@ -72,6 +77,7 @@ impl Http {
             page,
             virtualhost: None,
             head: dialogue.method == Method::Head,
+            statuses: dialogue.statuses,
             receive: dialogue.receive,
             timeout: dialogue.timeout,
         }))
@@ -86,6 +92,7 @@ impl Http {
             page,
             virtualhost: dialogue.virtualhost,
             head: dialogue.method == Method::Head,
+            statuses: dialogue.statuses,
             receive: dialogue.receive,
             timeout: dialogue.timeout,
         })))
@@ -124,7 +131,7 @@ impl Http {
         for left in (0..=REDIRECTS_MAX).rev() {
             *reply = Reply::new(self.head);
             self.exchange(&hop, means, reply).await?;
-            let leads = redirect(reply).filter(|_| left > 0);
+            let leads = redirect(reply).filter(|_| left > 0 && !self.takes(reply));
             match leads.and_then(|location| hop.next(self, location)) {
                 Some(next) => hop = next,
                 None => break,
@@ -205,10 +212,19 @@ impl Http {
     }
 
     fn needs_no_body(&self, reply: &Reply) -> bool {
-        let good = |code| (200..300).contains(&code);
-        match reply.status() {
-            None => false,
-            Some(status) => self.receive.is_none() || !good(status.code),
+        reply.status().is_some() && (self.receive.is_none() || !self.is_good(reply))
+    }
+
+    /// Is it one of the answers that the file names?
+    fn takes(&self, reply: &Reply) -> bool {
+        self.statuses.is_some() && self.is_good(reply)
+    }
+
+    fn is_good(&self, reply: &Reply) -> bool {
+        let code = reply.status().map_or(0, |status| status.code);
+        match &self.statuses {
+            Some(statuses) => statuses.contain(code),
+            None => (200..300).contains(&code),
         }
     }
 
@@ -223,8 +239,11 @@ impl Http {
     /// `None` while there is no head.
     async fn judge(&self, reply: &Reply) -> Option<Answer> {
         let status = reply.status()?;
-        if !(200..300).contains(&status.code) {
-            return Some(Answer::down(&status.line));
+        if !self.is_good(reply) {
+            return Some(Answer::down(match &self.statuses {
+                Some(statuses) => format!("{}, httpstatus is {statuses}", status.line),
+                None => status.line.clone(),
+            }));
         }
         Some(match &self.receive {
             Some(pattern) if !pattern.is_in(reply.body()).await => {

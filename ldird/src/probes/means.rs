@@ -28,6 +28,14 @@ impl Means {
         }
     }
 
+    /// The same from elsewhere.
+    pub(super) fn from(&self, origin: &Arc<Dialler>) -> Self {
+        Self {
+            dialler: Arc::clone(origin),
+            ..self.clone()
+        }
+    }
+
     /// The same for another thread, which does not run when this one does.
     pub(super) fn with_another_clock(&self) -> Self {
         Self {

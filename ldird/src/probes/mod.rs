@@ -13,6 +13,7 @@ mod dialler;
 mod dialogue;
 mod dns;
 mod external;
+mod framed;
 mod http;
 mod ldap;
 mod means;
@@ -38,7 +39,8 @@ pub(crate) use dialler::Dialler;
 pub(crate) use dialogue::{Conversation, FtpCheck};
 pub(crate) use dns::Dns;
 pub(crate) use external::{Command, External, PERL};
-pub(crate) use http::Http;
+pub(crate) use framed::{Frame, Framed};
+pub(crate) use http::{Http, Statuses};
 pub(crate) use ldap::Ldap;
 pub(crate) use means::Means;
 pub(crate) use mysql::Mysql;
@@ -98,6 +100,7 @@ kinds! {
     Ping(Ping),
     Http(Box<Http>),
     Apart(Apart),
+    Framed(Framed),
     Talk(Box<Conversation>),
     Ftp(Box<FtpCheck>),
     Dns(Dns),
@@ -113,7 +116,11 @@ kinds! {
 impl Probe {
     /// Does it start a process?
     fn runs_a_command(&self) -> bool {
-        matches!(self, Self::External(_))
+        match self {
+            Self::External(_) => true,
+            Self::Framed(framed) => framed.inner().runs_a_command(),
+            _ => false,
+        }
     }
 }
 

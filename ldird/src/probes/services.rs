@@ -4,7 +4,9 @@
 //! A new check of a service is a file that builds a [`Probe`] from a [`Dialogue`], its line in
 //! `kinds!`, and its name in the row here.
 
-use super::{Conversation, Dns, FtpCheck, Http, Ldap, Mysql, Pattern, Probe, Radius, Sip, Trust};
+use super::{
+    Conversation, Dns, FtpCheck, Http, Ldap, Mysql, Pattern, Probe, Radius, Sip, Statuses, Trust,
+};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,6 +50,8 @@ pub(crate) struct Dialogue {
     /// Whose certificates pass, for the services over TLS.
     pub(crate) trust: Trust,
     pub(crate) method: Method,
+    /// Which answers of http are up; `None` for those of success.
+    pub(crate) statuses: Option<Statuses>,
     /// `None` where the file gives none: what stands in for it is the service's own. The same holds
     /// for the three below.
     pub(crate) login: Option<Vec<u8>>,
@@ -75,6 +79,7 @@ impl Dialogue {
             virtualhost: None,
             trust: Trust::default(),
             method: Method::Get,
+            statuses: None,
             login: None,
             passwd: None,
             database: None,
@@ -93,7 +98,13 @@ pub(crate) enum Method {
     Head,
 }
 
-const WEB: &[&str] = &["request", "receive", "httpmethod", "virtualhost"];
+const WEB: &[&str] = &[
+    "request",
+    "receive",
+    "httpmethod",
+    "httpstatus",
+    "virtualhost",
+];
 const LOGIN: &[&str] = &["login", "passwd"];
 const DIRECTORY_TLS: &[&str] = &["request", "receive", "login", "passwd", "virtualhost"];
 const LOGIN_TLS: &[&str] = &["login", "passwd", "virtualhost"];

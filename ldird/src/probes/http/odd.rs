@@ -302,6 +302,7 @@ fn ours(target: SocketAddr, head: bool, receive: &str, seconds: u64) -> bool {
         page: Page::new(false, b"/x", false).unwrap(),
         virtualhost: None,
         head,
+        statuses: None,
         receive: pattern,
         timeout: Duration::from_secs(seconds),
     };

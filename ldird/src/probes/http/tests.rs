@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Http, Page, Reply};
-use crate::probes::{Answer, Dialler, Means, Pattern, Trust};
+use crate::probes::{Answer, Dialler, Means, Pattern, Statuses, Trust};
 use rustls::pki_types::PrivateKeyDer;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -143,6 +143,7 @@ fn check(scheme: &str, address: SocketAddr, receive: Option<&str>) -> Http {
         page: Page::new(scheme == "https", b"/test.html", false).unwrap(),
         virtualhost: None,
         head: false,
+        statuses: None,
         receive: receive.map(|text| Arc::new(Pattern::new(text.as_bytes()).unwrap())),
         timeout: Duration::from_secs(5),
     }
@@ -150,6 +151,39 @@ fn check(scheme: &str, address: SocketAddr, receive: Option<&str>) -> Http {
 
 async fn ask(http: &Http) -> Answer {
     http.ask(&Means::new(Dialler::default())).await
+}
+
+/// A list of codes takes the place of 2xx; a redirect on it is an answer and not followed.
+#[tokio::test]
+async fn the_codes_that_a_file_lists_are_up() {
+    let asked = async |line, list, receive| {
+        let server = always(line, "a Test Page here");
+        let statuses = Statuses::read(list);
+        let check = Http {
+            statuses,
+            ..check("http", server.address, receive)
+        };
+        ask(&check).await
+    };
+    let up = Answer::up;
+    let down = |line: &str| Answer::down(format!("{line}, httpstatus is 204,300-401"));
+    let list = "204,300-401";
+    assert_eq!(
+        asked("401 Unauthorized", list, None).await,
+        up("401 Unauthorized")
+    );
+    assert_eq!(
+        asked("204 No Content", list, None).await,
+        up("204 No Content")
+    );
+    assert_eq!(asked("200 OK", list, None).await, down("200 OK"));
+    assert_eq!(asked("500 Oops", list, None).await, down("500 Oops"));
+    let login = "302 Found\r\nLocation: /login";
+    assert_eq!(asked(login, list, None).await, up("302 Found"));
+    // What is looked for has to be there whatever the code.
+    let code = "401 Unauthorized";
+    assert_eq!(asked(code, list, Some("Test Page")).await, up(code));
+    assert!(!asked(code, list, Some("Other Page")).await.is_up());
 }
 
 #[tokio::test]

@@ -1,0 +1,158 @@
+//! What a section adds to its checks, whatever they ask: which answers of http are up, how long one
+//! may take, and where checks come from. None of it is known to the old daemon.
+
+use super::Section;
+use super::given::{At, Faults, Given};
+use super::words::{between_quotes, trimmed, without_comment};
+use crate::probes::{Dialler, Frame, Statuses};
+use ha_plumbing::Word;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest name of an interface, bytes (IFNAMSIZ without its NUL).
+const DEVICE_MAX_BYTES: usize = 15;
+/// Longest `maxresponsetime`: beyond any time limit of a check.
+const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(super) fn httpstatus(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+    let word = plain(value, faults);
+    match Statuses::read(word.text) {
+        Some(value) => given.httpstatus = at(value, word),
+        None => faults.error_with(
+            word.span,
+            "invalid httpstatus: a list of codes and ranges of codes",
+            "e.g. httpstatus=200,204,300-399",
+        ),
+    }
+}
+
+pub(super) fn maxresponsetime(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+    let word = plain(value, faults);
+    match time(word.text) {
+        Some(value) => given.maxresponsetime = at(value, word),
+        None => faults.error_with(
+            word.span,
+            "invalid maxresponsetime: a time above zero",
+            "in seconds or with a unit, e.g. maxresponsetime=1.5 or maxresponsetime=800ms",
+        ),
+    }
+}
+
+pub(super) fn checksource(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+    let word = plain(value, faults);
+    match word.text.parse::<IpAddr>() {
+        Ok(value) if !value.is_unspecified() && !value.is_multicast() => {
+            given.checksource = at(value, word);
+        }
+        Ok(_) | Err(_) => faults.error_with(
+            word.span,
+            "invalid checksource: an address of this machine",
+            "e.g. checksource=10.0.0.9 or checksource=2001:db8::9",
+        ),
+    }
+}
+
+pub(super) fn checkdevice(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+    let word = plain(value, faults);
+    let good = |c: char| c.is_ascii_graphic() && c != '/' && c != ':';
+    let fits = (1..=DEVICE_MAX_BYTES).contains(&word.text.len()) && word.text.chars().all(good);
+    if fits {
+        given.checkdevice = at(word.text.to_owned(), word);
+    } else {
+        let message = "invalid checkdevice: the name of an interface";
+        faults.error_with(word.span, message, "e.g. checkdevice=eth1");
+    }
+}
+
+pub(super) fn checkmark(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+    let word = plain(value, faults);
+    let number = match word.text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => word.text.parse(),
+    };
+    match number {
+        Ok(value @ 1..) => given.checkmark = at(value, word),
+        Ok(0) | Err(_) => faults.error_with(
+            word.span,
+            "invalid checkmark: a firewall mark",
+            "a number from 1 to 4294967295, e.g. checkmark=7 or checkmark=0x10",
+        ),
+    }
+}
+
+/// Everything that is said for the checks of a section; `limit` is how long one may take at most.
+pub(super) fn frame(
+    section: &Section,
+    global: &Given,
+    limit: Duration,
+    faults: &mut Faults<'_>,
+) -> Arc<Frame> {
+    let given = &section.given;
+    if let Some(slow) = given
+        .maxresponsetime
+        .as_ref()
+        .filter(|at| at.value >= limit)
+    {
+        let message = format!(
+            "maxresponsetime has no effect: a check ends after {} s anyway",
+            limit.as_secs()
+        );
+        faults.warning(slow.span, message);
+    }
+    Arc::new(Frame {
+        origin: origin(section, global, faults).map(Arc::new),
+        limit: given.maxresponsetime.as_ref().map(|at| at.value),
+    })
+}
+
+fn origin(section: &Section, global: &Given, faults: &mut Faults<'_>) -> Option<Dialler> {
+    let given = &section.given;
+    let source = given.checksource.as_ref().or(global.checksource.as_ref());
+    let device = given.checkdevice.as_ref().or(global.checkdevice.as_ref());
+    let mark = given.checkmark.as_ref().or(global.checkmark.as_ref());
+    if let Some(at) = &given.checksource {
+        let other = |real: &super::given::RealLine| {
+            (real.family == super::given::Family::V4) != at.value.is_ipv4()
+        };
+        if given.reals.iter().any(other) {
+            let message = format!(
+                "checksource={} is of another family than some real servers: \
+                 the kernel chooses where their checks come from",
+                at.value
+            );
+            faults.warning(at.span, message);
+        }
+    }
+    let dialler = Dialler {
+        source: source.map(|at| at.value),
+        device: device.map(|at| at.value.clone()),
+        mark: mark.map_or(0, |at| at.value),
+    };
+    (dialler != Dialler::default()).then_some(dialler)
+}
+
+/// `2`, `1.5`, `2s` or `800ms`.
+fn time(text: &str) -> Option<Duration> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 0.001),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    let number = number.trim_end();
+    let digits = |c: char| c.is_ascii_digit() || c == '.';
+    let seconds: f64 = number.parse().ok().filter(|_| number.chars().all(digits))?;
+    let time = Duration::try_from_secs_f64(seconds * unit).ok()?;
+    (time > Duration::ZERO && time <= TIME_MAX).then_some(time)
+}
+
+/// A value with or without quotes and a comment behind it.
+fn plain<'a>(value: Word<'a>, faults: &mut Faults<'_>) -> Word<'a> {
+    let word = without_comment(trimmed(value), faults);
+    between_quotes(word).unwrap_or(word)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as it is kept")]
+fn at<T>(value: T, word: Word<'_>) -> Option<At<T>> {
+    let span = word.span;
+    Some(At { value, span })
+}

@@ -1,0 +1,130 @@
+//! What a section adds to its checks.
+
+use super::{Bad, Good, Warned, check_rows, good, parse};
+use crate::probes::{Dialler, Dialogue, Frame, Framed, Negotiate, Ping, Probe, Service, Statuses};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+const SECTION: &str = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate\n";
+
+fn with(line: &str) -> String {
+    format!("{SECTION}\t{line}\n")
+}
+
+#[test]
+fn what_is_added_to_checks_is_read_as_people_write_it() {
+    let row = |line: &str, expect| ("added", with(line), expect);
+    let status = "invalid httpstatus";
+    let slow = "invalid maxresponsetime";
+    check_rows(&[
+        row("httpstatus=200,204,300-399", Good),
+        row("httpstatus=\"200, 401\"", Good),
+        row("httpstatus=2xx", Bad(status)),
+        row("httpstatus=", Bad(status)),
+        row("httpstatus=399-300", Bad(status)),
+        row("maxresponsetime=1", Good),
+        row("maxresponsetime=1.5s", Good),
+        row("maxresponsetime=800ms", Good),
+        row("maxresponsetime=0", Bad(slow)),
+        row("maxresponsetime=-1", Bad(slow)),
+        row("maxresponsetime=1e3", Bad(slow)),
+        row("maxresponsetime=soon", Bad(slow)),
+        row("maxresponsetime=99999999999999999999", Bad(slow)),
+        row(
+            "maxresponsetime=30",
+            Warned("maxresponsetime has no effect"),
+        ),
+        row("checksource=10.0.0.9", Good),
+        row("checksource=lb1", Bad("invalid checksource")),
+        row("checksource=0.0.0.0", Bad("invalid checksource")),
+        row(
+            "checksource=2001:db8::9",
+            Warned("checksource=2001:db8::9 is of another family"),
+        ),
+        row("checkdevice=eth1", Good),
+        row("checkdevice=eth1:0", Bad("invalid checkdevice")),
+        row(
+            "checkdevice=averyveryverylongname",
+            Bad("invalid checkdevice"),
+        ),
+        row("checkmark=7", Good),
+        row("checkmark=0x10", Good),
+        row("checkmark=0", Bad("invalid checkmark")),
+        row("checkmark=4294967296", Bad("invalid checkmark")),
+        (
+            "another service",
+            format!("{SECTION}\tservice=ftp\n\thttpstatus=200\n"),
+            Warned("httpstatus has no effect"),
+        ),
+        (
+            "another check",
+            format!("{SECTION}\tchecktype=connect\n\thttpstatus=200\n"),
+            Warned("httpstatus has no effect"),
+        ),
+    ]);
+}
+
+fn only_probe(text: &str) -> Probe {
+    let probes = good(text).probes;
+    assert_eq!(probes.len(), 1, "{text}");
+    Arc::unwrap_or_clone(probes.into_values().next().unwrap())
+}
+
+#[test]
+fn what_a_section_adds_stands_around_its_question() {
+    let target = SocketAddr::from(([10, 0, 0, 1], 80));
+    let http = |statuses| {
+        let dialogue = Dialogue {
+            request: b"/".to_vec(),
+            statuses,
+            ..Dialogue::new(target, Duration::from_secs(30))
+        };
+        let Negotiate::Asks(question) = Service::named("http").unwrap().negotiate else {
+            panic!("http is asked");
+        };
+        question(dialogue).unwrap()
+    };
+    let listed = only_probe(&with("request=\"/\"\n\thttpstatus=200,401"));
+    assert_eq!(listed, http(Statuses::read("200,401")));
+    let slow = only_probe(&with("request=\"/\"\n\tmaxresponsetime=800ms"));
+    let frame = Frame {
+        limit: Some(Duration::from_millis(800)),
+        ..Frame::default()
+    };
+    assert_eq!(slow, Framed::around(&Arc::new(frame), http(None)));
+    // The section's own counts before the global one.
+    let text = format!(
+        "checksource=10.0.0.8\ncheckdevice=eth1\n{SECTION}\tchecktype=ping\n\
+         \tchecksource=10.0.0.9\n\tcheckmark=0x10\n"
+    );
+    let origin = Dialler {
+        source: Some("10.0.0.9".parse().unwrap()),
+        device: Some("eth1".to_owned()),
+        mark: 16,
+    };
+    let frame = Frame {
+        origin: Some(Arc::new(origin)),
+        ..Frame::default()
+    };
+    let ping = Probe::Ping(Ping {
+        target: target.ip(),
+        attempts: 1,
+        timeout: Duration::from_secs(5),
+        lenient: false,
+    });
+    assert_eq!(only_probe(&text), Framed::around(&Arc::new(frame), ping));
+}
+
+/// A command is told where it is to ask from, and is bound to nothing.
+#[test]
+fn a_command_finds_its_origin_in_its_environment() {
+    let text = with("checktype=external\n\tchecksource=10.0.0.9\n\tcheckmark=7");
+    let shown = format!("{:?}", only_probe(&text));
+    assert!(
+        shown.contains("CHECK_SOURCE") && shown.contains("CHECK_MARK"),
+        "{shown}"
+    );
+    assert!(!shown.contains("CHECK_DEVICE"), "{shown}");
+    assert_eq!(parse(&text).1.len(), 1, "only that /bin/true stands in");
+}
