@@ -240,6 +240,7 @@ fn real(host: u32, health: Health, message: &str) -> RealServer {
         message: message.to_owned(),
         could_not_ask: None,
         stage: None,
+        certificate_until_ms: None,
         overrides: Vec::new(),
         draining: None,
         checked_ms: Some(700),

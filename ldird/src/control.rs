@@ -210,6 +210,10 @@ fn write_reals(text: &mut String, service: &VirtualService) {
         write_row(text, "ldird_real_up", &labels, up);
         let weight = u64::from(real.table_weight.unwrap_or(0));
         write_row(text, "ldird_real_weight", &labels, weight);
+        if let Some(until_ms) = real.certificate_until_ms {
+            let name = "ldird_real_certificate_expiry_seconds";
+            write_row(text, name, &labels, until_ms / 1000);
+        }
         write_row(
             text,
             "ldird_real_active_connections",

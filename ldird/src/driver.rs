@@ -506,6 +506,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             | Notice::Panic { .. }
             | Notice::PanicOver { .. }
             | Notice::Enforced { .. }
+            | Notice::CertificateEnds { .. }
             | Notice::CouldNotAsk { .. }
             | Notice::AskedAgain
             | Notice::NobodyServes(_)

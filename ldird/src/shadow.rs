@@ -529,6 +529,7 @@ fn is_verdict(notice: &Notice) -> bool {
             | Notice::Rising { .. }
             | Notice::Panic { .. }
             | Notice::PanicOver { .. }
+            | Notice::CertificateEnds { .. }
             | Notice::CouldNotAsk { .. }
             | Notice::AskedAgain
     )

@@ -131,6 +131,9 @@ fn table(snapshot: &DirectorSnapshot) -> String {
             if let Some(stage) = real.stage {
                 line(format!("      {}", in_stage(stage, snapshot.at_ms)));
             }
+            if let Some(until_ms) = real.certificate_until_ms {
+                line(certificate(until_ms, snapshot.at_ms));
+            }
             for order in &real.overrides {
                 line(overridden(order, snapshot.at_ms));
             }
@@ -231,6 +234,17 @@ fn synchronised(sync: &ConnectionSync) -> String {
     };
     let end = end.word();
     format!("  connections: {end} on {interface}, syncid {sync_id}{state}")
+}
+
+/// `      its certificate is good for 12 days`
+fn certificate(until_ms: u64, at_ms: u64) -> String {
+    let days = until_ms.saturating_sub(at_ms) / (24 * 60 * 60 * 1000);
+    match (until_ms <= at_ms, days) {
+        (true, _) => "      its certificate has expired".to_owned(),
+        (false, 0) => "      its certificate is good for less than a day".to_owned(),
+        (false, 1) => "      its certificate is good for 1 day".to_owned(),
+        (false, days) => format!("      its certificate is good for {days} days"),
+    }
 }
 
 /// `      drain for 2m05s, by alice (uid 1000, pid 7): a new disk; ends in 8m00s`

@@ -87,6 +87,7 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::RealReadded { .. }
         | Notice::PanicOver { .. }
         | Notice::Enforced { .. }
+        | Notice::CertificateEnds { .. }
         | Notice::Drift(_) => Severity::Warning,
         Notice::EditFailed { .. }
         | Notice::MoreEditsFailed(_)
@@ -202,6 +203,11 @@ fn sentence(notice: &Notice) -> String {
             title(service),
             differences::of(what)
         ),
+        Notice::CertificateEnds {
+            service,
+            real,
+            left,
+        } => format!("The certificate of real server {real} ({service}) {left}"),
         Notice::CouldNotAsk {
             service,
             real,

@@ -21,6 +21,7 @@ mod manager;
 mod model;
 mod netlink;
 mod oldfiles;
+mod origins;
 mod ownership;
 mod peers;
 mod random;
@@ -85,6 +86,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         garbage::CASES,
         services::CASES,
         flapping::CASES,
+        origins::CASES,
         dashboard::CASES,
         simulation::CASES,
         peers::CASES,

@@ -174,6 +174,10 @@ pub struct RealServer {
     /// Where it is on its way to what its checks say; `None` if it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// When its certificate ends, as a check saw it, milliseconds since 1970; `None` where none was
+    /// shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_until_ms: Option<u64>,
     /// What an operator has said of it, the stronger first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,

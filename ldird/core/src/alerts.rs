@@ -253,7 +253,9 @@ impl Alerts {
                 self.told_by_table(service, real);
                 self.alert(service, Fact::Changed(notice), now);
             }
-            Notice::FallbackAdded { service, .. } | Notice::FallbackDeleted { service, .. } => {
+            Notice::FallbackAdded { service, .. }
+            | Notice::FallbackDeleted { service, .. }
+            | Notice::CertificateEnds { service, .. } => {
                 let service = *service;
                 self.alert(service, Fact::Changed(notice), now);
             }

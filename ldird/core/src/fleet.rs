@@ -266,6 +266,11 @@ impl Fleet {
                 self.changed.insert(place.service);
                 turned.push((place.service, transition == Transition::WentDown));
             }
+            let seen = verdict.noted.certificate;
+            if seen.is_some() && seen != row.certificate {
+                self.revision += 1;
+            }
+            notices.extend(row.note_certificate(place.service, seen));
             notices.extend(row.notice(place.service, limits, transition));
         }
         let turned = turned.into_iter();

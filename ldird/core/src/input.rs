@@ -5,6 +5,7 @@ use crate::overrides::{Order, Place, Slot};
 use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table, Tunnel};
 use ha_status::Role;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
@@ -123,6 +124,42 @@ pub struct Verdict {
     /// [`MESSAGE_MAX`]: crate::health::MESSAGE_MAX
     pub message: String,
     pub took: Duration,
+    pub noted: Noted,
+}
+
+/// What a probe saw beside its finding.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// The certificate that the server showed, if it showed one.
+    pub certificate: Option<Certificate>,
+}
+
+/// What is known of a server's certificate. It never takes a server out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Certificate {
+    /// When it ends, milliseconds since 1970.
+    pub until_ms: u64,
+    /// What is left of it, where that is as little as somebody wants to be told.
+    pub near: Option<Validity>,
+}
+
+/// What is left of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// Whole days; 0 on its last one.
+    Days(u32),
+    Nothing,
+}
+
+impl fmt::Display for Validity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("has expired"),
+            Self::Days(0) => f.write_str("expires within a day"),
+            Self::Days(1) => f.write_str("expires in 1 day"),
+            Self::Days(days) => write!(f, "expires in {days} days"),
+        }
+    }
 }
 
 /// The three answers that a check can have.

@@ -3,6 +3,7 @@
 
 use crate::config::ProbeId;
 pub use crate::hold::PanicEnd;
+use crate::input::Validity;
 use crate::table::{DestinationKey, DestinationSpec, Edit, ServiceKey, ServiceSpec};
 use ha_status::{Role, Says};
 use std::time::{Duration, Instant};
@@ -120,6 +121,13 @@ pub enum Notice {
         service: ServiceKey,
         why: PanicEnd,
         failing: usize,
+    },
+    /// The certificate of this real server ends soon, or has ended. Said when it is near and once
+    /// more when it has ended.
+    CertificateEnds {
+        service: ServiceKey,
+        real: DestinationKey,
+        left: Validity,
     },
     /// An operator's word has ended, for its time is up.
     OverrideEnded {

@@ -217,6 +217,7 @@ fn real_row(
         overrides: row.orders.iter().map(|one| one.shown.clone()).collect(),
         stage: stage(row, &service.options, clock),
         draining: None,
+        certificate_until_ms: row.certificate.map(|seen| seen.until_ms),
         checked_ms: health.checked.map(|then| clock.age_ms(then)),
         took_us: health
             .took

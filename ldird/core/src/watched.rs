@@ -4,7 +4,7 @@
 use crate::config::{Check, RealServer, VirtualService};
 use crate::health::{Health, State, Transition};
 use crate::hold::{self, Hold, PanicEnd, Pool};
-use crate::input::{Finding, Verdict};
+use crate::input::{Certificate, Finding, Validity, Verdict};
 use crate::options::Limits;
 use crate::output::Notice;
 use crate::overrides::{self, Orders, Say};
@@ -45,6 +45,8 @@ pub(crate) struct Watched {
     placed: bool,
     /// A verdict that came before; it counts from then on.
     early: Option<Verdict>,
+    /// What the last check saw of its certificate.
+    pub(crate) certificate: Option<Certificate>,
 }
 
 impl Virtual {
@@ -230,6 +232,7 @@ impl Watched {
             returning: false,
             placed: false,
             early: None,
+            certificate: None,
         }
     }
 
@@ -319,6 +322,30 @@ impl Watched {
         transition
     }
 
+    /// What a check saw of its certificate; gives back what is to be told. A check that saw none, as
+    /// one that only connects, changes nothing.
+    pub(crate) fn note_certificate(
+        &mut self,
+        service: ServiceKey,
+        seen: Option<Certificate>,
+    ) -> Option<Notice> {
+        let seen = seen?;
+        let before = self.certificate.replace(seen).and_then(|one| one.near);
+        let left = match (before, seen.near) {
+            (_, None)
+            | (Some(Validity::Days(_)), Some(Validity::Days(_)))
+            | (Some(Validity::Nothing), Some(Validity::Nothing)) => return None,
+            (None, Some(left))
+            | (Some(Validity::Days(_)), Some(left @ Validity::Nothing))
+            | (Some(Validity::Nothing), Some(left @ Validity::Days(_))) => left,
+        };
+        Some(Notice::CertificateEnds {
+            service,
+            real: self.config.configured,
+            left,
+        })
+    }
+
     /// The table was looked at: what carries traffic goes on carrying it until a check says
     /// otherwise, `failurecount` times. Then the verdict that waited counts.
     pub(crate) fn place(
@@ -398,6 +425,7 @@ impl Watched {
                 self.early = old.early;
                 (self.ramp, self.held, self.fell) = (old.ramp, old.held, old.fell);
                 self.returning = old.returning;
+                self.certificate = old.certificate;
             }
             // Failures of another question are counted anew.
             (Check::Probe(_), Check::Probe(_)) => {

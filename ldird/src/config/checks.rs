@@ -11,13 +11,13 @@ use super::operations::CheckName;
 use super::resolve::{self, Timeouts};
 use super::virtual_server::What;
 use crate::probes::{
-    Apart, Command, Connect, Dialogue, External, Frame, Framed, Negotiate, Pattern, PatternError,
-    Ping, Probe, Trust,
+    Apart, Command, Connect, Dialogue, External, Frame, Framed, Negotiate, Path, Pattern,
+    PatternError, Ping, Probe, Trust,
 };
 use crate::process;
 use ha_plumbing::Span;
-use ldird_core::table::ServiceKey;
-use std::net::{IpAddr, SocketAddr};
+use ldird_core::table::{ServiceKey, Tunnel};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub(super) struct Recipe {
     command: Command,
     /// What is added to every question.
     frame: Arc<Frame>,
+    /// Where clients connect to, if a check is to take their way, and the tunnel that leads there.
+    clients: Option<(SocketAddrV4, Tunnel)>,
     /// The virtual service's address or mark, and its port.
     place: [String; 2],
 }
@@ -123,6 +125,7 @@ impl Recipe {
             marked: (section.line.as_ref()).is_some_and(|line| matches!(line.what, What::Mark(_))),
             command: command(given, checktype),
             frame: Arc::default(),
+            clients: None,
             place: place(key),
         };
         recipe.receive = given
@@ -130,7 +133,16 @@ impl Recipe {
             .as_ref()
             .and_then(|at| pattern(at, faults).ok()?);
         recipe.how = recipe.choose(section, checktype, title, faults);
-        recipe.frame = framing::frame(section, global, recipe.longest(), faults);
+        recipe.frame = framing::frame(
+            section,
+            global,
+            (recipe.sees_certificates(), recipe.longest()),
+            faults,
+        );
+        let asks = !matches!(recipe.how, How::On | How::Off);
+        let clients = framing::clients_way(section, key, asks, faults);
+        let tunnel = given.tunnel.as_ref().map_or(Tunnel::Ipip, |at| at.value);
+        recipe.clients = clients.map(|address| (address, tunnel));
         recipe.tell_unused(section, faults);
         recipe.tell_mended(section, title, faults);
         recipe.tell_hopeless(section, title, faults);
@@ -143,6 +155,12 @@ impl Recipe {
             How::Negotiate | How::Combined(_) | How::Helper => self.timeouts.negotiate,
             How::On | How::Off | How::Reach | How::StandIn | How::External => self.timeouts.check,
         }
+    }
+
+    /// Does it speak TLS from the start?
+    fn sees_certificates(&self) -> bool {
+        let asks = matches!(self.how, How::Negotiate | How::Combined(_));
+        asks && self.service.is_secure()
     }
 
     fn tell_unused(&self, section: &Section, faults: &mut Faults<'_>) {
@@ -330,9 +348,31 @@ impl Recipe {
         faults: &mut Faults<'_>,
     ) -> Option<Question> {
         Some(match self.unframed(line, address, port, faults)? {
-            Question::Probe(probe) => Question::Probe(Framed::around(&self.frame, probe)),
+            Question::Probe(probe) => {
+                let frame = self.frame_of(line, address);
+                Question::Probe(Framed::around(&frame, probe))
+            }
             other @ (Question::On | Question::Off) => other,
         })
+    }
+
+    /// With the way to this real server.
+    fn frame_of(&self, line: &RealLine, address: IpAddr) -> Arc<Frame> {
+        let (Some((virtual_server, tunnel)), IpAddr::V4(real)) = (self.clients, address) else {
+            return Arc::clone(&self.frame);
+        };
+        let Some(wrap) = framing::wrap(tunnel, line.forwarding) else {
+            return Arc::clone(&self.frame);
+        };
+        let path = Path {
+            virtual_server,
+            real,
+            wrap,
+            timeout: self.timeouts.check,
+        };
+        let mut frame = Frame::clone(&self.frame);
+        frame.path = Some(path);
+        Arc::new(frame)
     }
 
     fn unframed(

@@ -4,7 +4,9 @@
 //! The two tables are the only place where a directive is described; the reader below them and the
 //! hints in complaints both come from here.
 
-use super::framing::{checkdevice, checkmark, checksource, httpstatus, maxresponsetime};
+use super::framing::{
+    certexpirywarn, checkdevice, checkmark, checkpath, checksource, httpstatus, maxresponsetime,
+};
 use super::given::{At, CheckType, Family, Faults, Given};
 use super::options;
 use super::real_server;
@@ -117,6 +119,7 @@ pub(crate) static GLOBAL: &[Directive] = &[
     own("panicthreshold", "PERCENT", options::panicthreshold),
     number("panictime", "300", "invalid panictime", |g| &mut g.panictime),
     number("reresolve", "none", "invalid reresolve", |g| &mut g.reresolve),
+    own("certexpirywarn", "DAYS", certexpirywarn),
     own("checksource", "ADDRESS", checksource),
     own("checkdevice", "INTERFACE", checkdevice),
     own("checkmark", "MARK", checkmark),
@@ -167,9 +170,11 @@ pub(crate) static SECTION: &[Directive] = &[
     own("httpmethod", "GET|HEAD", httpmethod).default("GET"),
     own("httpstatus", "CODE[,CODE][,CODE-CODE]...", httpstatus).default("200-299"),
     own("maxresponsetime", "SECONDS", maxresponsetime),
+    own("certexpirywarn", "DAYS", certexpirywarn).default("the global one"),
     own("checksource", "ADDRESS", checksource).default("the global one"),
     own("checkdevice", "INTERFACE", checkdevice).default("the global one"),
     own("checkmark", "MARK", checkmark).default("the global one"),
+    own("checkpath", "real|vip", checkpath).default("real"),
     own("virtualhost", "\"NAME\"", virtualhost),
     yes_no("sslverify", "the global one", "sslverify must be 'yes' or 'no'", |g| &mut g.sslverify),
     maybe_quoted("sslcafile", "invalid sslcafile", |g| &mut g.sslcafile).default("the global one"),

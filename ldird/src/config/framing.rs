@@ -2,11 +2,12 @@
 //! may take, and where checks come from. None of it is known to the old daemon.
 
 use super::Section;
-use super::given::{At, Faults, Given};
+use super::given::{At, Faults, Given, RealLine};
 use super::words::{between_quotes, trimmed, without_comment};
-use crate::probes::{Dialler, Frame, Statuses};
+use crate::probes::{Dialler, Frame, Statuses, Wrap};
 use ha_plumbing::Word;
-use std::net::IpAddr;
+use ldird_core::table::{Forwarding, Protocol, ServiceKey, Tunnel};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,31 @@ pub(super) fn maxresponsetime(given: &mut Given, value: Word<'_>, faults: &mut F
             word.span,
             "invalid maxresponsetime: a time above zero",
             "in seconds or with a unit, e.g. maxresponsetime=1.5 or maxresponsetime=800ms",
+        ),
+    }
+}
+
+pub(super) fn certexpirywarn(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+    let word = plain(value, faults);
+    match word.text.parse() {
+        Ok(value @ 1..) => given.certexpirywarn = at(value, word),
+        Ok(0) | Err(_) => faults.error_with(
+            word.span,
+            "invalid certexpirywarn: a number of days",
+            "at least 1, e.g. certexpirywarn=14",
+        ),
+    }
+}
+
+pub(super) fn checkpath(given: &mut Given, value: Word<'_>, faults: &mut Faults<'_>) {
+    let word = plain(value, faults);
+    match word.text {
+        "real" => given.checkpath = at(false, word),
+        "vip" => given.checkpath = at(true, word),
+        _ => faults.error_with(
+            word.span,
+            "invalid checkpath: the address of the real server or the virtual one",
+            "checkpath=real or checkpath=vip",
         ),
     }
 }
@@ -81,11 +107,12 @@ pub(super) fn checkmark(given: &mut Given, value: Word<'_>, faults: &mut Faults<
     }
 }
 
-/// Everything that is said for the checks of a section; `limit` is how long one may take at most.
+/// Everything that is said for the checks of a section: do they look at certificates, and how long
+/// may one take at most?
 pub(super) fn frame(
     section: &Section,
     global: &Given,
-    limit: Duration,
+    (tls, limit): (bool, Duration),
     faults: &mut Faults<'_>,
 ) -> Arc<Frame> {
     let given = &section.given;
@@ -94,15 +121,22 @@ pub(super) fn frame(
         .as_ref()
         .filter(|at| at.value >= limit)
     {
-        let message = format!(
-            "maxresponsetime has no effect: a check ends after {} s anyway",
-            limit.as_secs()
-        );
+        let message = format!("maxresponsetime has no effect: a check ends after {limit:?} anyway");
         faults.warning(slow.span, message);
     }
+    let warn = given.certexpirywarn.as_ref();
+    let warn = warn.or(global.certexpirywarn.as_ref()).filter(|_| tls);
+    if let (Some(at), false) = (&given.certexpirywarn, tls) {
+        faults.warning(
+            at.span,
+            "certexpirywarn has no effect: no certificate is seen",
+        );
+    }
     Arc::new(Frame {
+        path: None,
         origin: origin(section, global, faults).map(Arc::new),
         limit: given.maxresponsetime.as_ref().map(|at| at.value),
+        warn_days: warn.map(|at| at.value),
     })
 }
 
@@ -112,9 +146,8 @@ fn origin(section: &Section, global: &Given, faults: &mut Faults<'_>) -> Option<
     let device = given.checkdevice.as_ref().or(global.checkdevice.as_ref());
     let mark = given.checkmark.as_ref().or(global.checkmark.as_ref());
     if let Some(at) = &given.checksource {
-        let other = |real: &super::given::RealLine| {
-            (real.family == super::given::Family::V4) != at.value.is_ipv4()
-        };
+        let other =
+            |real: &RealLine| (real.family == super::given::Family::V4) != at.value.is_ipv4();
         if given.reals.iter().any(other) {
             let message = format!(
                 "checksource={} is of another family than some real servers: \
@@ -130,6 +163,43 @@ fn origin(section: &Section, global: &Given, faults: &mut Faults<'_>) -> Option<
         mark: mark.map_or(0, |at| at.value),
     };
     (dialler != Dialler::default()).then_some(dialler)
+}
+
+/// Where clients connect to, if checks are to take their way and can.
+pub(super) fn clients_way(
+    section: &Section,
+    key: ServiceKey,
+    asks: bool,
+    faults: &mut Faults<'_>,
+) -> Option<SocketAddrV4> {
+    let at = section.given.checkpath.as_ref().filter(|at| at.value)?;
+    let handed_on = |real: &RealLine| wrap(Tunnel::Ipip, real.forwarding).is_some();
+    let why = match key {
+        _ if !asks => "nothing is asked",
+        _ if !section.given.reals.iter().any(handed_on) => {
+            "it is for real servers with gate or ipip"
+        }
+        ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            address: SocketAddr::V4(address),
+        } if address.port() != 0 => return Some(address),
+        ServiceKey::Address { .. } | ServiceKey::Fwmark { .. } => {
+            "it is for virtual services of tcp with an IPv4 address and a port"
+        }
+    };
+    faults.warning(at.span, format!("checkpath=vip has no effect: {why}"));
+    None
+}
+
+/// How the director hands packets on to this real server; `None` where it is not the clients' way.
+pub(super) fn wrap(section_tunnel: Tunnel, forwarding: Forwarding) -> Option<Wrap> {
+    match (forwarding, section_tunnel) {
+        (Forwarding::Masq | Forwarding::Local, _) => None,
+        (Forwarding::Gate, _) => Some(Wrap::Direct),
+        (Forwarding::Ipip, Tunnel::Ipip) => Some(Wrap::Ipip),
+        (Forwarding::Ipip, Tunnel::Gue { port, .. }) => Some(Wrap::Gue(port)),
+        (Forwarding::Ipip, Tunnel::Gre { .. }) => Some(Wrap::Gre),
+    }
 }
 
 /// `2`, `1.5`, `2s` or `800ms`.

@@ -89,6 +89,9 @@ pub(crate) struct Given {
     pub(crate) httpmethod: Option<At<Method>>,
     pub(crate) httpstatus: Option<At<Statuses>>,
     pub(crate) maxresponsetime: Option<At<Duration>>,
+    pub(crate) certexpirywarn: Option<At<u32>>,
+    /// On the clients' way.
+    pub(crate) checkpath: Option<At<bool>>,
     pub(crate) checksource: Option<At<IpAddr>>,
     pub(crate) checkdevice: Option<At<String>>,
     pub(crate) checkmark: Option<At<u32>>,

@@ -3,7 +3,7 @@
 
 use super::{Entry, Monitor, Monitors, line};
 use ldird_core::config::ProbeId;
-use ldird_core::input::{Finding, Verdict};
+use ldird_core::input::{Finding, Noted, Verdict};
 use ldird_core::table::{DestinationKey, ServiceKey};
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,6 +27,7 @@ fn verdict(finding: Finding, message: &str) -> Verdict {
         finding,
         message: message.to_owned(),
         took: Duration::ZERO,
+        noted: Noted::default(),
     }
 }
 

@@ -4,10 +4,11 @@
 //! The frame is put around each single question, inside a combined check and inside a thread of its
 //! own, so that the time of one question is measured by the clock of the thread that asks it.
 
-use super::{Answer, Apart, Dialler, Means, Probe, Turn};
-use ldird_core::input::Finding;
+use super::path::Walked;
+use super::{Answer, Apart, Dialler, Means, Path, Probe, Turn};
+use ldird_core::input::{Finding, Validity};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Frame {
@@ -15,6 +16,10 @@ pub(crate) struct Frame {
     pub(crate) origin: Option<Arc<Dialler>>,
     /// `maxresponsetime`: a server that is up but slower has failed.
     pub(crate) limit: Option<Duration>,
+    /// `checkpath=vip`: a server that is up has to be so on the clients' way as well.
+    pub(crate) path: Option<Path>,
+    /// `certexpirywarn`: so many days before a certificate ends that is told.
+    pub(crate) warn_days: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,8 +81,41 @@ impl Framed {
             }
             (Finding::Up | Finding::Down, _) => {}
         }
+        if let (Finding::Up, Some(path)) = (answer.finding, &self.frame.path)
+            && let Walked::Not(walked) = path.walk(means).await
+        {
+            answer.finding = walked.finding;
+            answer.message = format!("{}, but {}", answer.message, walked.message);
+        }
+        self.warn(&mut answer);
         answer
     }
+
+    /// A certificate that ends soon is told behind what was found.
+    fn warn(&self, answer: &mut Answer) {
+        let (Some(certificate), Some(days)) = (&mut answer.certificate, self.frame.warn_days)
+        else {
+            return;
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now_ms = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+        certificate.near = near(certificate.until_ms, now_ms, days);
+        if let Some(left) = certificate.near {
+            answer.message = format!("{}; the certificate {left}", answer.message);
+        }
+    }
+}
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// What is left, if it is not more than so many days.
+fn near(until_ms: u64, now_ms: u64, days: u32) -> Option<Validity> {
+    let left = until_ms.saturating_sub(now_ms);
+    if left == 0 {
+        return Some(Validity::Nothing);
+    }
+    let whole = u32::try_from(left / DAY_MS).ok()?;
+    (left <= u64::from(days) * DAY_MS).then_some(Validity::Days(whole))
 }
 
 /// `2.3 s`, or `340 ms` below one second.

@@ -101,10 +101,11 @@ impl Http {
     pub(super) async fn ask(&self, means: &Means) -> Answer {
         let mut reply = Reply::new(self.head);
         // On the heap, so that waiting connect checks stay small.
-        let follow = Box::pin(self.follow(means, &mut reply));
+        let mut until = None;
+        let follow = Box::pin(self.follow(means, &mut reply, &mut until));
         let followed = means.awake.within(self.timeout, follow).await;
         // Beyond the deadline: for how long a pattern is looked for, the server cannot do anything.
-        match followed {
+        let answer = match followed {
             Ok(Err(answer)) => answer,
             Ok(Ok(other)) => {
                 let judged = Box::pin(self.judge(&reply)).await;
@@ -119,18 +120,29 @@ impl Http {
                 _ if late.ours => Answer::too_slow(),
                 _ => Answer::down(LATE),
             },
-        }
+        };
+        answer.with_certificate(until)
     }
 
     /// Asks until there is an answer to judge. Who has given it, if that is another server than the
     /// one that is checked.
-    async fn follow(&self, means: &Means, reply: &mut Reply) -> Result<Option<String>, Answer> {
+    async fn follow(
+        &self,
+        means: &Means,
+        reply: &mut Reply,
+        until: &mut Option<u64>,
+    ) -> Result<Option<String>, Answer> {
         let Some(mut hop) = Hop::first(self) else {
             return Err(Answer::down("the request makes no valid address"));
         };
         for left in (0..=REDIRECTS_MAX).rev() {
             *reply = Reply::new(self.head);
-            self.exchange(&hop, means, reply).await?;
+            let mut stream = open(&hop, &self.trust, means).await?;
+            // Of the real server, not of whom it leads to.
+            if hop.place.ip() == Some(self.target.ip()) {
+                *until = until.or(stream.certificate_until());
+            }
+            self.exchange(&hop, &mut *stream, reply).await?;
             let leads = redirect(reply).filter(|_| left > 0 && !self.takes(reply));
             match leads.and_then(|location| hop.next(self, location)) {
                 Some(next) => hop = next,
@@ -142,8 +154,12 @@ impl Http {
     }
 
     /// One request, and its answer as far as it matters; or why there is none.
-    async fn exchange(&self, hop: &Hop, means: &Means, reply: &mut Reply) -> Result<(), Answer> {
-        let mut stream = open(hop, &self.trust, means).await?;
+    async fn exchange(
+        &self,
+        hop: &Hop,
+        stream: &mut dyn Stream,
+        reply: &mut Reply,
+    ) -> Result<(), Answer> {
         // A server may answer, and close, before it has read the request: what it said counts.
         let request = self.request(hop);
         let sent = async {
@@ -151,8 +167,8 @@ impl Http {
             stream.flush().await
         };
         let sent = sent.await;
-        self.read(&mut *stream, reply, sent).await?;
-        stream::finish(&mut *stream, reply.buffer()).await;
+        self.read(stream, reply, sent).await?;
+        stream::finish(stream, reply.buffer()).await;
         Ok(())
     }
 

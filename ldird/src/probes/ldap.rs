@@ -92,18 +92,22 @@ impl Ldap {
 
     pub(super) async fn ask(&self, means: &Means) -> Answer {
         let search = async {
-            match self.search(means).await {
-                Ok(answer) | Err(answer) => answer,
-            }
+            let stream = match self.open(means).await {
+                Ok(stream) => stream,
+                Err(answer) => return answer,
+            };
+            let until = stream.certificate_until();
+            let (Ok(answer) | Err(answer)) = self.search(stream).await;
+            answer.with_certificate(until)
         };
         means
             .within(self.timeout, Box::pin(search), "No answer received")
             .await
     }
 
-    async fn search(&self, means: &Means) -> Result<Answer, Answer> {
+    async fn search(&self, stream: Box<dyn Stream>) -> Result<Answer, Answer> {
         let mut conversation = Conversation {
-            stream: self.open(means).await?,
+            stream,
             seen: Vec::new(),
             left: REPLIES_MAX_BYTES,
         };

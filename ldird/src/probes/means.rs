@@ -8,6 +8,10 @@ use super::dialler::Dialler;
 use super::tls::Tls;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Checks of the clients' way that are under way at once.
+const TAPS_MAX: usize = 32;
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
@@ -16,6 +20,8 @@ pub(crate) struct Means {
     pub(super) tls: Tls,
     pub(super) awake: Awake,
     pub(super) apart: Thread,
+    /// Each check of the clients' way has a place: a filter that the kernel shows every packet.
+    pub(super) taps: Arc<Semaphore>,
 }
 
 impl Means {
@@ -25,6 +31,7 @@ impl Means {
             tls: Tls::new(),
             awake: Awake::new(),
             apart: Thread::default(),
+            taps: Arc::new(Semaphore::new(TAPS_MAX)),
         }
     }
 

@@ -18,6 +18,7 @@ mod http;
 mod ldap;
 mod means;
 mod mysql;
+mod path;
 mod pattern;
 #[cfg(feature = "pgsql")]
 mod pgsql;
@@ -44,6 +45,7 @@ pub(crate) use http::{Http, Statuses};
 pub(crate) use ldap::Ldap;
 pub(crate) use means::Means;
 pub(crate) use mysql::Mysql;
+pub(crate) use path::{Path, Wrap};
 pub(crate) use pattern::{Pattern, PatternError};
 #[cfg(feature = "pgsql")]
 pub(crate) use pgsql::Pgsql;
@@ -54,7 +56,7 @@ pub(crate) use services::{CheckType, Dialogue, Method, Negotiate, Service};
 pub(crate) use sip::Sip;
 pub(crate) use tls::Trust;
 
-use ldird_core::input::{Finding, Verdict};
+use ldird_core::input::{Certificate, Finding, Noted, Verdict};
 use std::io;
 use std::time::Instant;
 
@@ -131,6 +133,8 @@ pub(crate) struct Answer {
     pub(crate) message: String,
     /// Up as far as could be asked: the server wants something that we do not have.
     pub(crate) limited: bool,
+    /// The one that the server showed.
+    pub(crate) certificate: Option<Certificate>,
 }
 
 impl Answer {
@@ -140,6 +144,26 @@ impl Answer {
 
     pub(crate) fn down(message: impl Into<String>) -> Self {
         Self::new(Finding::Down, message.into())
+    }
+
+    /// With what the server's certificate says of its end, seconds since 1970.
+    fn with_certificate(self, until: Option<u64>) -> Self {
+        let certificate = until.map(|until| Certificate {
+            until_ms: until.saturating_mul(1000),
+            near: None,
+        });
+        Self {
+            certificate: certificate.or(self.certificate),
+            ..self
+        }
+    }
+
+    #[cfg(test)]
+    fn without_certificate(self) -> Self {
+        Self {
+            certificate: None,
+            ..self
+        }
     }
 
     fn is_up(&self) -> bool {
@@ -177,6 +201,7 @@ impl Answer {
             finding,
             message,
             limited: false,
+            certificate: None,
         }
     }
 
@@ -187,6 +212,9 @@ impl Answer {
             finding: self.finding,
             message: self.message.chars().take(MESSAGE_MAX).map(safe).collect(),
             took: start.elapsed(),
+            noted: Noted {
+                certificate: self.certificate,
+            },
         }
     }
 }

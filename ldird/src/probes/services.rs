@@ -205,6 +205,11 @@ impl Service {
         Self::ALL.iter().copied().find(|one| one.name == name)
     }
 
+    /// Is it spoken over TLS from the start?
+    pub(crate) fn is_secure(&self) -> bool {
+        matches!(self.name, "https" | "imaps" | "pops" | "ldaps")
+    }
+
     /// The service that a virtual service's port implies.
     pub(crate) fn of_port(port: u16) -> Self {
         let found = Self::ALL.iter().find(|one| one.port == port && port > 0);

@@ -1,7 +1,7 @@
 //! Connections as checks of protocols use them: plain or TLS alike, with a peaceful end.
 
 use super::connect::in_words;
-use super::tls::{TlsFault, Trust};
+use super::tls::{self, TlsFault, Trust};
 use super::{Answer, Means, want};
 use rustls::pki_types::{DnsName, ServerName};
 use std::net::{IpAddr, SocketAddr};
@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 
 /// After the verdict so much is still taken, and for so long, so that an ordinary server can end
 /// its answer in peace.
@@ -16,8 +17,26 @@ const REST_MAX_BYTES: usize = 64 * 1024;
 const REST_MAX: Duration = Duration::from_millis(20);
 const READ_BYTES: usize = 512;
 
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// When the server's certificate ends, where there is one: seconds since 1970.
+    fn certificate_until(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Stream for TcpStream {}
+
+impl Stream for TlsStream<TcpStream> {
+    fn certificate_until(&self) -> Option<u64> {
+        tls::certificate_until(self)
+    }
+}
+
+impl Stream for Box<dyn Stream> {
+    fn certificate_until(&self) -> Option<u64> {
+        (**self).certificate_until()
+    }
+}
 
 /// Speaks TLS on a fresh connection.
 pub(super) async fn secure(

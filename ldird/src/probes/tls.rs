@@ -5,6 +5,7 @@
 //! no fault of the server: when a handshake fails, [`hello`] asks with a greeting that offers
 //! everything, and a server that takes something of it is up as far as we can ask.
 
+mod expiry;
 mod hello;
 mod trust;
 
@@ -100,6 +101,12 @@ impl Tls {
     ) -> io::Result<TlsStream<TcpStream>> {
         self.lenient.connect(name.clone(), stream).await
     }
+}
+
+/// When the certificate of the server at the other end is no longer good, seconds since 1970.
+pub(super) fn certificate_until(stream: &TlsStream<TcpStream>) -> Option<u64> {
+    let (_, connection) = stream.get_ref();
+    expiry::until(connection.peer_certificates()?.first()?)
 }
 
 /// Takes every certificate, with whatever signature.

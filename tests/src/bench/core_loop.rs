@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ldird_core::Director;
 use ldird_core::config::{Check, Config, ProbeId, RealServer, Standby, VirtualService};
 use ldird_core::diff;
-use ldird_core::input::{Finding, Input, Verdict};
+use ldird_core::input::{Finding, Input, Noted, Verdict};
 use ldird_core::options::Options;
 use ldird_core::output::{Notice, Output};
 use ldird_core::table::{
@@ -179,6 +179,7 @@ impl Bench {
             finding,
             message: format!("{finding:?}"),
             took: Duration::from_millis(1),
+            noted: Noted::default(),
         };
         self.feed(Input::Probed { probe, verdict });
     }

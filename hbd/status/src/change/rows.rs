@@ -292,6 +292,7 @@ impl Row for RealServer {
             message,
             could_not_ask,
             stage,
+            certificate_until_ms,
             overrides,
             draining: _,
             checked_ms: _,
@@ -302,7 +303,13 @@ impl Row for RealServer {
         } = self;
         let weights = (weight, table_weight);
         let count = (failures, failure_limit);
-        let said = (message, could_not_ask, stage, overrides);
+        let said = (
+            message,
+            could_not_ask,
+            stage,
+            certificate_until_ms,
+            overrides,
+        );
         (
             address, forwarding, weights, health, since_ms, count, check, said,
         )

@@ -132,6 +132,7 @@ impl Dice<'_> {
             message: self.word(),
             could_not_ask: self.flag().then(|| self.word()),
             stage: self.flag().then_some(Stage::Held),
+            certificate_until_ms: self.maybe(),
             overrides: if self.flag() {
                 vec![Override {
                     says: Says::Drain,

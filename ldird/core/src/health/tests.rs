@@ -1,7 +1,7 @@
 //! The whole transition table, and what surrounds it.
 
 use super::{Health, Limits, State, Transition};
-use crate::input::{Finding, Verdict};
+use crate::input::{Finding, Noted, Verdict};
 use std::time::{Duration, Instant};
 
 fn limits(failures: u32, passes: u32) -> Limits {
@@ -13,6 +13,7 @@ fn verdict(up: bool) -> Verdict {
         finding: if up { Finding::Up } else { Finding::Down },
         message: "said".to_owned(),
         took: Duration::from_millis(3),
+        noted: Noted::default(),
     }
 }
 
@@ -127,6 +128,7 @@ fn a_check_that_could_not_be_asked_changes_nothing() {
         finding: Finding::CouldNotAsk,
         message: "no descriptors".to_owned(),
         took: Duration::ZERO,
+        noted: Noted::default(),
     };
     for state in [State::Unknown, State::Up, State::Down] {
         let mut health = Health {

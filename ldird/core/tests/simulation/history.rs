@@ -16,7 +16,7 @@ use ha_status::{DirectorPhase, Role};
 use ldird_core::Director;
 use ldird_core::config::{Config, ProbeId};
 use ldird_core::conversation::{Goal, Reach, Step};
-use ldird_core::input::{Finding, Input, Verdict};
+use ldird_core::input::{Finding, Input, Noted, Verdict};
 use ldird_core::output::Output;
 use ldird_core::overrides::{Order, Place, Slot};
 use ldird_core::table::{DestinationKey, Edit, ServiceKey, Table};
@@ -506,6 +506,7 @@ impl World {
             finding,
             message: message.to_owned(),
             took: Duration::from_millis(least),
+            noted: Noted::default(),
         };
         self.answer(least, spread, Input::Probed { probe, verdict });
     }

@@ -1,7 +1,10 @@
 //! What a section adds to its checks.
 
 use super::{Bad, Good, Warned, check_rows, good, parse};
-use crate::probes::{Dialler, Dialogue, Frame, Framed, Negotiate, Ping, Probe, Service, Statuses};
+use crate::probes::{
+    Connect, Dialler, Dialogue, Frame, Framed, Negotiate, Path, Ping, Probe, Service, Statuses,
+    Wrap,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +37,31 @@ fn what_is_added_to_checks_is_read_as_people_write_it() {
         row(
             "maxresponsetime=30",
             Warned("maxresponsetime has no effect"),
+        ),
+        row("certexpirywarn=14", Warned("certexpirywarn has no effect")),
+        row("service=https\n\tcertexpirywarn=14", Good),
+        row("certexpirywarn=0", Bad("invalid certexpirywarn")),
+        row("certexpirywarn=2 weeks", Bad("invalid certexpirywarn")),
+        row("checkpath=vip", Good),
+        row("checkpath=real", Good),
+        row("checkpath=lo", Bad("invalid checkpath")),
+        row(
+            "checktype=on\n\tcheckpath=vip",
+            Warned("checkpath=vip has no effect"),
+        ),
+        row(
+            "protocol=udp\n\tcheckpath=vip",
+            Warned("checkpath=vip has no effect"),
+        ),
+        (
+            "a mark",
+            "virtual=7\n\treal=10.0.0.1:80 gate\n\tcheckpath=vip\n".to_owned(),
+            Warned("checkpath=vip has no effect"),
+        ),
+        (
+            "address translation",
+            SECTION.replace("gate", "masq") + "\tcheckpath=vip\n",
+            Warned("checkpath=vip has no effect"),
         ),
         row("checksource=10.0.0.9", Good),
         row("checksource=lb1", Bad("invalid checksource")),
@@ -114,6 +142,39 @@ fn what_a_section_adds_stands_around_its_question() {
         lenient: false,
     });
     assert_eq!(only_probe(&text), Framed::around(&Arc::new(frame), ping));
+}
+
+/// Each real server is reached as the director hands packets on to it.
+#[test]
+fn the_clients_way_leads_to_each_real_server_by_its_method() {
+    let text = "virtual=10.0.0.100:80\n\treal=10.0.0.1:8080 gate\n\treal=10.0.0.2:80 ipip\n\
+                \treal=10.0.0.3:80 masq\n\tchecktype=connect\n\tcheckpath=vip\n\ttunnel=gue 6080\n";
+    let timeout = Duration::from_secs(5);
+    let expected = |host: u8, port, wrap: Option<Wrap>| {
+        let real = std::net::Ipv4Addr::new(10, 0, 0, host);
+        let frame = Frame {
+            path: wrap.map(|wrap| Path {
+                virtual_server: "10.0.0.100:80".parse().unwrap(),
+                real,
+                wrap,
+                timeout,
+            }),
+            ..Frame::default()
+        };
+        let target = SocketAddr::from((real, port));
+        let connect = Probe::Connect(Connect { target, timeout });
+        Framed::around(&Arc::new(frame), connect)
+    };
+    let probes = good(text).probes;
+    let probes: Vec<&Probe> = probes.values().map(|probe| &**probe).collect();
+    assert_eq!(
+        probes,
+        [
+            &expected(1, 8080, Some(Wrap::Direct)),
+            &expected(2, 80, Some(Wrap::Gue(6080))),
+            &expected(3, 80, None),
+        ]
+    );
 }
 
 /// A command is told where it is to ask from, and is bound to nothing.

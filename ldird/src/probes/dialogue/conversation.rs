@@ -107,7 +107,8 @@ impl Conversation {
         }
         match self.open(means).await {
             Ok(mut stream) => {
-                *verdict = Some(over(&mut *stream, talk).await);
+                let until = stream.certificate_until();
+                *verdict = Some(over(&mut *stream, talk).await.with_certificate(until));
                 part(&mut *stream, talk).await;
             }
             Err(answer) => *verdict = Some(answer),

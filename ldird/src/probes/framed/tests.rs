@@ -1,10 +1,11 @@
 //! Every kind of check comes from where the file says, and a slow answer is a failure.
 #![allow(clippy::unwrap_used)]
 
-use super::{Frame, Framed, in_words};
+use super::{DAY_MS, Frame, Framed, in_words, near};
 use crate::probes::{
     Answer, Connect, Dialler, Dialogue, Dns, Finding, Http, Means, Ping, Probe, Radius, Sip, Turn,
 };
+use ldird_core::input::Validity;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, mpsc};
@@ -21,7 +22,7 @@ fn from_source() -> Arc<Frame> {
     };
     Arc::new(Frame {
         origin: Some(Arc::new(origin)),
-        limit: None,
+        ..Frame::default()
     })
 }
 
@@ -117,7 +118,7 @@ async fn an_address_that_is_not_here_is_no_fault_of_the_server() {
         };
         Arc::new(Frame {
             origin: Some(Arc::new(origin)),
-            limit: None,
+            ..Frame::default()
         })
     };
     let far = Some(IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)));
@@ -164,6 +165,22 @@ async fn an_answer_that_takes_longer_than_the_limit_is_a_failure() {
     });
     let refused = ask(&Framed::around(&within(Duration::from_nanos(1)), closed)).await;
     assert_eq!(refused, Answer::down("connection refused"));
+}
+
+#[test]
+fn what_is_left_of_a_certificate_is_told_from_so_many_days_on() {
+    let now = 1_000 * DAY_MS;
+    for (until, expected) in [
+        (now + 14 * DAY_MS + 1, None),
+        (now + 14 * DAY_MS, Some(Validity::Days(14))),
+        (now + 2 * DAY_MS - 1, Some(Validity::Days(1))),
+        (now + 1, Some(Validity::Days(0))),
+        (now, Some(Validity::Nothing)),
+        (0, Some(Validity::Nothing)),
+        (u64::MAX, None),
+    ] {
+        assert_eq!(near(until, now, 14), expected, "{until}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Http, Page, Reply};
-use crate::probes::{Answer, Dialler, Means, Pattern, Statuses, Trust};
+use crate::probes::{Answer, Dialler, Frame, Framed, Means, Pattern, Probe, Statuses, Trust, Turn};
 use rustls::pki_types::PrivateKeyDer;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -150,7 +150,50 @@ fn check(scheme: &str, address: SocketAddr, receive: Option<&str>) -> Http {
 }
 
 async fn ask(http: &Http) -> Answer {
-    http.ask(&Means::new(Dialler::default())).await
+    let means = Means::new(Dialler::default());
+    http.ask(&means).await.without_certificate()
+}
+
+/// The end of a certificate is told, and takes nobody out: neither one that has passed nor one that is
+/// near.
+#[tokio::test]
+async fn the_end_of_a_certificate_is_told_and_is_no_failure() {
+    let means = Means::new(Dialler::default());
+    let century = Frame {
+        warn_days: Some(36_525),
+        ..Frame::default()
+    };
+    let rows = [
+        (
+            2020,
+            "200 OK; the certificate has expired",
+            1_609_459_200_000,
+        ),
+        (
+            2096,
+            "200 OK; the certificate expires in ",
+            4_007_836_800_000,
+        ),
+        (2400, "200 OK", 13_601_088_000_000),
+    ];
+    for (year, told, until_ms) in rows {
+        let server = tls_server_until(year);
+        let probe = Probe::Http(Box::new(check("https", server.address, None)));
+        let framed = Framed::around(&Arc::new(century.clone()), probe.clone());
+        let (answer, _) = framed.ask(Turn::default(), &means).await;
+        assert!(
+            answer.is_up() && answer.message.starts_with(told),
+            "{answer:?}"
+        );
+        assert_eq!(answer.certificate.unwrap().until_ms, until_ms);
+        let (answer, _) = probe.ask(Turn::default(), &means).await;
+        let seen = answer.certificate.unwrap();
+        assert_eq!((seen.until_ms, seen.near), (until_ms, None), "nobody asked");
+        assert_eq!(answer.message, "200 OK");
+    }
+    let plain = always("200 OK", "");
+    let answer = check("http", plain.address, None).ask(&means).await;
+    assert_eq!(answer.certificate, None);
 }
 
 /// A list of codes takes the place of 2xx; a redirect on it is an answer and not followed.
@@ -262,7 +305,7 @@ fn a_waiting_request_is_small() {
     let http = check("https", (Ipv4Addr::LOCALHOST, 443).into(), Some("x"));
     let means = Means::new(Dialler::default());
     let mut reply = Reply::new(false);
-    let bytes = size_of_val(&http.follow(&means, &mut reply));
+    let bytes = size_of_val(&http.follow(&means, &mut reply, &mut None));
     println!("a request: {bytes} bytes");
     assert!(bytes <= 3072, "{bytes}");
 }
@@ -396,14 +439,23 @@ async fn a_refused_connection_is_told_in_words() {
 
 /// A TLS server with a certificate of its own making; tells the server name in front of the head.
 fn tls_server() -> Server {
-    let made = rcgen::generate_simple_self_signed(vec!["www.example.org".to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    tls_server_until(2096)
+}
+
+/// The same; its certificate ends with that year.
+fn tls_server_until(year: i32) -> Server {
+    let names = vec!["www.example.org".to_owned()];
+    let mut parameters = rcgen::CertificateParams::new(names).unwrap();
+    parameters.not_after = rcgen::date_time_ymd(year + 1, 1, 1);
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&pair).unwrap();
+    let key = PrivateKeyDer::try_from(pair.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
     let config = Arc::new(config);
     let wrap: Wrap = Box::new(move |mut stream| {

@@ -4,7 +4,7 @@ use super::super::Director;
 use crate::config::{Check, Config, ProbeId, RealServer, Standby, VirtualService};
 use crate::conversation::{Reach, Step};
 use crate::diff;
-use crate::input::{Finding, Input, Verdict};
+use crate::input::{Finding, Input, Noted, Verdict};
 use crate::options::Options;
 use crate::output::{Notice, Output};
 use crate::table::{
@@ -58,6 +58,7 @@ pub(super) fn found(probe: u32, finding: Finding) -> Input {
             finding,
             message: format!("{finding:?}"),
             took: Duration::ZERO,
+            noted: Noted::default(),
         },
     }
 }

@@ -3,7 +3,7 @@
 use super::bed::{Bed, SERVICE, asked, checked, config, found, real, row};
 use crate::config::{Check, ProbeId};
 use crate::health::MESSAGE_MAX;
-use crate::input::{Finding, Input, Verdict};
+use crate::input::{Certificate, Finding, Input, Noted, Validity, Verdict};
 use crate::output::{Notice, Output};
 use crate::punctual::{LATE, PULSE};
 use std::time::Duration;
@@ -143,6 +143,7 @@ fn a_long_message_is_kept_in_part() {
         finding: Finding::Down,
         message: "ä".repeat(100_000),
         took: Duration::ZERO,
+        noted: Noted::default(),
     };
     let probe = ProbeId(1);
     let outputs = bed.feed(Input::Probed { probe, verdict });
@@ -153,6 +154,48 @@ fn a_long_message_is_kept_in_part() {
     assert_eq!(told, Some(MESSAGE_MAX));
     let shown = bed.director.services(bed.now, 0).remove(0).reals.remove(0);
     assert_eq!(shown.message.chars().count(), MESSAGE_MAX);
+}
+
+/// It is told when it is near and when it has ended, not at each check, and takes nobody out.
+#[test]
+fn the_end_of_a_certificate_is_told_once() {
+    let mut bed = Bed::settled(config(checked(1)), 1);
+    let mut check = |near| {
+        bed.pass(Duration::from_secs(10));
+        let certificate = Some(Certificate { until_ms: 7, near });
+        let verdict = Verdict {
+            finding: Finding::Up,
+            message: String::new(),
+            took: Duration::ZERO,
+            noted: Noted { certificate },
+        };
+        let probe = ProbeId(1);
+        let told = bed.feed(Input::Probed { probe, verdict });
+        assert_eq!(bed.rows(), [(row(1), 1)]);
+        told.into_iter().find_map(|output| match output {
+            Output::Notice(Notice::CertificateEnds { left, .. }) => Some(left),
+            _ => None,
+        })
+    };
+    let (near, nearer, gone) = (Validity::Days(9), Validity::Days(8), Validity::Nothing);
+    let seen = [
+        None,
+        Some(near),
+        Some(nearer),
+        Some(gone),
+        Some(gone),
+        None,
+        Some(near),
+    ];
+    let told = seen.map(&mut check);
+    assert_eq!(
+        told,
+        [None, Some(near), None, Some(gone), None, None, Some(near)]
+    );
+    // A check that sees none, e.g. one that only connects, forgets nothing.
+    bed.verdict(1, true);
+    let shown = bed.director.services(bed.now, 0).remove(0).reals.remove(0);
+    assert_eq!(shown.certificate_until_ms, Some(7));
 }
 
 #[test]
