@@ -4,6 +4,8 @@
 //! A check that this release does not have becomes the nearest one that really looks at the server,
 //! with a warning: never "always up".
 
+mod commands;
+
 use super::Section;
 use super::framing;
 use super::given::{At, CheckType, Faults, Given, Method, RealLine, Service, Statuses};
@@ -11,10 +13,10 @@ use super::operations::CheckName;
 use super::resolve::{self, Timeouts};
 use super::virtual_server::What;
 use crate::probes::{
-    Apart, Command, Connect, Dialogue, External, Frame, Framed, Negotiate, Path, Pattern,
-    PatternError, Ping, Probe, Trust,
+    Apart, Command, Connect, Dialogue, Frame, Framed, Negotiate, Path, Pattern, PatternError, Ping,
+    Probe, Trust,
 };
-use crate::process;
+use commands::{command, place};
 use ha_plumbing::Span;
 use ldird_core::table::{ServiceKey, Tunnel};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
@@ -418,54 +420,6 @@ impl Recipe {
         }
     }
 
-    /// `real` as the file has it: its port may be 0.
-    fn external(&self, real: SocketAddr) -> Probe {
-        let [virtual_address, virtual_port] = self.place.clone();
-        let (address, port) = in_brackets(real);
-        Probe::External(Box::new(External {
-            command: self.command.clone(),
-            arguments: [virtual_address, virtual_port, address, port],
-            environment: self.origin(),
-            timeout: self.timeouts.check,
-        }))
-    }
-
-    /// A program that asks in our place finds in its environment what the file has for it.
-    fn helper(&self, target: SocketAddr) -> Probe {
-        let [virtual_address, virtual_port] = self.place.clone();
-        let (address, port) = in_brackets(target);
-        let given = [
-            ("CHECK_LOGIN", self.login.clone()),
-            ("CHECK_PASSWD", self.passwd.clone()),
-            ("CHECK_DATABASE", self.database.clone()),
-            ("CHECK_REQUEST", Some(self.request.clone())),
-        ];
-        let given = given.into_iter();
-        let given = given.filter_map(|(name, value)| Some((name, value?)));
-        Probe::External(Box::new(External {
-            command: self.command.clone(),
-            arguments: [virtual_address, virtual_port, address, port],
-            environment: given.chain(self.origin()).collect(),
-            timeout: self.timeouts.negotiate,
-        }))
-    }
-
-    /// A command cannot be bound from outside: it finds where it is to ask from.
-    fn origin(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let Some(origin) = &self.frame.origin else {
-            return Vec::new();
-        };
-        let mark = (origin.mark != 0).then(|| origin.mark.to_string());
-        let said = [
-            ("CHECK_SOURCE", origin.source.map(|one| one.to_string())),
-            ("CHECK_DEVICE", origin.device.clone()),
-            ("CHECK_MARK", mark),
-        ];
-        let said = said.into_iter();
-        said.filter_map(|(name, value)| Some((name, value?.into_bytes())))
-            .collect()
-    }
-
     /// A connection where there is a TCP port, which is no more than the missing check would need;
     /// else a ping whose silence is up, because a filter may swallow it.
     fn stand_in(&self, target: SocketAddr) -> Probe {
@@ -525,37 +479,6 @@ impl Recipe {
             Negotiate::Nothing | Negotiate::Missing => Ok(self.reach(target)),
         };
         question.map_err(|fault| faults.error(span, fault)).ok()
-    }
-}
-
-/// What an external check runs; the old daemon's default where the file names nothing.
-fn command(given: &Given, checktype: Option<CheckType>) -> Command {
-    let text = given.checkcommand.as_ref();
-    let text = text.map_or("/bin/true", |at| at.value.as_str());
-    if checktype == Some(CheckType::ExternalPerl) {
-        Command::Perl(text.to_owned())
-    } else {
-        Command::Words(process::words(text))
-    }
-}
-
-/// A virtual service as commands are told of it.
-fn place(key: ServiceKey) -> [String; 2] {
-    match key {
-        ServiceKey::Address { address, .. } => {
-            let (address, port) = in_brackets(address);
-            [address, port]
-        }
-        ServiceKey::Fwmark { mark, .. } => [mark.to_string(), "0".to_owned()],
-    }
-}
-
-/// An address and its port; one of IPv6 stands in brackets.
-fn in_brackets(address: SocketAddr) -> (String, String) {
-    let port = address.port().to_string();
-    match address.ip() {
-        IpAddr::V4(address) => (address.to_string(), port),
-        IpAddr::V6(address) => (format!("[{address}]"), port),
     }
 }
 
