@@ -114,32 +114,9 @@ fn table(snapshot: &DirectorSnapshot) -> String {
             ));
         }
         for real in &service.reals {
-            let weight = real
-                .table_weight
-                .map_or_else(|| "-".to_owned(), |weight| weight.to_string());
-            line(format!(
-                "  {:<24} {:<4} {weight:>5}/{:<5} {:<11} {:>6} {:>6}  {}: {}",
-                real.address,
-                real.forwarding,
-                real.weight,
-                health(real.health),
-                real.active_connections,
-                real.inactive_connections,
-                real.check,
-                said(real),
-            ));
-            if let Some(stage) = real.stage {
-                line(format!("      {}", in_stage(stage, snapshot.at_ms)));
-            }
-            if let Some(until_ms) = real.certificate_until_ms {
-                line(certificate(until_ms, snapshot.at_ms));
-            }
-            for order in &real.overrides {
-                line(overridden(order, snapshot.at_ms));
-            }
-            if let Some(draining) = &real.draining {
-                line(drained(draining));
-            }
+            real_rows(real, snapshot.at_ms)
+                .into_iter()
+                .for_each(&mut line);
         }
         if let Some(fallback) = &service.fallback {
             let active = if fallback.active {
@@ -154,6 +131,38 @@ fn table(snapshot: &DirectorSnapshot) -> String {
         }
     }
     text
+}
+
+/// A real server's line, and those below it for what is out of the usual.
+fn real_rows(real: &RealServer, at_ms: u64) -> Vec<String> {
+    let weight = real
+        .table_weight
+        .map_or_else(|| "-".to_owned(), |weight| weight.to_string());
+    let row = format!(
+        "  {:<24} {:<4} {weight:>5}/{:<5} {:<11} {:>6} {:>6}  {}: {}",
+        real.address,
+        real.forwarding,
+        real.weight,
+        health(real.health),
+        real.active_connections,
+        real.inactive_connections,
+        real.check,
+        said(real),
+    );
+    let stage = real
+        .stage
+        .map(|stage| format!("      {}", in_stage(stage, at_ms)));
+    let expiry = real
+        .certificate_until_ms
+        .map(|until| certificate(until, at_ms));
+    let orders = real.overrides.iter().map(|order| overridden(order, at_ms));
+    let draining = real.draining.as_ref().map(drained);
+    [Some(row), stage, expiry]
+        .into_iter()
+        .flatten()
+        .chain(orders)
+        .chain(draining)
+        .collect()
 }
 
 /// `  PANIC for 12s: 3 real servers fail and keep their weights, until they pass or in 4m48s`

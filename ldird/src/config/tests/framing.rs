@@ -42,6 +42,23 @@ fn what_is_added_to_checks_is_read_as_people_write_it() {
         row("service=https\n\tcertexpirywarn=14", Good),
         row("certexpirywarn=0", Bad("invalid certexpirywarn")),
         row("certexpirywarn=2 weeks", Bad("invalid certexpirywarn")),
+        (
+            "another service",
+            format!("{SECTION}\tservice=ftp\n\thttpstatus=200\n"),
+            Warned("httpstatus has no effect"),
+        ),
+        (
+            "another check",
+            format!("{SECTION}\tchecktype=connect\n\thttpstatus=200\n"),
+            Warned("httpstatus has no effect"),
+        ),
+    ]);
+}
+
+#[test]
+fn where_checks_come_from_and_go_is_read_as_people_write_it() {
+    let row = |line: &str, expect| ("added", with(line), expect);
+    check_rows(&[
         row("checkpath=vip", Good),
         row("checkpath=real", Good),
         row("checkpath=lo", Bad("invalid checkpath")),
@@ -80,16 +97,6 @@ fn what_is_added_to_checks_is_read_as_people_write_it() {
         row("checkmark=0x10", Good),
         row("checkmark=0", Bad("invalid checkmark")),
         row("checkmark=4294967296", Bad("invalid checkmark")),
-        (
-            "another service",
-            format!("{SECTION}\tservice=ftp\n\thttpstatus=200\n"),
-            Warned("httpstatus has no effect"),
-        ),
-        (
-            "another check",
-            format!("{SECTION}\tchecktype=connect\n\thttpstatus=200\n"),
-            Warned("httpstatus has no effect"),
-        ),
     ]);
 }
 
