@@ -5,6 +5,7 @@
 
 mod balancing;
 mod bed;
+mod clients;
 mod compatibility;
 mod configuration;
 mod dashboard;
@@ -93,6 +94,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         balancing::CASES,
         table::CASES,
         lifecycle::CASES,
+        clients::CASES,
         standby::CASES,
         shadow::CASES,
         model::CASES,
