@@ -33,6 +33,7 @@ mod shadow;
 mod simulation;
 mod split;
 mod standby;
+mod synchronisation;
 mod table;
 mod talks;
 mod tidy;
@@ -97,6 +98,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         clients::CASES,
         standby::CASES,
         shadow::CASES,
+        synchronisation::CASES,
         model::CASES,
         netlink::CASES,
         compatibility::CASES,

@@ -113,6 +113,26 @@ impl Director {
         Ok(())
     }
 
+    /// Starts ldird as its unit does: on standby, for hbd to make it active.
+    pub fn start_resident_ldird(&self) -> Result<()> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log("ldird.log"))
+            .context("cannot write ldird's log")?;
+        let child = self
+            .host
+            .command(self.programs.path("ldird"))?
+            .args(["run", "--standby"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("{}: cannot start ldird", self.name()))?;
+        self.children().push(child);
+        Ok(())
+    }
+
     /// Ends hbd in order, and waits until it is gone.
     pub fn stop(&self) -> Result<()> {
         self.hbd(&["stop"])?;
