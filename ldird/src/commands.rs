@@ -334,8 +334,11 @@ async fn clean_up(instance: &Instance) -> anyhow::Result<u8> {
     forget_active(instance)?;
     let daemons = sync::left_behind(instance);
     if !daemons.is_empty() {
-        sync::stop_left(daemons).await?;
-        sync::forget(instance)?;
+        match sync::stop_left(daemons).await {
+            Ok(()) => sync::forget(instance)?,
+            // The table matters more.
+            Err(error) => eprintln!("the sync daemon stays: {error}"),
+        }
     }
     let mut left = ledger::left_behind(instance);
     if left.is_empty() {
