@@ -2,10 +2,12 @@
 //! table by mistake, and a director is found by its file whatever became of its traces.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
 
 use super::balancing::{CF, FARM, Farm, LIMIT, VIP, weights};
 use super::{Case, Place, watch};
@@ -28,6 +30,11 @@ pub(super) const CASES: &[Case] = &[
         place: Place::Kernel,
         run: found_by_file,
     },
+    Case {
+        name: "c15_supervised_ldird_tells_its_log_to_its_caller_and_has_no_pid_file",
+        place: Place::Kernel,
+        run: c15_supervised,
+    },
 ];
 
 /// An automatic reload comes within it: a look each second, and a few to see the file rest.
@@ -46,6 +53,44 @@ fn expect(farm: &Farm, words: &[&str], code: i32) -> Result<String> {
     let words = words.join(" ");
     ensure!(ended == code, "ldird {words} ended with {ended}: {said}");
     Ok(said)
+}
+
+/// A supervisor starts it, reads what it says, and ends it by a signal.
+fn c15_supervised() -> Result<()> {
+    let farm = Farm::new("supervised=yes\nlogfile=\"/srv/unused.log\"\n")?;
+    let said = farm.host().folder().join("srv/said");
+    fs::create_dir_all(said.parent().context("in a folder")?)?;
+    let mut child = farm
+        .host()
+        .command("ldird")?
+        .args([CF, "start"])
+        .stdin(Stdio::null())
+        .stdout(File::create(&said)?)
+        .spawn()?;
+    farm.await_count(usize::from(FARM))?;
+    let pid_file = farm
+        .host()
+        .folder()
+        .join("run/ldirectord.ldirectord.cf.pid");
+    ensure!(!pid_file.exists(), "there is a pid file");
+    farm.host().signal("ldird", Signal::TERM);
+    ensure!(child.wait()?.success(), "it did not end well");
+    let said = fs::read_to_string(said)?;
+    for words in [
+        "Starting Linux Director",
+        "Added real server: 10.10.0.20:80",
+        "terminated on signal: TERM",
+    ] {
+        let line = said.lines().find(|line| line.contains(words));
+        let line = line.with_context(|| format!("no {words} in\n{said}"))?;
+        // [Www Mmm dd hh:mm:ss yyyy] text
+        let stamp = line
+            .strip_prefix('[')
+            .and_then(|line| line.split_once("] "));
+        let stamp = stamp.with_context(|| format!("no date in {line}"))?.0;
+        ensure!(stamp.split_whitespace().count() == 5, "the date is {stamp}");
+    }
+    Ok(())
 }
 
 fn second_service() -> String {

@@ -34,13 +34,6 @@ pub(super) const DELIBERATE: &[(&str, &str)] = &[
     ),
 ];
 
-/// Rows without a test, and why.
-pub(super) const UNTESTED: &[(&str, &str)] = &[(
-    "C15",
-    "supervised=yes: a director in the foreground wants a kernel's table; its lines and that there is no pid \
-     file were seen by hand",
-)];
-
 /// All of them.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
     let kinds = [MATCHED, IMPROVED, CHANGED].into_iter();
