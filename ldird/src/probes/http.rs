@@ -30,6 +30,8 @@ const EXCERPT_CHARS: usize = 120;
 /// Buffers for reading grow from and to this, bytes.
 const READ_MIN_BYTES: usize = 512;
 const READ_MAX_BYTES: usize = 16 * 1024;
+/// Most of a request beside path and host, bytes.
+const REQUEST_BYTES: usize = 96;
 /// A body that pauses for so long is matched as far as it came.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The old daemon's words.
@@ -156,7 +158,7 @@ impl Http {
     /// One request, and its answer as far as it matters; or why there is none.
     async fn exchange(
         &self,
-        hop: &Hop,
+        hop: &Hop<'_>,
         stream: &mut dyn Stream,
         reply: &mut Reply,
     ) -> Result<(), Answer> {
@@ -172,20 +174,22 @@ impl Http {
         Ok(())
     }
 
-    fn request(&self, hop: &Hop) -> Vec<u8> {
+    fn request(&self, hop: &Hop<'_>) -> Vec<u8> {
         let method = if self.head { "HEAD" } else { "GET" };
-        let mut text = format!(
-            "{method} {} HTTP/1.1\r\nConnection: close\r\nHost: ",
-            hop.path
-        );
-        text.reserve(hop.host.len() + 64);
-        let mut bytes = text.into_bytes();
+        let mut bytes = Vec::with_capacity(hop.path.len() + hop.host.len() + REQUEST_BYTES);
+        bytes.extend_from_slice(method.as_bytes());
+        bytes.push(b' ');
+        bytes.extend_from_slice(hop.path.as_bytes());
+        bytes.extend_from_slice(b" HTTP/1.1\r\nConnection: close\r\nHost: ");
         // No byte of a file may end the line.
         bytes.extend(hop.host.iter().filter(|byte| **byte >= b' '));
         if let Some(user) = hop.authorization() {
-            bytes.extend(format!("\r\nAuthorization: {user}").into_bytes());
+            bytes.extend_from_slice(b"\r\nAuthorization: ");
+            bytes.extend_from_slice(user.as_bytes());
         }
-        bytes.extend(format!("\r\nUser-Agent: {USER_AGENT}\r\n\r\n").into_bytes());
+        bytes.extend_from_slice(b"\r\nUser-Agent: ");
+        bytes.extend_from_slice(USER_AGENT.as_bytes());
+        bytes.extend_from_slice(b"\r\n\r\n");
         bytes
     }
 
@@ -298,23 +302,34 @@ fn redirect(reply: &Reply) -> Option<&[u8]> {
     matches!(code, 301 | 302 | 303 | 307 | 308).then_some(location)
 }
 
-async fn open(hop: &Hop, trust: &Trust, means: &Means) -> Result<Box<dyn Stream>, Answer> {
+async fn open(hop: &Hop<'_>, trust: &Trust, means: &Means) -> Result<Box<dyn Stream>, Answer> {
     let (stream, target) = connect(&hop.place, means).await?;
     let Some(name) = &hop.tls else {
         return Ok(Box::new(stream));
     };
-    let secured = stream::secure(stream, name, trust, target, means).await;
+    // On the heap, so that checks without TLS need no room for it.
+    let secured = Box::pin(stream::secure(stream, name, trust, target, means)).await;
     secured.map_err(|fault| stream::no_tls(&fault, "500 "))
 }
 
 async fn connect(place: &Place, means: &Means) -> Result<(TcpStream, SocketAddr), Answer> {
-    let addresses: Vec<SocketAddr> = match place {
-        Place::At(address) => vec![*address],
-        Place::Named(name, port) => {
-            let found = tokio::net::lookup_host((name.as_str(), *port)).await;
-            found.map_err(|error| unresolved(name, &error))?.collect()
-        }
-    };
+    match place {
+        Place::At(address) => match means.dialler.connect(*address).await {
+            Ok(stream) => Ok((stream, *address)),
+            Err(error) => Err(Answer::failed(&error)),
+        },
+        // On the heap: only a redirect leads there.
+        Place::Named(name, port) => Box::pin(connect_by_name(name, *port, means)).await,
+    }
+}
+
+async fn connect_by_name(
+    name: &str,
+    port: u16,
+    means: &Means,
+) -> Result<(TcpStream, SocketAddr), Answer> {
+    let found = tokio::net::lookup_host((name, port)).await;
+    let addresses = found.map_err(|error| unresolved(name, &error))?;
     let mut failure = Answer::down("500 the redirect leads to a name without address");
     for address in addresses {
         match means.dialler.connect(address).await {

@@ -208,9 +208,17 @@ impl Answer {
     /// One printable line of bounded length.
     fn since(self, start: Instant) -> Verdict {
         let safe = |c: char| if c.is_control() { ' ' } else { c };
+        let text = self.message;
+        // Nearly every message is good as it is.
+        let fits = text.len() <= MESSAGE_MAX && !text.contains(char::is_control);
+        let message = if fits {
+            text
+        } else {
+            text.chars().take(MESSAGE_MAX).map(safe).collect()
+        };
         Verdict {
             finding: self.finding,
-            message: self.message.chars().take(MESSAGE_MAX).map(safe).collect(),
+            message,
             took: start.elapsed(),
             noted: Noted {
                 certificate: self.certificate,

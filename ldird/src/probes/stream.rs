@@ -22,9 +22,18 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
     fn certificate_until(&self) -> Option<u64> {
         None
     }
+
+    /// Has it an end of its own to tell? A plain connection says all by being closed.
+    fn says_goodbye(&self) -> bool {
+        true
+    }
 }
 
-impl Stream for TcpStream {}
+impl Stream for TcpStream {
+    fn says_goodbye(&self) -> bool {
+        false
+    }
+}
 
 impl Stream for TlsStream<TcpStream> {
     fn certificate_until(&self) -> Option<u64> {
@@ -35,6 +44,10 @@ impl Stream for TlsStream<TcpStream> {
 impl Stream for Box<dyn Stream> {
     fn certificate_until(&self) -> Option<u64> {
         (**self).certificate_until()
+    }
+
+    fn says_goodbye(&self) -> bool {
+        (**self).says_goodbye()
     }
 }
 
@@ -113,7 +126,9 @@ pub(super) async fn finish(stream: &mut dyn Stream, buffer: &mut Vec<u8>) {
                 Ok(_) | Err(_) => break,
             }
         }
-        let _ = stream.shutdown().await;
+        if stream.says_goodbye() {
+            let _ = stream.shutdown().await;
+        }
     };
     let _ = timeout(REST_MAX, rest).await;
 }

@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::Url;
 use rustls::pki_types::ServerName;
+use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What the file asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -71,14 +72,15 @@ fn path(request: &[u8]) -> String {
 
 /// One request of the several that redirects may make.
 #[derive(Debug, Clone)]
-pub(super) struct Hop {
-    /// For redirects that are relative.
-    url: Url,
+pub(super) struct Hop<'a> {
+    /// For redirects that are relative. `None` for the file's own page: made of it when a redirect
+    /// comes, as a check is to be cheap.
+    url: Option<Url>,
     pub(super) place: Place,
     /// The path in the request line.
-    pub(super) path: String,
+    pub(super) path: Cow<'a, str>,
     /// The `Host` line.
-    pub(super) host: Vec<u8>,
+    pub(super) host: Cow<'a, [u8]>,
     pub(super) tls: Option<ServerName<'static>>,
 }
 
@@ -99,10 +101,13 @@ impl Place {
     }
 }
 
-impl Hop {
+impl<'a> Hop<'a> {
     /// `None` if what the file says makes no address, which was found when it was read.
-    pub(super) fn first(http: &Http) -> Option<Self> {
-        let host = http.virtualhost.clone().unwrap_or_else(|| own_host(http));
+    pub(super) fn first(http: &'a Http) -> Option<Self> {
+        let host = match &http.virtualhost {
+            Some(host) => Cow::from(host),
+            None => Cow::from(own_host(http)),
+        };
         match &http.page {
             Page::Elsewhere(url) => Some(Self {
                 host,
@@ -110,13 +115,11 @@ impl Hop {
             }),
             Page::Through(url) => Self::through(http, url.clone()?),
             Page::Here(path) => {
-                let scheme = if http.tls { "https" } else { "http" };
-                let url = Url::parse(&format!("{scheme}://{}{path}", http.target)).ok()?;
                 let tls = http.tls.then(|| server_name(name(http), http.target.ip()));
                 Some(Self {
                     place: Place::At(http.target),
-                    path: path.clone(),
-                    url,
+                    path: Cow::from(path),
+                    url: None,
                     host,
                     tls,
                 })
@@ -127,7 +130,11 @@ impl Hop {
     /// Where a redirect leads; `None` if that is no place on the web.
     pub(super) fn next(&self, http: &Http, location: &[u8]) -> Option<Self> {
         let location = String::from_utf8_lossy(location);
-        let url = self.url.join(location.trim()).ok()?;
+        let url = match &self.url {
+            Some(url) => url.join(location.trim()),
+            None => here(http)?.join(location.trim()),
+        };
+        let url = url.ok()?;
         match &http.page {
             Page::Through(_) if url.scheme() == "http" => Self::through(http, url),
             Page::Through(_) | Page::Here(_) | Page::Elsewhere(_) => Self::to(http, url),
@@ -147,10 +154,10 @@ impl Hop {
         let bare = url.set_username("").and_then(|()| url.set_password(None));
         bare.ok()?;
         Some(Self {
-            url: hop,
+            url: Some(hop),
             place: Place::At(http.target),
-            path: url.into(),
-            host: host.into_bytes(),
+            path: Cow::from(String::from(url)),
+            host: Cow::from(host.into_bytes()),
             tls: None,
         })
     }
@@ -186,31 +193,56 @@ impl Hop {
         let named = address.is_none().then_some(host);
         Some(Self {
             place,
-            path,
-            host: line.into_bytes(),
+            path: Cow::from(path),
+            host: Cow::from(line.into_bytes()),
             tls: tls.then(|| server_name(named, ip)),
-            url,
+            url: Some(url),
         })
     }
 
     /// The value of an `Authorization` line, if the address holds a user (RFC 7617).
     pub(super) fn authorization(&self) -> Option<String> {
-        let user = self.url.username();
-        if user.is_empty() && self.url.password().is_none() {
+        // The file's own page names none.
+        let url = self.url.as_ref()?;
+        let user = url.username();
+        if user.is_empty() && url.password().is_none() {
             return None;
         }
-        let password = self.url.password().unwrap_or_default();
+        let password = url.password().unwrap_or_default();
         let plain = [unescaped(user), unescaped(password)].join(&b':');
         Some(format!("Basic {}", BASE64.encode(&plain)))
     }
 }
 
+/// The file's own page as an address.
+fn here(http: &Http) -> Option<Url> {
+    let Page::Here(path) = &http.page else {
+        return None;
+    };
+    let scheme = if http.tls { "https" } else { "http" };
+    Url::parse(&format!("{scheme}://{}{path}", http.target)).ok()
+}
+
 /// The real server's address as a `Host` line has it, without a port.
 fn own_host(http: &Http) -> Vec<u8> {
     match http.target.ip() {
-        IpAddr::V4(address) => address.to_string().into_bytes(),
+        IpAddr::V4(address) => dotted(address),
         IpAddr::V6(address) => format!("[{address}]").into_bytes(),
     }
+}
+
+/// As `to_string` has it, without the machinery of formats: every check needs one.
+fn dotted(address: Ipv4Addr) -> Vec<u8> {
+    let mut text = Vec::with_capacity("255.255.255.255".len());
+    for octet in address.octets() {
+        if !text.is_empty() {
+            text.push(b'.');
+        }
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let first = digits.iter().position(|digit| *digit > 0).unwrap_or(2);
+        text.extend(digits.iter().skip(first).map(|digit| b'0' + digit));
+    }
+    text
 }
 
 /// The virtual host, if it is a name that TLS can carry.
@@ -235,7 +267,8 @@ fn unescaped(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{path, unescaped};
+    use super::{dotted, path, unescaped};
+    use std::net::Ipv4Addr;
 
     #[test]
     fn a_path_goes_out_as_the_file_has_it() {
@@ -256,5 +289,13 @@ mod tests {
     #[test]
     fn users_in_an_address_may_hold_any_byte() {
         assert_eq!(unescaped("a%40b%"), b"a@b%");
+    }
+
+    #[test]
+    fn an_address_is_written_as_ever() {
+        for octet in 0..=255 {
+            let address = Ipv4Addr::new(octet, 0, 255 - octet, 7);
+            assert_eq!(dotted(address), address.to_string().as_bytes());
+        }
     }
 }

@@ -63,7 +63,7 @@ enum Stage {
 /// The headers that matter.
 #[derive(Debug, Default)]
 struct Fields {
-    /// The one that a folded line continues.
+    /// The one that a folded line continues; its value is empty if it does not matter.
     last: Option<(Field, Vec<u8>)>,
     lines: u32,
     length: Option<u64>,
@@ -125,14 +125,17 @@ impl Reply {
     /// Reads as far as the bytes go.
     pub(super) fn advance(&mut self) -> Result<(), Broken> {
         let mut at = 0;
+        // Lines are looked at where they are.
+        let mut raw = std::mem::take(&mut self.raw);
         let outcome = loop {
-            match self.step(&mut at) {
+            match self.step(&raw, &mut at) {
                 Ok(true) => {}
                 Ok(false) => break Ok(()),
                 Err(broken) => break Err(broken),
             }
         };
-        self.raw.drain(..at.min(self.raw.len()));
+        raw.drain(..at.min(raw.len()));
+        self.raw = raw;
         outcome
     }
 
@@ -163,29 +166,28 @@ impl Reply {
     }
 
     /// One step from there on; false if more bytes are needed.
-    fn step(&mut self, at: &mut usize) -> Result<bool, Broken> {
+    fn step(&mut self, raw: &[u8], at: &mut usize) -> Result<bool, Broken> {
         match self.stage {
             Stage::Done => {
-                *at = self.raw.len();
+                *at = raw.len();
                 Ok(false)
             }
-            Stage::Body(left) => Ok(self.copy(at, left, Stage::Body)),
-            Stage::Chunk(left) => Ok(self.copy(at, Some(left), |left| match left {
+            Stage::Body(left) => Ok(self.copy(raw, at, left, Stage::Body)),
+            Stage::Chunk(left) => Ok(self.copy(raw, at, Some(left), |left| match left {
                 Some(left) if left > 0 => Stage::Chunk(left),
                 Some(_) | None => Stage::ChunkEnd,
             })),
             Stage::Status | Stage::Headers | Stage::ChunkSize | Stage::ChunkEnd => {
-                let Some((line, end)) = line_at(&self.raw, *at) else {
-                    let long = self.raw.len() - *at > LINE_MAX_BYTES;
+                let Some((line, end)) = line_at(raw, *at) else {
+                    let long = raw.len() - *at > LINE_MAX_BYTES;
                     return if long { self.long_line() } else { Ok(false) };
                 };
-                let (text, feed) = (line.to_vec(), self.raw.get(*at + line.len()..end));
-                let feed = feed.unwrap_or_default().to_vec();
+                let feed = raw.get(*at + line.len()..end).unwrap_or_default();
                 *at = end;
-                if text.len() > LINE_MAX_BYTES {
+                if line.len() > LINE_MAX_BYTES {
                     return self.long_line();
                 }
-                self.line(&text, &feed).map(|()| true)
+                self.line(line, feed).map(|()| true)
             }
         }
     }
@@ -266,17 +268,18 @@ impl Reply {
     /// Moves bytes to the body; true if the stage has changed.
     fn copy(
         &mut self,
+        raw: &[u8],
         at: &mut usize,
         left: Option<u64>,
         stage: impl Fn(Option<u64>) -> Stage,
     ) -> bool {
-        let there = self.raw.len() - *at;
+        let there = raw.len() - *at;
         let most = left.map_or(there, |left| {
             usize::try_from(left).unwrap_or(usize::MAX).min(there)
         });
-        let piece = self.raw.get(*at..*at + most).unwrap_or_default().to_vec();
+        let piece = raw.get(*at..*at + most).unwrap_or_default();
         *at += most;
-        self.keep(&piece);
+        self.keep(piece);
         if self.stage == Stage::Done {
             return true;
         }
@@ -306,8 +309,14 @@ impl Fields {
         self.lines += 1;
         if let Some((name, value)) = header(line) {
             self.settle();
-            self.last = Some((name, value.to_vec()));
-        } else if let (Some((_, value)), true) = (&mut self.last, starts_blank(line)) {
+            let value = match name {
+                Field::Length | Field::Encoding | Field::Location => value.to_vec(),
+                Field::Other => Vec::new(),
+            };
+            self.last = Some((name, value));
+        } else if let (Some((name, value)), true) = (&mut self.last, starts_blank(line))
+            && *name != Field::Other
+        {
             value.push(b' ');
             value.extend(line.trim_ascii_start());
         }
@@ -348,13 +357,20 @@ fn status(line: &[u8]) -> Option<Status> {
     let (version, rest) = text.split_once(blank)?;
     version.strip_prefix("HTTP/")?;
     let rest = rest.trim_start_matches(blank);
-    let (code, reason) = rest.split_once(blank).unwrap_or((rest, ""));
-    let digits = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
-    let code: u16 = code.parse().ok().filter(|_| digits)?;
-    (100..600).contains(&code).then(|| Status {
-        code,
-        line: format!("{code} {}", reason.trim()).trim_end().to_owned(),
-    })
+    let (digits, reason) = rest.split_once(blank).unwrap_or((rest, ""));
+    let three = digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let code: u16 = digits.parse().ok().filter(|_| three)?;
+    if !(100..600).contains(&code) {
+        return None;
+    }
+    let reason = reason.trim();
+    let mut line = String::with_capacity(digits.len() + 1 + reason.len());
+    line.push_str(digits);
+    if !reason.is_empty() {
+        line.push(' ');
+        line.push_str(reason);
+    }
+    Some(Status { code, line })
 }
 
 /// Name and value; `None` for what is no header: a name has no blanks inside.
@@ -366,13 +382,14 @@ fn header(line: &[u8]) -> Option<(Field, &[u8])> {
         return None;
     }
     let value = value.get(1..)?.trim_ascii_start();
-    let field = match name.to_ascii_lowercase().as_slice() {
-        b"content-length" => Field::Length,
-        b"transfer-encoding" => Field::Encoding,
-        b"location" => Field::Location,
-        _ => Field::Other,
-    };
-    Some((field, value))
+    let fields = [
+        ("content-length", Field::Length),
+        ("transfer-encoding", Field::Encoding),
+        ("location", Field::Location),
+    ];
+    let known = |(text, _): &(&str, Field)| name.eq_ignore_ascii_case(text.as_bytes());
+    let field = fields.into_iter().find(known);
+    Some((field.map_or(Field::Other, |(_, field)| field), value))
 }
 
 fn starts_blank(line: &[u8]) -> bool {
