@@ -31,8 +31,17 @@ const CRASH_BUDGET: Duration = Duration::from_millis(1100);
 
 /// Who is measured, and how often for each of the rounds that were asked for: the old pair needs half
 /// a minute to start, and as long for a takeover.
-const MAKES: [(&str, Make); 4] = [
-    ("hbd + ldird", Make::Ours),
+const MAKES: [(&str, Make); 5] = [
+    (
+        "hbd + ldird",
+        Make::Ours {
+            standbytable: false,
+        },
+    ),
+    (
+        "the same, standbytable=yes",
+        Make::Ours { standbytable: true },
+    ),
     (
         "keepalived, advert 0.3 s",
         Make::Keepalived { advert_ms: 300 },
@@ -78,10 +87,17 @@ struct Outages {
     crash: Vec<Duration>,
 }
 
+struct Row {
+    name: &'static str,
+    is_ours: bool,
+    outages: Outages,
+}
+
 fn measure(programs: &Programs, rounds: u32, only_ours: bool) {
-    let mut rows: Vec<(&str, Outages)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for (name, make) in MAKES {
-        if only_ours && make != Make::Ours {
+        let is_ours = matches!(make, Make::Ours { .. });
+        if only_ours && !is_ours {
             continue;
         }
         let mut outages = Outages::default();
@@ -97,7 +113,11 @@ fn measure(programs: &Programs, rounds: u32, only_ours: bool) {
                 say(&format!("{name}: {error:#}"));
             }
         }
-        rows.push((name, outages));
+        rows.push(Row {
+            name,
+            is_ours,
+            outages,
+        });
     }
     print!("{}", table(&rows));
 }
@@ -146,7 +166,7 @@ fn outage(requests: &Requests, since: Instant) -> Result<Duration> {
     Ok(requests.longest_gap(since))
 }
 
-fn table(rows: &[(&str, Outages)]) -> String {
+fn table(rows: &[Row]) -> String {
     let mut text = format!(
         "HTTP through the address, a new connection each {} ms, deadtime {} s, release builds: \
          ms without an answer, median/worst\n{:<26} {:>12} {:>12} {:>12} {:>14} {:>7}\n",
@@ -159,7 +179,7 @@ fn table(rows: &[(&str, Outages)]) -> String {
         "power loss",
         "rounds",
     );
-    for (name, outages) in rows {
+    for Row { name, outages, .. } in rows {
         let _ = writeln!(
             text,
             "{name:<26} {:>12} {:>12} {:>12} {:>14} {:>7}",
@@ -170,35 +190,40 @@ fn table(rows: &[(&str, Outages)]) -> String {
             outages.crash.len(),
         );
     }
-    let Some((ours, others)) = rows.split_first() else {
-        return text;
-    };
-    for (name, other) in others {
-        let _ = writeln!(
-            text,
-            "{:<26} {:>12} {:>12} {:>12} {:>14}",
-            format!("ours to {name}"),
-            "",
-            ratio(&ours.1.stop, &other.stop),
-            ratio(&ours.1.failback, &other.failback),
-            ratio(&ours.1.crash, &other.crash),
-        );
+    let (ours, others): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.is_ours);
+    for our in &ours {
+        let _ = writeln!(text, "{}", our.name);
+        for other in &others {
+            let _ = writeln!(
+                text,
+                "{:<26} {:>12} {:>12} {:>12} {:>14}",
+                format!(" to {}", other.name),
+                "",
+                ratio(&our.outages.stop, &other.outages.stop),
+                ratio(&our.outages.failback, &other.outages.failback),
+                ratio(&our.outages.crash, &other.outages.crash),
+            );
+        }
+        within_budgets(&mut text, &our.outages);
     }
+    text
+}
+
+fn within_budgets(text: &mut String, ours: &Outages) {
     let budgets = [
-        ("clean stop", &ours.1.stop, AGREED_BUDGET),
-        ("failback", &ours.1.failback, AGREED_BUDGET),
-        ("power loss", &ours.1.crash, CRASH_BUDGET),
+        ("clean stop", &ours.stop, AGREED_BUDGET),
+        ("failback", &ours.failback, AGREED_BUDGET),
+        ("power loss", &ours.crash, CRASH_BUDGET),
     ];
     for (what, seen, budget) in budgets {
         let within = seen.iter().filter(|one| **one <= budget).count();
         let _ = writeln!(
             text,
-            "{what}: {within} of {} within the budget of {} ms",
+            " {what}: {within} of {} within the budget of {} ms",
             seen.len(),
             budget.as_millis()
         );
     }
-    text
 }
 
 fn median(seen: &[Duration]) -> Option<Duration> {

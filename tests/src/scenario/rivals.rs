@@ -65,13 +65,14 @@ virtual=10.10.0.100:80
 /// Whose programs they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Make {
-    Ours,
+    Ours {
+        /// Its table is in the kernel on standby, too, as keepalived's always is.
+        standbytable: bool,
+    },
     /// heartbeat 3.0.6 and ldirectord 4.12.
     Old,
     /// With this time between two adverts, in milliseconds.
-    Keepalived {
-        advert_ms: u32,
-    },
+    Keepalived { advert_ms: u32 },
 }
 
 /// One of the two directors.
@@ -194,8 +195,14 @@ impl Node {
             ]
         };
         Ok(match make {
-            Make::Ours => {
-                let files = Configuration::Files(files());
+            Make::Ours { standbytable } => {
+                let mut files = files();
+                if standbytable {
+                    let cf = format!("standbytable=yes\n{LDIRECTORD_CF}");
+                    files.retain(|(name, _)| *name != "ldirectord.cf");
+                    files.push(("ldirectord.cf", cf));
+                }
+                let files = Configuration::Files(files);
                 Self::Ours(Director::install(host, programs, &files, VIP)?.resident())
             }
             Make::Old => {
