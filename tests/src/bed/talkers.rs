@@ -135,11 +135,18 @@ fn exim(host: &Host, folder: &Path) -> Result<Command> {
     fs::create_dir_all(&spool)?;
     chown(&spool, Some(NOBODY), Some(NOBODY))?;
     fs::write(folder.join("exim.conf"), EXIM)?;
-    // The package's installation would make its user.
-    let users = fs::read_to_string("/etc/passwd")?;
-    let own = "Debian-exim:x:65534:65534::/srv/exim:/usr/sbin/nologin\n";
-    fs::write(folder.join("passwd"), format!("{users}{own}"))?;
-    host.sh("mount --bind /srv/passwd /etc/passwd")?;
+    // The package's installation would make its user and its group.
+    for (file, own) in [
+        (
+            "passwd",
+            "Debian-exim:x:65534:65534::/srv/exim:/usr/sbin/nologin\n",
+        ),
+        ("group", "Debian-exim:x:65534:\n"),
+    ] {
+        let there = fs::read_to_string(Path::new("/etc").join(file))?;
+        fs::write(folder.join(file), format!("{there}{own}"))?;
+        host.sh(&format!("mount --bind /srv/{file} /etc/{file}"))?;
+    }
     let mut command = host.command(unpacked.path("usr/sbin/exim4")?)?;
     command
         .args(["-bdf", "-C", "/srv/exim.conf"])
