@@ -26,7 +26,7 @@ impl Programs {
         let mut command = cargo();
         command.args(["build", "--release"]);
         for name in NAMES {
-            command.args(["--package", name]);
+            command.args(["--bin", name]);
         }
         say("building the programs as for use");
         let status = command.status().context("cannot run cargo")?;
@@ -41,12 +41,13 @@ impl Programs {
         Self::in_folder(target.join("release"), &NAMES)
     }
 
-    /// As [`Programs::build`], for scenarios that need fewer.
+    /// As [`Programs::build`], for scenarios that need fewer. Named as binaries of the workspace, not as
+    /// packages: whatever is chosen then, dependencies have the same features and are compiled once.
     pub fn build_only(names: &[&str]) -> Result<Self> {
         let mut command = cargo();
         command.arg("build");
         for name in names {
-            command.args(["--package", name]);
+            command.args(["--bin", name]);
         }
         if folder()?.ends_with("release") {
             command.arg("--release");
