@@ -75,7 +75,7 @@ const SCRIPT_LIMIT: Duration = Duration::from_secs(220);
 
 /// The demo without a terminal: a line per step, gaps, the score. True if nothing failed.
 pub fn run_script(shape: Shape) -> Result<bool> {
-    packages::ensure_programs()?;
+    packages::ensure_demo()?;
     let programs = Programs::build()?;
     let mut score = if modules::kernel_has_ipvs() {
         shape.script(&programs)
@@ -91,7 +91,7 @@ pub fn run_script(shape: Shape) -> Result<bool> {
 
 /// Only the outages of [`run_script`].
 pub fn run_gaps() -> Result<bool> {
-    packages::ensure_programs()?;
+    packages::ensure_demo()?;
     let mut score = Score::default();
     script::measure_gaps(&Programs::build_only(&["hbd"])?, &mut score);
     Ok(score.failed == 0)
@@ -133,7 +133,7 @@ pub fn run(shape: Shape) -> Result<u8> {
         stdin().is_terminal() && stdout().is_terminal(),
         "this needs a terminal; without one: cargo lab demo --script"
     );
-    packages::ensure_programs()?;
+    packages::ensure_demo()?;
     Programs::build()?;
     if modules::kernel_has_ipvs() {
         return live::run().map(|()| 0);
@@ -144,7 +144,7 @@ pub fn run(shape: Shape) -> Result<u8> {
 /// Leaves the cluster running for a look.
 pub fn up(shape: Shape) -> Result<u8> {
     shape.live()?;
-    packages::ensure_programs()?;
+    packages::ensure_demo()?;
     Programs::build()?;
     if modules::kernel_has_ipvs() {
         return up::run(Look::FromOutside).map(|()| 0);

@@ -9,7 +9,7 @@ use std::thread;
 
 use anyhow::{Context, Result, ensure};
 
-use super::packages::{apt, is_debian_like, refresh_lists, run};
+use super::packages::{apt, from_archive, is_debian_like, run};
 use super::{alone, artefacts, modules, say};
 
 /// The package that depends on the newest kernel for servers.
@@ -38,19 +38,20 @@ pub fn ensure() -> Result<Kernel> {
         is_debian_like(),
         "this kernel has no IPVS: load ip_vs, or run on a Debian-like system, where the lab fetches one"
     );
-    refresh_lists()?;
-    let package = resolve_kernel()?;
-    say(&format!(
-        "fetching {package} for the emulated machine (unpacked, not installed)"
-    ));
     let fresh =
         tempfile::tempdir_in(artefacts()).context("cannot create a directory for the kernel")?;
-    // The unprivileged download user of apt could not write here.
-    run(apt()
-        .args(["-o", "APT::Sandbox::User=root", "download", &package])
-        .current_dir(fresh.path()))?;
+    from_archive(|| {
+        let package = resolve_kernel()?;
+        say(&format!(
+            "fetching {package} for the emulated machine (unpacked, not installed)"
+        ));
+        // The unprivileged download user of apt could not write here.
+        run(apt()
+            .args(["-o", "APT::Sandbox::User=root", "download", &package])
+            .current_dir(fresh.path()))
+    })?;
     let archive = first_entry(fresh.path(), |name| name.starts_with("linux-image-"))
-        .with_context(|| format!("apt-get download {package} left no archive"))?;
+        .context("apt-get download left no archive of a kernel")?;
     run(Command::new("dpkg-deb")
         .arg("-x")
         .arg(&archive)

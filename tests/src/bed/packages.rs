@@ -36,7 +36,7 @@ const MACHINE: &[Package] = &[
     tool("kmod", "kernel modules"),
 ];
 
-/// What the hosts need.
+/// What the hosts of a demo need.
 const HOSTS: &[Package] = &[
     tool("iproute2", "addresses, bridges, tunnels"),
     tool("iputils-ping", "ping"),
@@ -62,6 +62,10 @@ const HOSTS: &[Package] = &[
         purpose: "real FTP servers",
         services: &["vsftpd"],
     },
+];
+
+/// What tests and measurements need beside: servers of every kind that is checked, and the peers.
+const SERVERS_AND_PEERS: &[Package] = &[
     Package {
         name: "dovecot-imapd",
         purpose: "real IMAP servers",
@@ -117,12 +121,18 @@ const HOSTS: &[Package] = &[
     },
 ];
 
+/// Makes sure that a demo has what it runs: a newcomer's first look waits for nothing else.
+pub fn ensure_demo() -> Result<()> {
+    ensure_installed(MACHINE.iter().chain(HOSTS))
+}
+
 /// Makes sure that every program of the bed is installed.
 pub fn ensure_programs() -> Result<()> {
-    let wanted: Vec<&Package> = MACHINE.iter().chain(HOSTS).collect();
+    ensure_installed(MACHINE.iter().chain(HOSTS).chain(SERVERS_AND_PEERS))
+}
+
+fn ensure_installed(wanted: impl Iterator<Item = &'static Package>) -> Result<()> {
     let missing: Vec<&Package> = wanted
-        .iter()
-        .copied()
         .filter(|package| !is_installed(package.name))
         .collect();
     if missing.is_empty() {
@@ -134,11 +144,12 @@ pub fn ensure_programs() -> Result<()> {
     for package in &missing {
         say(&format!("  {:<18} {}", package.name, package.purpose));
     }
-    refresh_lists()?;
     let _services_stay_off = ServicesDenied::install()?;
-    let mut install = apt();
-    install.args(["install", "--yes", "--no-install-recommends"]);
-    run(install.args(missing.iter().map(|package| package.name)))?;
+    from_archive(|| {
+        let mut install = apt();
+        install.args(["install", "--yes", "--no-install-recommends"]);
+        run(install.args(missing.iter().map(|package| package.name)))
+    })?;
     for service in missing.iter().flat_map(|package| package.services) {
         disable(service);
     }
@@ -177,21 +188,29 @@ fn refuse_unless_changeable(missing: &[&Package]) -> Result<()> {
     Ok(())
 }
 
-/// Fetches the package lists where there are none, as on a fresh container.
-pub(super) fn refresh_lists() -> Result<()> {
-    let have_lists = fs::read_dir("/var/lib/apt/lists").is_ok_and(|entries| {
+/// Fetches something from the archive. Lists that are older than what the archive holds name files that
+/// it has no more (404), and a fresh container has no lists: then they are fetched, and `fetch` is asked once more.
+pub(super) fn from_archive<T>(fetch: impl Fn() -> Result<T>) -> Result<T> {
+    if have_lists() {
+        match fetch() {
+            Ok(fetched) => return Ok(fetched),
+            Err(error) => say(&format!("{error:#}\nmaybe with lists that are out of date")),
+        }
+    }
+    say("fetching the package lists");
+    run(apt().arg("update"))?;
+    fetch()
+}
+
+fn have_lists() -> bool {
+    fs::read_dir("/var/lib/apt/lists").is_ok_and(|entries| {
         entries.filter_map(Result::ok).any(|entry| {
             entry
                 .file_name()
                 .to_str()
                 .is_some_and(|name| name.contains("_Packages"))
         })
-    });
-    if have_lists {
-        return Ok(());
-    }
-    say("fetching the package lists");
-    run(apt().arg("update"))
+    })
 }
 
 pub(super) fn apt() -> Command {

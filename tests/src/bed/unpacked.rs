@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::packages::{apt, is_debian_like, refresh_lists, run};
+use super::packages::{apt, from_archive, is_debian_like, run};
 use super::{alone, artefacts, say};
 
 /// A package's files and those of its dependencies in one tree.
@@ -28,14 +28,15 @@ impl Unpacked {
             is_debian_like(),
             "the lab fetches Debian's package {package}, and this is no Debian-like system"
         );
-        refresh_lists()?;
         say(&format!("fetching {package} (unpacked, not installed)"));
         let fresh = tempfile::tempdir_in(artefacts())?;
         // The unprivileged download user of apt could not write here.
-        run(apt()
-            .args(["-o", "APT::Sandbox::User=root", "download"])
-            .args(wanted(package)?)
-            .current_dir(fresh.path()))?;
+        from_archive(|| {
+            run(apt()
+                .args(["-o", "APT::Sandbox::User=root", "download"])
+                .args(wanted(package)?)
+                .current_dir(fresh.path()))
+        })?;
         let files = fs::read_dir(fresh.path())?.collect::<Result<Vec<_>, _>>()?;
         let archives = files.into_iter().map(|entry| entry.path());
         for archive in archives.filter(|path| path.extension().is_some_and(|ext| ext == "deb")) {

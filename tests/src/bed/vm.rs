@@ -67,7 +67,7 @@ impl Options {
 /// Runs a command under a kernel with IPVS and returns its exit code (128 + signal if killed).
 pub fn run(options: &Options) -> Result<u8> {
     ensure!(!options.argv.is_empty(), "nothing to run");
-    packages::ensure_programs()?;
+    packages::ensure_demo()?;
     fs::create_dir_all(scratch()).context("cannot create the scratch directory")?;
     if modules::kernel_has_ipvs() {
         return run_here(options);
