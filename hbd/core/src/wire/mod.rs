@@ -10,5 +10,7 @@ pub mod message;
 
 pub use auth::{Key, Keys, Method};
 pub use error::{Reject, WireError};
-pub use frame::{decode, decode_unsigned, encode_classic, encode_netstring, encode_unsigned};
+pub use frame::{
+    FrameReader, decode, decode_unsigned, encode_classic, encode_netstring, encode_unsigned,
+};
 pub use message::{Message, Value};

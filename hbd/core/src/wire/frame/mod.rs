@@ -8,8 +8,11 @@ mod base64;
 mod classic;
 mod list;
 mod netstring;
+mod stream;
 
 use super::{Keys, Message, WireError};
+
+pub use stream::FrameReader;
 
 /// The longest packet, in bytes: what one UDP datagram over IPv4 can carry. Also the bound for
 /// serial lines and the FIFO.
