@@ -19,6 +19,7 @@ mod imported;
 mod interfaces;
 mod lifecycle;
 mod manager;
+mod media;
 mod model;
 mod netlink;
 mod oldfiles;
@@ -103,6 +104,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         netlink::CASES,
         compatibility::CASES,
         manager::CASES,
+        media::CASES,
         demonstration::CASES,
     ];
     tables.into_iter().flatten()

@@ -30,11 +30,22 @@ pub(super) fn meaning(loaded: &Loaded) -> String {
     for medium in &loaded.media {
         line(match medium {
             MediumSpec::Bcast { interface, port } => format!("bcast {interface} port {port}"),
+            MediumSpec::Mcast {
+                interface,
+                group,
+                hops,
+                loopback,
+            } => {
+                let (name, ip, port) = (medium.name(), group.ip(), group.port());
+                let looped = if *loopback { "on" } else { "off" };
+                format!("{name} {interface} {ip} port {port} ttl {hops} loop {looped}")
+            }
             MediumSpec::Ucast { interface, peer } => {
                 let to = peer
                     .ip
                     .map_or_else(|| peer.name.clone(), |ip| ip.to_string());
-                format!("ucast {interface} {to} port {}", peer.port)
+                let name = medium.name();
+                format!("{name} {interface} {to} port {}", peer.port)
             }
         });
     }

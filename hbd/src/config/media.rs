@@ -1,12 +1,12 @@
-//! Directives that make media: `bcast` and `ucast`, which this release honours, and the others,
-//! whose arguments are checked all the same (Heartbeat specification 1.4.2).
+//! Directives that make media: those over a network, which this release honours, and `serial`, whose
+//! arguments are checked all the same (Heartbeat specification 1.4.2).
 
 use super::draft::Given;
 use super::medium::{MediumSpec, Peer};
 use super::parser::Parser;
 use ha_plumbing::{Diagnostic, Word};
 use hbd_core::config::MAX_LINKS;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The port if neither ha.cf nor the services database names one.
 pub const DEFAULT_PORT: u16 = 694;
@@ -38,7 +38,7 @@ pub(super) fn udpport(parser: &mut Parser<'_>, word: Word<'_>) {
             "udpport comes after the medium of line {}, which keeps port {in_force}",
             first.span.line
         );
-        let fault = Diagnostic::warning(message).hint("put udpport before bcast and ucast");
+        let fault = Diagnostic::warning(message).hint("put udpport before bcast, ucast and ucast6");
         parser.push(fault, word.span);
     }
     parser.draft.udpport = Some(Given {
@@ -74,12 +74,7 @@ pub(super) fn ucast(parser: &mut Parser<'_>, words: &[Word<'_>]) {
         return;
     };
     superfluous(parser, rest);
-    if !parser.host.has_interface(interface.text) {
-        let message = format!("ucast {}: no such interface", interface.text);
-        let hint = "no heartbeat travels here until it is there; `ip link` shows the interfaces";
-        let fault = Diagnostic::warning(message).hint(hint).ownership();
-        parser.push(fault, interface.span);
-    }
+    missing_interface(parser, "ucast", *interface);
     let ip = parser.host.resolve(peer.text);
     match ip {
         None if !could_be_a_name(peer.text) => {
@@ -95,12 +90,10 @@ pub(super) fn ucast(parser: &mut Parser<'_>, words: &[Word<'_>]) {
             parser.push(fault, peer.span);
         }
         Some(ip)
-            if !is_host(ip) && (peer.text.parse() == Ok(ip) || !parser.host.is_elsewhere()) =>
+            if !is_host(ip.into())
+                && (peer.text.parse() == Ok(ip) || !parser.host.is_elsewhere()) =>
         {
-            let message = format!("ucast: {} is not the address of a peer", peer.text);
-            let fault =
-                Diagnostic::warning(message).hint("no heartbeat of this line reaches a node");
-            parser.push(fault.ownership(), peer.span);
+            not_a_peer(parser, "ucast", *peer);
         }
         Some(_) => {}
     }
@@ -122,8 +115,25 @@ fn could_be_a_name(text: &str) -> bool {
 }
 
 /// Could a peer have this address?
-fn is_host(ip: Ipv4Addr) -> bool {
-    !(ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || ip.is_broadcast())
+fn is_host(ip: IpAddr) -> bool {
+    let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    !(ip.is_unspecified() || ip.is_loopback() || ip.is_multicast() || broadcast)
+}
+
+fn not_a_peer(parser: &mut Parser<'_>, name: &str, peer: Word<'_>) {
+    let message = format!("{name}: {} is not the address of a peer", peer.text);
+    let fault = Diagnostic::warning(message).hint("no heartbeat of this line reaches a node");
+    parser.push(fault.ownership(), peer.span);
+}
+
+/// It may come later.
+fn missing_interface(parser: &mut Parser<'_>, name: &str, interface: Word<'_>) {
+    if !parser.host.has_interface(interface.text) {
+        let message = format!("{name} {}: no such interface", interface.text);
+        let hint = "no heartbeat travels here until it is there; `ip link` shows the interfaces";
+        let fault = Diagnostic::warning(message).hint(hint).ownership();
+        parser.push(fault, interface.span);
+    }
 }
 
 fn add(parser: &mut Parser<'_>, medium: MediumSpec, word: Word<'_>) {
@@ -145,61 +155,97 @@ fn add(parser: &mut Parser<'_>, medium: MediumSpec, word: Word<'_>) {
 
 /// `INTERFACE PEER`, where the peer's `%scope` must be the interface.
 pub(super) fn ucast6(parser: &mut Parser<'_>, words: &[Word<'_>]) {
-    parser.draft.other_media.insert("ucast6");
     let [interface, peer, rest @ ..] = words else {
         incomplete(parser, words, "ucast6 needs an interface and a peer");
         return;
     };
     superfluous(parser, rest);
+    missing_interface(parser, "ucast6", *interface);
     let (address, scope) = peer.text.split_once('%').unwrap_or((peer.text, ""));
-    if address.parse::<Ipv6Addr>().is_err() {
-        let message = format!("ucast6: {address} is not an IPv6 address");
-        parser.error(peer.span, message);
-    }
     if !scope.is_empty() && scope != interface.text {
         let message = format!("ucast6: scope {scope} is not interface {}", interface.text);
         parser.error(peer.span, message);
+        return;
     }
+    let Ok(ip) = address.parse::<Ipv6Addr>() else {
+        let message = format!("ucast6: {address} is not an IPv6 address");
+        parser.error(peer.span, message);
+        return;
+    };
+    if !is_host(ip.into()) {
+        not_a_peer(parser, "ucast6", *peer);
+    }
+    let medium = MediumSpec::Ucast {
+        interface: interface.text.to_owned(),
+        peer: SocketAddr::from((ip, port(parser))).into(),
+    };
+    add(parser, medium, *interface);
 }
 
 /// `INTERFACE GROUP PORT TTL LOOP`
 pub(super) fn mcast(parser: &mut Parser<'_>, words: &[Word<'_>]) {
-    parser.draft.other_media.insert("mcast");
-    let Some(group) = multicast(parser, "mcast", words) else {
-        return;
-    };
-    let address = group.text.parse::<Ipv4Addr>();
-    if !address.is_ok_and(|address| address.is_multicast()) {
-        let message = format!("mcast: {} is not a multicast address", group.text);
-        parser.error(group.span, message);
-    }
+    let group = |text: &str| text.parse().ok().map(IpAddr::V4);
+    multicast(parser, "mcast", group, words);
 }
 
 /// `INTERFACE GROUP PORT HOPS LOOP`
 pub(super) fn mcast6(parser: &mut Parser<'_>, words: &[Word<'_>]) {
-    parser.draft.other_media.insert("mcast6");
-    let Some(group) = multicast(parser, "mcast6", words) else {
-        return;
-    };
-    let address = group.text.parse::<Ipv6Addr>();
-    if !address.is_ok_and(|address| address.is_multicast()) {
-        let message = format!("mcast6: {} is not a multicast address", group.text);
-        parser.error(group.span, message);
-    }
+    let group = |text: &str| text.parse().ok().map(IpAddr::V6);
+    multicast(parser, "mcast6", group, words);
 }
 
-/// What both have in common; the group word if all five are there.
-fn multicast<'w>(parser: &mut Parser<'_>, name: &str, words: &[Word<'w>]) -> Option<Word<'w>> {
-    let [_interface, group, port, hops, loopback, rest @ ..] = words else {
+/// Both; `group` reads an address of the family. The port is the line's own: `udpport` does not
+/// count here (Heartbeat specification 1.4.2).
+fn multicast(
+    parser: &mut Parser<'_>,
+    name: &str,
+    group: fn(&str) -> Option<IpAddr>,
+    words: &[Word<'_>],
+) {
+    let [interface, address, port, hops, loopback, rest @ ..] = words else {
         let message = format!("{name} needs interface, group, port, hops (ttl) and loop");
         incomplete(parser, words, &message);
-        return None;
+        return;
     };
     superfluous(parser, rest);
-    parser.integer(&format!("{name} port"), *port, 1, i64::from(u16::MAX));
-    parser.integer(&format!("{name} ttl"), *hops, 0, 4);
-    parser.integer(&format!("{name} loop"), *loopback, 0, 1);
-    Some(*group)
+    let limit = i64::from(u16::MAX);
+    let port = parser.integer(&format!("{name} port"), *port, 1, limit);
+    let range = parser.integer(&format!("{name} ttl"), *hops, 0, 4);
+    let loopback = parser.integer(&format!("{name} loop"), *loopback, 0, 1);
+    let Some(group) = group(address.text).filter(IpAddr::is_multicast) else {
+        let message = format!("{name}: {} is not a multicast address", address.text);
+        parser.error(address.span, message);
+        return;
+    };
+    let (Some(port), Some(range), Some(loopback)) = (port, range, loopback) else {
+        return;
+    };
+    missing_interface(parser, name, *interface);
+    if range == 0 || interface.text == LOOPBACK || is_interface_local(group) {
+        let message = format!(
+            "{name} {}: no heartbeat leaves this machine",
+            interface.text
+        );
+        let hint = "write a ttl (hops) of 1, a group such as 239.0.0.1 or ff02::694, and an \
+                    interface that leads to the other nodes";
+        let fault = Diagnostic::warning(message).hint(hint);
+        parser.push(fault.ownership(), hops.span);
+    }
+    let medium = MediumSpec::Mcast {
+        interface: interface.text.to_owned(),
+        group: SocketAddr::new(group, u16::try_from(port).unwrap_or_default()),
+        hops: u8::try_from(range).unwrap_or_default(),
+        loopback: loopback == 1,
+    };
+    add(parser, medium, *interface);
+}
+
+/// `ff00` and `ff01` stay on the machine (RFC 4291 section 2.7).
+fn is_interface_local(group: IpAddr) -> bool {
+    match group {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(group) => group.octets()[1] & 0x0f <= 1,
+    }
 }
 
 pub(super) fn baud(parser: &mut Parser<'_>, word: Word<'_>) {

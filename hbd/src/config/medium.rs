@@ -8,7 +8,17 @@ use std::net::{IpAddr, SocketAddr};
 pub enum MediumSpec {
     /// UDP broadcast on an interface.
     Bcast { interface: String, port: u16 },
-    /// UDP to one peer; the local port is the same.
+    /// UDP multicast on an interface, of either family.
+    Mcast {
+        interface: String,
+        /// The group's address and port.
+        group: SocketAddr,
+        /// Routers that a packet may pass, and one; 0 to 4, where 0 keeps it on this machine.
+        hops: u8,
+        /// Does this node hear itself?
+        loopback: bool,
+    },
+    /// UDP to one peer, of either family; the local port is the same.
     Ucast { interface: String, peer: Peer },
 }
 
@@ -53,6 +63,10 @@ impl MediumSpec {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Bcast { .. } => "bcast",
+            Self::Mcast { group, .. } if group.is_ipv6() => "mcast6",
+            Self::Mcast { .. } => "mcast",
+            // Names are asked for IPv4 addresses only.
+            Self::Ucast { peer, .. } if peer.ip.is_some_and(|ip| ip.is_ipv6()) => "ucast6",
             Self::Ucast { .. } => "ucast",
         }
     }
@@ -60,14 +74,16 @@ impl MediumSpec {
     /// The interface it uses.
     pub fn device(&self) -> &str {
         match self {
-            Self::Bcast { interface, .. } | Self::Ucast { interface, .. } => interface,
+            Self::Bcast { interface, .. }
+            | Self::Mcast { interface, .. }
+            | Self::Ucast { interface, .. } => interface,
         }
     }
 
     /// The one node that it reaches, if that is known here.
     pub fn peer(&self) -> Option<IpAddr> {
         match self {
-            Self::Bcast { .. } => None,
+            Self::Bcast { .. } | Self::Mcast { .. } => None,
             Self::Ucast { peer, .. } => peer.ip.filter(|ip| !ip.is_unspecified()),
         }
     }
@@ -76,7 +92,7 @@ impl MediumSpec {
     pub fn unresolved(&self) -> Option<&str> {
         match self {
             Self::Ucast { peer, .. } if peer.ip.is_none() => Some(&peer.name),
-            Self::Bcast { .. } | Self::Ucast { .. } => None,
+            Self::Bcast { .. } | Self::Mcast { .. } | Self::Ucast { .. } => None,
         }
     }
 
@@ -86,7 +102,7 @@ impl MediumSpec {
             Self::Ucast { peer, .. } if peer.ip.is_none() && peer.name == name => {
                 peer.ip = Some(ip);
             }
-            Self::Bcast { .. } | Self::Ucast { .. } => {}
+            Self::Bcast { .. } | Self::Mcast { .. } | Self::Ucast { .. } => {}
         }
     }
 

@@ -1,8 +1,10 @@
 //! The sockets of `bcast` (Heartbeat specification 3.2): one packet reaches everybody on the
 //! interface's network, ourselves included.
 
+use super::mcast;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
+use std::net::Ipv4Addr;
 
 /// Sends from a port of the kernel's choice.
 pub(super) fn sender(device: &str) -> io::Result<Socket> {
@@ -19,5 +21,6 @@ pub(super) fn receiver(device: &str) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
     socket.bind_device(Some(device.as_bytes()))?;
     socket.set_reuse_address(true)?;
+    mcast::hear_no_groups(&socket, Ipv4Addr::UNSPECIFIED.into())?;
     Ok(socket)
 }

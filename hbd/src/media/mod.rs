@@ -1,5 +1,6 @@
 //! How heartbeats travel: every message goes out on every medium, and whatever arrives is checked
-//! and becomes an input (Heartbeat specification 3.1). One file per medium: `bcast.rs`, `ucast.rs`.
+//! and becomes an input (Heartbeat specification 3.1). One file per medium: `bcast.rs`, `mcast.rs`,
+//! `ucast.rs`.
 //!
 //! Owns the sockets. Sending never blocks: what the kernel does not take at once is lost on that
 //! link, as on a cable, and the link is marked as not working until a send succeeds. When an
@@ -7,6 +8,7 @@
 //! for what they are opened.
 
 mod bcast;
+mod mcast;
 pub mod names;
 mod outlet;
 mod receiver;
@@ -14,6 +16,7 @@ mod ucast;
 mod way;
 
 use crate::config::MediumSpec;
+use crate::config::medium::Peer;
 use crate::resources::view::View;
 use ha_status::{SendTrouble, Severity};
 use hbd_core::config::LinkId;
@@ -26,7 +29,7 @@ use way::Obstacle;
 
 pub use receiver::Deaf;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Datagrams that are taken from one socket in one turn of the loop. More than its buffer holds:
 /// after a stall the whole queue is heard before any deadline is judged. Less than for ever: a
@@ -230,6 +233,7 @@ impl Media {
             let device = link.medium.device().to_owned();
             let (place, peer) = match &link.medium {
                 MediumSpec::Bcast { port, .. } => (Place::bcast(device, *port), None),
+                MediumSpec::Mcast { group, .. } => (Place::mcast(device, *group), None),
                 MediumSpec::Ucast { peer, .. } => {
                     // Names are asked for IPv4 addresses only.
                     let family = peer.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -311,7 +315,7 @@ impl Link {
 /// and nobody else can be heard on them. All of them if nothing else would be left.
 pub fn without_ourselves(media: &[MediumSpec], view: &View) -> Vec<MediumSpec> {
     let ours = |medium: &&MediumSpec| match medium {
-        MediumSpec::Bcast { .. } => false,
+        MediumSpec::Bcast { .. } | MediumSpec::Mcast { .. } => false,
         MediumSpec::Ucast { interface, peer } => peer.ip.is_some_and(|ip| {
             let link = view.link_named(interface);
             link.is_some_and(|link| view.has(link.index, ip))
@@ -331,6 +335,39 @@ pub fn started(medium: &MediumSpec) -> String {
         MediumSpec::Bcast { interface, port } => {
             format!("UDP Broadcast heartbeat started on port {port} ({port}) interface {interface}")
         }
+        MediumSpec::Mcast {
+            interface,
+            group: SocketAddr::V4(group),
+            hops,
+            loopback,
+        } => {
+            let (ip, port, looped) = (group.ip(), group.port(), u8::from(*loopback));
+            format!(
+                "UDP multicast heartbeat started for group {ip} port {port} interface {interface} \
+                 (ttl={hops} loop={looped})"
+            )
+        }
+        MediumSpec::Mcast {
+            interface,
+            group: SocketAddr::V6(group),
+            hops,
+            loopback,
+        } => {
+            let (ip, port, looped) = (group.ip(), group.port(), u8::from(*loopback));
+            format!(
+                "UDP multicast heartbeat started for [{ip}]:{port} on interface {interface} \
+                 (hops={hops} loop={looped})"
+            )
+        }
+        MediumSpec::Ucast {
+            interface,
+            peer:
+                Peer {
+                    ip: Some(IpAddr::V6(ip)),
+                    port,
+                    ..
+                },
+        } => format!("ucast6: heartbeat started for [{ip}]:{port} on interface {interface}"),
         MediumSpec::Ucast { interface, peer } => {
             let port = peer.port;
             let ip = peer

@@ -2,7 +2,7 @@
 //! for the form it needs; a form is made once for all of them.
 
 use super::way::{self, Way};
-use super::{bcast, ucast};
+use super::{bcast, mcast, ucast};
 use crate::config::MediumSpec;
 use ha_status::SendTrouble;
 use hbd_core::wire::{self, Keys, Message, WireError};
@@ -73,6 +73,16 @@ impl Outlet {
     pub(super) fn open(medium: &MediumSpec, way: Way) -> io::Result<Self> {
         let (socket, flags) = match medium {
             MediumSpec::Bcast { .. } => (bcast::sender(&way.device)?, libc::MSG_DONTROUTE),
+            MediumSpec::Mcast {
+                group,
+                hops,
+                loopback,
+                ..
+            } => {
+                let (device, index) = (&way.device, way.index);
+                let socket = mcast::sender(device, index, group.ip(), *hops, *loopback)?;
+                (socket, 0)
+            }
             MediumSpec::Ucast { .. } => (ucast::sender(&way.device, way.destination)?, 0),
         };
         let source = way::scoped(SocketAddr::new(way.source, 0), way.index);

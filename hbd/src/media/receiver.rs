@@ -3,8 +3,8 @@
 //! Reads the socket itself and not only the runtime's idea of its readiness: after a stall the
 //! queue is heard first, whatever the runtime has noticed so far.
 
-use super::{Heard, RECEIVE_BUFFER_BYTES, bcast, ucast, way};
-use crate::resources::view::View;
+use super::{Heard, RECEIVE_BUFFER_BYTES, bcast, mcast, ucast, way};
+use crate::resources::view::{LinkRow, View};
 use hbd_core::config::{LinkId, Received};
 use hbd_core::input::Input;
 use hbd_core::wire::{self, Keys, frame::MAX_PACKET};
@@ -20,18 +20,33 @@ use tokio::net::UdpSocket;
 /// What makes a receiving socket one of its own. Broadcasts come first in the order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    unicast: bool,
+    cast: Cast,
     device: String,
-    /// The wildcard address of the family, and the port.
+    /// The group, or the wildcard address of the family, and the port.
     local: SocketAddr,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cast {
+    Broadcast,
+    Multicast,
+    Unicast,
 }
 
 impl Place {
     pub(super) fn bcast(device: String, port: u16) -> Self {
         Self {
-            unicast: false,
+            cast: Cast::Broadcast,
             device,
             local: (Ipv4Addr::UNSPECIFIED, port).into(),
+        }
+    }
+
+    pub(super) fn mcast(device: String, group: SocketAddr) -> Self {
+        Self {
+            cast: Cast::Multicast,
+            device,
+            local: group,
         }
     }
 
@@ -42,7 +57,7 @@ impl Place {
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         Self {
-            unicast: true,
+            cast: Cast::Unicast,
             device,
             local: (anybody, port).into(),
         }
@@ -65,6 +80,8 @@ pub(super) struct Receiver {
     open: Option<UdpSocket>,
     /// The interface's index when it was last there; the socket belongs to it.
     known: Option<u32>,
+    /// Had the interface a carrier then?
+    carried: bool,
     /// Why it is closed although the interface is there.
     trouble: Option<String>,
     buffer: Box<[u8]>,
@@ -77,6 +94,7 @@ impl Receiver {
             links,
             open: None,
             known: None,
+            carried: false,
             trouble: None,
             // One byte more than a packet may have tells a longer one.
             buffer: vec![0; MAX_PACKET + 1].into(),
@@ -96,19 +114,24 @@ impl Receiver {
         }
     }
 
-    /// Opens the socket anew if the interface is another one than before.
+    /// Opens the socket anew if the interface is another one than before. A group is joined anew
+    /// when the carrier is back, too: the switch behind the cable may be one that has not been
+    /// told yet, and forwards the group only to those who have joined.
     pub(super) fn update(&mut self, view: &View) {
         self.trouble = None;
         let Some(link) = way::interface(&self.place.device, self.known, view) else {
             self.open = None;
             return;
         };
-        if self.open.is_some() && self.known == Some(link.index) {
+        let carries = link.up && link.carrier;
+        let carried = std::mem::replace(&mut self.carried, carries);
+        let stale = self.place.cast == Cast::Multicast && carries && !carried;
+        if self.open.is_some() && self.known == Some(link.index) && !stale {
             return;
         }
         self.open = None;
         self.known = Some(link.index);
-        match self.socket(&link.name) {
+        match self.socket(link) {
             Ok(socket) => self.open = Some(socket),
             Err(error) => self.trouble = Some(error.to_string()),
         }
@@ -122,15 +145,16 @@ impl Receiver {
         Some(Deaf { device, port, why })
     }
 
-    fn socket(&self, device: &str) -> io::Result<UdpSocket> {
-        let Place { unicast, local, .. } = &self.place;
-        let socket = if *unicast {
-            ucast::receiver(device, *local)?
-        } else {
-            bcast::receiver(device)?
+    fn socket(&self, link: &LinkRow) -> io::Result<UdpSocket> {
+        let Place { cast, local, .. } = &self.place;
+        let device = link.name.as_str();
+        let socket = match cast {
+            Cast::Broadcast => bcast::receiver(device)?,
+            Cast::Multicast => mcast::receiver(device, link.index, *local)?,
+            Cast::Unicast => ucast::receiver(device, *local)?,
         };
         socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
-        socket.bind(&SockAddr::from(*local))?;
+        socket.bind(&SockAddr::from(way::scoped(*local, link.index)))?;
         UdpSocket::from_std(socket.into())
     }
 
@@ -186,6 +210,13 @@ impl Receiver {
             let from = source.map(|source| source.ip());
             heard.push(Heard { from, input });
         }
+    }
+
+    /// Tells one socket from another.
+    #[cfg(test)]
+    pub(super) fn inode(&self) -> Option<u64> {
+        let stat = rustix::fs::fstat(self.open.as_ref()?).ok()?;
+        Some(stat.st_ino)
     }
 
     /// The medium whose peer sent it, else the first one.

@@ -26,6 +26,31 @@ fn log_lines_of_started_media_are_the_old_ones() {
         started(&ucast),
         "ucast: started on port 694 interface eth1 to 10.0.0.2"
     );
+    let ucast6 = MediumSpec::Ucast {
+        interface: "eth1".to_owned(),
+        peer: "[fe80::2]:694".parse::<SocketAddr>().unwrap().into(),
+    };
+    assert_eq!(
+        started(&ucast6),
+        "ucast6: heartbeat started for [fe80::2]:694 on interface eth1"
+    );
+    assert_eq!(
+        started(&mcast("eth0", "239.0.0.1:694")),
+        "UDP multicast heartbeat started for group 239.0.0.1 port 694 interface eth0 (ttl=1 loop=0)"
+    );
+    assert_eq!(
+        started(&mcast("eth0", "[ff02::694]:694")),
+        "UDP multicast heartbeat started for [ff02::694]:694 on interface eth0 (hops=1 loop=0)"
+    );
+}
+
+fn mcast(device: &str, group: &str) -> MediumSpec {
+    MediumSpec::Mcast {
+        interface: device.to_owned(),
+        group: group.parse().unwrap(),
+        hops: 1,
+        loopback: false,
+    }
 }
 
 #[test]
@@ -182,11 +207,43 @@ async fn medium_whose_interface_comes_late_is_opened_then_and_sends_from_its_own
     assert!(!media.receivers[0].is_open());
 }
 
+#[tokio::test]
+async fn a_group_is_joined_anew_when_the_carrier_is_back() {
+    // Two families on the loopback, each with a socket of its own.
+    let media = [
+        mcast("lo", "239.255.6.94:6940"),
+        mcast("lo", "[ff02::6:94]:6940"),
+    ];
+    let there = |carrier| {
+        let lo = LinkRow {
+            index: 1,
+            carrier,
+            loopback: true,
+            ..LinkRow::sample(1, "lo")
+        };
+        View::new(vec![lo], Vec::new())
+    };
+    let (mut media, _) = Media::open(links(media), BTreeSet::new(), &there(true)).unwrap();
+    let sockets = |media: &Media| -> Vec<Option<u64>> {
+        media.receivers.iter().map(Receiver::inode).collect()
+    };
+    let first = sockets(&media);
+    assert!(first.iter().all(Option::is_some), "{first:?}");
+    for carrier in [true, false] {
+        media.update(&there(carrier));
+        assert_eq!(sockets(&media), first, "carrier {carrier}");
+    }
+    media.update(&there(true));
+    let second = sockets(&media);
+    assert!(second.iter().all(Option::is_some), "{second:?}");
+    assert!(first.iter().zip(&second).all(|(one, other)| one != other));
+}
+
 #[test]
 fn peer_whose_name_resolves_late_is_heard_as_its_own_medium_then() {
     let named = |name: &str| MediumSpec::Ucast {
         interface: "eth0".to_owned(),
-        peer: crate::config::medium::Peer {
+        peer: Peer {
             name: name.to_owned(),
             ip: None,
             port: 694,

@@ -1,6 +1,7 @@
-//! The sockets of `ucast` (Heartbeat specification 3.4): one packet reaches one peer, over routers
+//! The sockets of `ucast` and `ucast6` (Heartbeat specification 3.4): one packet reaches one peer, over routers
 //! as well.
 
+use super::mcast;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub(super) fn sender(device: &str, peer: SocketAddr) -> io::Result<Socket> {
 pub(super) fn receiver(device: &str, local: SocketAddr) -> io::Result<Socket> {
     let socket = socket(device, local)?;
     socket.set_reuse_address(true)?;
+    mcast::hear_no_groups(&socket, local.ip())?;
     Ok(socket)
 }
 

@@ -55,6 +55,11 @@ pub(super) fn find(
             let address = row.broadcast.ok_or(SendTrouble::NoBroadcast)?;
             (row.ip, (address, *port).into())
         }
+        MediumSpec::Mcast { group, .. } => {
+            let source = own.multicasting(link.index, group.ip());
+            let source = source.ok_or(SendTrouble::NoSource)?;
+            (source, scoped(*group, link.index))
+        }
         MediumSpec::Ucast { peer, .. } => {
             let peer = peer.address().ok_or(SendTrouble::NoPeer)?;
             if view.has(link.index, peer.ip()) {
@@ -103,6 +108,16 @@ impl<'a> Own<'a> {
         rows().find(plain).or_else(|| rows().next())
     }
 
+    /// The interface's first address of the group's family. To a group of this link alone only
+    /// a link-local one speaks in IPv6, to wider ones only for want of another.
+    fn multicasting(&self, link: u32, group: IpAddr) -> Option<IpAddr> {
+        let here = move |row: &&AddressRow| row.ip.is_ipv4() == group.is_ipv4();
+        let rows = || self.rows(link).filter(here);
+        let narrow = move |row: &&AddressRow| is_link_local(row.ip) == is_link_wide(group);
+        let row = rows().find(narrow).or_else(|| rows().next());
+        row.map(|row| row.ip)
+    }
+
     /// The interface's address in the peer's network, else its first one, else the first of another
     /// interface, as for one without a number of its own.
     fn source(&self, link: u32, peer: IpAddr) -> Option<IpAddr> {
@@ -130,10 +145,20 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-/// A link-local IPv6 address is complete only with its interface.
+/// A group that no router forwards (RFC 4291 section 2.7).
+fn is_link_wide(group: IpAddr) -> bool {
+    match group {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(group) => group.octets()[1] & 0x0f <= 2,
+    }
+}
+
+/// A link-local IPv6 address, and any group, is complete only with its interface.
 pub(super) fn scoped(peer: SocketAddr, index: u32) -> SocketAddr {
     match peer {
-        SocketAddr::V6(mut peer) if peer.ip().is_unicast_link_local() => {
+        SocketAddr::V6(mut peer)
+            if peer.ip().is_unicast_link_local() || peer.ip().is_multicast() =>
+        {
             peer.set_scope_id(index);
             SocketAddr::V6(peer)
         }

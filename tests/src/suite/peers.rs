@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use ha_status::{ClusterSnapshot, NodeStatus};
+use ha_status::{ClusterSnapshot, LinkState, NodeStatus};
 
 use super::ownership::has_address;
 use super::watch::throughout;
@@ -37,6 +37,11 @@ pub(super) const CASES: &[Case] = &[
         run: variants,
     },
     Case {
+        name: "hbd_and_heartbeat_agree_over_multicast_and_ipv6_and_stop_in_either_role",
+        place: Place::Here,
+        run: three_media,
+    },
+    Case {
         name: "heartbeat_and_hbd_stop_within_ten_seconds_in_either_role",
         place: Place::Here,
         run: stops,
@@ -62,6 +67,9 @@ const STOP: Duration = Duration::from_secs(10);
 enum Medium {
     Broadcast,
     Unicast,
+    /// `mcast`, `mcast6` and `ucast6`, each on an interface of its own: the old daemon calls its
+    /// links by these.
+    Three,
 }
 
 /// Both daemons, started in either order.
@@ -78,18 +86,20 @@ impl Mixed {
     /// With this node as the preferred one of the address.
     fn with_home(home: &str, medium: Medium, key: &str) -> Result<Self> {
         let network = Network::new()?;
-        network.segment("lan")?;
-        let host = |name: &str, address: &str| {
-            Ok::<_, anyhow::Error>(Arc::new(
-                network.host(name).nic("lan", &[address]).power_on()?,
-            ))
+        for segment in ["lan", "second", "third"] {
+            network.segment(segment)?;
+        }
+        let host = |name: &str, number: u8| {
+            let host = network
+                .host(name)
+                .nic("lan", &[&format!("10.77.0.{number}/24")])
+                .nic("second", &[])
+                .nic("third", &[&format!("fd77::{number}/64")]);
+            Ok::<_, anyhow::Error>(Arc::new(host.power_on()?))
         };
-        let old = Heartbeat::install(
-            host(OLD, "10.77.0.1/24")?,
-            &files(home, medium, "10.77.0.2", key),
-        )?;
-        let configuration = Configuration::Files(files(home, medium, "10.77.0.1", key));
-        let new = host(NEW, "10.77.0.2/24")?;
+        let old = Heartbeat::install(host(OLD, 1)?, &files(home, medium, 2, key))?;
+        let configuration = Configuration::Files(files(home, medium, 1, key));
+        let new = host(NEW, 2)?;
         let new = Director::install(new, &Programs::find()?, &configuration, VIP)?;
         Ok(Self { old, new })
     }
@@ -176,10 +186,14 @@ impl Mixed {
     }
 }
 
-fn files(home: &str, medium: Medium, peer: &str, key: &str) -> Vec<(&'static str, String)> {
+/// `peer` is the last part of the other node's addresses.
+fn files(home: &str, medium: Medium, peer: u8, key: &str) -> Vec<(&'static str, String)> {
     let medium = match medium {
         Medium::Broadcast => "bcast eth0".to_owned(),
-        Medium::Unicast => format!("ucast eth0 {peer}"),
+        Medium::Unicast => format!("ucast eth0 10.77.0.{peer}"),
+        Medium::Three => format!(
+            "mcast eth0 239.0.0.1 694 1 0\nmcast6 eth1 ff02::694 694 1 0\nucast6 eth2 fd77::{peer}"
+        ),
     };
     let ha_cf = format!(
         "logfile /var/log/ha-log\nkeepalive 200ms\nwarntime 1\ndeadtime 2\ninitdead 10\n\
@@ -235,6 +249,37 @@ fn variants() -> Result<()> {
             .with_context(|| format!("{medium:?}, {key}"))?;
     }
     Ok(())
+}
+
+/// Every medium carries heartbeats both ways.
+fn three_media() -> Result<()> {
+    let mixed = Mixed::install(Medium::Three, "sha1 a-key-of-the-lab")?;
+    // Heartbeat complains of an address that the kernel does not let it use yet.
+    wait::until("IPv6 addresses are usable", SHORT, || {
+        [mixed.old.host(), mixed.new.host()]
+            .into_iter()
+            .all(|host| {
+                let doubtful = host.sh("ip -6 -o address show tentative");
+                doubtful.is_ok_and(|doubtful| doubtful.is_empty())
+            })
+    })?;
+    mixed.old.start()?;
+    mixed.new.start()?;
+    mixed.agree_for(SHORT)?;
+    let links = mixed.new.cluster()?.links;
+    ensure!(
+        links.len() == 3 && links.iter().all(|link| link.state == LinkState::Up),
+        "hbd has the links {links:?}"
+    );
+    let log = mixed.old.log();
+    for device in ["eth0", "eth1", "eth2"] {
+        let up = format!("Link {NEW}:{device} up.");
+        ensure!(log.contains(&up), "heartbeat did not say {up}: {log}");
+    }
+    mixed.stop_new().context("hbd first")?;
+    mixed.new.start()?;
+    mixed.meet()?;
+    mixed.stop_old().context("heartbeat first")
 }
 
 /// Each is stopped as owner and as backup, right after they have met; the other one ends up with

@@ -76,7 +76,6 @@ const fn minor(reason: &'static str) -> Support {
     Support::Ignored(Weight::Minor, reason)
 }
 
-const NO_OTHER_MEDIA: Support = weighty("heartbeats travel over bcast and ucast only");
 const NO_SERIAL: Support = weighty("heartbeats do not travel over serial cables");
 const NO_PING: Support = weighty("ping nodes are not watched");
 const NO_FENCING: Support = weighty("silent nodes are not fenced");
@@ -226,21 +225,21 @@ pub static DIRECTIVES: &[Directive] = &[
         "ucast6",
         line("INTERFACE PEER", media::ucast6),
         "",
-        NO_OTHER_MEDIA,
+        HERE,
         "heartbeats as UDP to one IPv6 peer",
     ),
     row(
         "mcast",
         line("INTERFACE GROUP PORT TTL LOOP", media::mcast),
         "",
-        NO_OTHER_MEDIA,
+        HERE,
         "heartbeats as UDP multicast",
     ),
     row(
         "mcast6",
         line("INTERFACE GROUP PORT HOPS LOOP", media::mcast6),
         "",
-        NO_OTHER_MEDIA,
+        HERE,
         "heartbeats as IPv6 multicast",
     ),
     once(row(

@@ -55,7 +55,18 @@ fn meaning(loaded: &Loaded) -> String {
     for medium in &loaded.media {
         match medium {
             MediumSpec::Bcast { interface, port } => line("bcast", format!("{interface} {port}")),
-            MediumSpec::Ucast { interface, peer } => line("ucast", format!("{interface} {peer}")),
+            MediumSpec::Mcast {
+                interface,
+                group,
+                hops,
+                loopback,
+            } => line(
+                medium.name(),
+                format!("{interface} {group} {hops} {loopback}"),
+            ),
+            MediumSpec::Ucast { interface, peer } => {
+                line(medium.name(), format!("{interface} {peer}"));
+            }
         }
     }
     for (index, key) in loaded.keys.iter() {

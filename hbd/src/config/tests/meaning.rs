@@ -43,16 +43,19 @@ fn a_comment_ends_a_line_anywhere() {
 
 #[test]
 fn media_keep_the_port_that_held_when_they_were_named() {
-    let (draft, found) = read("bcast eth0\nudpport 700\nbcast eth1\n");
+    let (draft, found) = read(
+        "bcast eth0\nudpport 700\nbcast eth1\nmcast eth0 239.0.0.1 701 1 0\nucast6 eth0 fe80::2\n",
+    );
     let ports: Vec<u16> = draft
         .media
         .iter()
         .map(|medium| match &medium.value {
             MediumSpec::Bcast { port, .. } => *port,
             MediumSpec::Ucast { peer, .. } => peer.port,
+            MediumSpec::Mcast { group, .. } => group.port(),
         })
         .collect();
-    assert_eq!(ports, [694, 700]);
+    assert_eq!(ports, [694, 700, 701, 700]);
     assert_eq!(found.warning_count(), 1);
 }
 
@@ -63,6 +66,9 @@ fn what_may_come_later_is_a_medium_with_a_warning() {
         "bcast tun0\n",
         "ucast eth9 10.0.0.2\n",
         "ucast eth0 lb9\n",
+        "ucast6 eth9 fe80::2%eth9\n",
+        "mcast eth9 239.0.0.1 694 1 0\n",
+        "mcast6 eth9 ff02::694 694 1 0\n",
     ];
     for line in late {
         let (draft, found) = read(line);
@@ -212,6 +218,11 @@ fn media_that_reach_nobody_are_named() {
         "ucast eth0 255.255.255.255",
         "ucast eth0 225.0.0.1",
         "ucast eth0 0.0.0.0",
+        "ucast6 eth0 ::1",
+        "ucast6 eth0 ff02::1",
+        "mcast eth0 239.0.0.1 694 0 0",
+        "mcast6 eth0 ff02::694 694 0 0",
+        "mcast6 eth0 ff01::694 694 1 0",
     ] {
         let (_, found) = read(line);
         assert_eq!(found.warning_count(), 1, "{line}");

@@ -109,6 +109,40 @@ fn link_local_peers_are_spoken_to_from_a_link_local_address() {
     assert_eq!(found, Ok(pair("fe80::1", "[fe80::2%2]:694")));
 }
 
+fn mcast(group: &str) -> MediumSpec {
+    MediumSpec::Mcast {
+        interface: "eth0".to_owned(),
+        group: group.parse().unwrap(),
+        hops: 1,
+        loopback: false,
+    }
+}
+
+#[test]
+fn a_group_is_spoken_to_from_the_interfaces_own_address() {
+    let rows = || {
+        vec![
+            row(3, "10.9.0.1", "eth1"),
+            row(2, VIP, "eth0"),
+            row(2, "10.77.0.1", "eth0"),
+            row(2, "2001:db8::1", "eth0"),
+            row(2, "fe80::1", "eth0"),
+        ]
+    };
+    let found = way(&mcast("239.0.0.1:694"), rows());
+    assert_eq!(found, Ok(pair("10.77.0.1", "239.0.0.1:694")));
+    let near = way(&mcast("[ff02::694]:694"), rows());
+    assert_eq!(near, Ok(pair("fe80::1", "[ff02::694%2]:694")));
+    let wide = way(&mcast("[ff05::694]:694"), rows());
+    assert_eq!(wide, Ok(pair("2001:db8::1", "[ff05::694%2]:694")));
+    let elsewhere = way(&mcast("239.0.0.1:694"), vec![row(3, "10.9.0.1", "eth1")]);
+    assert_eq!(
+        elsewhere,
+        Err(Obstacle::Trouble(SendTrouble::NoSource)),
+        "a switch forwards a group by the network of its members"
+    );
+}
+
 #[test]
 fn line_for_the_other_nodes_leads_to_ourselves() {
     let rows = vec![row(2, "10.77.0.1", "eth0")];

@@ -50,7 +50,7 @@ const STRICTER: &[Known] = &[
     stricter(
         File::HaCf,
         "No heartbeat media defined",
-        "a ping node is a medium to Heartbeat, but reaches no node; mcast and serial follow",
+        "a ping node is a medium to Heartbeat, but reaches no node; serial follows",
     ),
     stricter(
         File::HaCf,
