@@ -1,7 +1,7 @@
 //! What the loop wants to know of the disk and of name servers, asked on threads: a folder on a
 //! network file system that hangs, or a name server that does, holds nothing up.
 
-use crate::maintenance::{self, Hosts, Listing};
+use crate::maintenance::{self, Hosts, Listed};
 use crate::watch::{FileWatch, Seen};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 /// The answer to a question.
 #[derive(Debug)]
 pub(crate) enum Found {
-    Look { file: Seen, listing: Listing },
+    Look { file: Seen, listing: Listed },
     Hosts(Hosts),
 }
 
@@ -20,7 +20,7 @@ pub(crate) enum Found {
 #[derive(Debug)]
 pub(crate) struct Disk {
     file: SharedWatch,
-    looking: Option<JoinHandle<(Seen, Listing)>>,
+    looking: Option<JoinHandle<(Seen, Listed)>>,
     resolving: Option<JoinHandle<Hosts>>,
 }
 

@@ -300,8 +300,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.spare(&siblings);
         self.repeat_orders();
         self.disk.look(self.configuration.maintenancedir.clone());
-        let found = self.disk.next().await;
-        self.found(found);
+        match timeout(HOSTS_LIMIT, self.disk.next()).await {
+            Ok(found) => self.found(found),
+            Err(_) => self.tell(&wording::disk_silent(HOSTS_LIMIT)),
+        }
         if self.disk.is_resolving()
             && let Ok(found) = timeout(HOSTS_LIMIT, self.disk.next()).await
         {

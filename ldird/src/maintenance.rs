@@ -7,9 +7,12 @@
 use ldird_core::config::{Config, RealServer};
 use ldird_core::table::{DestinationKey, ServiceKey};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 /// Names read from a maintenance directory at most; more is not somebody's hand.
 const NAMES_MAX: usize = 100_000;
@@ -17,9 +20,13 @@ const NAMES_MAX: usize = 100_000;
 const HOSTS_MAX: usize = 256;
 /// A host name's addresses are asked for again after this time.
 const HOSTS_EVERY: Duration = Duration::from_secs(60);
+/// A directory that is on a disk at all is read within this time.
+const LIST_LIMIT: Duration = Duration::from_secs(3);
 
 /// The names in the directory.
 pub(crate) type Listing = BTreeSet<String>;
+/// The names, or why nobody knows them.
+pub(crate) type Listed = Result<Listing, String>;
 /// What host names stand for; an empty list if nobody knows.
 pub(crate) type Hosts = BTreeMap<String, Vec<IpAddr>>;
 
@@ -27,6 +34,9 @@ pub(crate) type Hosts = BTreeMap<String, Vec<IpAddr>>;
 #[derive(Debug, Default)]
 pub(crate) struct Maintenance {
     listing: Listing,
+    /// Why the directory could not be read at the last look, and whether that was told.
+    unread: Option<String>,
+    told: Option<String>,
     /// As last heard; a name that is not answered any more keeps its addresses.
     hosts: Hosts,
     ask_at: Option<Instant>,
@@ -47,14 +57,43 @@ pub(crate) struct Change {
     pub(crate) file: String,
 }
 
-/// Reads the directory; one that cannot be read counts as empty. Hidden files are an editor's.
-pub(crate) fn list(directory: Option<&Path>) -> Listing {
-    let Some(Ok(entries)) = directory.map(std::fs::read_dir) else {
-        return Listing::new();
+/// Reads the directory. One that does not exist is empty, and one that cannot be read is not: a disk
+/// in trouble has ended nobody's maintenance. Hidden files are an editor's.
+pub(crate) fn list(directory: Option<&Path>) -> Listed {
+    let Some(directory) = directory else {
+        return Ok(Listing::new());
     };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let names = names.filter(|name| !name.starts_with('.'));
-    names.take(NAMES_MAX).collect()
+    let unread = |error: io::Error| format!("{} cannot be read: {error}", directory.display());
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Listing::new()),
+        entries => entries.map_err(unread)?,
+    };
+    let mut listing = Listing::new();
+    for entry in entries {
+        let name = entry.map_err(unread)?.file_name().into_string();
+        listing.extend(name.ok().filter(|name| !name.starts_with('.')));
+        if listing.len() == NAMES_MAX {
+            break;
+        }
+    }
+    Ok(listing)
+}
+
+/// The same on a thread, whose end is not waited for.
+pub(crate) async fn list_in_time(directory: Option<PathBuf>) -> Listed {
+    let shown = directory.clone().unwrap_or_default();
+    let reading = spawn_blocking(move || list(directory.as_deref()));
+    match timeout(LIST_LIMIT, reading).await {
+        Ok(Ok(listed)) => listed,
+        Ok(Err(_)) => Err(format!("{} could not be read", shown.display())),
+        Err(_) => Err(silent(&shown)),
+    }
+}
+
+/// What is said of a directory that keeps its reader waiting.
+fn silent(directory: &Path) -> String {
+    let (directory, limit) = (directory.display(), LIST_LIMIT.as_secs());
+    format!("{directory} has not answered within {limit} s")
 }
 
 /// Asks for the addresses of host names; takes as long as that takes.
@@ -72,6 +111,43 @@ pub(crate) fn resolve(names: BTreeSet<String>) -> Hosts {
 }
 
 impl Maintenance {
+    /// What came and went since the last look, if there is anything to be seen.
+    pub(crate) fn heard(&mut self, listed: Listed, config: &Config) -> Vec<Change> {
+        let listing = self.known(listed);
+        self.look(listing, config)
+    }
+
+    /// [`Self::look_afresh`], with what was last seen where nothing is to be seen.
+    pub(crate) fn heard_afresh(&mut self, listed: Option<Listed>, config: &Config) -> Vec<Change> {
+        let listing = match listed {
+            Some(listed) => self.known(listed),
+            None => self.listing.clone(),
+        };
+        self.look_afresh(listing, config)
+    }
+
+    fn known(&mut self, listed: Listed) -> Listing {
+        match listed {
+            Ok(listing) => {
+                self.unread = None;
+                listing
+            }
+            Err(error) => {
+                self.unread = Some(error);
+                self.listing.clone()
+            }
+        }
+    }
+
+    /// Why the directory cannot be read, once, and that it can be again.
+    pub(crate) fn trouble(&mut self) -> Option<Result<(), String>> {
+        if self.unread == self.told {
+            return None;
+        }
+        self.told = self.unread.clone();
+        Some(self.told.clone().map_or(Ok(()), Err))
+    }
+
     /// What came and went since the last look.
     pub(crate) fn look(&mut self, listing: Listing, config: &Config) -> Vec<Change> {
         if listing == self.listing {

@@ -110,7 +110,10 @@ async fn present() -> anyhow::Result<Table> {
 fn maintained(configuration: &Configuration) -> Vec<Change> {
     let mut maintenance = Maintenance::default();
     let listing = maintenance::list(configuration.maintenancedir.as_deref());
-    let mut changes = maintenance.look(listing, &configuration.core);
+    let mut changes = maintenance.heard(listing, &configuration.core);
+    if let Some(Err(error)) = maintenance.trouble() {
+        eprintln!("{error}; the plan is for nobody in maintenance");
+    }
     let hosts = maintenance::resolve(maintenance.questions(Instant::now()));
     changes.extend(maintenance.resolved(hosts, &configuration.core));
     changes

@@ -388,7 +388,7 @@ impl Watcher {
         let changes = match found {
             Found::Hosts(hosts) => self.maintenance.resolved(hosts, core),
             Found::Look { file, listing } => {
-                let changes = self.maintenance.look(listing, core);
+                let changes = self.maintenance.heard(listing, core);
                 self.file_seen(file);
                 changes
             }
@@ -408,6 +408,9 @@ impl Watcher {
                 real: change.real,
                 active: change.active,
             });
+        }
+        if let Some(trouble) = self.maintenance.trouble() {
+            self.tell(&wording::maintenance_unread(&trouble));
         }
     }
 
@@ -452,10 +455,9 @@ impl Watcher {
         self.tell(&Line::new(Severity::Notice, text));
         self.shadow.rest();
         self.feed(Input::Reload(self.configuration.core.clone()));
-        let directory = self.configuration.maintenancedir.clone();
-        let listing = crate::maintenance::list(directory.as_deref());
+        // Of another directory, the look that follows within a second knows.
         let core = &self.configuration.core;
-        let changes = self.maintenance.look_afresh(listing, core);
+        let changes = self.maintenance.heard_afresh(None, core);
         self.maintain(changes);
     }
 

@@ -328,6 +328,32 @@ pub(crate) fn maintenance(change: &Change) -> Line {
     Line::new(Severity::Notice, text)
 }
 
+/// The maintenance directory cannot be read, or can be again.
+pub(crate) fn maintenance_unread(trouble: &Result<(), String>) -> Line {
+    match trouble {
+        Err(error) => {
+            let text = format!(
+                "Maintenance: {error}; who was in maintenance stays there until it can be read"
+            );
+            Line::new(Severity::Error, text)
+        }
+        Ok(()) => {
+            let text = "The maintenance directory can be read again";
+            Line::new(Severity::Notice, text)
+        }
+    }
+}
+
+/// At the start nobody waits longer for the maintenance directory.
+pub(crate) fn disk_silent(limit: Duration) -> Line {
+    let limit = limit.as_secs();
+    let text = format!(
+        "The maintenance directory or the configuration file has not answered within {limit} s: it \
+         counts as soon as it does, and nobody is in maintenance until then"
+    );
+    Line::new(Severity::Error, text)
+}
+
 /// A file of the maintenance directory that does nothing.
 pub(crate) fn stranger(file: &str) -> Line {
     let text = format!("The maintenance file {file} names no real server: nothing is done");

@@ -7,7 +7,7 @@ use crate::disk::finished;
 use crate::dry_run;
 use crate::instance::Instance;
 use crate::loss::loss;
-use crate::maintenance::{self, Listing};
+use crate::maintenance::{Listed, list_in_time};
 use crate::probes::Catalogue;
 use crate::siblings::{self, Sibling};
 use crate::wording::Line;
@@ -15,8 +15,12 @@ use ha_plumbing::{Diagnostic, Diagnostics, service};
 use ha_status::socket::Responder;
 use ha_status::{Reply, Severity};
 use ldird_core::input::{Input, Left, Said};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+
+/// Reading a configuration and what it includes takes less, host names and all.
+const READ_LIMIT: Duration = Duration::from_secs(10);
 
 /// A reload that was asked for, and by whom.
 #[derive(Debug, Default)]
@@ -45,7 +49,8 @@ pub(super) struct Loaded {
     configuration: Option<Configuration>,
     diagnostics: Diagnostics,
     catalogue: Catalogue,
-    listing: Listing,
+    /// `None`: as it was last seen.
+    listing: Option<Listed>,
     siblings: Vec<Sibling>,
     why: Why,
 }
@@ -88,7 +93,7 @@ impl Reloads {
             configuration: None,
             diagnostics: Diagnostic::error("the configuration could not be read").into(),
             catalogue: Catalogue::default(),
-            listing: Listing::new(),
+            listing: None,
             siblings: Vec::new(),
             why: Why::Reload,
         })
@@ -118,12 +123,18 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 // What is read now is no change any more.
                 watch.accept();
                 let (configuration, diagnostics) = config::reload(&path, names, &mut catalogue);
-                let listing = listing(configuration.as_ref());
-                (configuration, diagnostics, catalogue, listing)
+                (configuration, diagnostics, catalogue)
             });
-            let read = read.await;
-            let (configuration, diagnostics, catalogue, listing) =
+            let Ok(read) = timeout(READ_LIMIT, read).await else {
+                return unread(&instance);
+            };
+            let (configuration, diagnostics, catalogue) =
                 read.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+            let directory = configuration.as_ref().map(|all| all.maintenancedir.clone());
+            let listing = match directory {
+                Some(directory) => Some(list_in_time(directory).await),
+                None => None,
+            };
             let siblings = living(configuration.is_some(), &instance).await;
             Loaded {
                 configuration,
@@ -181,12 +192,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let (held, mut catalogue) = (self.configuration.clone(), self.catalogue.clone());
         self.reloads.loading = Some(spawn_blocking(move || {
             let (configuration, diagnostics) = held.with_names(names, &mut catalogue);
-            let listing = listing(configuration.as_ref());
             Loaded {
                 configuration,
                 diagnostics,
                 catalogue,
-                listing,
+                listing: None,
                 siblings: Vec::new(),
                 why: Why::Names,
             }
@@ -207,7 +217,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 configuration,
                 diagnostics,
                 catalogue,
-                listing: Listing::new(),
+                listing: None,
                 siblings: Vec::new(),
                 why: Why::Look,
             }
@@ -321,7 +331,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         // The answer to the reading that this asked for cannot have come yet.
         let changes = self
             .maintenance
-            .look_afresh(loaded.listing, &self.configuration.core);
+            .heard_afresh(loaded.listing, &self.configuration.core);
         self.maintain(changes);
         if wish.callback {
             self.call_back();
@@ -349,8 +359,18 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     }
 }
 
-fn listing(configuration: Option<&Configuration>) -> Listing {
-    maintenance::list(configuration.and_then(|all| all.maintenancedir.as_deref()))
+/// The disk does not answer; its thread is left to it.
+fn unread(instance: &Instance) -> Loaded {
+    let (path, limit) = (instance.path.display(), READ_LIMIT.as_secs());
+    let text = format!("{path}: the disk or a name server has not answered within {limit} s");
+    Loaded {
+        configuration: None,
+        diagnostics: Diagnostic::error(text).into(),
+        catalogue: Catalogue::default(),
+        listing: None,
+        siblings: Vec::new(),
+        why: Why::Reload,
+    }
 }
 
 async fn living(usable: bool, instance: &Instance) -> Vec<Sibling> {

@@ -39,7 +39,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let changes = match found {
             Found::Hosts(hosts) => self.maintenance.resolved(hosts, core),
             Found::Look { file, listing } => {
-                let changes = self.maintenance.look(listing, core);
+                let changes = self.maintenance.heard(listing, core);
                 self.file_seen(file);
                 changes
             }
@@ -61,6 +61,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 real: change.real,
                 active: change.active,
             });
+        }
+        if let Some(trouble) = self.maintenance.trouble() {
+            self.tell(&wording::maintenance_unread(&trouble));
         }
         for file in self.maintenance.strangers() {
             self.tell(&wording::stranger(&file));

@@ -21,6 +21,7 @@ use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::Client;
 use ha_status::{Action, DirectorPhase, DirectorSnapshot, Health, Reply, Request, Snapshot};
 use ldird_core::table::{Protocol, Service, ServiceKey, ServiceSpec, Table};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -279,6 +280,36 @@ async fn a_broken_reload_changes_nothing_and_says_why() {
             now.services[0].reals[0].table_weight == Some(7)
         })
         .await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+/// Whoever opens a pipe to read waits for one who writes: as long as a dead disk.
+#[tokio::test]
+async fn a_reload_from_a_disk_that_hangs_is_refused_in_the_end_and_holds_up_no_later_one() {
+    let bed = Bed::new();
+    let (_real, address) = listener().await;
+    bed.write(&connect_config(&[address]));
+    bed.direct(async |mut client: Client| {
+        all_serve(&mut client, 1).await;
+        let path = bed.instance().path;
+        fs::remove_file(&path).unwrap();
+        mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let Reply::Error { text } = act(&mut client, Action::Reload { force: false }).await else {
+            panic!("an error expected");
+        };
+        assert!(text.contains("has not answered within"), "{text}");
+        let snapshot = wait_for(&mut client, |_| true).await;
+        assert_eq!(health(&snapshot), [Health::Up]);
+        // The thread of the test's runtime ends; another file stands there.
+        let pipe = fs::File::options().write(true).open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        bed.write(&connect_config(&[address]).replace("masq", "masq 7"));
+        drop(pipe);
+        let Reply::Done { .. } = act(&mut client, Action::Reload { force: false }).await else {
+            panic!("the file is good");
+        };
         act(&mut client, Action::Stop).await;
     })
     .await;

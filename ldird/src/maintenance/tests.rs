@@ -64,7 +64,7 @@ fn t47_t48_t49_files_in_the_maintenance_directory_take_servers_out_and_back() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(TWO);
     let mut maintenance = Maintenance::default();
-    let mut look = || told(&maintenance.look(list(Some(folder.path())), &config));
+    let mut look = || told(&maintenance.look(list(Some(folder.path())).unwrap(), &config));
     assert!(look().is_empty());
     fs::write(folder.path().join("10.0.0.1"), "").unwrap();
     assert_eq!(look(), ["10.0.0.1:80 true 10.0.0.1"], "T47");
@@ -140,4 +140,50 @@ fn hosts_of_this_machine_are_known() {
             .any(std::net::IpAddr::is_loopback)
     );
     assert!(answers["no-such-host.invalid"].is_empty());
+}
+
+/// ESTALE and EIO come and go; whoever is being upgraded must not get clients for that second.
+#[test]
+fn a_directory_that_cannot_be_read_ends_nobodys_maintenance_and_says_so_once() {
+    let config = config(TWO);
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("maintenance");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("10.0.0.1"), "").unwrap();
+    let mut maintenance = Maintenance::default();
+    let changes = maintenance.heard(list(Some(&directory)), &config);
+    assert_eq!(told(&changes), ["10.0.0.1:80 true 10.0.0.1"]);
+    assert_eq!(maintenance.trouble(), None);
+
+    // Whatever the error is: no directory stands there.
+    fs::remove_dir_all(&directory).unwrap();
+    fs::write(&directory, "").unwrap();
+    assert!(
+        maintenance
+            .heard(list(Some(&directory)), &config)
+            .is_empty()
+    );
+    let trouble = maintenance.trouble().unwrap().unwrap_err();
+    assert!(trouble.contains("cannot be read"), "{trouble}");
+    assert!(
+        maintenance
+            .heard(list(Some(&directory)), &config)
+            .is_empty()
+    );
+    assert_eq!(maintenance.trouble(), None, "it is told once");
+    let again = maintenance.heard_afresh(Some(list(Some(&directory))), &config);
+    assert_eq!(
+        told(&again),
+        ["10.0.0.1:80 true 10.0.0.1"],
+        "by a reload, too"
+    );
+
+    fs::remove_file(&directory).unwrap();
+    let changes = maintenance.heard(list(Some(&directory)), &config);
+    assert_eq!(
+        told(&changes),
+        ["10.0.0.1:80 false 10.0.0.1"],
+        "one that is not there is empty"
+    );
+    assert_eq!(maintenance.trouble(), Some(Ok(())));
 }
