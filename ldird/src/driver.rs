@@ -162,6 +162,8 @@ pub(crate) struct Driver<R> {
     orders: OrderBook,
     /// Who has said something that is not yet on disk, and what they are to hear.
     told: Vec<(Responder, String)>,
+    /// Why what they said is not on disk.
+    orders_unkept: Option<String>,
     turns: Turns,
     looks: Interval,
     looks_since_count: u32,
@@ -214,6 +216,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             turns: Turns::new(parts.standby),
             orders,
             told: Vec::new(),
+            orders_unkept: None,
             view: View::new(parts.instance.clone(), parts.control, now),
             disk: Disk::new(&parts.instance.path),
             services: wanted.services.union(&left.services).copied().collect(),

@@ -99,18 +99,20 @@ impl<T: Clone + Send + Sync + 'static> Kept<T> {
     }
 }
 
-/// Writes every change, and all again if somebody has removed the file.
+/// Writes every change, and all again if somebody has removed the file or the disk had no room.
 async fn keep<T: Clone + Send + Sync + 'static>(
     file: File<T>,
     mut changes: watch::Receiver<Numbered<T>>,
     told: watch::Sender<Done>,
 ) {
+    let mut failed = false;
     loop {
         let changed = timeout(LOOK_EVERY, changes.changed()).await;
-        let missing = changed.is_err();
+        let again = changed.is_err();
         match changed {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return,
+            Err(_) if failed => {}
             Err(_) if changes.borrow().content.is_none() || file.path.exists() => continue,
             Err(_) => {}
         }
@@ -122,8 +124,11 @@ async fn keep<T: Clone + Send + Sync + 'static>(
         });
         let result = written.await.unwrap_or_else(|e| Err(io::Error::other(e)));
         let error = result.err().map(|error| error.to_string());
-        // A folder that stays away is told once, when something was to be written.
-        if !missing {
+        // A folder that stays away, or a disk that stays full, is told once: when something was to be
+        // written. That it is written now is told as well.
+        let mended = failed && error.is_none();
+        failed = error.is_some();
+        if !again || mended {
             told.send_replace(Done { number, error });
         }
     }

@@ -15,6 +15,10 @@ use std::net::SocketAddr;
 const SUFFIX: &str = "overrides";
 /// So many words at once; a site with more wants another configuration.
 pub(crate) const ORDERS_MAX: usize = 4096;
+/// The kernel keeps weights as a C `int` and refuses negative ones.
+pub(crate) const WEIGHT_MAX: u32 = i32::MAX as u32;
+/// Seconds. Nobody means a longer time; who does gives none.
+pub(crate) const FOR_MAX_S: u64 = 365 * 86_400;
 /// Longest reason that is kept, in characters.
 pub(crate) const WHY_MAX: usize = 200;
 

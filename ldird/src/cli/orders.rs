@@ -12,10 +12,7 @@ pub(crate) enum Verb {
     Maintenance,
 }
 
-/// The kernel takes no more.
-const WEIGHT_MAX: u32 = 65_535;
-/// Nobody means a longer time; who does gives none.
-const FOR_MAX_S: u64 = 365 * 86_400;
+use crate::orders::{FOR_MAX_S, WEIGHT_MAX};
 
 impl Verb {
     pub(crate) fn read(word: &str) -> Option<Self> {
@@ -166,7 +163,7 @@ mod tests {
             (Verb::Drain, "one two --forse"),
             (Verb::Weight, "one two"),
             (Verb::Weight, "one two -1"),
-            (Verb::Weight, "one two 65536"),
+            (Verb::Weight, "one two 2147483648"),
             (Verb::Maintenance, "one two maybe"),
         ] {
             assert!(read(verb, &words(text), false).is_err(), "{verb:?} {text}");

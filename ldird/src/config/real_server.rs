@@ -6,13 +6,13 @@
 use super::given::{At, FallbackLine, Family, Faults, Given, RealLine};
 use super::lines::blank;
 use super::words::{between_quotes, first_run, rest, split_word, trimmed, word_character};
+use crate::orders::WEIGHT_MAX;
 use ha_plumbing::Word;
 use ldird_core::table::Forwarding;
 
 const WRONG_FORMAT: &str = "invalid address for real server (wrong format)";
 const WRONG_METHOD: &str = "forward method must be gate, masq or ipip";
 /// The kernel's weights are signed and 32 bits wide.
-const WEIGHT_MAX: u32 = i32::MAX as u32;
 /// What older tools can show and set.
 const WEIGHT_USUAL: u32 = 65535;
 

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use crate::config::Configuration;
-use crate::orders::{self, ORDERS_MAX, WHY_MAX};
+use crate::orders::{self, FOR_MAX_S, ORDERS_MAX, WEIGHT_MAX, WHY_MAX};
 use crate::show::age;
 use crate::standing::now_ms;
 use crate::wording::Line;
@@ -47,6 +47,15 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         else {
             return Err("not an operator's word".to_owned());
         };
+        // The command line has looked already; whoever speaks to the socket has not.
+        if let Word::Weight { weight } = word
+            && *weight > WEIGHT_MAX
+        {
+            return Err(format!("a weight is a number from 0 to {WEIGHT_MAX}"));
+        }
+        if for_s.is_some_and(|seconds| seconds > FOR_MAX_S) {
+            return Err(format!("nothing lasts longer than {FOR_MAX_S} s"));
+        }
         let places = orders::meant(&self.configuration.core, service, real)?;
         let (slot, says) = match *word {
             Word::Drain => (Slot::Weight, Some(Says::Drain)),
@@ -132,19 +141,33 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     /// The disk has what was said, or could not take it.
     pub(super) fn orders_written(&mut self, error: Option<String>) {
-        if let Some(error) = error {
-            let text = format!(
-                "What operators said of real servers cannot be kept on disk: {error}; it holds \
-                 as long as this director runs"
-            );
-            self.tell(&Line::new(Severity::Error, text));
+        match (&error, &self.orders_unkept) {
+            (Some(error), unkept) if unkept.as_ref() != Some(error) => {
+                let text = format!(
+                    "What operators said of real servers cannot be kept on disk: {error}; it holds \
+                     as long as this director runs, and is tried again"
+                );
+                self.tell(&Line::new(Severity::Error, text));
+            }
+            (None, Some(_)) => {
+                let text = "What operators said of real servers is on disk now";
+                self.tell(&Line::new(Severity::Notice, text));
+            }
+            _ => {}
         }
+        self.orders_unkept = error;
         self.answer_told();
     }
 
     fn answer_told(&mut self) {
         if self.orders.is_settled() {
-            for (reply, text) in self.told.drain(..) {
+            for (reply, mut text) in self.told.drain(..) {
+                if let Some(error) = &self.orders_unkept {
+                    let _ = write!(
+                        text,
+                        "; NOT on disk ({error}): a restart of ldird forgets it until there is room"
+                    );
+                }
                 reply.answer(Ok(text));
             }
         }

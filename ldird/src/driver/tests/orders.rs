@@ -121,3 +121,68 @@ async fn a_weight_holds_for_its_time_and_then_the_file_counts_again() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_word_that_the_disk_does_not_take_is_told_and_written_once_there_is_room() {
+    let bed = Bed::new();
+    bed.write(&two_servers());
+    let file = bed.folder.path().join("ldird.x.cf.overrides");
+    let fresh = bed.folder.path().join("ldird.x.cf.overrides.new");
+    bed.direct(async |mut client: Client| {
+        wait_for(&mut client, |now| weights(now) == [Some(3), Some(3)]).await;
+        let text = said(&mut client, say("10.0.9.1", Word::Drain, false)).await;
+        assert!(!text.contains("NOT on disk"), "{text}");
+        // An earlier file stands there, and nothing new can be written beside it.
+        fs::create_dir(&fresh).unwrap();
+        let text = said(&mut client, say("10.0.9.2", Word::Drain, true)).await;
+        assert!(text.contains("NOT on disk"), "{text}");
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2);
+        fs::remove_dir(&fresh).unwrap();
+        while fs::read_to_string(&file).unwrap().lines().count() != 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let text = said(&mut client, say("10.0.9.2", Word::Undrain, false)).await;
+        assert!(!text.contains("NOT on disk"), "{text}");
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn weights_and_times_beyond_all_use_are_refused_by_the_socket_too() {
+    let bed = Bed::new();
+    bed.write(&two_servers());
+    bed.direct(async |mut client: Client| {
+        wait_for(&mut client, |now| weights(now) == [Some(3), Some(3)]).await;
+        let weight = Word::Weight { weight: 1 << 31 };
+        let text = refused(&mut client, say("10.0.9.1", weight, false)).await;
+        assert!(text.contains("0 to 2147483647"), "{text}");
+        let Action::Overrule {
+            service,
+            real,
+            word,
+            why,
+            force,
+            ..
+        } = say("10.0.9.1", Word::Drain, false)
+        else {
+            panic!("an order");
+        };
+        let for_s = Some(u64::MAX);
+        let text = refused(
+            &mut client,
+            Action::Overrule {
+                service,
+                real,
+                word,
+                for_s,
+                why,
+                force,
+            },
+        )
+        .await;
+        assert!(text.contains("longer"), "{text}");
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
