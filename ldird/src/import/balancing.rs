@@ -205,12 +205,17 @@ fn script(
     let name = format!("check-{}.sh", number + 1);
     let mut text = format!(
         "#!/bin/sh\n# From {} by `ldird import`. ldird calls it with\n\
-         #   VIRTUAL PORT REAL PORT\n# 0 is up, everything else is down.\n\ncase $3 in\n",
+         #   VIRTUAL PORT REAL PORT\n# 0 is up, everything else is down.\n\ncase \"$3 $4\" in\n",
         setting.source
     );
     for (real, kind) in server.reals.iter().zip(&chosen.own) {
         if let Kind::Misc(command) = kind {
-            writeln!(text, "{}) exec {command} ;;", real.address).expect(WRITES);
+            writeln!(
+                text,
+                "\"{} {}\") exec {command} ;;",
+                real.address, real.port
+            )
+            .expect(WRITES);
         }
     }
     text.push_str("esac\nexit 1\n");
