@@ -54,11 +54,17 @@ pub(crate) async fn run(
     if mode == Mode::Background {
         launch::detach()?;
     }
-    if let Some(refusal) = unwritable(mode, &configuration.log) {
+    let unwritable = unwritable(mode, &configuration.log);
+    if let Some(refusal) = &unwritable {
         eprintln!("{refusal}");
-        return Ok(CONFIGURATION);
+        // Under a service manager every line goes to its journal as well.
+        if mode == Mode::Background {
+            return Ok(CONFIGURATION);
+        }
     }
-    let log = log::start(&settings(mode, &instance, &configuration.log))?;
+    let mut settings = settings(mode, &instance, &configuration.log);
+    settings.logfile = settings.logfile.filter(|_| unwritable.is_none());
+    let log = log::start(&settings)?;
     // The loop's state is large, and all who wait for it would carry it.
     let serving = Box::pin(serve(mode, instance, configuration, catalogue, beginning));
     let code = serving.await;

@@ -60,7 +60,11 @@ fn main() -> ExitCode {
                 // As a task: to wake the future that the runtime blocks on costs a system call,
                 // which a director would pay once or twice for each check.
                 let task = runtime.spawn(async move { commands::run(&invocation).await });
-                runtime.block_on(task)?
+                let done = runtime.block_on(task);
+                // Threads that hang in a dead disk or name server are not waited for: whoever restarts
+                // us waits for our end.
+                runtime.shutdown_background();
+                done?
             });
             match done {
                 Ok(code) => ExitCode::from(code),
