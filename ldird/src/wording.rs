@@ -330,17 +330,14 @@ pub(crate) fn maintenance(change: &Change) -> Line {
 
 /// The maintenance directory cannot be read, or can be again.
 pub(crate) fn maintenance_unread(trouble: &Result<(), String>) -> Line {
-    match trouble {
-        Err(error) => {
-            let text = format!(
-                "Maintenance: {error}; who was in maintenance stays there until it can be read"
-            );
-            Line::new(Severity::Error, text)
-        }
-        Ok(()) => {
-            let text = "The maintenance directory can be read again";
-            Line::new(Severity::Notice, text)
-        }
+    if let Err(error) = trouble {
+        let text = format!(
+            "Maintenance: {error}; who was in maintenance stays there until it can be read"
+        );
+        Line::new(Severity::Error, text)
+    } else {
+        let text = "The maintenance directory can be read again";
+        Line::new(Severity::Notice, text)
     }
 }
 

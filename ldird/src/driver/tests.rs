@@ -224,7 +224,7 @@ async fn readiness_is_told_once_the_table_is_set_up_and_no_sooner() {
         let mut client = Client::connect(&bed.instance().socket).await.unwrap();
         act(&mut client, Action::Stop).await;
     };
-    let both = async { tokio::join!(driver.run(), talk).0 };
+    let both = async { tokio::join!(Box::pin(driver.run()), talk).0 };
     assert_eq!(timeout(LIMIT, both).await.unwrap(), End::Stopped("TERM"));
 }
 
@@ -251,7 +251,7 @@ async fn what_somebody_removed_from_the_run_directory_is_there_again() {
         assert!(told("had vanished and is written again"), "{now:#?}");
         act(&mut client, Action::Stop).await;
     };
-    let both = async { tokio::join!(driver.run(), talk) };
+    let both = async { tokio::join!(Box::pin(driver.run()), talk) };
     timeout(LIMIT, both).await.unwrap();
     assert!(!pidfile.exists() && !socket.exists(), "and gone at the end");
 }
