@@ -37,7 +37,8 @@ pub(crate) struct Watched {
     pub(crate) ramp: Option<Ramp>,
     /// It fails, and has the weight that it had before.
     pub(crate) held: bool,
-    /// When the check began that took it down, if it served before.
+    /// When the check began that took it down, if it served before. While weights are held, only
+    /// of those that are.
     fell: Option<Instant>,
     /// Maintenance has ended: its first check brings it back.
     returning: bool,
@@ -107,6 +108,8 @@ impl Virtual {
                 let latest = self.latest_fall();
                 for row in self.reals.values_mut() {
                     row.held = row.fell_about(latest, interval);
+                    // Those that were dead before stay out; whoever falls from now on shows it here.
+                    row.fell = row.fell.filter(|_| row.held);
                     // It has its whole weight, as before.
                     row.ramp = row.ramp.filter(|_| !row.held);
                 }
@@ -118,9 +121,10 @@ impl Virtual {
                 })
             }
             (Some(panic), Some(hold)) => {
-                // Whoever fails from now on is held as well.
+                // Whoever falls while weights are held is held as well, however long ago the check
+                // began that took it down: one that ran into its time limit began before all this.
                 for row in self.reals.values_mut() {
-                    row.held |= row.fell.is_some_and(|at| at >= hold.since);
+                    row.held |= row.fell.is_some();
                 }
                 let mut pool = Pool {
                     size: 0,

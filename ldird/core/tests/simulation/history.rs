@@ -29,7 +29,7 @@ mod faults;
 mod operators;
 mod options;
 
-use options::Told;
+use options::{Holding, Told};
 
 const TURBULENT: Duration = Duration::from_secs(40);
 /// Within so long after the faults have stopped, everything must be right.
@@ -135,8 +135,8 @@ struct World {
     orders: BTreeMap<(Place, Slot), Order>,
     /// What the director was told last, and starts as.
     role: Role,
-    /// Since when weights are held.
-    holds: BTreeMap<ServiceKey, Instant>,
+    /// Where weights are held.
+    holds: BTreeMap<ServiceKey, Holding>,
     /// Lines of what happened; `None` if nobody reads them.
     timeline: Option<Vec<String>>,
     summary: Summary,

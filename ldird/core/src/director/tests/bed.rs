@@ -52,12 +52,17 @@ pub(super) fn asked(outputs: &[Output]) -> Vec<ProbeId> {
 }
 
 pub(super) fn found(probe: u32, finding: Finding) -> Input {
+    found_after(probe, finding, Duration::ZERO)
+}
+
+/// The same of a check that took its time.
+pub(super) fn found_after(probe: u32, finding: Finding, took: Duration) -> Input {
     Input::Probed {
         probe: ProbeId(probe),
         verdict: Verdict {
             finding,
             message: format!("{finding:?}"),
-            took: Duration::ZERO,
+            took,
             noted: Noted::default(),
         },
     }

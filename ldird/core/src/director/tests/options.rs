@@ -1,6 +1,6 @@
 //! What a service may ask for beyond what ldirectord did.
 
-use super::bed::{Bed, SERVICE, checked, config, found, other_service, row};
+use super::bed::{Bed, SERVICE, checked, config, found, found_after, other_service, row};
 use crate::config::Config;
 use crate::director::GLANCE_EVERY;
 use crate::input::{Finding, Input};
@@ -230,6 +230,28 @@ fn when_most_of_a_pool_fails_at_once_weights_are_held_until_they_pass_again() {
     assert_eq!(weights(&bed), [100; 4]);
     find(&mut bed, &[1], Finding::Down);
     assert_eq!(weights(&bed), [100; 3], "one alone leaves");
+}
+
+#[test]
+fn whoever_runs_into_its_time_limit_while_weights_are_held_is_held_as_well() {
+    let mut bed = Bed::settled(with(5, panicking()), 5);
+    find(&mut bed, &[1], Finding::Down);
+    bed.pass(6 * INTERVAL);
+    let took = 2 * INTERVAL;
+    for probe in [2, 3, 4, 5] {
+        let outputs = bed.feed(found_after(probe, Finding::Down, took));
+        bed.serve(outputs);
+        bed.pass(Duration::from_millis(10));
+    }
+    assert_eq!(
+        weights(&bed),
+        [100; 4],
+        "the first one was dead long before"
+    );
+    assert_eq!(stage(&bed, 0), None);
+    assert_eq!(stage(&bed, 4), Some(Stage::Held));
+    let shown = bed.director.services(bed.now, 0)[0].panic;
+    assert_eq!(shown.map(|panic| panic.failing), Some(4));
 }
 
 #[test]

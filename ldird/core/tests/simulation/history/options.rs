@@ -5,7 +5,8 @@ use super::World;
 use ha_status::{Health, RealServer, Role, Stage, VirtualService};
 use ldird_core::config::{self, Check};
 use ldird_core::output::Notice;
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 /// A repair waits at most a minute, and then for a reading of the whole table.
 const REPAIRED: Duration = Duration::from_secs(75);
@@ -52,6 +53,14 @@ impl Told {
     }
 }
 
+/// A service whose weights are held.
+#[derive(Debug)]
+pub(super) struct Holding {
+    since: Instant,
+    /// Its real servers that were up when it was last shown: who falls now is held as well.
+    up: BTreeSet<String>,
+}
+
 /// The weight that a real server which serves is to have, unless an operator says otherwise.
 pub(super) fn due_weight(real: &RealServer) -> u32 {
     match real.stage {
@@ -88,7 +97,8 @@ impl World {
         Ok(())
     }
 
-    /// Weights are held because many fail, and not for longer than the file allows.
+    /// Weights are held because many fail, of all that fail meanwhile, and not for longer than the
+    /// file allows.
     fn compare_panic(
         &mut self,
         service: &config::VirtualService,
@@ -100,15 +110,22 @@ impl World {
         };
         let options = service.options.panic;
         let options = options.ok_or("weights are held although nobody asked for that")?;
-        if let Some(since) = self.holds.get(&service.key) {
-            let long = self.now.duration_since(*since) > options.longest;
-            return if long {
-                Err("weights are held for too long".to_owned())
-            } else {
-                Ok(())
+        let up = shown.reals.iter().filter(|one| one.health == Health::Up);
+        let up = up.map(|one| one.address.clone()).collect();
+        if let Some(holding) = self.holds.get_mut(&service.key) {
+            let was_up = std::mem::replace(&mut holding.up, up);
+            if self.now.duration_since(holding.since) > options.longest {
+                return Err("weights are held for too long".to_owned());
+            }
+            let fell = shown.reals.iter().filter(|one| one.health == Health::Down);
+            let mut fell = fell.filter(|one| was_up.contains(&one.address));
+            return match fell.find(|one| one.stage != Some(Stage::Held)) {
+                Some(one) => Err(format!("{} fell and is not held", one.address)),
+                None => Ok(()),
             };
         }
-        self.holds.insert(service.key, self.now);
+        let since = self.now;
+        self.holds.insert(service.key, Holding { since, up });
         let checked = |real: &&config::RealServer| matches!(real.check, Check::Probe(_));
         let checked = service.reals.iter().filter(checked).count();
         let down = shown.reals.iter().filter(|one| one.health == Health::Down);
