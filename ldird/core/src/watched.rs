@@ -44,12 +44,16 @@ pub(crate) struct Watched {
     returning: bool,
     /// The table has been looked at since this row exists: who carries traffic there is known.
     placed: bool,
+    /// It was found in the table at weight 0 and nobody has asked it yet: its connections go on.
+    lingers: bool,
     /// A verdict that came before; it counts from then on.
     early: Option<Verdict>,
     /// What the last check saw of its certificate.
     pub(crate) certificate: Option<Certificate>,
 }
 
+    /// How near its end the last one was that was seen: what has been told.
+    warned: Option<Validity>,
 impl Virtual {
     pub(crate) fn new(mut config: VirtualService, now: Instant) -> Self {
         let reals = std::mem::take(&mut config.reals).into_iter().enumerate();
@@ -244,14 +248,16 @@ impl Watched {
     pub(crate) fn weight(&self, quiescent: bool) -> Option<u32> {
         overrides::weight(Say {
             off: self.config.check == Check::Off,
+            lingers: false,
             maintenance: self.health.maintenance,
             operator: self.orders.says(),
             healthy: match self.config.check {
                 Check::Off => false,
                 Check::On => true,
+            warned: None,
                 Check::Probe(_) => self.health.state == State::Up || self.held,
             },
-            quiescent,
+            quiescent: quiescent || self.lingers,
             configured: match self.ramp {
                 Some(ramp) => ramp.of(self.config.weight),
                 None => self.config.weight,
@@ -268,12 +274,18 @@ impl Watched {
             self.returning = !active;
         }
         new
+    /// The role has turned: clients come anew, and the table is made anew.
+    pub(crate) fn start_over(&mut self) {
+        (self.ramp, self.lingers) = (None, false);
+    }
+
     }
 
     /// Does it count for panic?
     fn is_pooled(&self) -> bool {
         matches!(self.config.check, Check::Probe(_)) && !self.health.maintenance
     }
+            self.lingers = false;
 
     /// Did it fail within the interval before the last one that did?
     fn fell_about(&self, latest: Option<Instant>, interval: Duration) -> bool {
@@ -313,6 +325,7 @@ impl Watched {
                 (self.held, self.fell) = (false, None);
             }
             Transition::WentDown => {
+        self.lingers &= self.health.is_awaited();
                 let began = now.checked_sub(verdict.took).unwrap_or(now);
                 self.fell = (before == State::Up).then_some(began);
                 self.ramp = None;
@@ -334,7 +347,8 @@ impl Watched {
         seen: Option<Certificate>,
     ) -> Option<Notice> {
         let seen = seen?;
-        let before = self.certificate.replace(seen).and_then(|one| one.near);
+        self.certificate = Some(seen);
+        let before = std::mem::replace(&mut self.warned, seen.near);
         let left = match (before, seen.near) {
             (_, None)
             | (Some(Validity::Days(_)), Some(Validity::Days(_)))
@@ -351,7 +365,8 @@ impl Watched {
     }
 
     /// The table was looked at: what carries traffic goes on carrying it until a check says
-    /// otherwise, `failurecount` times. Then the verdict that waited counts.
+    /// otherwise, `failurecount` times; what stands there at weight 0 stays until its first verdict.
+    /// Then the verdict that waited counts.
     pub(crate) fn place(
         &mut self,
         table: Option<&Service>,
@@ -374,6 +389,7 @@ impl Watched {
         transition
     }
 
+        self.lingers = row.is_some() && self.health.is_awaited();
     /// The notice for what a verdict changed, if anything.
     pub(crate) fn notice(
         &self,
@@ -429,12 +445,13 @@ impl Watched {
                 self.early = old.early;
                 (self.ramp, self.held, self.fell) = (old.ramp, old.held, old.fell);
                 self.returning = old.returning;
-                self.certificate = old.certificate;
+                (self.certificate, self.warned) = (old.certificate, old.warned);
             }
             // Failures of another question are counted anew.
             (Check::Probe(_), Check::Probe(_)) => {
                 self.health = old.health;
                 (self.health.failures, self.health.passes) = (0, 0);
+                self.lingers = old.lingers;
                 self.placed = old.placed;
                 (self.ramp, self.held, self.fell) = (old.ramp, old.held, old.fell);
                 self.returning = old.returning;
@@ -445,5 +462,8 @@ impl Watched {
                 self.health.maintenance = old.health.maintenance;
             }
         }
+                self.lingers = old.lingers;
     }
 }
+                // Told is told, also where the file asks more often now.
+                self.warned = old.warned;

@@ -160,7 +160,7 @@ fn a_long_message_is_kept_in_part() {
 #[test]
 fn the_end_of_a_certificate_is_told_once() {
     let mut bed = Bed::settled(config(checked(1)), 1);
-    let mut check = |near| {
+    let check = |bed: &mut Bed, probe, near| {
         bed.pass(Duration::from_secs(10));
         let certificate = Some(Certificate { until_ms: 7, near });
         let verdict = Verdict {
@@ -169,7 +169,7 @@ fn the_end_of_a_certificate_is_told_once() {
             took: Duration::ZERO,
             noted: Noted { certificate },
         };
-        let probe = ProbeId(1);
+        let probe = ProbeId(probe);
         let told = bed.feed(Input::Probed { probe, verdict });
         assert_eq!(bed.rows(), [(row(1), 1)]);
         told.into_iter().find_map(|output| match output {
@@ -187,7 +187,7 @@ fn the_end_of_a_certificate_is_told_once() {
         None,
         Some(near),
     ];
-    let told = seen.map(&mut check);
+    let told = seen.map(|near| check(&mut bed, 1, near));
     assert_eq!(
         told,
         [None, Some(near), None, Some(gone), None, None, Some(near)]
@@ -196,6 +196,55 @@ fn the_end_of_a_certificate_is_told_once() {
     bed.verdict(1, true);
     let shown = bed.director.services(bed.now, 0).remove(0).reals.remove(0);
     assert_eq!(shown.certificate_until_ms, Some(7));
+    // Neither does a reload that asks another question, or the same one more often.
+    let next = config(vec![real(1, Check::Probe(ProbeId(2)))]);
+    let outputs = bed.feed(Input::Reload(next));
+    bed.serve(outputs);
+    assert_eq!(check(&mut bed, 2, Some(near)), None);
+    assert_eq!(check(&mut bed, 2, Some(gone)), Some(gone));
+}
+
+/// `quiescent=no`: a restart is no reason to cut the connections of who gets no new ones.
+#[test]
+fn what_stands_in_the_table_at_weight_0_stays_until_its_first_verdict() {
+    for (up, left) in [
+        (true, vec![(row(1), 1), (row(2), 0)]),
+        (false, vec![(row(1), 1)]),
+    ] {
+        let mut config = config(checked(2));
+        config.services[0].reals[1].weight = 0;
+        let mut bed = Bed::adopting(config, &[1, 2]);
+        let service = bed.table.get_mut(&SERVICE).unwrap();
+        service.destinations.get_mut(&row(2)).unwrap().weight = 0;
+        bed.serve(Vec::new());
+        assert_eq!(
+            bed.rows(),
+            [(row(1), 1), (row(2), 0)],
+            "nobody has asked it"
+        );
+        bed.find(2, Finding::CouldNotAsk);
+        assert_eq!(bed.rows(), [(row(1), 1), (row(2), 0)]);
+        bed.verdict(2, up);
+        assert_eq!(bed.rows(), left);
+    }
+}
+
+#[test]
+fn who_leaves_for_maintenance_does_not_linger() {
+    let mut bed = Bed::adopting(config(checked(2)), &[1, 2]);
+    let service = bed.table.get_mut(&SERVICE).unwrap();
+    service.destinations.get_mut(&row(2)).unwrap().weight = 0;
+    bed.serve(Vec::new());
+    for active in [true, false] {
+        let (service, real) = (SERVICE, row(2));
+        let outputs = bed.feed(Input::Maintenance {
+            service,
+            real,
+            active,
+        });
+        bed.serve(outputs);
+        assert_eq!(bed.rows(), [(row(1), 1)]);
+    }
 }
 
 #[test]
