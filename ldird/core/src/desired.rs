@@ -26,7 +26,7 @@ pub(crate) fn service(service: &Virtual) -> Service {
             destinations.insert(*key, destination(real, weight));
         }
     }
-    if let Some(fallback) = &config.fallback
+    if let Some(fallback) = service.fallback()
         && !anyone_serves
         && !switched_off
     {

@@ -366,8 +366,8 @@ impl Fleet {
     pub(crate) fn emptied_by(&self, orders: &[(Place, Slot, Option<Order>)]) -> Vec<Emptied> {
         let keys: BTreeSet<ServiceKey> = orders.iter().map(|((key, _), _, _)| *key).collect();
         let services = keys.into_iter().filter_map(|key| self.services.get(&key));
-        let emptied = services.filter(|service| {
-            let mut then = (*service).clone();
+        let emptied = services.filter_map(|service| {
+            let mut then = service.clone();
             for ((key, real), slot, order) in orders {
                 let rows = then.reals.values_mut();
                 for row in rows.filter(|row| row.config.configured == *real) {
@@ -378,11 +378,10 @@ impl Fleet {
                     }
                 }
             }
-            service.is_served() && !then.is_served()
-        });
-        let emptied = emptied.map(|service| Emptied {
-            service: service.config.key,
-            fallback: service.config.fallback.as_ref().map(|one| one.key),
+            (service.is_served() && !then.is_served()).then(|| Emptied {
+                service: service.config.key,
+                fallback: then.fallback().map(|one| one.key),
+            })
         });
         emptied.collect()
     }

@@ -1,7 +1,7 @@
 //! One virtual service with everything that is known of its real servers: one row each, found by
 //! its place in the table.
 
-use crate::config::{Check, RealServer, VirtualService};
+use crate::config::{Check, Fallback, RealServer, VirtualService};
 use crate::health::{Health, State, Transition};
 use crate::hold::{self, Hold, PanicEnd, Pool};
 use crate::input::{Certificate, Finding, Validity, Verdict};
@@ -84,6 +84,15 @@ impl Virtual {
         let quiescent = self.config.quiescent;
         let mut weights = self.reals.values().filter_map(|row| row.weight(quiescent));
         weights.any(|weight| weight > 0)
+    }
+
+    /// Who serves where no real server does. One that is a real server as well is none while it is in
+    /// maintenance or an operator has a say in it: what was taken out does not come back by that way.
+    pub(crate) fn fallback(&self) -> Option<&Fallback> {
+        let fallback = self.config.fallback.as_ref()?;
+        let row = self.reals.get(&fallback.key);
+        let taken = |row: &Watched| row.health.maintenance || row.orders.says().is_some();
+        (!row.is_some_and(taken)).then_some(fallback)
     }
 
     /// Something may have changed that counts for panic: are weights to be held, or not any more?

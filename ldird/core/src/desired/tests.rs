@@ -149,6 +149,7 @@ rows! {
     // T29 is better: the old daemon deletes the real server with the fallback.
     t29_the_fallback_is_a_real_server: own_fallback(), "uu" => ".1g3 .2g2";
     t29_the_fallback_is_a_dead_real_server: own_fallback(), "dd" => ".1g1";
+    what_is_in_maintenance_does_not_come_back_as_the_fallback: own_fallback(), "md" => "";
     t43_no_real_servers: with_reals(Vec::new()), "" => ".127g1";
     t44_nothing_at_all: with(|service| (service.fallback, service.reals) = (None, vec![])), "" => "";
     t46_checktype_on: all_checked_by(Check::On), "??" => ".1g3 .2g2";

@@ -1,13 +1,13 @@
 //! What a service may ask for beyond what ldirectord did.
 
 use super::bed::{Bed, SERVICE, checked, config, found, found_after, other_service, row};
-use crate::config::Config;
+use crate::config::{Config, Fallback};
 use crate::director::GLANCE_EVERY;
 use crate::input::{Finding, Input};
 use crate::options::{Options, Panic};
 use crate::output::{Drift, Enforced, Notice, PanicEnd};
 use crate::overrides::{Order, Slot};
-use crate::table::Edit;
+use crate::table::{Edit, Forwarding};
 use ha_status::{Override, Role, Says, Stage};
 use std::time::Duration;
 
@@ -195,6 +195,22 @@ fn who_comes_out_of_maintenance_starts_slowly() {
     assert_eq!(weights(&bed), [10, 100]);
     maintain(&mut bed, true);
     assert_eq!(weights(&bed), [100], "maintenance beats it");
+}
+
+#[test]
+fn what_an_operator_has_drained_does_not_come_back_as_the_fallback() {
+    let mut own = with(2, Options::default());
+    own.services[0].fallback = Some(Fallback {
+        key: row(1),
+        forwarding: Forwarding::Masq,
+    });
+    let mut bed = Bed::settled(own, 2);
+    say(&mut bed, 1, Some(Says::Drain));
+    bed.verdict(2, false);
+    assert_eq!(bed.rows(), [(row(1), 0)]);
+    say(&mut bed, 1, None);
+    bed.verdict(1, false);
+    assert_eq!(bed.rows(), [(row(1), 1)], "by itself it is the fallback");
 }
 
 #[test]
