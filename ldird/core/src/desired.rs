@@ -12,7 +12,8 @@ pub(crate) const FALLBACK_WEIGHT: u32 = 1;
 ///
 /// A dead or unseen real server stays out, or stands at weight 0 if the service is `quiescent`.
 /// The fallback is in whenever no real server with a weight above 0 serves, except where
-/// `checktype=off` says that nothing is to be activated.
+/// `checktype=off` says that nothing is to be activated, or its place is that of a real server that
+/// somebody has taken out.
 pub(crate) fn service(service: &Virtual) -> Service {
     let config = &service.config;
     let mut destinations = BTreeMap::new();

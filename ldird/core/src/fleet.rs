@@ -19,6 +19,12 @@ use std::time::{Duration, Instant};
 /// Why a failure that was noticed late is no verdict.
 const STOOD_STILL: &str = "this director stood still meanwhile";
 
+/// For so long after it has become active what cannot be asked is asked again soon: the addresses that
+/// move with the role are there within that time.
+const EAGER: Duration = Duration::from_secs(5);
+/// Between two such questions.
+const EAGER_PAUSE: Duration = Duration::from_millis(100);
+
 #[derive(Debug)]
 pub(crate) struct Fleet {
     services: BTreeMap<ServiceKey, Virtual>,
@@ -37,6 +43,8 @@ pub(crate) struct Fleet {
     changed: BTreeSet<ServiceKey>,
     /// When time alone changes what a service wants, or before.
     time: Option<Instant>,
+    /// It has become active a moment ago: until then what cannot be asked is asked again soon.
+    eager_until: Option<Instant>,
     /// Grows with what a dashboard shows.
     pub(crate) revision: u64,
 }
@@ -63,6 +71,7 @@ impl Fleet {
             standby: Standby::default(),
             changed: BTreeSet::new(),
             time: None,
+            eager_until: None,
             revision: 0,
         };
         fleet.set(config, now);
@@ -182,11 +191,33 @@ impl Fleet {
         // Clients come to all of them anew.
         let rows = self.services.values_mut();
         for row in rows.flat_map(|service| service.reals.values_mut()) {
-            row.ramp = None;
+            row.start_over();
         }
         self.find_askers(now);
+        self.eager_until = (role == Role::Active).then(|| now + EAGER);
+        let askers = self.askers.iter();
+        let unasked = askers
+            .filter(|one| self.could_not_ask(one))
+            .map(|one| one.probe);
+        for probe in unasked.collect::<BTreeSet<_>>() {
+            self.hurry_if_eager(probe, now, now);
+        }
         self.changed.clear();
         self.revision += 1;
+    }
+
+    fn could_not_ask(&self, asker: &Asker) -> bool {
+        let service = self.services.get(&asker.service);
+        let row = service.and_then(|service| service.reals.get(&asker.real));
+        row.is_some_and(|row| row.health.could_not_ask.is_some())
+    }
+
+    /// An address to ask from may have moved here with the role, or be about to: what could not be
+    /// asked is asked then, not a whole interval later.
+    fn hurry_if_eager(&mut self, probe: ProbeId, at: Instant, now: Instant) {
+        if self.eager_until.is_some_and(|until| now < until) {
+            self.schedule.hurry(probe, at);
+        }
     }
 
     /// On standby: no service of ours is wanted in the table.
@@ -284,6 +315,7 @@ impl Fleet {
         match verdict.finding {
             Finding::Up | Finding::Down => self.asking.asked(probe).then_some(Notice::AskedAgain),
             Finding::CouldNotAsk => {
+                self.hurry_if_eager(probe, now + EAGER_PAUSE, now);
                 let place = *of_probe(&self.askers, probe).first()?;
                 let row = self.services.get(&place.service)?.reals.get(&place.real)?;
                 self.asking

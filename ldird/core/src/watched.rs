@@ -50,10 +50,10 @@ pub(crate) struct Watched {
     early: Option<Verdict>,
     /// What the last check saw of its certificate.
     pub(crate) certificate: Option<Certificate>,
-}
-
     /// How near its end the last one was that was seen: what has been told.
     warned: Option<Validity>,
+}
+
 impl Virtual {
     pub(crate) fn new(mut config: VirtualService, now: Instant) -> Self {
         let reals = std::mem::take(&mut config.reals).into_iter().enumerate();
@@ -248,8 +248,10 @@ impl Watched {
             fell: None,
             returning: false,
             placed: false,
+            lingers: false,
             early: None,
             certificate: None,
+            warned: None,
         }
     }
 
@@ -257,13 +259,11 @@ impl Watched {
     pub(crate) fn weight(&self, quiescent: bool) -> Option<u32> {
         overrides::weight(Say {
             off: self.config.check == Check::Off,
-            lingers: false,
             maintenance: self.health.maintenance,
             operator: self.orders.says(),
             healthy: match self.config.check {
                 Check::Off => false,
                 Check::On => true,
-            warned: None,
                 Check::Probe(_) => self.health.state == State::Up || self.held,
             },
             quiescent: quiescent || self.lingers,
@@ -274,27 +274,27 @@ impl Watched {
         })
     }
 
+    /// The role has turned: clients come anew, and the table is made anew.
+    pub(crate) fn start_over(&mut self) {
+        (self.ramp, self.lingers) = (None, false);
+    }
+
     /// A file or an operator says so; is that new?
     pub(crate) fn settle_maintenance(&mut self, now: Instant) -> bool {
         let active = self.in_folder || self.orders.maintenance();
         let new = self.health.set_maintenance(active, now);
         if new {
             (self.ramp, self.held, self.fell) = (None, false, None);
+            self.lingers = false;
             self.returning = !active;
         }
         new
-    /// The role has turned: clients come anew, and the table is made anew.
-    pub(crate) fn start_over(&mut self) {
-        (self.ramp, self.lingers) = (None, false);
-    }
-
     }
 
     /// Does it count for panic?
     fn is_pooled(&self) -> bool {
         matches!(self.config.check, Check::Probe(_)) && !self.health.maintenance
     }
-            self.lingers = false;
 
     /// Did it fail within the interval before the last one that did?
     fn fell_about(&self, latest: Option<Instant>, interval: Duration) -> bool {
@@ -325,6 +325,7 @@ impl Watched {
     fn believe(&mut self, verdict: &Verdict, limits: Limits, now: Instant) -> Transition {
         let before = self.health.state;
         let transition = self.health.judge(verdict, limits, now);
+        self.lingers &= self.health.is_awaited();
         match transition {
             Transition::WentUp => {
                 // One that was held has never left.
@@ -334,7 +335,6 @@ impl Watched {
                 (self.held, self.fell) = (false, None);
             }
             Transition::WentDown => {
-        self.lingers &= self.health.is_awaited();
                 let began = now.checked_sub(verdict.took).unwrap_or(now);
                 self.fell = (before == State::Up).then_some(began);
                 self.ramp = None;
@@ -389,6 +389,7 @@ impl Watched {
         if row.is_some_and(|spec| spec.weight > 0) {
             self.health.adopt();
         }
+        self.lingers = row.is_some() && self.health.is_awaited();
         let transition = match self.early.take() {
             Some(verdict) => self.believe(&verdict, limits, now),
             None => Transition::None,
@@ -398,7 +399,6 @@ impl Watched {
         transition
     }
 
-        self.lingers = row.is_some() && self.health.is_awaited();
     /// The notice for what a verdict changed, if anything.
     pub(crate) fn notice(
         &self,
@@ -451,6 +451,7 @@ impl Watched {
             (was, is) if was == is => {
                 self.health = old.health;
                 self.placed = old.placed;
+                self.lingers = old.lingers;
                 self.early = old.early;
                 (self.ramp, self.held, self.fell) = (old.ramp, old.held, old.fell);
                 self.returning = old.returning;
@@ -460,10 +461,12 @@ impl Watched {
             (Check::Probe(_), Check::Probe(_)) => {
                 self.health = old.health;
                 (self.health.failures, self.health.passes) = (0, 0);
-                self.lingers = old.lingers;
                 self.placed = old.placed;
+                self.lingers = old.lingers;
                 (self.ramp, self.held, self.fell) = (old.ramp, old.held, old.fell);
                 self.returning = old.returning;
+                // Told is told, also where the file asks more often now.
+                self.warned = old.warned;
             }
             // What nobody asked about is seen in the table.
             (Check::Probe(_) | Check::On | Check::Off, Check::On | Check::Off)
@@ -471,8 +474,5 @@ impl Watched {
                 self.health.maintenance = old.health.maintenance;
             }
         }
-                self.lingers = old.lingers;
     }
 }
-                // Told is told, also where the file asks more often now.
-                self.warned = old.warned;

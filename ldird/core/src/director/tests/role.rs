@@ -1,7 +1,7 @@
 //! On standby the table is held back and every verdict is known; a turn sets or clears it at once.
 
-use super::bed::{Bed, SERVICE, checked, config, many, other_service, row};
-use crate::config::Config;
+use super::bed::{Bed, SERVICE, asked, checked, config, found, many, other_service, row};
+use crate::config::{Config, ProbeId};
 use crate::input::{Finding, Input};
 use crate::output::{Notice, Output};
 use crate::table::{Edit, Service, Table};
@@ -72,6 +72,31 @@ fn a_server_that_died_on_standby_gets_nothing_after_the_turn() {
     bed.verdict(2, false);
     turn(&mut bed, Role::Active);
     assert_eq!(bed.rows(), [(row(1), 1), (row(3), 1)]);
+}
+
+/// An address that the checks come from moves with the role, before the turn or after it.
+#[test]
+fn what_could_not_be_asked_on_standby_is_asked_at_the_turn_and_soon_again() {
+    let mut bed = Bed::in_role(config(checked(2)), Role::Standby);
+    bed.drain();
+    bed.serve(Vec::new());
+    bed.pass(Duration::from_secs(10));
+    // The first answers are so late that the next questions follow at once.
+    for _ in 0..2 {
+        bed.feed(found(1, Finding::CouldNotAsk));
+        bed.feed(found(2, Finding::Up));
+    }
+    assert!(!bed.director.fleet.is_asking(), "both wait for their turn");
+    let outputs = bed.feed(Input::Turn(Role::Active));
+    assert_eq!(asked(&outputs), [ProbeId(1)], "the other one is known");
+    bed.serve(outputs);
+    let outputs = bed.feed(found(1, Finding::CouldNotAsk));
+    bed.serve(outputs);
+    bed.now += Duration::from_millis(100);
+    assert_eq!(asked(&bed.feed(Input::Tick)), [ProbeId(1)]);
+    let outputs = bed.feed(found(1, Finding::Up));
+    bed.serve(outputs);
+    assert_eq!(bed.rows(), [(row(1), 1), (row(2), 1)]);
 }
 
 #[test]
@@ -223,7 +248,7 @@ fn on_standby_real_servers_are_asked_as_seldom_as_the_file_says() {
     config.standby.interval = Some(Duration::from_secs(60));
     let asked = |bed: &mut Bed, time: u64| {
         // What is under way already.
-        let outputs = bed.feed(super::bed::found(1, Finding::Up));
+        let outputs = bed.feed(found(1, Finding::Up));
         bed.serve(outputs);
         let end = bed.now + Duration::from_secs(time);
         let mut count = 0;
@@ -232,7 +257,7 @@ fn on_standby_real_servers_are_asked_as_seldom_as_the_file_says() {
             for output in bed.feed(Input::Tick) {
                 if let Output::Probe { .. } = output {
                     count += 1;
-                    let outputs = bed.feed(super::bed::found(1, Finding::Up));
+                    let outputs = bed.feed(found(1, Finding::Up));
                     bed.serve(outputs);
                 } else {
                     bed.serve(vec![output]);
