@@ -3,6 +3,7 @@
 
 mod machine;
 mod scripts;
+mod serial;
 mod show;
 
 use crate::cli::{Check, Common, exit};
@@ -46,6 +47,9 @@ fn directory(etc: &Path, common: &Common, check: &Check) -> u8 {
     let content = match &loaded {
         Ok(loaded) => {
             found.extend(loaded.warnings.clone());
+            for slow in serial::too_slow(loaded) {
+                found.push(slow.in_file(&etc.join("ha.cf")));
+            }
             if !check.offline {
                 machine::look(etc, common, loaded, &mut found);
             }

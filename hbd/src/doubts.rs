@@ -307,7 +307,7 @@ fn named_places(loaded: &Loaded) -> BTreeMap<IpAddr, NodeName> {
     };
     let place = |medium: &MediumSpec| match medium {
         MediumSpec::Ucast { peer: place, .. } => Some((place.ip?, peer.clone())),
-        MediumSpec::Bcast { .. } | MediumSpec::Mcast { .. } => None,
+        MediumSpec::Bcast { .. } | MediumSpec::Mcast { .. } | MediumSpec::Serial { .. } => None,
     };
     loaded.media.iter().filter_map(place).collect()
 }

@@ -34,6 +34,7 @@ use ha_plumbing::signals::{Signal, Signals};
 use ha_plumbing::wall::Wall;
 use ha_status::{ClusterSnapshot, Severity, Snapshot};
 use hbd_core::Cluster;
+use hbd_core::config::LinkId;
 use hbd_core::input::{Command, Input};
 use hbd_core::output::{Ending, Notice, Output};
 use hbd_core::wire;
@@ -217,6 +218,7 @@ impl Driver {
     fn act(&mut self, output: Output) {
         match output {
             Output::Send(message) => self.send(&message),
+            Output::PassOn { message, from } => self.pass_on(&message, from),
             Output::Probe(group) => self.resources.probe(group),
             Output::Start(group) => self.resources.start(group),
             Output::Stop(group) => self.resources.stop(group),
@@ -246,6 +248,15 @@ impl Driver {
             self.tell(Severity::Info, "heartbeats can be sent again");
         }
         self.state.links_worked = works;
+    }
+
+    /// What does not fit on a line is lost there, as any message.
+    fn pass_on(&mut self, message: &wire::Message, from: LinkId) {
+        if let Err(error) = self.media.pass_on(message, from, &self.loaded.keys) {
+            let kind = message.kind();
+            self.tell(Severity::Error, &format!("cannot pass {kind} on: {error}"));
+        }
+        self.state.backlog.extend(self.media.changes());
     }
 
     fn notice(&mut self, notice: &Notice) {

@@ -15,6 +15,7 @@ mod hearing;
 mod old_peers;
 mod orders;
 mod reasons;
+mod ring;
 mod shutdown;
 mod snapshot;
 mod speaking;

@@ -150,6 +150,9 @@ pub struct LinkConfig {
     pub medium: String,
     /// The interface or tty; names the link in the old log lines (`Link lb1:eth0 up.`).
     pub device: String,
+    /// A line to one neighbour: what is heard there goes on over the other lines, so that a ring of
+    /// them reaches every node.
+    pub passes_on: bool,
 }
 
 /// `auto_failback`.

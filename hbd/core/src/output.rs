@@ -11,6 +11,9 @@ use std::time::Duration;
 pub enum Output {
     /// Sign this and write it to every link.
     Send(Message),
+    /// Sign this message of another node and write it to every line of a ring
+    /// ([`passes_on`](crate::config::LinkConfig::passes_on)) but the one it came over.
+    PassOn { message: Message, from: LinkId },
     /// Find out what of the group is active. Answer: `Input::Probed`.
     Probe(GroupId),
     /// Start its resources left to right. Answer: `Input::Started`.

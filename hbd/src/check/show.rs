@@ -47,6 +47,7 @@ pub(super) fn meaning(loaded: &Loaded) -> String {
                 let name = medium.name();
                 format!("{name} {interface} {to} port {}", peer.port)
             }
+            MediumSpec::Serial { device, baud } => format!("serial {device} baud {baud}"),
         });
     }
     for (index, key) in loaded.keys.iter() {

@@ -112,15 +112,7 @@ impl Checks<'_> {
         if !draft.media.is_empty() {
             return;
         }
-        let others: Vec<&str> = draft.other_media.iter().copied().collect();
-        let fault = if others.is_empty() {
-            Diagnostic::error("No heartbeat media defined")
-        } else {
-            Diagnostic::error(format!(
-                "No heartbeat media defined that this release honours (only {} given)",
-                others.join(", ")
-            ))
-        };
+        let fault = Diagnostic::error("No heartbeat media defined");
         let hint = "add a line such as `bcast eth0` or `ucast eth0 192.0.2.2`";
         self.found
             .push(fault.hint(hint).in_file(self.source.path()));

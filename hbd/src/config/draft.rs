@@ -4,7 +4,7 @@ use super::medium::MediumSpec;
 use ha_plumbing::Span;
 use ha_plumbing::log::Facility;
 use hbd_core::config::NodeName;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A value and where it was written.
@@ -20,9 +20,8 @@ pub struct Draft {
     /// Without duplicates.
     pub nodes: Vec<Given<NodeName>>,
     pub media: Vec<Given<MediumSpec>>,
-    /// Names of media directives that were given but are not honoured.
-    pub other_media: BTreeSet<&'static str>,
     pub udpport: Option<Given<u16>>,
+    pub baud: Option<Given<u32>>,
     pub cluster: Option<Given<String>>,
     pub keepalive: Option<Given<Duration>>,
     pub deadtime: Option<Given<Duration>>,

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
+use std::os::unix::fs::FileTypeExt as _;
 use thiserror::Error;
 
 /// The machine as the configuration sees it.
@@ -13,6 +14,8 @@ pub trait Host {
     fn broadcast(&self, interface: &str) -> Result<Ipv4Addr, InterfaceFault>;
     /// Does the interface exist?
     fn has_interface(&self, interface: &str) -> bool;
+    /// Is this path a terminal's, or any other character device's?
+    fn tty(&self, path: &str) -> Result<(), TtyFault>;
     /// The first IPv4 address of a host name or dotted quad.
     fn resolve(&self, name: &str) -> Option<Ipv4Addr>;
     /// The UDP port of a service name.
@@ -30,6 +33,14 @@ pub enum InterfaceFault {
     Missing,
     #[error("it has no IPv4 broadcast address")]
     NoBroadcast,
+}
+
+/// Why a path cannot be a serial line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TtyFault {
+    Missing,
+    /// No character device.
+    NoDevice,
 }
 
 /// The machine we run on.
@@ -53,6 +64,15 @@ impl Host for ThisHost {
         interface_index(interface).is_some()
     }
 
+    fn tty(&self, path: &str) -> Result<(), TtyFault> {
+        let found = fs::metadata(path).map_err(|_| TtyFault::Missing)?;
+        if found.file_type().is_char_device() {
+            Ok(())
+        } else {
+            Err(TtyFault::NoDevice)
+        }
+    }
+
     fn resolve(&self, name: &str) -> Option<Ipv4Addr> {
         let addresses = (name, 0).to_socket_addrs().ok()?;
         addresses
@@ -69,7 +89,7 @@ impl Host for ThisHost {
     }
 }
 
-/// Another machine: every interface is believed, names resolve to a placeholder.
+/// Another machine: every interface and serial line is believed, names resolve to a placeholder.
 #[derive(Debug, Clone, Copy)]
 pub struct Elsewhere;
 
@@ -84,6 +104,10 @@ impl Host for Elsewhere {
 
     fn has_interface(&self, _: &str) -> bool {
         true
+    }
+
+    fn tty(&self, _: &str) -> Result<(), TtyFault> {
+        Ok(())
     }
 
     fn resolve(&self, name: &str) -> Option<Ipv4Addr> {

@@ -1,7 +1,8 @@
-//! Directives that make media: those over a network, which this release honours, and `serial`, whose
-//! arguments are checked all the same (Heartbeat specification 1.4.2).
+//! Directives that make media: their arguments, and what of them this machine lacks (Heartbeat
+//! specification 1.4.2).
 
 use super::draft::Given;
+use super::host::TtyFault;
 use super::medium::{MediumSpec, Peer};
 use super::parser::Parser;
 use ha_plumbing::{Diagnostic, Word};
@@ -13,6 +14,12 @@ pub const DEFAULT_PORT: u16 = 694;
 
 /// The service name of that port.
 const SERVICE: &str = "ha-cluster";
+
+/// Speeds that serial lines can have, in bits per second.
+const RATES: [u32; 7] = [9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800];
+
+/// The speed if ha.cf names none.
+pub const DEFAULT_BAUD: u32 = 19_200;
 
 /// An interface that leads nowhere.
 const LOOPBACK: &str = "lo";
@@ -249,22 +256,62 @@ fn is_interface_local(group: IpAddr) -> bool {
 }
 
 pub(super) fn baud(parser: &mut Parser<'_>, word: Word<'_>) {
-    const RATES: [&str; 7] = [
-        "9600", "19200", "38400", "57600", "115200", "230400", "460800",
-    ];
-    if !RATES.contains(&word.text) {
-        let message = format!("baud: {} is none of {}", word.text, RATES.join(", "));
+    let rate = RATES.iter().find(|rate| rate.to_string() == word.text);
+    let Some(value) = rate.copied() else {
+        let rates: Vec<String> = RATES.iter().map(u32::to_string).collect();
+        let message = format!("baud: {} is none of {}", word.text, rates.join(", "));
         parser.error(word.span, message);
+        return;
+    };
+    let serial = |given: &&Given<MediumSpec>| matches!(given.value, MediumSpec::Serial { baud, .. } if baud != value);
+    if let Some(first) = parser.draft.media.iter().find(serial) {
+        let message = format!(
+            "baud comes after the serial line of line {}, which keeps its speed",
+            first.span.line
+        );
+        let fault = Diagnostic::warning(message).hint("put baud before serial");
+        parser.push(fault, word.span);
     }
+    parser.draft.baud = Some(Given {
+        value,
+        span: word.span,
+    });
 }
 
-/// One port.
+/// One line.
 pub(super) fn serial(parser: &mut Parser<'_>, word: Word<'_>) {
-    parser.draft.other_media.insert("serial");
     if !word.text.starts_with('/') {
-        let message = format!("serial: {} is not an absolute path", word.text);
-        parser.error(word.span, message);
+        let message = format!(
+            "Serial port not full pathname [{}] in config file",
+            word.text
+        );
+        let fault = Diagnostic::error(message).hint("write the absolute path, as /dev/ttyS0");
+        parser.push(fault, word.span);
+        return;
     }
+    match parser.host.tty(word.text) {
+        Ok(()) => {}
+        // An adapter on USB may come later.
+        Err(TtyFault::Missing) => {
+            let message = format!("Nonexistent serial port [{}] in config file", word.text);
+            let hint = "no heartbeat travels here until it is there; `ls /dev/tty[SU]*` shows \
+                        serial ports";
+            let fault = Diagnostic::warning(message).hint(hint).ownership();
+            parser.push(fault, word.span);
+        }
+        Err(TtyFault::NoDevice) => {
+            let message = format!(
+                "Serial port [{}] not a char device in config file",
+                word.text
+            );
+            parser.error(word.span, message);
+            return;
+        }
+    }
+    let given = parser.draft.baud.as_ref().map(|baud| baud.value);
+    let device = word.text.to_owned();
+    let baud = given.unwrap_or(DEFAULT_BAUD);
+    add(parser, MediumSpec::Serial { device, baud }, word);
 }
 
 /// One host. Not a way to reach nodes, so not a medium that could be missed.

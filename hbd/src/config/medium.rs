@@ -20,6 +20,8 @@ pub enum MediumSpec {
     },
     /// UDP to one peer, of either family; the local port is the same.
     Ucast { interface: String, peer: Peer },
+    /// A serial line, a null-modem cable to one node; bits per second.
+    Serial { device: String, baud: u32 },
 }
 
 /// The other end of a unicast medium.
@@ -68,22 +70,24 @@ impl MediumSpec {
             // Names are asked for IPv4 addresses only.
             Self::Ucast { peer, .. } if peer.ip.is_some_and(|ip| ip.is_ipv6()) => "ucast6",
             Self::Ucast { .. } => "ucast",
+            Self::Serial { .. } => "serial",
         }
     }
 
-    /// The interface it uses.
+    /// The interface or the tty it uses.
     pub fn device(&self) -> &str {
         match self {
             Self::Bcast { interface, .. }
             | Self::Mcast { interface, .. }
             | Self::Ucast { interface, .. } => interface,
+            Self::Serial { device, .. } => device,
         }
     }
 
     /// The one node that it reaches, if that is known here.
     pub fn peer(&self) -> Option<IpAddr> {
         match self {
-            Self::Bcast { .. } | Self::Mcast { .. } => None,
+            Self::Bcast { .. } | Self::Mcast { .. } | Self::Serial { .. } => None,
             Self::Ucast { peer, .. } => peer.ip.filter(|ip| !ip.is_unspecified()),
         }
     }
@@ -92,7 +96,9 @@ impl MediumSpec {
     pub fn unresolved(&self) -> Option<&str> {
         match self {
             Self::Ucast { peer, .. } if peer.ip.is_none() => Some(&peer.name),
-            Self::Bcast { .. } | Self::Mcast { .. } | Self::Ucast { .. } => None,
+            Self::Bcast { .. } | Self::Mcast { .. } | Self::Ucast { .. } | Self::Serial { .. } => {
+                None
+            }
         }
     }
 
@@ -102,7 +108,7 @@ impl MediumSpec {
             Self::Ucast { peer, .. } if peer.ip.is_none() && peer.name == name => {
                 peer.ip = Some(ip);
             }
-            Self::Bcast { .. } | Self::Mcast { .. } | Self::Ucast { .. } => {}
+            Self::Bcast { .. } | Self::Mcast { .. } | Self::Ucast { .. } | Self::Serial { .. } => {}
         }
     }
 
@@ -111,6 +117,7 @@ impl MediumSpec {
         LinkConfig {
             medium: self.name().to_owned(),
             device: self.device().to_owned(),
+            passes_on: matches!(self, Self::Serial { .. }),
         }
     }
 }

@@ -7,7 +7,7 @@ mod golden;
 mod meaning;
 mod properties;
 
-use super::host::{Host, InterfaceFault};
+use super::host::{Host, InterfaceFault, TtyFault};
 use super::{Loaded, Options, load};
 use ha_plumbing::Diagnostics;
 use std::fs;
@@ -35,6 +35,14 @@ impl Host for Machine {
 
     fn has_interface(&self, interface: &str) -> bool {
         matches!(interface, "eth0" | "eth1" | "tun0")
+    }
+
+    fn tty(&self, path: &str) -> Result<(), TtyFault> {
+        match path {
+            "/dev/ttyS0" | "/dev/ttyS1" => Ok(()),
+            "/etc/passwd" => Err(TtyFault::NoDevice),
+            _ => Err(TtyFault::Missing),
+        }
     }
 
     fn resolve(&self, name: &str) -> Option<Ipv4Addr> {

@@ -1,6 +1,6 @@
 //! How heartbeats travel: every message goes out on every medium, and whatever arrives is checked
 //! and becomes an input (Heartbeat specification 3.1). One file per medium: `bcast.rs`, `mcast.rs`,
-//! `ucast.rs`.
+//! `ucast.rs`, `serial`.
 //!
 //! Owns the sockets. Sending never blocks: what the kernel does not take at once is lost on that
 //! link, as on a cable, and the link is marked as not working until a send succeeds. When an
@@ -12,6 +12,7 @@ mod mcast;
 pub mod names;
 mod outlet;
 mod receiver;
+pub(crate) mod serial;
 mod ucast;
 mod way;
 
@@ -25,11 +26,13 @@ use hbd_core::table::Table;
 use hbd_core::wire::{Keys, Message, WireError};
 use outlet::{Outlet, Parcel, trouble};
 use receiver::{Place, Receiver};
+use serial::Line;
 use way::Obstacle;
 
 pub use receiver::Deaf;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
 
 /// Datagrams that are taken from one socket in one turn of the loop. More than its buffer holds:
 /// after a stall the whole queue is heard before any deadline is judged. Less than for ever: a
@@ -41,8 +44,10 @@ const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
 
 /// The node's media.
 pub struct Media {
+    /// Media of interfaces.
     links: Table<LinkId, Link>,
     receivers: Vec<Receiver>,
+    lines: Vec<Line>,
     /// Addresses that move between nodes: no heartbeat leaves from them.
     shared: BTreeSet<IpAddr>,
     /// What happened to links since it was last asked for.
@@ -82,13 +87,11 @@ impl Media {
         shared: BTreeSet<IpAddr>,
         view: &View,
     ) -> Result<(Self, Vec<Told>), Deaf> {
-        let links = media
-            .iter()
-            .map(|(id, medium)| (id, Link::new(medium.clone())));
-        let links = links.collect();
+        let (links, lines) = separate(&media);
         let mut media = Self {
             links,
             receivers: Vec::new(),
+            lines,
             shared,
             changes: Vec::new(),
             unfinished: false,
@@ -105,6 +108,10 @@ impl Media {
     /// Compares the interfaces with what the sockets were opened for, and opens anew what differs.
     pub fn update(&mut self, view: &View) -> Vec<Told> {
         let mut told = Vec::new();
+        let now = Instant::now();
+        for line in &mut self.lines {
+            told.extend(line.update(now, &mut self.changes));
+        }
         for receiver in &mut self.receivers {
             let before = receiver.deaf();
             receiver.update(view);
@@ -169,7 +176,7 @@ impl Media {
 
     /// Is something closed that another `update` may open, without any change of interfaces?
     pub fn is_unfinished(&self) -> bool {
-        self.unfinished
+        self.unfinished || self.lines.iter().any(Line::is_unfinished)
     }
 
     /// Writes one message to every link. The error says why it cannot be written to any that takes
@@ -190,12 +197,33 @@ impl Media {
             };
             self.changes.extend(link.now_sends(id, sent));
         }
+        for line in &mut self.lines {
+            match parcel.line() {
+                Ok(frame) => line.send(frame, Instant::now(), &mut self.changes),
+                Err(error) => result = Err(error),
+            }
+        }
         result
+    }
+
+    /// Writes a message of another node to every serial line but the one that it came over.
+    pub fn pass_on(
+        &mut self,
+        message: &Message,
+        from: LinkId,
+        keys: &Keys,
+    ) -> Result<(), WireError> {
+        let mut parcel = Parcel::new(message, keys);
+        let now = Instant::now();
+        for line in self.lines.iter_mut().filter(|line| line.link() != from) {
+            line.send(parcel.line()?, now, &mut self.changes);
+        }
+        Ok(())
     }
 
     /// Does any link take packets?
     pub fn works(&self) -> bool {
-        self.links.values().any(|link| link.sending.is_ok())
+        self.links.values().any(|link| link.sending.is_ok()) || self.lines.iter().any(Line::works)
     }
 
     /// What happened to links since the last call, each change once.
@@ -204,16 +232,21 @@ impl Media {
     }
 
     /// Waits until something has arrived. Cancel-safe.
-    pub async fn readable(&self) {
-        std::future::poll_fn(|context| {
+    pub async fn readable(&mut self) {
+        let due = self.lines.iter().filter_map(Line::due).min();
+        let arrived = std::future::poll_fn(|context| {
             let ready = |receiver: &Receiver| receiver.poll_readable(context).is_ready();
-            if self.receivers.iter().any(ready) {
+            let mut lines = self.lines.iter_mut();
+            if self.receivers.iter().any(ready) || lines.any(|line| line.poll(context).is_ready()) {
                 std::task::Poll::Ready(())
             } else {
                 std::task::Poll::Pending
             }
-        })
-        .await;
+        });
+        match due {
+            Some(due) => drop(tokio::time::timeout_at(due.into(), arrived).await),
+            None => arrived.await,
+        }
     }
 
     /// Takes what has arrived, at most `TURN_DATAGRAMS` from each socket.
@@ -221,6 +254,9 @@ impl Media {
         let mut inputs = Vec::new();
         for receiver in &mut self.receivers {
             receiver.receive(TURN_DATAGRAMS, keys, &mut inputs);
+        }
+        for line in &mut self.lines {
+            line.receive(keys, Instant::now(), &mut inputs, &mut self.changes);
         }
         inputs
     }
@@ -239,6 +275,7 @@ impl Media {
                     let family = peer.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
                     (Place::ucast(device, family, peer.port), peer.ip)
                 }
+                MediumSpec::Serial { .. } => continue,
             };
             places.entry(place).or_default().push((id, peer));
         }
@@ -311,11 +348,26 @@ impl Link {
     }
 }
 
+/// Media of interfaces, and serial lines.
+fn separate(media: &Table<LinkId, MediumSpec>) -> (Table<LinkId, Link>, Vec<Line>) {
+    let mut lines = Vec::new();
+    let mut links = Vec::new();
+    for (id, medium) in media.iter() {
+        match medium {
+            MediumSpec::Serial { device, baud } => lines.push(Line::new(id, device.clone(), *baud)),
+            MediumSpec::Bcast { .. } | MediumSpec::Mcast { .. } | MediumSpec::Ucast { .. } => {
+                links.push((id, Link::new(medium.clone())));
+            }
+        }
+    }
+    (links.into_iter().collect(), lines)
+}
+
 /// The media without `ucast` lines that lead to this machine: they allow the same ha.cf everywhere,
 /// and nobody else can be heard on them. All of them if nothing else would be left.
 pub fn without_ourselves(media: &[MediumSpec], view: &View) -> Vec<MediumSpec> {
     let ours = |medium: &&MediumSpec| match medium {
-        MediumSpec::Bcast { .. } | MediumSpec::Mcast { .. } => false,
+        MediumSpec::Bcast { .. } | MediumSpec::Mcast { .. } | MediumSpec::Serial { .. } => false,
         MediumSpec::Ucast { interface, peer } => peer.ip.is_some_and(|ip| {
             let link = view.link_named(interface);
             link.is_some_and(|link| view.has(link.index, ip))
@@ -375,6 +427,7 @@ pub fn started(medium: &MediumSpec) -> String {
                 .map_or_else(|| peer.name.clone(), |ip| ip.to_string());
             format!("ucast: started on port {port} interface {interface} to {ip}")
         }
+        MediumSpec::Serial { device, baud } => serial::started(device, *baud),
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) struct Parcel<'a> {
     message: &'a Message,
     keys: &'a Keys,
     datagram: Option<Vec<u8>>,
+    line: Option<Vec<u8>>,
 }
 
 impl<'a> Parcel<'a> {
@@ -23,6 +24,7 @@ impl<'a> Parcel<'a> {
             message,
             keys,
             datagram: None,
+            line: None,
         }
     }
 
@@ -33,6 +35,15 @@ impl<'a> Parcel<'a> {
             None => wire::encode_netstring(self.message, self.keys)?,
         };
         Ok(self.datagram.insert(packet))
+    }
+
+    /// As it travels over a serial line (Heartbeat specification 2.2, 3.5): without NUL.
+    pub(super) fn line(&mut self) -> Result<&[u8], WireError> {
+        let frame = match self.line.take() {
+            Some(frame) => frame,
+            None => wire::encode_classic(self.message, self.keys, false)?,
+        };
+        Ok(self.line.insert(frame))
     }
 }
 
@@ -84,6 +95,8 @@ impl Outlet {
                 (socket, 0)
             }
             MediumSpec::Ucast { .. } => (ucast::sender(&way.device, way.destination)?, 0),
+            // It sends no datagrams.
+            MediumSpec::Serial { .. } => return Err(io::ErrorKind::Unsupported.into()),
         };
         let source = way::scoped(SocketAddr::new(way.source, 0), way.index);
         socket.bind(&source.into())?;

@@ -69,6 +69,7 @@ fn one_socket_hears_every_peer_of_an_interface_and_broadcasts_come_first() {
             .map(|(id, medium)| (id, Link::new(medium.clone())))
             .collect(),
         receivers: Vec::new(),
+        lines: Vec::new(),
         shared: BTreeSet::new(),
         changes: Vec::new(),
         unfinished: false,

@@ -69,6 +69,8 @@ pub(super) fn find(
             let source = source.ok_or(SendTrouble::NoSource)?;
             (source, scoped(peer, link.index))
         }
+        // No interface's.
+        MediumSpec::Serial { .. } => return Err(SendTrouble::NoInterface.into()),
     };
     Ok(Way {
         index: link.index,

@@ -340,6 +340,12 @@ pub enum SendTrouble {
     Down,
     /// ENETUNREACH or EHOSTUNREACH.
     Unreachable,
+    /// A serial line that is not there.
+    NoDevice,
+    /// Another process has the serial line.
+    Busy,
+    /// Nothing leaves on the serial line.
+    Stuck,
     /// ENOBUFS, ENOMEM or EAGAIN.
     NoBuffers,
     /// EPERM or EACCES.
@@ -363,6 +369,9 @@ impl fmt::Display for SendTrouble {
             Self::NoSource => "no address of this node's own to speak from",
             Self::Down => "the interface is down",
             Self::Unreachable => "no route to the peer",
+            Self::NoDevice => "no such device",
+            Self::Busy => "another process has the line",
+            Self::Stuck => "nothing leaves: no cable, or the other end is off or holds it back",
             Self::NoBuffers => "the kernel has no room for it (ENOBUFS): its queue is full",
             Self::Denied => "the kernel does not let it leave (EPERM): a packet filter?",
             Self::TooLong => "longer than the medium carries (EMSGSIZE)",

@@ -2,6 +2,7 @@
 
 use super::Cluster;
 use super::believing::is_extended;
+use super::ring::is_news;
 use crate::config::LinkId;
 use crate::extension::Report;
 use crate::membership::Disbelief;
@@ -35,6 +36,9 @@ impl Cluster {
         };
         match header.seq {
             None => {
+                if !self.ends_here(message) {
+                    self.pass_on_along(link, message);
+                }
                 if self.is_meant_for_us(node, header, message, now) {
                     self.hear_unsequenced(node, header.kind, message, now);
                 }
@@ -116,7 +120,11 @@ impl Cluster {
             self.refuse(node, Disbelief::Replay, header.generation, now);
             return;
         }
-        match peer.receiver.receive(arrival, random, now) {
+        let verdict = peer.receiver.receive(arrival, random, now);
+        if is_news(&verdict) {
+            self.pass_on_along(link, message);
+        }
+        match verdict {
             Verdict::Accept(accepted) => {
                 self.recognise(node, header, accepted.rejoin, message);
                 self.hear_link(node, link, seq, now);

@@ -24,6 +24,10 @@ pub(crate) const INITDEAD: Duration = Duration::from_secs(3);
 /// Ids that are neither dense nor in order: nobody may count on either.
 pub(crate) const LINK: LinkId = LinkId::new(40);
 
+/// In a ring.
+pub(crate) const LINE_TO_NEXT: LinkId = LinkId::new(12);
+pub(crate) const LINE_TO_BEFORE: LinkId = LinkId::new(3);
+
 pub(crate) const fn group_id(place: usize) -> GroupId {
     GroupId::new(1_000_000 - 7 * place as u32)
 }
@@ -62,6 +66,9 @@ pub(crate) struct Pair {
     pub(crate) mute: Option<(usize, usize)>,
     /// So are those between these two, both ways.
     pub(crate) strangers: Option<(usize, usize)>,
+    /// The nodes stand in a ring of serial lines, each between one node and the next: which of them
+    /// carry anything. Empty: one network for all.
+    pub(crate) ring: Vec<bool>,
     /// This node does not run at all.
     pub(crate) frozen: Option<usize>,
     /// Starts fail on this node.
@@ -90,12 +97,35 @@ impl Pair {
             cut: false,
             mute: None,
             strangers: None,
+            ring: Vec::new(),
             frozen: None,
             broken: None,
             stubborn: None,
             stubborn_groups: None,
             next_command: 0,
         }
+    }
+
+    /// Nodes in a ring of serial lines, started and settled.
+    pub(crate) fn in_a_ring(nodes: usize, preferred: &[usize]) -> Self {
+        let mut pair = Self::new(nodes, preferred, Failback::On);
+        pair.ring = vec![true; nodes];
+        for node in 0..nodes {
+            let line = |device: &str| LinkConfig {
+                medium: "serial".to_owned(),
+                device: device.to_owned(),
+                passes_on: true,
+            };
+            let lines = [
+                (LINE_TO_NEXT, line("/dev/ttyS0")),
+                (LINE_TO_BEFORE, line("/dev/ttyS1")),
+            ];
+            pair.configure(node, |config| config.links = lines.into_iter().collect());
+            pair.start(node);
+        }
+        pair.run_for(Duration::from_secs(2));
+        pair.outputs.clear();
+        pair
     }
 
     /// Nodes that have been started and have settled.
@@ -226,6 +256,7 @@ impl Pair {
             self.outputs.push((self.now, node, output.clone()));
             match output {
                 Output::Send(message) => self.send(node, &message),
+                Output::PassOn { message, from } => self.send_along(node, Some(from), &message),
                 Output::Probe(group) => {
                     let activity = if self.active[node][place_of(group)] {
                         Activity::Everything
@@ -272,6 +303,10 @@ impl Pair {
         if self.cut {
             return;
         }
+        if !self.ring.is_empty() {
+            self.send_along(from, None, message);
+            return;
+        }
         for to in (0..self.nodes.len()).filter(|to| *to != from) {
             if self.strangers == Some((from.min(to), from.max(to))) || self.mute == Some((from, to))
             {
@@ -279,6 +314,22 @@ impl Pair {
             }
             let (link, message) = (LINK, message.clone());
             self.later(to, TRAVEL, Input::Received(Received { link, message }));
+        }
+    }
+
+    /// Over every line of the ring, or every one but this.
+    fn send_along(&mut self, node: usize, except: Option<LinkId>, message: &Message) {
+        let count = self.nodes.len();
+        let (next, before) = ((node + 1) % count, (node + count - 1) % count);
+        for (line, to, theirs, segment) in [
+            (LINE_TO_NEXT, next, LINE_TO_BEFORE, node),
+            (LINE_TO_BEFORE, before, LINE_TO_NEXT, before),
+        ] {
+            if Some(line) != except && self.ring[segment] {
+                let message = message.clone();
+                let link = theirs;
+                self.later(to, TRAVEL, Input::Received(Received { link, message }));
+            }
         }
     }
 
@@ -374,6 +425,7 @@ fn config(
     let link = LinkConfig {
         medium: "bcast".to_owned(),
         device: "eth0".to_owned(),
+        passes_on: false,
     };
     Config {
         local: name(node),

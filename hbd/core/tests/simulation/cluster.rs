@@ -405,6 +405,9 @@ impl World {
     fn obey(&mut self, node: usize, output: Output) -> Result<(), Violation> {
         match output {
             Output::Send(message) => self.send(node, message),
+            Output::PassOn { .. } => {
+                return Err(Violation(format!("node {node} passes on without a line")));
+            }
             Output::Probe(group) => self.begin(node, group, Operation::Probe),
             Output::Start(group) => self.begin(node, group, Operation::Start),
             Output::Stop(group) | Output::LetGo(group) => self.begin(node, group, Operation::Stop),

@@ -115,7 +115,8 @@ impl Monitor {
             Output::Notice(Notice::NodeDead { node: dead, .. }) => {
                 Self::check_verdict(world, node, dead)?;
             }
-            Output::Probe(_)
+            Output::PassOn { .. }
+            | Output::Probe(_)
             | Output::Stop(_)
             | Output::LetGo(_)
             | Output::Remember(_)

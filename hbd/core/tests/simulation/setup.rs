@@ -39,6 +39,7 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
     let link = |index: u16| LinkConfig {
         medium: "ucast".to_owned(),
         device: format!("eth{index}"),
+        passes_on: false,
     };
     Config {
         local: name(node),

@@ -76,7 +76,6 @@ const fn minor(reason: &'static str) -> Support {
     Support::Ignored(Weight::Minor, reason)
 }
 
-const NO_SERIAL: Support = weighty("heartbeats do not travel over serial cables");
 const NO_PING: Support = weighty("ping nodes are not watched");
 const NO_FENCING: Support = weighty("silent nodes are not fenced");
 const NO_COMPRESSION: Support = minor("messages are not compressed");
@@ -246,14 +245,14 @@ pub static DIRECTIVES: &[Directive] = &[
         "baud",
         each("RATE", media::baud),
         "19200",
-        minor("heartbeats do not travel over serial cables"),
+        HERE,
         "speed of the serial ports after it",
     )),
     row(
         "serial",
         each("/dev/TTY…", media::serial),
         "",
-        NO_SERIAL,
+        HERE,
         "heartbeats over null-modem cables",
     ),
     row(

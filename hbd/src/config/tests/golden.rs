@@ -67,6 +67,7 @@ fn meaning(loaded: &Loaded) -> String {
             MediumSpec::Ucast { interface, peer } => {
                 line(medium.name(), format!("{interface} {peer}"));
             }
+            MediumSpec::Serial { device, baud } => line("serial", format!("{device} {baud}")),
         }
     }
     for (index, key) in loaded.keys.iter() {

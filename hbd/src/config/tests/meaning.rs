@@ -1,7 +1,7 @@
 //! What directives mean, one promise each.
 
 use super::Machine;
-use crate::config::draft::Draft;
+use crate::config::draft::{Draft, Given};
 use crate::config::ha_cf::parse;
 use crate::config::host::find_udp_service;
 use crate::config::{MediumSpec, Options, load};
@@ -53,10 +53,55 @@ fn media_keep_the_port_that_held_when_they_were_named() {
             MediumSpec::Bcast { port, .. } => *port,
             MediumSpec::Ucast { peer, .. } => peer.port,
             MediumSpec::Mcast { group, .. } => group.port(),
+            MediumSpec::Serial { .. } => 0,
         })
         .collect();
     assert_eq!(ports, [694, 700, 701, 700]);
     assert_eq!(found.warning_count(), 1);
+}
+
+#[test]
+fn serial_lines_have_the_speed_that_held_when_they_were_named() {
+    let speeds = |text: &str| {
+        let (draft, found) = read(text);
+        let speed = |given: &Given<MediumSpec>| match &given.value {
+            MediumSpec::Serial { baud, .. } => Some(*baud),
+            _ => None,
+        };
+        let speeds: Vec<u32> = draft.media.iter().filter_map(speed).collect();
+        (speeds, found.error_count(), found.warning_count())
+    };
+    let both = "serial /dev/ttyS0 /dev/ttyS1\n";
+    assert_eq!(speeds(both), (vec![19_200, 19_200], 0, 0));
+    let fast = format!("baud 115200\n{both}");
+    assert_eq!(speeds(&fast), (vec![115_200, 115_200], 0, 0));
+    let late = format!("{both}baud 115200\n");
+    assert_eq!(speeds(&late), (vec![19_200, 19_200], 0, 1));
+    assert_eq!(speeds(&format!("{both}baud 19200\n")).2, 0);
+    assert_eq!(speeds("baud 1200\n"), (vec![], 1, 0));
+    assert_eq!(speeds("serial /dev/ttyS0 /dev/ttyS0\n").0.len(), 1);
+}
+
+#[test]
+fn serial_port_is_judged_in_the_old_words() {
+    for (device, phrase, refused) in [
+        ("ttyS0", "Serial port not full pathname [ttyS0]", true),
+        (
+            "/etc/passwd",
+            "Serial port [/etc/passwd] not a char device",
+            true,
+        ),
+        (
+            "/dev/ttyUSB0",
+            "Nonexistent serial port [/dev/ttyUSB0]",
+            false,
+        ),
+    ] {
+        let (draft, found) = read(&format!("serial {device}\n"));
+        assert!(found.to_string().contains(phrase), "{found}");
+        assert_eq!(found.has_errors(), refused, "{device}");
+        assert_eq!(draft.media.is_empty(), refused, "{device}");
+    }
 }
 
 #[test]

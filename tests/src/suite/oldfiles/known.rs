@@ -50,7 +50,7 @@ const STRICTER: &[Known] = &[
     stricter(
         File::HaCf,
         "No heartbeat media defined",
-        "a ping node is a medium to Heartbeat, but reaches no node; serial follows",
+        "a ping node is a medium to Heartbeat, but reaches no node",
     ),
     stricter(
         File::HaCf,

@@ -90,9 +90,6 @@ fn public_items(source: &Source) -> Vec<(String, String)> {
     names.1
 }
 
-/// Asked for by the owner of the project, and waiting for the medium that needs them.
-const AWAITED: &[(&str, &str)] = &[("hbd", "serialport"), ("hbd", "tokio-serial")];
-
 /// What a package is called in sources.
 fn library(package: &str) -> String {
     match package {
@@ -115,8 +112,7 @@ pub(super) fn dependencies() -> Result<()> {
             });
         }
         for name in dependency_names(&manifest) {
-            let awaited = AWAITED.contains(&(package.as_str(), name.as_str()));
-            if !awaited && !spoken.contains(&library(&name)) {
+            if !spoken.contains(&library(&name)) {
                 findings.push(format!("{package}/Cargo.toml: nothing uses {name}"));
             }
         }
