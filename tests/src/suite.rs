@@ -29,6 +29,7 @@ mod peers;
 mod random;
 mod restart;
 mod rows;
+mod serial;
 mod services;
 mod shadow;
 mod simulation;
@@ -105,6 +106,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         compatibility::CASES,
         manager::CASES,
         media::CASES,
+        serial::CASES,
         demonstration::CASES,
     ];
     tables.into_iter().flatten()

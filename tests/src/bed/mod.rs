@@ -7,6 +7,7 @@ pub mod client;
 pub mod daemon;
 pub mod host;
 pub mod kernel;
+pub mod modem;
 pub mod modules;
 pub mod netns;
 pub mod network;

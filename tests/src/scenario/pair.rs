@@ -20,6 +20,8 @@ use crate::bed::wait;
 
 /// The address that moves.
 pub const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+/// A director's serial port, on its own disk.
+pub const LINE: &str = "/srv/line";
 const PROBE_INTERVAL: Duration = Duration::from_millis(1);
 /// For every single event; the longest, a crash, takes the deadtime of a second.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -55,6 +57,11 @@ impl Pair {
     /// The same with an `ha.cf` of the caller's, for nodes lb1 and lb2. Clients are on eth0, a cable of
     /// their own is on eth1.
     pub fn start_with(programs: &Programs, ha_cf: &str) -> Result<Self> {
+        Self::start_wired(programs, ha_cf, None)
+    }
+
+    /// The same with a serial port each, which both know as [`LINE`].
+    pub fn start_wired(programs: &Programs, ha_cf: &str, ports: Option<[&str; 2]>) -> Result<Self> {
         let network = Network::new()?;
         network.segment("lan")?;
         network.segment("sync")?;
@@ -64,14 +71,17 @@ impl Pair {
             ("authkeys", "auth 1\n1 sha1 a-key-of-the-lab\n".to_owned()),
         ];
         let configuration = Configuration::Files(files);
-        let director = |name: &str, address: &str, second: &str| {
+        let director = |name: &str, address: &str, second: &str, port: Option<&str>| {
             let host = network.host(name).nic("lan", &[address]);
             let host = host.nic("sync", &[second]).power_on()?;
+            if let Some(port) = port {
+                host.run(&["ln", "-s", port, LINE])?;
+            }
             Director::install(Arc::new(host), programs, &configuration, VIP)
         };
         let pair = Self {
-            one: director("lb1", "10.77.0.1/24", "10.88.0.1/24")?,
-            two: director("lb2", "10.77.0.2/24", "10.88.0.2/24")?,
+            one: director("lb1", "10.77.0.1/24", "10.88.0.1/24", ports.map(|it| it[0]))?,
+            two: director("lb2", "10.77.0.2/24", "10.88.0.2/24", ports.map(|it| it[1]))?,
             client: network
                 .host("client")
                 .nic("lan", &["10.77.0.50/24"])

@@ -14,6 +14,7 @@ use super::ownership::has_address;
 use super::watch::throughout;
 use super::{Case, Place};
 use crate::bed::host::Host;
+use crate::bed::modem::Modem;
 use crate::bed::network::Network;
 use crate::bed::peers::Heartbeat;
 use crate::bed::wait;
@@ -40,6 +41,11 @@ pub(super) const CASES: &[Case] = &[
         name: "hbd_and_heartbeat_agree_over_multicast_and_ipv6_and_stop_in_either_role",
         place: Place::Here,
         run: three_media,
+    },
+    Case {
+        name: "hbd_and_heartbeat_agree_over_a_serial_cable_whichever_came_first",
+        place: Place::Here,
+        run: serial_cable,
     },
     Case {
         name: "heartbeat_and_hbd_stop_within_ten_seconds_in_either_role",
@@ -72,6 +78,20 @@ enum Medium {
     Three,
 }
 
+impl Medium {
+    /// For the node whose peer's addresses end in this.
+    fn lines(self, peer: u8) -> String {
+        match self {
+            Self::Broadcast => "bcast eth0".to_owned(),
+            Self::Unicast => format!("ucast eth0 10.77.0.{peer}"),
+            Self::Three => format!(
+                "mcast eth0 239.0.0.1 694 1 0\nmcast6 eth1 ff02::694 694 1 0\n\
+                 ucast6 eth2 fd77::{peer}"
+            ),
+        }
+    }
+}
+
 /// Both daemons, started in either order.
 struct Mixed {
     old: Heartbeat,
@@ -85,6 +105,11 @@ impl Mixed {
 
     /// With this node as the preferred one of the address.
     fn with_home(home: &str, medium: Medium, key: &str) -> Result<Self> {
+        Self::with_media(home, [2, 1].map(|peer| medium.lines(peer)), key)
+    }
+
+    /// With these media on the old node and on the new one.
+    fn with_media(home: &str, [old, new]: [String; 2], key: &str) -> Result<Self> {
         let network = Network::new()?;
         for segment in ["lan", "second", "third"] {
             network.segment(segment)?;
@@ -97,8 +122,8 @@ impl Mixed {
                 .nic("third", &[&format!("fd77::{number}/64")]);
             Ok::<_, anyhow::Error>(Arc::new(host.power_on()?))
         };
-        let old = Heartbeat::install(host(OLD, 1)?, &files(home, medium, 2, key))?;
-        let configuration = Configuration::Files(files(home, medium, 1, key));
+        let old = Heartbeat::install(host(OLD, 1)?, &files(home, &old, key))?;
+        let configuration = Configuration::Files(files(home, &new, key));
         let new = host(NEW, 2)?;
         let new = Director::install(new, &Programs::find()?, &configuration, VIP)?;
         Ok(Self { old, new })
@@ -186,18 +211,10 @@ impl Mixed {
     }
 }
 
-/// `peer` is the last part of the other node's addresses.
-fn files(home: &str, medium: Medium, peer: u8, key: &str) -> Vec<(&'static str, String)> {
-    let medium = match medium {
-        Medium::Broadcast => "bcast eth0".to_owned(),
-        Medium::Unicast => format!("ucast eth0 10.77.0.{peer}"),
-        Medium::Three => format!(
-            "mcast eth0 239.0.0.1 694 1 0\nmcast6 eth1 ff02::694 694 1 0\nucast6 eth2 fd77::{peer}"
-        ),
-    };
+fn files(home: &str, media: &str, key: &str) -> Vec<(&'static str, String)> {
     let ha_cf = format!(
         "logfile /var/log/ha-log\nkeepalive 200ms\nwarntime 1\ndeadtime 2\ninitdead 10\n\
-         udpport 694\n{medium}\nauto_failback on\nnode {OLD}\nnode {NEW}\n"
+         udpport 694\n{media}\nauto_failback on\nnode {OLD}\nnode {NEW}\n"
     );
     vec![
         ("ha.cf", ha_cf),
@@ -247,6 +264,36 @@ fn variants() -> Result<()> {
         mixed
             .agree_for(SHORT)
             .with_context(|| format!("{medium:?}, {key}"))?;
+    }
+    Ok(())
+}
+
+/// A null-modem cable is all that joins them; whichever comes first.
+fn serial_cable() -> Result<()> {
+    for old_first in [true, false] {
+        let modem = Modem::lay()?;
+        let media = modem
+            .ports()
+            .map(|port| format!("baud 115200\nserial {port}"));
+        let mixed = Mixed::with_media(OLD, media, "sha1 a-key-of-the-lab")?;
+        if old_first {
+            mixed.old.start()?;
+            mixed.wait_for_address(mixed.old.host(), MEETING)?;
+            mixed.new.start()?;
+        } else {
+            mixed.new.start()?;
+            wait::until("hbd answers", MEETING, || mixed.new.cluster().is_ok())
+                .with_context(|| mixed.logs())?;
+            mixed.old.start()?;
+        }
+        mixed
+            .agree_for(SHORT)
+            .with_context(|| format!("heartbeat first: {old_first}"))?;
+        let [old, _] = modem.ports();
+        let up = format!("Link {NEW}:{old} up.");
+        ensure!(mixed.old.log().contains(&up), "heartbeat did not say {up}");
+        mixed.stop_old()?;
+        mixed.wait_for_address(mixed.new.host(), SHORT)?;
     }
     Ok(())
 }
