@@ -1,5 +1,6 @@
 //! The command line of hbd: options and subcommands, their help, nothing else.
 
+use crate::config::DEFAULT_BAUD;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ha_status::HoldSet;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ Examples:
   hbd check                        every fault in /etc/ha.d, with file, line and caret
   hbd check --offline DIR          files meant for another machine
   hbd genkey                       /etc/ha.d/authkeys with a new key: copy it to every other node
+  hbd link test /dev/ttyS0         on both ends of a serial cable: does it carry heartbeats?
   hbd                              run in the foreground, as a service manager wants it
   hbd status --follow              nodes, links and groups, and every change
   hbd why lb2                      why node lb2 is in its state
@@ -90,6 +92,32 @@ pub enum Command {
         after_help = "The file must be the same on every node: copy it, do not make another."
     )]
     Genkey(Genkey),
+    /// Try a serial cable, before a daemon uses it
+    #[command(subcommand)]
+    Link(Link),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Link {
+    /// Say whether characters arrive, at this speed, and how the handshake lines stand
+    #[command(
+        after_help = "Run it on both ends at the same time. Exits with 0 if both hear each other, \
+                      else with 1."
+    )]
+    Test(LinkTest),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct LinkTest {
+    /// The serial port
+    #[arg(value_name = "DEVICE")]
+    pub device: String,
+    /// Bits per second, as `baud` of ha.cf
+    #[arg(long, value_name = "RATE", default_value_t = DEFAULT_BAUD)]
+    pub baud: u32,
+    /// Give up after so many seconds; a good cable is told at once
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 15)]
+    pub seconds: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

@@ -17,6 +17,7 @@ mod driver;
 mod genkey;
 mod identity;
 mod journal;
+mod link;
 mod media;
 mod presence;
 mod reload;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Some(cli::Command::Check(options)) => check::run(&cli.common, &options),
         Some(cli::Command::Client(command)) => client::run(&cli.common, &command),
         Some(cli::Command::Genkey(options)) => genkey::run(&cli.common, &options),
+        Some(cli::Command::Link(cli::Link::Test(options))) => link::test(&cli.common, &options),
     };
     code.into()
 }

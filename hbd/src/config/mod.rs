@@ -29,6 +29,7 @@ pub use directive::{Directive, Support};
 pub use host::{Host, ThisHost};
 pub use load::{Options, load};
 pub use loaded::{Life, Loaded, Logging, ScriptLimits};
+pub use media::DEFAULT_BAUD;
 pub use medium::MediumSpec;
 
 #[cfg(test)]

@@ -28,6 +28,11 @@ pub(super) const CASES: &[Case] = &[
         run: real_uarts,
     },
     Case {
+        name: "serial_link_test_tells_a_good_cable_from_a_cut_one",
+        place: Place::Here,
+        run: link_test,
+    },
+    Case {
         name: "serial_noise_of_ten_megabytes_costs_no_heartbeat",
         place: Place::Here,
         run: noise,
@@ -144,6 +149,34 @@ fn await_link(pair: &Pair, device: &str, state: LinkState) -> Result<()> {
     wait::until(&format!("{device} is {state:?}"), LIMIT, || {
         shows(pair.one()) && shows(pair.two())
     })?;
+    Ok(())
+}
+
+/// Both ends at once, as an operator types it.
+fn link_test() -> Result<()> {
+    let modem = Modem::lay()?;
+    let programs = Programs::find()?;
+    let test = |port: &str, name: &str, seconds: &str| {
+        std::process::Command::new(programs.path("hbd"))
+            .args(["--node", name, "link", "test", port, "--for", seconds])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+    };
+    let [near, far] = modem.ports();
+    for (node, child) in [
+        ("lb2", test(near, "lb1", "20")?),
+        ("lb1", test(far, "lb2", "20")?),
+    ] {
+        let output = child.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let good = format!("good: {node} is heard, and hears this node");
+        ensure!(output.status.success() && said.contains(&good), "{said}");
+    }
+    modem.unplug();
+    let output = test(near, "lb1", "1")?.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.code() == Some(1), "{:?}", output.status);
+    ensure!(said.contains("nothing arrives"), "{said}");
     Ok(())
 }
 

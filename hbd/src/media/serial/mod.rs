@@ -193,9 +193,10 @@ impl Line {
             Ok(()) => {}
             Err(Failure::Stuck { fresh: true }) => {
                 if self.stuck.again(now).is_some() {
+                    let device = &self.device;
                     let text = format!(
-                        "TTY write timeout on [{}] (no connection or bad cable?)",
-                        self.device
+                        "TTY write timeout on [{device}] (no connection or bad cable? `hbd link \
+                         test {device}` tells)"
                     );
                     self.news.push((Severity::Warning, text));
                 }
