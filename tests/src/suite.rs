@@ -10,6 +10,7 @@ mod compatibility;
 mod configuration;
 mod dashboard;
 mod demonstration;
+mod differential;
 mod doubts;
 mod failover;
 mod flapping;
@@ -100,6 +101,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         clients::CASES,
         standby::CASES,
         shadow::CASES,
+        differential::CASES,
         synchronisation::CASES,
         model::CASES,
         netlink::CASES,
@@ -117,7 +119,7 @@ const WORKSPACE: &str = "workspace";
 /// For one case, building and emulation included.
 const CASE_LIMIT: Duration = Duration::from_secs(420);
 /// For all cases that share one boot.
-const KERNEL_LIMIT: Duration = Duration::from_secs(1200);
+const KERNEL_LIMIT: Duration = Duration::from_secs(1800);
 
 /// Prints every name, one per line.
 pub fn list() {

@@ -3,6 +3,7 @@
 //! Owns packages, the emulated machine, hosts in namespaces with their cables, real servers and
 //! probes. Never touches the network of the machine it runs on.
 
+pub mod answers;
 pub mod client;
 pub mod daemon;
 pub mod host;
