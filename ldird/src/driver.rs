@@ -12,6 +12,7 @@
 
 mod answers;
 mod aside;
+mod bell;
 mod orders;
 mod post;
 mod reload;
@@ -19,11 +20,13 @@ mod requests;
 mod role;
 mod surroundings;
 mod sync;
+mod timer;
+mod waiting;
 
 use crate::apply::{Kernel, Order, Outcome};
 use crate::config::{Configuration, Names};
 use crate::control::View;
-use crate::disk::{Disk, Found, finished};
+use crate::disk::{Disk, Found};
 use crate::instance::Instance;
 use crate::ledger::{Ledger, Services};
 use crate::mail::Office;
@@ -36,6 +39,7 @@ use crate::standing::{Ending, Standing, StandingFile, now_ms};
 use crate::sync::Daemons;
 use crate::wording::{self, Line};
 use aside::{Aside, Done};
+use bell::Bell;
 use ha_plumbing::claim::Claim;
 use ha_plumbing::lockfile::Lockfile;
 use ha_plumbing::pace::{LOOK_EVERY, PUBLISH_AFTER};
@@ -53,7 +57,7 @@ use reload::{Loaded, Naming, Reloads, Wish};
 use role::Turns;
 use std::time::{Duration, Instant};
 use sync::Synchronising;
-use tokio::select;
+use timer::Timer;
 use tokio::signal::unix::Signal as Listener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -146,6 +150,9 @@ pub(crate) struct Driver<R> {
     dry: bool,
     prober: Prober,
     answers: mpsc::Receiver<Probed>,
+    /// Of all that the loop waits for besides time, answers and requests.
+    bell: Bell,
+    timer: Timer,
     signals: Signals,
     quit: Listener,
     view: View,
@@ -231,6 +238,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             dry: parts.dry,
             prober,
             answers,
+            bell: Bell::new(),
+            timer: Timer::new(),
             signals: parts.signals,
             quit: parts.quit,
             maintenance: Maintenance::default(),
@@ -315,38 +324,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.ask_for_names();
     }
 
-    async fn next(&mut self) -> Event {
-        let own = [self.publish_at, self.stop_by, self.turns.due];
-        let cores = [
-            self.director.deadline(),
-            self.post.deadline(),
-            self.sync.deadline(),
-        ];
-        let due = own.into_iter().chain(cores).flatten().min();
-        select! {
-            biased;
-            signal = self.signals.next() => Event::Signal(signal),
-            outcome = self.kernel.outcome() => Event::Kernel(outcome),
-            _ = self.quit.recv() => Event::Quit,
-            loaded = self.reloads.loaded() => Event::Loaded(Box::new(loaded)),
-            names = self.naming.found() => Event::Named(names),
-            error = self.standing_file.written() => Event::Standing(error),
-            error = self.orders.written() => Event::Orders(error),
-            done = self.aside.done() => Event::Aside(done),
-            delivered = self.post.delivered() => Event::Delivered(delivered),
-            siblings = finished(&mut self.asking) => Event::Siblings(siblings),
-            answer = self.sync.answer() => Event::Synchronised(answer),
-            () = until(due) => Event::Due,
-            // Once a second, and the sign of life for the service manager: before what may come in
-            // masses.
-            _ = self.looks.tick() => Event::Look,
-            found = self.disk.next() => Event::Found(found),
-            Some(probed) = self.answers.recv() => Event::Probed(probed),
-            request = self.view.control.next() => Event::Request(request),
-        }
-    }
-
     fn handle(&mut self, event: Event) {
+        if !matches!(event, Event::Due | Event::Probed(_)) {
+            self.bell.ring();
+        }
         match event {
             Event::Due => self.due(),
             Event::Aside(done) => self.done(done),
@@ -378,6 +359,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     fn drain(&mut self) {
         while let Some(output) = self.director.poll() {
+            if !matches!(output, Output::Probe { .. }) {
+                self.bell.ring();
+            }
             match output {
                 Output::Probe { probe, due } => self.prober.start(probe, due),
                 Output::Read => self.kernel.order(Order::Read),
@@ -404,6 +388,14 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     fn due(&mut self) {
         let now = Instant::now();
+        if self.seldom_due().is_some_and(|at| at <= now) {
+            self.bell.ring();
+            self.seldom_due_now(now);
+        }
+        self.feed(Input::Tick);
+    }
+
+    fn seldom_due_now(&mut self, now: Instant) {
         if self.publish_at.is_some_and(|at| at <= now) {
             self.publish_at = None;
             self.published = self.revision();
@@ -425,7 +417,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }
         self.mail_tick(now);
         self.feed_sync(ldird_core::sync::Input::Tick);
-        self.feed(Input::Tick);
     }
 
     fn kernel_says(&mut self, outcome: Outcome) {

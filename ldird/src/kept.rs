@@ -11,7 +11,7 @@ use ha_plumbing::pace::LOOK_EVERY;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -25,6 +25,8 @@ const FILES_MAX: usize = 256;
 pub(crate) struct Kept<T> {
     wanted: watch::Sender<Numbered<T>>,
     done: watch::Receiver<Done>,
+    /// That `done` is another one; one note says so of many.
+    news: mpsc::Receiver<()>,
     writing: JoinHandle<()>,
 }
 
@@ -62,10 +64,12 @@ impl<T: Clone + Send + Sync + 'static> Kept<T> {
         let number = 0;
         let (wanted, changes) = watch::channel(Numbered { number, content });
         let (told, done) = watch::channel(Done::default());
-        let writing = tokio::spawn(keep(file, changes, told));
+        let (note, news) = mpsc::channel(1);
+        let writing = tokio::spawn(keep(file, changes, told, note));
         Self {
             wanted,
             done,
+            news,
             writing,
         }
     }
@@ -83,12 +87,12 @@ impl<T: Clone + Send + Sync + 'static> Kept<T> {
     }
 
     /// Waits until something more has been written, for whatever it was worth; gives the error.
-    /// Dropping the future loses nothing.
+    /// Dropping the future loses nothing, not even whom it was to wake, as that of a `watch` would.
     pub(crate) async fn written(&mut self) -> Option<String> {
-        match self.done.changed().await {
-            Ok(()) => self.done.borrow_and_update().error.clone(),
+        match self.news.recv().await {
+            Some(()) => self.done.borrow().error.clone(),
             // It ends with the runtime.
-            Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
         }
     }
 
@@ -104,6 +108,7 @@ async fn keep<T: Clone + Send + Sync + 'static>(
     file: File<T>,
     mut changes: watch::Receiver<Numbered<T>>,
     told: watch::Sender<Done>,
+    note: mpsc::Sender<()>,
 ) {
     let mut failed = false;
     loop {
@@ -130,6 +135,8 @@ async fn keep<T: Clone + Send + Sync + 'static>(
         failed = error.is_some();
         if !again || mended {
             told.send_replace(Done { number, error });
+            // Full: the loop has yet to hear of the one before, and will find this one.
+            let _ = note.try_send(());
         }
     }
 }

@@ -273,6 +273,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             serving.is_none()
         });
         while let Some(order) = self.aside.calls.due() {
+            self.bell.ring();
             self.aside.call(order);
         }
     }

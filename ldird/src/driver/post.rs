@@ -92,7 +92,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                     let text = format!("emailalert: {}", wording::alert(&alert));
                     self.tell(&Line::new(Severity::Info, text));
                 }
-                Output::Send(mail) => self.post.send(mail),
+                Output::Send(mail) => {
+                    self.bell.ring();
+                    self.post.send(mail);
+                }
                 Output::Lost { audience, alerts } => {
                     let text = format!("{alerts} alerts to {} are lost", audience.to);
                     self.tell(&Line::new(Severity::Error, text));

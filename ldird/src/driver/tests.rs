@@ -1,6 +1,7 @@
 //! The loop with a kernel in memory, real checks and a real status socket.
 #![allow(clippy::unwrap_used)]
 
+mod loops;
 mod options;
 mod orders;
 mod reload;
