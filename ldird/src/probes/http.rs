@@ -170,7 +170,11 @@ impl Http {
         };
         let sent = sent.await;
         self.read(stream, reply, sent).await?;
-        stream::finish(stream, reply.buffer()).await;
+        // Behind all that a server has to say nothing can be left unread: to wait for the end of the
+        // connection would be a turn of the loop, a timer and a system call for each check.
+        if stream.says_goodbye() || !reply.is_whole() {
+            stream::finish(stream, reply.buffer()).await;
+        }
         Ok(())
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Reply {
     fields: Fields,
     body: Vec<u8>,
     interim: u32,
+    /// It ended as its head said, or with the connection.
+    whole: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +91,7 @@ impl Reply {
             fields: Fields::default(),
             body: Vec::new(),
             interim: 0,
+            whole: false,
         }
     }
 
@@ -115,6 +118,11 @@ impl Reply {
     /// Nothing that follows belongs to it or matters.
     pub(super) fn is_complete(&self) -> bool {
         self.stage == Stage::Done
+    }
+
+    /// Has the server said all that it had to say? Not after chunks, behind which lines may follow.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Did anything come?
@@ -162,6 +170,7 @@ impl Reply {
             }
         }
         self.stage = Stage::Done;
+        self.whole = true;
         Ok(())
     }
 
@@ -262,6 +271,8 @@ impl Reply {
             None if matches!(code, 101 | 204 | 304) => Stage::Done,
             None => Stage::Body(None),
         };
+        // Some servers answer HEAD with a body all the same, and behind 101 there is another protocol.
+        self.whole = self.stage == Stage::Done && !self.head_only && code != 101;
         Ok(())
     }
 
@@ -287,6 +298,7 @@ impl Reply {
         let is_all = left == Some(0);
         let next = stage(left);
         self.stage = if is_all && matches!(next, Stage::Body(_)) {
+            self.whole = true;
             Stage::Done
         } else {
             next
@@ -382,14 +394,17 @@ fn header(line: &[u8]) -> Option<(Field, &[u8])> {
         return None;
     }
     let value = value.get(1..)?.trim_ascii_start();
-    let fields = [
-        ("content-length", Field::Length),
-        ("transfer-encoding", Field::Encoding),
-        ("location", Field::Location),
-    ];
-    let known = |(text, _): &(&str, Field)| name.eq_ignore_ascii_case(text.as_bytes());
-    let field = fields.into_iter().find(known);
-    Some((field.map_or(Field::Other, |(_, field)| field), value))
+    let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
+    let field = if is("content-length") {
+        Field::Length
+    } else if is("transfer-encoding") {
+        Field::Encoding
+    } else if is("location") {
+        Field::Location
+    } else {
+        Field::Other
+    };
+    Some((field, value))
 }
 
 fn starts_blank(line: &[u8]) -> bool {

@@ -143,6 +143,44 @@ fn an_answer_to_head_has_no_body() {
     assert!(reply.body().is_empty());
 }
 
+/// What may be closed at once: nothing of it can come after the end.
+#[test]
+fn an_answer_is_whole_when_its_head_says_so_or_the_connection_ends() {
+    let head = "HTTP/1.1 200 OK\r\n";
+    let rows = [
+        (format!("{head}Content-Length: 4\r\n\r\nbody"), true),
+        (format!("{head}Content-Length: 0\r\n\r\n"), true),
+        (format!("{head}Content-Length: 5\r\n\r\nbody"), false),
+        (format!("{head}\r\nbody"), false),
+        (head.to_owned(), false),
+        ("HTTP/1.1 304 Not Modified\r\n\r\n".to_owned(), true),
+        ("HTTP/1.1 101 Switching\r\n\r\n".to_owned(), false),
+        (
+            format!("{head}Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n"),
+            false,
+        ),
+    ];
+    for (text, whole) in rows {
+        let mut reply = Reply::new(false);
+        reply.buffer().extend(text.as_bytes());
+        reply.advance().unwrap();
+        assert_eq!(reply.is_whole(), whole, "{text}");
+        reply.close().unwrap();
+        assert!(reply.is_whole(), "{text}");
+    }
+    let mut large = Reply::new(false);
+    large.buffer().extend(head.as_bytes());
+    large.buffer().extend(b"\r\n");
+    large.buffer().resize(2 * BODY_MAX_BYTES, b'x');
+    large.advance().unwrap();
+    assert!(large.is_complete() && !large.is_whole(), "more may follow");
+    let mut head_only = Reply::new(true);
+    head_only.buffer().extend(head.as_bytes());
+    head_only.buffer().extend(b"Content-Length: 4\r\n\r\n");
+    head_only.advance().unwrap();
+    assert!(head_only.is_complete() && !head_only.is_whole());
+}
+
 proptest! {
     #[test]
     fn pieces_make_no_difference(
