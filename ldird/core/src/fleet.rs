@@ -263,7 +263,10 @@ impl Fleet {
         mut verdict: Verdict,
         now: Instant,
     ) -> Vec<Notice> {
-        match (self.schedule.finish(probe, verdict.took), verdict.finding) {
+        match (
+            self.schedule.finish(probe, verdict.took, now),
+            verdict.finding,
+        ) {
             (Finish::Forgotten, Finding::Up | Finding::Down | Finding::CouldNotAsk) => {
                 return Vec::new();
             }

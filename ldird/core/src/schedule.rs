@@ -164,8 +164,9 @@ impl Schedule {
         Some((probe, at))
     }
 
-    /// The answer came, after so long.
-    pub(crate) fn finish(&mut self, probe: ProbeId, took: Duration) -> Finish {
+    /// The answer came now, after so long. A check that takes longer than its interval is due again when
+    /// its answer has come, and not late by what its server took.
+    pub(crate) fn finish(&mut self, probe: ProbeId, took: Duration, now: Instant) -> Finish {
         let Some(entry) = self.probes.get_mut(&probe) else {
             return Finish::Forgotten;
         };
@@ -173,6 +174,7 @@ impl Schedule {
             return Finish::Forgotten;
         };
         entry.run = Run::Waiting;
+        entry.next = entry.next.max(now);
         entry.slow = took > PROMPT;
         let (place, into) = ((entry.next, probe), entry.slow);
         self.lane(slow).running -= 1;

@@ -19,8 +19,8 @@ fn probes(count: u32) -> Vec<(ProbeId, Duration)> {
     (0..count).map(|number| (ProbeId(number), SECOND)).collect()
 }
 
-fn finish(schedule: &mut Schedule, number: u32) -> Finish {
-    schedule.finish(ProbeId(number), Duration::ZERO)
+fn finish(schedule: &mut Schedule, number: u32, now: Instant) -> Finish {
+    schedule.finish(ProbeId(number), Duration::ZERO, now)
 }
 
 fn run_due(schedule: &mut Schedule, now: Instant) -> Vec<ProbeId> {
@@ -35,7 +35,7 @@ fn the_first_round_is_immediate_and_the_second_is_spread() {
     schedule.set(&probes(100), now);
     assert_eq!(run_due(&mut schedule, now).len(), 100);
     for number in 0..100 {
-        assert_eq!(finish(&mut schedule, number), Finish::Trusted);
+        assert_eq!(finish(&mut schedule, number, now), Finish::Trusted);
     }
     let mut moments = BTreeSet::new();
     let mut started = 0;
@@ -58,12 +58,26 @@ fn intervals_run_from_start_to_start() {
     let mut schedule = Schedule::new(0);
     schedule.set(&probes(1), now);
     run_due(&mut schedule, now);
-    finish(&mut schedule, 0);
+    finish(&mut schedule, 0, now);
     let second = schedule.deadline().unwrap_or(now);
     run_due(&mut schedule, second);
     // The check takes 300 ms; the next one still starts a second after this one did.
-    finish(&mut schedule, 0);
+    finish(&mut schedule, 0, second + 3 * SECOND / 10);
     assert_eq!(schedule.deadline(), Some(second + SECOND));
+}
+
+#[test]
+fn a_check_that_takes_longer_than_its_interval_is_not_late_with_the_next() {
+    let now = start();
+    let mut schedule = Schedule::new(0);
+    schedule.set(&probes(1), now);
+    assert_eq!(schedule.start_due(now), Some((ProbeId(0), now)));
+    let answered = now + 3 * SECOND;
+    schedule.finish(ProbeId(0), 3 * SECOND, answered);
+    assert_eq!(schedule.deadline(), Some(answered));
+    // We are late by ten milliseconds, and that is what is told.
+    let begun = answered + SECOND / 100;
+    assert_eq!(schedule.start_due(begun), Some((ProbeId(0), answered)));
 }
 
 /// One late moment starts together what was due at different times; they part again, or all checks
@@ -75,14 +89,14 @@ fn a_late_start_does_not_move_the_next_one_and_waves_part_again() {
     schedule.set(&probes(100), now);
     run_due(&mut schedule, now);
     for number in 0..100 {
-        finish(&mut schedule, number);
+        finish(&mut schedule, number, now);
     }
     let late = now + SECOND / 4;
     let due: Vec<(ProbeId, Instant)> = std::iter::from_fn(|| schedule.start_due(late)).collect();
     assert!(due.len() > 10, "only {}", due.len());
     for (probe, at) in due {
         assert!(at <= late);
-        schedule.finish(probe, Duration::ZERO);
+        schedule.finish(probe, Duration::ZERO, late);
         let next = schedule.probes.get(&probe).map(|entry| entry.next);
         assert_eq!(next, Some(at + SECOND));
     }
@@ -110,7 +124,7 @@ fn the_first_round_reaches_everybody_while_thousands_hang() {
         }
         asked += started.len();
         for probe in started.into_iter().filter(|probe| probe.0 % 2 == 0) {
-            schedule.finish(probe, Duration::ZERO);
+            schedule.finish(probe, Duration::ZERO, now);
         }
     }
     assert_eq!(asked, 10_000);
@@ -124,8 +138,8 @@ fn a_running_check_is_not_started_again() {
     assert_eq!(run_due(&mut schedule, now), [ProbeId(0)]);
     assert_eq!(run_due(&mut schedule, now + 10 * SECOND), []);
     assert_eq!(schedule.deadline(), None);
-    assert_eq!(finish(&mut schedule, 0), Finish::Trusted);
-    let again = finish(&mut schedule, 0);
+    assert_eq!(finish(&mut schedule, 0, now), Finish::Trusted);
+    let again = finish(&mut schedule, 0, now);
     assert_eq!(again, Finish::Forgotten, "an answer counts once");
     assert_eq!(run_due(&mut schedule, now + 10 * SECOND), [ProbeId(0)]);
 }
@@ -137,8 +151,8 @@ fn a_probe_that_left_is_forgotten() {
     schedule.set(&probes(2), now);
     run_due(&mut schedule, now);
     schedule.set(&probes(1), now);
-    assert_eq!(finish(&mut schedule, 1), Finish::Forgotten);
-    assert_eq!(finish(&mut schedule, 0), Finish::Trusted);
+    assert_eq!(finish(&mut schedule, 1, now), Finish::Forgotten);
+    assert_eq!(finish(&mut schedule, 0, now), Finish::Trusted);
 }
 
 #[test]
@@ -155,7 +169,7 @@ fn hanging_servers_do_not_keep_the_others_waiting() {
         for probe in run_due(&mut schedule, now) {
             if probe == healthy {
                 healthy_at.push(now);
-                schedule.finish(probe, Duration::ZERO);
+                schedule.finish(probe, Duration::ZERO, now);
             } else {
                 running.push((now + 5 * SECOND, probe));
             }
@@ -163,7 +177,7 @@ fn hanging_servers_do_not_keep_the_others_waiting() {
         assert!(running.len() <= 2 * LANE_MAX);
         now += SECOND / 10;
         for (_, probe) in running.extract_if(.., |(ends, _)| *ends <= now) {
-            schedule.finish(probe, 5 * SECOND);
+            schedule.finish(probe, 5 * SECOND, now);
         }
     }
     // The first round finds out who hangs; from then on the healthy one is asked on time.
@@ -183,13 +197,13 @@ fn what_ran_while_this_process_stood_still_is_doubtful_once() {
     assert_eq!(schedule.start_due(now), Some((ProbeId(0), now)));
     schedule.doubt();
     assert_eq!(schedule.start_due(now), Some((ProbeId(1), now)));
-    assert_eq!(finish(&mut schedule, 0), Finish::Doubtful);
+    assert_eq!(finish(&mut schedule, 0, now), Finish::Doubtful);
     assert_eq!(
-        finish(&mut schedule, 1),
+        finish(&mut schedule, 1, now),
         Finish::Trusted,
         "started afterwards"
     );
     schedule.hurry(ProbeId(0), now);
     assert_eq!(schedule.start_due(now), Some((ProbeId(0), now)));
-    assert_eq!(finish(&mut schedule, 0), Finish::Trusted);
+    assert_eq!(finish(&mut schedule, 0, now), Finish::Trusted);
 }
