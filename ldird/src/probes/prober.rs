@@ -16,15 +16,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
-/// Probes of either line that may be under way at once; each has a socket or two. Further ones wait
-/// their turn, and their deadline starts when it comes.
+/// Probes that hung last time and may be under way at once, and as many again of all together; each has
+/// a socket or two. Further ones wait their turn, and their deadline starts when it comes.
 const CONCURRENT_MAX: u64 = 8192;
 /// Descriptors that this process needs for other things: the kernel, status sockets, files.
 const DESCRIPTORS_KEPT: u64 = 256;
 /// Descriptors of one probe: a second one for a moment after a failed TLS handshake.
 const DESCRIPTORS_EACH: u64 = 2;
-/// Commands of external checks of either line that may run at once: each costs this machine more than
-/// a socket.
+/// The same for commands of external checks: each costs this machine more than a socket.
 const COMMANDS_MAX: usize = 16;
 /// A check that took longer may be hanging.
 const SLOW: Duration = Duration::from_millis(500);
@@ -60,20 +59,20 @@ struct Shared {
     memory: Mutex<Memory>,
 }
 
-/// Where probes wait for a place: those that hung last time by themselves.
+/// Where probes wait for a place: those that hung last time by themselves first, for half of all
+/// places. In a first round, when nobody knows who hangs, all places are for everybody.
 #[derive(Debug)]
 struct Lines {
-    quick: Semaphore,
+    all: Semaphore,
     slow: Semaphore,
 }
 
 impl Lines {
-    /// With so many places in either.
+    /// With so many places for those that hung, and twice as many in all.
     fn new(places: usize) -> Self {
-        let line = || Semaphore::new(places);
         Self {
-            quick: line(),
-            slow: line(),
+            all: Semaphore::new(2 * places),
+            slow: Semaphore::new(places),
         }
     }
 }
@@ -92,7 +91,7 @@ impl Prober {
         Self::with_places(probes, places(descriptors()))
     }
 
-    /// With so many places in either line.
+    /// With so many places for probes that hung, and as many again.
     fn with_places(
         probes: BTreeMap<ProbeId, Arc<Probe>>,
         places: usize,
@@ -130,7 +129,8 @@ impl Prober {
             .get_or_insert_with(|| tokio::spawn(awake.clone().watch()).abort_handle());
         let probe = self.probes.get(&id).cloned();
         let (shared, answers) = (Arc::clone(&self.shared), self.answers.clone());
-        tokio::spawn(async move {
+        // In a box, because to make a task moves its future a dozen times.
+        tokio::spawn(Box::pin(async move {
             let (begun, answer) = if let Some(probe) = probe {
                 shared.run(id, &probe).await
             } else {
@@ -144,7 +144,7 @@ impl Prober {
             };
             // The loop is gone only when the daemon ends.
             let _ = answers.send(probed).await;
-        });
+        }));
     }
 }
 
@@ -165,9 +165,13 @@ impl Shared {
         } else {
             &self.connections
         };
-        let line = if slow { &lines.slow } else { &lines.quick };
         // Only closing it fails, and nobody does.
-        let _place = line.acquire().await;
+        let _place_of_slow = if slow {
+            lines.slow.acquire().await.ok()
+        } else {
+            None
+        };
+        let _place = lines.all.acquire().await;
         let start = Instant::now();
         let answer = self.ask(id, probe).await;
         self.remember(id, &answer, start.elapsed());
@@ -229,7 +233,7 @@ fn descriptors() -> Option<u64> {
     }
 }
 
-/// Probes of either line, by the number of descriptors; `None` for no limit.
+/// Places of probes that hung, by the number of descriptors; `None` for no limit.
 fn places(descriptors: Option<u64>) -> usize {
     let spare = descriptors.map_or(u64::MAX, |all| all.saturating_sub(DESCRIPTORS_KEPT));
     let each = spare / DESCRIPTORS_EACH / 2;
