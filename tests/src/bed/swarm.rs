@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -118,9 +119,9 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// Starts it on the processor `core`, if one is named, and waits until all ports are open.
-    pub fn start(host: &Host, core: Option<usize>, ports: &[Port]) -> Result<Self> {
-        let program = super::program()?;
+    /// Starts it, as the lab `program` has it, on the processor `core`, if one is named, and waits
+    /// until all ports are open.
+    pub fn start(host: &Host, program: &Path, core: Option<usize>, ports: &[Port]) -> Result<Self> {
         let mut command = match core {
             Some(core) => {
                 let mut command = host.command("taskset")?;

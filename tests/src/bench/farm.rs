@@ -157,7 +157,7 @@ impl Farm {
         let network = Network::new()?;
         let host = Arc::new(network.host("bench").power_on()?);
         swarm::fits(&host)?;
-        let swarm = Swarm::start(&host, servers_core(), ports)?;
+        let swarm = Swarm::start(&host, &programs.lab(), servers_core(), ports)?;
         Ok(Self {
             host,
             swarm,

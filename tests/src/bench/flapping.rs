@@ -33,7 +33,7 @@ struct Line {
 
 pub(super) fn run(reals: usize, minutes: u64) -> Result<()> {
     packages::ensure_programs()?;
-    let programs = Programs::build_released()?;
+    let programs = Programs::build_released_with_lab()?;
     let port = Port {
         number: PORT,
         manner: Manner::Flapping(PERIOD_MS),

@@ -9,6 +9,9 @@ use crate::bed::{cargo, program, say};
 /// What a director has installed.
 pub const NAMES: [&str; 3] = ["hbd", "ldird", "hbtui"];
 
+/// This program, which is also the servers of the benches.
+const LAB: &str = "lab";
+
 /// The folder with the built programs.
 #[derive(Debug, Clone)]
 pub struct Programs {
@@ -23,14 +26,14 @@ impl Programs {
 
     /// As for use, whatever the lab itself was built as: for what is measured beside others.
     pub fn build_released() -> Result<Self> {
-        let mut command = cargo();
-        command.args(["build", "--release"]);
-        for name in NAMES {
-            command.args(["--bin", name]);
-        }
-        say("building the programs as for use");
-        let status = command.status().context("cannot run cargo")?;
-        ensure!(status.success(), "the programs do not build");
+        build_as_for_use(&NAMES)?;
+        Self::released()
+    }
+
+    /// The same, and the lab with its servers: asked ten thousand times a second, those of a build for
+    /// debugging are what is slow.
+    pub fn build_released_with_lab() -> Result<Self> {
+        build_as_for_use(&[NAMES.as_slice(), &[LAB]].concat())?;
         Self::released()
     }
 
@@ -79,6 +82,23 @@ impl Programs {
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
+
+    /// The lab as these programs were built.
+    pub fn lab(&self) -> PathBuf {
+        self.path(LAB)
+    }
+}
+
+fn build_as_for_use(names: &[&str]) -> Result<()> {
+    let mut command = cargo();
+    command.args(["build", "--release"]);
+    for name in names {
+        command.args(["--bin", name]);
+    }
+    say("building the programs as for use");
+    let status = command.status().context("cannot run cargo")?;
+    ensure!(status.success(), "the programs do not build");
+    Ok(())
 }
 
 fn folder() -> Result<PathBuf> {
