@@ -83,8 +83,10 @@ fn what_could_not_be_asked_on_standby_is_asked_at_the_turn_and_soon_again() {
     bed.pass(Duration::from_secs(10));
     // The first answers are so late that the next questions follow at once.
     for _ in 0..2 {
-        bed.feed(found(1, Finding::CouldNotAsk));
-        bed.feed(found(2, Finding::Up));
+        for (probe, finding) in [(1, Finding::CouldNotAsk), (2, Finding::Up)] {
+            let outputs = bed.feed(found(probe, finding));
+            bed.serve(outputs);
+        }
     }
     assert!(!bed.director.fleet.is_asking(), "both wait for their turn");
     let outputs = bed.feed(Input::Turn(Role::Active));
