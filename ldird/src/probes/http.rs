@@ -9,9 +9,10 @@ mod address;
 mod reply;
 mod statuses;
 
+use super::look_up::look_up;
 use super::services::{Dialogue, Method};
 use super::stream::{self, Stream};
-use super::{Answer, Means, Pattern, Probe, Trust, want};
+use super::{Answer, Means, Pattern, Probe, Trust};
 use address::{Hop, Page, Place};
 use reply::Reply;
 pub(crate) use statuses::Statuses;
@@ -332,8 +333,7 @@ async fn connect_by_name(
     port: u16,
     means: &Means,
 ) -> Result<(TcpStream, SocketAddr), Answer> {
-    let found = tokio::net::lookup_host((name, port)).await;
-    let addresses = found.map_err(|error| unresolved(name, &error))?;
+    let addresses = look_up(name, port, &means.look_ups).await?;
     let mut failure = Answer::down("500 the redirect leads to a name without address");
     for address in addresses {
         match means.dialler.connect(address).await {
@@ -342,13 +342,6 @@ async fn connect_by_name(
         }
     }
     Err(failure)
-}
-
-fn unresolved(name: &str, error: &io::Error) -> Answer {
-    match want::of(error) {
-        Some(want) => Answer::unasked(want),
-        None => Answer::down(format!("500 the redirect leads to {name}: {error}")),
-    }
 }
 
 #[cfg(test)]

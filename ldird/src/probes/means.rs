@@ -5,13 +5,14 @@ use super::Answer;
 use super::apart::Thread;
 use super::awake::{Awake, Late};
 use super::dialler::Dialler;
+use super::look_up;
 use super::tls::Tls;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Checks of the clients' way that are under way at once.
-const TAPS_MAX: usize = 32;
+pub(super) const TAPS_MAX: usize = 32;
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub(crate) struct Means {
     pub(super) apart: Thread,
     /// Each check of the clients' way has a place: a filter that the kernel shows every packet.
     pub(super) taps: Arc<Semaphore>,
+    /// Each look-up of a name has a place.
+    pub(super) look_ups: Arc<Semaphore>,
 }
 
 impl Means {
@@ -32,6 +35,7 @@ impl Means {
             awake: Awake::new(),
             apart: Thread::default(),
             taps: Arc::new(Semaphore::new(TAPS_MAX)),
+            look_ups: Arc::new(Semaphore::new(look_up::PLACES)),
         }
     }
 

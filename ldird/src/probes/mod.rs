@@ -16,6 +16,7 @@ mod external;
 mod framed;
 mod http;
 mod ldap;
+mod look_up;
 mod means;
 mod mysql;
 mod path;

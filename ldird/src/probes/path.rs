@@ -10,6 +10,7 @@
 
 mod segment;
 
+use super::means::TAPS_MAX;
 use super::{Answer, Means};
 use segment::{Flags, Said, Segment};
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
@@ -64,12 +65,13 @@ pub(super) enum Walked {
 
 impl Path {
     pub(super) async fn walk(&self, means: &Means) -> Walked {
-        let walk = Box::pin(async {
-            let Ok(_place) = means.taps.acquire().await else {
-                return Ok(None);
-            };
-            self.shake_hands(means).await
-        });
+        // Whoever waits for a place does not spend the server's time.
+        let place = timeout(self.timeout, means.taps.acquire()).await;
+        let Ok(Ok(_place)) = place else {
+            let text = format!("{TAPS_MAX} others are being asked on the clients' way");
+            return Walked::Not(Answer::unasked(text));
+        };
+        let walk = Box::pin(self.shake_hands(means));
         let server = self.virtual_server;
         match means.awake.within(self.timeout, walk).await {
             Ok(Ok(None | Some(Said::Open))) => Walked::Through,
@@ -266,3 +268,6 @@ fn leave_alone(socket: &Socket) -> io::Result<()> {
         Err(io::Error::last_os_error())
     }
 }
+
+#[cfg(test)]
+mod tests;

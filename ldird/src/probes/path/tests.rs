@@ -1,0 +1,27 @@
+#![allow(clippy::unwrap_used)]
+
+use super::super::means::TAPS_MAX;
+use super::{Path, Walked, Wrap};
+use crate::probes::{Dialler, Means};
+use ldird_core::input::Finding;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// A place that does not come free is our own want; where one is free, this very machine is not asked.
+#[tokio::test]
+async fn who_gets_no_place_says_nothing_of_the_server() {
+    let means = Means::new(Dialler::default());
+    let path = Path {
+        virtual_server: "10.0.0.100:80".parse().unwrap(),
+        real: Ipv4Addr::LOCALHOST,
+        wrap: Wrap::Direct,
+        timeout: Duration::from_millis(10),
+    };
+    assert_eq!(path.walk(&means).await, Walked::Through);
+    let all = u32::try_from(TAPS_MAX).unwrap();
+    let _taken = means.taps.acquire_many(all).await.unwrap();
+    match path.walk(&means).await {
+        Walked::Not(answer) => assert_eq!(answer.finding, Finding::CouldNotAsk, "{answer:?}"),
+        Walked::Through => panic!("it was not asked"),
+    }
+}
