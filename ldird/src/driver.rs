@@ -461,7 +461,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.tell(&wording::line(notice));
         self.mail_notice(notice);
         match notice {
-            Notice::Up { service, .. } | Notice::Down { service, .. } => self.reconsider(*service),
+            Notice::Up { service, .. }
+            | Notice::Down { service, .. }
+            | Notice::Panic { service, .. }
+            | Notice::PanicOver { service, .. } => self.reconsider(*service),
             Notice::Started => {
                 if let Some(ready) = self.ready.take() {
                     ready(&self.configuration);
@@ -499,8 +502,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             | Notice::SoftFailureReset { .. }
             | Notice::Rising { .. }
             | Notice::RealWeighted { .. }
-            | Notice::Panic { .. }
-            | Notice::PanicOver { .. }
             | Notice::Enforced { .. }
             | Notice::CertificateEnds { .. }
             | Notice::CouldNotAsk { .. }

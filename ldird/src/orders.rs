@@ -70,6 +70,11 @@ impl OrderBook {
         self.said.iter()
     }
 
+    /// Has an operator put it into maintenance?
+    pub(crate) fn maintains(&self, place: Place) -> bool {
+        self.said.contains_key(&(place, Slot::Maintenance))
+    }
+
     /// Is there room for so many more?
     pub(crate) fn has_room(&self, more: usize) -> bool {
         self.said.len() + more <= ORDERS_MAX

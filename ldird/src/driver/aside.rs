@@ -241,10 +241,11 @@ fn quoted(text: &str) -> String {
 impl<R: FnOnce(&Configuration)> Driver<R> {
     /// To whoever keeps a file of what the checks say.
     pub(super) fn monitor(&mut self, probe: ProbeId, verdict: &Verdict) {
-        let maintenance = &self.maintenance;
+        let (maintenance, orders) = (&self.maintenance, &self.orders);
         let wanted = &self.configuration.operations.monitors;
         self.monitors.note(wanted, probe, verdict, |monitor| {
-            maintenance.holds(monitor.service, monitor.real)
+            let (service, real) = (monitor.service, monitor.real);
+            maintenance.holds(service, real) || orders.maintains((service, real))
         });
     }
 

@@ -90,6 +90,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             let _ = writeln!(text, "{}", self.outcome(place, order.as_ref()));
             self.orders.set(place, slot, shown.clone());
             self.view.drains.remove(&place);
+            self.reconsider(place.0);
+            if says == Some(Says::Maintenance) {
+                self.mail_maintenance(place);
+            }
             self.feed(Input::Overrule { place, slot, order });
         }
         let _ = write!(text, "on this director; the other one has its own");
@@ -137,6 +141,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     pub(super) fn order_ended(&mut self, place: Place, says: Says) {
         self.orders.set(place, Slot::of(says), None);
         self.view.drains.remove(&place);
+        self.reconsider(place.0);
     }
 
     /// The disk has what was said, or could not take it.

@@ -3,11 +3,11 @@
 use super::Driver;
 use crate::config::{Configuration, Mail as Settings};
 use crate::mail::{Office, Sent};
-use crate::maintenance::Change;
 use crate::wording::{self, Line};
 use ha_status::{Role, Severity};
 use ldird_core::alerts::{Alerts, Audience, Event, Mail, Output};
 use ldird_core::output::Notice;
+use ldird_core::overrides::Place;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -114,11 +114,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.mail(Event::Turn(role));
     }
 
-    pub(super) fn mail_maintenance(&mut self, change: &Change) {
-        let (service, real) = (change.service, change.real);
-        if change.active {
-            self.mail(Event::Maintenance { service, real });
-        }
+    /// A real server is in maintenance from now on: nobody is reminded of it.
+    pub(super) fn mail_maintenance(&mut self, (service, real): Place) {
+        self.mail(Event::Maintenance { service, real });
     }
 
     pub(super) fn mail_tick(&mut self, now: Instant) {

@@ -55,7 +55,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         for change in changes {
             self.tell(&wording::maintenance(&change));
             self.reconsider(change.service);
-            self.mail_maintenance(&change);
+            if change.active {
+                self.mail_maintenance((change.service, change.real));
+            }
             self.feed(Input::Maintenance {
                 service: change.service,
                 real: change.real,

@@ -7,7 +7,7 @@ use crate::driver::{Driver, End, Event, Program};
 use crate::mail::Office;
 use ha_plumbing::signals::Signal;
 use ha_status::socket::Client;
-use ha_status::{Action, Health, Reply};
+use ha_status::{Action, Health, Reply, Word};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -94,6 +94,52 @@ async fn l14_the_fallbackcommand_is_called_when_somebody_serves_again_and_when_n
         assert_eq!(after, last.map(line), "L14");
         fs::remove_file(bed.log("fall")).unwrap();
     }
+}
+
+/// Operators and the end of a panic change who serves as well as checks do.
+#[tokio::test]
+async fn the_fallbackcommand_hears_of_operators_and_of_a_panic_that_ends_with_everybody_dead() {
+    let bed = Bed::new();
+    let (first, one) = listener().await;
+    let (second, two) = listener().await;
+    let command = bed.writer("fall").display().to_string();
+    let text = format!(
+        "fallbackcommand={command}\npanicthreshold=50\npanictime=1\n{}",
+        connect_config(&[one, two])
+    );
+    bed.write(&text);
+    let (start, stop_line) = ("start 10.0.0.100:80 tcp", "stop 10.0.0.100:80 tcp");
+    let word = |word, for_s| Action::Overrule {
+        service: "all".to_owned(),
+        real: "127.0.0.1".to_owned(),
+        word,
+        for_s,
+        why: String::new(),
+        force: true,
+    };
+    bed.direct(async |mut client: Client| {
+        let mut lines = vec![stop_line];
+        bed.says("fall", &lines).await;
+        act(&mut client, word(Word::Drain, None)).await;
+        lines.push(start);
+        bed.says("fall", &lines).await;
+        act(&mut client, word(Word::Undrain, None)).await;
+        lines.push(stop_line);
+        bed.says("fall", &lines).await;
+        act(&mut client, word(Word::Drain, Some(1))).await;
+        lines.extend([start, stop_line]);
+        bed.says("fall", &lines).await;
+        drop((first, second));
+        wait_for(&mut client, |now| {
+            let told = |text: &str| now.recent.iter().any(|one| one.text.contains(text));
+            told("anic")
+        })
+        .await;
+        bed.reads("fall", |text| text.lines().last() == Some(start))
+            .await;
+        stop(&mut client).await;
+    })
+    .await;
 }
 
 /// L13 is better here, and a section's own command counts.
