@@ -1,8 +1,9 @@
 //! What every command needs: exit codes, output that survives a reader who has seen enough, and
 //! loading a configuration with its faults told on standard error.
 
-use crate::config::{self, Configuration};
+use crate::config::{self, Configuration, Names};
 use crate::instance::Instance;
+use crate::names_kept;
 use crate::probes::Catalogue;
 use std::io::{IsTerminal as _, Write as _};
 
@@ -29,7 +30,9 @@ pub(crate) fn say(text: &str) {
 /// Reads the configuration and tells its faults on standard error.
 pub(crate) fn load(instance: &Instance) -> (Option<Configuration>, Catalogue) {
     let mut catalogue = Catalogue::default();
-    let (configuration, diagnostics) = config::load(&instance.path, &mut catalogue);
+    // A damaged file is told by the director, which writes it anew.
+    let names = Names::new().knowing(names_kept::remembered(instance).0);
+    let (configuration, diagnostics) = config::reload(&instance.path, names, &mut catalogue);
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = !plain && std::io::stderr().is_terminal();
     eprint!("{}", config::report(&diagnostics, colour));

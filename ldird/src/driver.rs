@@ -28,10 +28,11 @@ use crate::config::{Configuration, Names};
 use crate::control::View;
 use crate::disk::{Disk, Found};
 use crate::instance::Instance;
-use crate::ledger::{Ledger, Services};
+use crate::ledger::{Ledger, Services, made_of};
 use crate::mail::Office;
 use crate::maintenance::Maintenance;
 use crate::monitor::Monitors;
+use crate::names_kept::NamesKept;
 use crate::orders::OrderBook;
 use crate::probes::{Catalogue, Probed, Prober};
 use crate::siblings::{self, Sibling};
@@ -48,8 +49,7 @@ use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::{ClientRequest, Control, Responder};
 use ha_status::{Reply, Severity, Snapshot};
 use ldird_core::Director;
-use ldird_core::config::Config;
-use ldird_core::input::{Input, Left, Said};
+use ldird_core::input::{Input, Left};
 use ldird_core::output::{Notice, Output};
 use ldird_ipvs::Timeouts;
 use post::{Delivered, Post};
@@ -161,6 +161,7 @@ pub(crate) struct Driver<R> {
     /// What we have in the table, or are about to: kept on disk.
     ledger: Ledger,
     services: Services,
+    names: NamesKept,
     /// What an earlier life left, until it is told to the core.
     left: Left,
     siblings: Vec<Sibling>,
@@ -216,6 +217,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             let text = format!("{damaged} lines of what operators said are damaged and forgotten");
             Line::new(Severity::Warning, text).log();
         }
+        let names = NamesKept::open(&parts.instance, parts.configuration.names.known());
         Self {
             director: Director::in_role(core.clone(), parts.standing.role, now),
             standing_file: StandingFile::open(&parts.instance, &parts.standing),
@@ -228,6 +230,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             disk: Disk::new(&parts.instance.path),
             services: wanted.services.union(&left.services).copied().collect(),
             ledger,
+            names,
             left,
             siblings: parts.siblings,
             instance: parts.instance,
@@ -288,6 +291,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         };
         self.standing_file.close(self.standing, ending).await;
         self.orders.settle().await;
+        self.names.settle().await;
         self.sync.close().await;
         match end {
             End::Stopped(_) => self.ledger.remove().await,
@@ -579,14 +583,6 @@ async fn until(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-/// What a director of this configuration makes of the table.
-fn made_of(config: &Config) -> Left {
-    Left {
-        services: siblings::keys(config).copied().collect(),
-        said: Said::of(config),
     }
 }
 

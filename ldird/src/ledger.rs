@@ -7,7 +7,9 @@
 
 use crate::instance::Instance;
 use crate::kept::{self, File, Found, Kept};
-use ldird_core::input::Left;
+use crate::siblings;
+use ldird_core::config::Config;
+use ldird_core::input::{Left, Said};
 use ldird_core::table::{DestinationKey, Protocol, ServiceKey};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -52,6 +54,14 @@ impl Ledger {
     /// Lets the last content reach the disk.
     pub(crate) async fn settle(self) {
         self.0.settle().await;
+    }
+}
+
+/// What a director of this configuration makes of the table.
+pub(crate) fn made_of(config: &Config) -> Left {
+    Left {
+        services: siblings::keys(config).copied().collect(),
+        said: Said::of(config),
     }
 }
 

@@ -26,6 +26,7 @@ mod loss;
 mod mail;
 mod maintenance;
 mod monitor;
+mod names_kept;
 mod orders;
 mod plan;
 mod probes;

@@ -12,6 +12,9 @@ pub struct Config {
     /// `readdquiescent`: at start put absent real servers into the table at weight 0.
     pub readdquiescent: bool,
     pub standby: Standby,
+    /// Virtual services are missing, for their names have no address yet: what an earlier life left
+    /// may be theirs and stays.
+    pub incomplete: bool,
     /// Seeds the spread of checks over their interval.
     pub seed: u64,
 }
@@ -35,6 +38,9 @@ pub struct VirtualService {
     pub quiescent: bool,
     /// Remove the service from the table when the daemon stops.
     pub cleanstop: bool,
+    /// Real servers or the fallback are missing, for their names have no address yet: rows that an
+    /// earlier life left may be theirs and stay.
+    pub incomplete: bool,
     /// How long between the ends of two checks of one real server, > 0.
     pub interval: Duration,
     /// Failed checks in a row that take a real server down, ≥ 1.

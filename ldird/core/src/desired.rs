@@ -17,7 +17,7 @@ pub(crate) const FALLBACK_WEIGHT: u32 = 1;
 pub(crate) fn service(service: &Virtual) -> Service {
     let config = &service.config;
     let mut destinations = BTreeMap::new();
-    let mut anyone_serves = false;
+    let mut anyone_serves = service.spared;
     let mut switched_off = !service.reals.is_empty();
     for (key, row) in &service.reals {
         let real = &row.config;

@@ -39,6 +39,8 @@ pub(crate) struct Fleet {
     pub(crate) readdquiescent: bool,
     pub(crate) role: Role,
     standby: Standby,
+    /// Virtual services are missing whose names have no address.
+    pub(crate) incomplete: bool,
     /// Services whose desired rows, or whose chances to be served, may be others now.
     changed: BTreeSet<ServiceKey>,
     /// When time alone changes what a service wants, or before.
@@ -69,6 +71,7 @@ impl Fleet {
             readdquiescent: false,
             role,
             standby: Standby::default(),
+            incomplete: false,
             changed: BTreeSet::new(),
             time: None,
             eager_until: None,
@@ -129,6 +132,7 @@ impl Fleet {
         self.order = config.services.iter().map(|service| service.key).collect();
         self.readdquiescent = config.readdquiescent;
         self.standby = config.standby;
+        self.incomplete = config.incomplete;
         for service in config.services {
             let key = service.key;
             let mut service = Virtual::new(service, now);
@@ -427,6 +431,7 @@ impl Fleet {
         let mut turned = BTreeMap::new();
         for (key, service) in &mut self.services {
             let limits = service.config.limits();
+            service.spare(table.get(key));
             for row in service.reals.values_mut() {
                 let transition = row.place(table.get(key), limits, now);
                 if matters(transition) {

@@ -108,7 +108,18 @@ impl Ledger {
     /// somebody else wants does not. On standby all that the file names is ours to take out when
     /// everything is `set`, and nothing of it later. On a fresh reading of the whole table.
     pub(crate) fn claim(&mut self, fleet: &Fleet, set: bool) {
-        let left = std::mem::take(&mut self.left_behind);
+        let mut left = std::mem::take(&mut self.left_behind);
+        if fleet.incomplete && !fleet.holds_back() {
+            // It may be the one whose name has no address: it stays until all have one.
+            let known: BTreeSet<ServiceKey> = fleet.keys().collect();
+            let is_known = |key: &ServiceKey| known.contains(key);
+            let (claimed, spared) = left.services.into_iter().partition(is_known);
+            left.services = claimed;
+            self.left_behind = Left {
+                services: spared,
+                said: left.said.clone(),
+            };
+        }
         let mut claimed = left.services;
         if set && fleet.holds_back() {
             claimed.extend(fleet.keys());
@@ -118,6 +129,10 @@ impl Ledger {
                 let learned = || {
                     let mut made = diff::learned(service, None);
                     left.said.restore(key, service, &mut made);
+                    if spares(fleet, key) {
+                        // Whose rows these are is not known yet.
+                        made.destinations.clear();
+                    }
                     made
                 };
                 self.intended.entry(key).or_insert_with(learned);
@@ -148,11 +163,23 @@ impl Ledger {
                 continue;
             }
             let want = fleet.desired(*key);
+            let spares = spares(fleet, *key);
             let scope = match scope {
-                Scope::Changes { .. } if fleet.enforces(*key) => Scope::Exact,
-                Scope::Full | Scope::Changes { .. } | Scope::Exact => scope,
+                Scope::Full if spares => Scope::Sparing,
+                Scope::Changes { .. } if fleet.enforces(*key) && !spares => Scope::Exact,
+                Scope::Full | Scope::Sparing | Scope::Changes { .. } | Scope::Exact => scope,
             };
             let mut merged = self.merge(*key, want.as_ref(), scope);
+            if spares {
+                // What is spared is nobody's doing.
+                let wanted = |row: &DestinationKey| {
+                    want.as_ref()
+                        .is_some_and(|one| one.destinations.contains_key(row))
+                };
+                merged
+                    .drift
+                    .retain(|row| row.is_none_or(|row| wanted(&row)));
+            }
             self.enforce(*key, &mut merged, now, &mut tell);
             let mut edits = diff::service(*key, self.kernel.get(key), merged.target.as_ref());
             match want {
@@ -391,6 +418,11 @@ impl Ledger {
             .map(Edit::DeleteService)
             .collect()
     }
+}
+
+/// May rows of it be those of names without address?
+fn spares(fleet: &Fleet, key: ServiceKey) -> bool {
+    fleet.get(key).is_some_and(|one| one.config.incomplete)
 }
 
 /// What is found of a row, and what is put in its place.

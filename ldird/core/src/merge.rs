@@ -16,6 +16,9 @@ pub(crate) enum Scope {
         /// `readdquiescent`: a quiesced server that somebody deleted returns at weight 0.
         readd_quiescent: bool,
     },
+    /// As `Full`, but strangers stay: names have no address yet, and what an earlier life left may be
+    /// theirs.
+    Sparing,
     /// As `Full`, but what somebody else did is told apart from what is new: `enforce`.
     Exact,
 }
@@ -51,9 +54,13 @@ pub(crate) fn service(
             }
             Some(want.clone())
         }
-        (Some(is), None, Some(want)) => Some(replace(is, None, want)),
+        (Some(is), None, Some(want)) => Some(match scope {
+            Scope::Sparing => spare(is, None, want),
+            Scope::Full | Scope::Changes { .. } | Scope::Exact => replace(is, None, want),
+        }),
         (Some(is), Some(was), Some(want)) => Some(match scope {
             Scope::Full => replace(is, Some(was), want),
+            Scope::Sparing => spare(is, Some(was), want),
             Scope::Changes { readd_quiescent } => {
                 changed_rows(is, was, want, readd_quiescent, &mut merged)
             }
@@ -73,6 +80,18 @@ fn replace(is: &Service, was: Option<&Service>, want: &Service) -> Service {
         spec: adopt_spec(&is.spec, was.map(|was| &was.spec), &want.spec),
         destinations: destinations.collect(),
     }
+}
+
+/// `want`, and what the kernel has beside it and we have never meant to be there.
+fn spare(is: &Service, was: Option<&Service>, want: &Service) -> Service {
+    let mut target = replace(is, was, want);
+    for (row, spec) in &is.destinations {
+        if !was.is_some_and(|was| was.destinations.contains_key(row)) {
+            let place = target.destinations.entry(*row);
+            place.or_insert_with(|| spec.clone());
+        }
+    }
+    target
 }
 
 /// `want` as well, and what was somebody else's doing.

@@ -20,6 +20,9 @@ pub(crate) struct Virtual {
     pub(crate) reals: BTreeMap<DestinationKey, Watched>,
     /// Weights are held.
     pub(crate) hold: Option<Hold>,
+    /// Real servers without address yet may be those that serve in the table: rows there that are
+    /// nobody's and have weight.
+    pub(crate) spared: bool,
 }
 
 /// A real server of a virtual service.
@@ -62,7 +65,17 @@ impl Virtual {
             reals: rows.collect(),
             config,
             hold: None,
+            spared: false,
         }
+    }
+
+    /// The table was looked at: does somebody serve in it whose name may have no address yet?
+    pub(crate) fn spare(&mut self, table: Option<&Service>) {
+        let rows = table.into_iter().flat_map(|table| &table.destinations);
+        let fallback = self.config.fallback.as_ref().map(|one| one.key);
+        let mut strangers =
+            rows.filter(|(key, _)| !self.reals.contains_key(key) && fallback != Some(**key));
+        self.spared = self.config.incomplete && strangers.any(|(_, spec)| spec.weight > 0);
     }
 
     /// In file order.
@@ -83,7 +96,7 @@ impl Virtual {
     pub(crate) fn is_served(&self) -> bool {
         let quiescent = self.config.quiescent;
         let mut weights = self.reals.values().filter_map(|row| row.weight(quiescent));
-        weights.any(|weight| weight > 0)
+        self.spared || weights.any(|weight| weight > 0)
     }
 
     /// Who serves where no real server does. One that is a real server as well is none while it is in

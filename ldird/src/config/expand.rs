@@ -45,15 +45,20 @@ pub(super) fn expand(
         probes: BTreeMap::new(),
         monitor: None,
         monitors: BTreeMap::new(),
+        missing: false,
+        missing_everywhere: false,
         faults,
     };
     options::tell_twice(&file.global, expansion.faults);
     expansion.resolve_global_fallbacks();
+    expansion.missing_everywhere = std::mem::take(&mut expansion.missing);
+    let mut incomplete = false;
     let mut services: BTreeMap<ServiceKey, Span> = BTreeMap::new();
     let mut found = Vec::new();
     let mut numbers = Vec::new();
     for (number, section) in file.sections.iter().enumerate() {
         let Some(service) = expansion.section(section) else {
+            incomplete |= std::mem::take(&mut expansion.missing);
             continue;
         };
         match services.entry(service.key) {
@@ -82,6 +87,7 @@ pub(super) fn expand(
             services: found,
             readdquiescent: flag(global.readdquiescent.as_ref(), None, false),
             standby: standby(global),
+            incomplete,
             seed: seed(expansion.faults.source.path()),
         },
         reresolve: reresolve(global),
@@ -197,6 +203,9 @@ struct Expansion<'a, 'f, 's> {
     /// The section's under way.
     monitor: Option<MonitorTemplate>,
     monitors: BTreeMap<ProbeId, Vec<Monitor>>,
+    /// A name of the section under way has no address, or a global one.
+    missing: bool,
+    missing_everywhere: bool,
     faults: &'f mut Faults<'s>,
 }
 
@@ -251,6 +260,7 @@ impl<'a> Expansion<'a, '_, '_> {
                 self.global.cleanstop.as_ref(),
                 true,
             ),
+            incomplete: std::mem::take(&mut self.missing) || self.missing_everywhere,
             interval,
             failurecount: failures.unwrap_or(1),
             options,
@@ -498,6 +508,7 @@ impl<'a> Expansion<'a, '_, '_> {
     }
 
     fn tell_missing(&mut self, host: &At<String>, message: String) {
+        self.missing = true;
         if self.names.is_offline() {
             let message = format!("{} is not looked up", host.value);
             self.faults.minor(host.span, message);

@@ -30,7 +30,7 @@ mod words;
 
 use crate::probes::{Catalogue, Probe};
 use directives::Directive;
-use given::{At, Family, Faults, Given};
+use given::{At, Faults, Given};
 use ha_plumbing::log::Facility;
 use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
 use ldird_core::config::{Config, ProbeId};
@@ -44,7 +44,8 @@ use std::time::Duration;
 use virtual_server::VirtualLine;
 use words::{rest, trimmed};
 
-pub(crate) use names::Names;
+pub(crate) use given::Family;
+pub(crate) use names::{Known, Names};
 pub(crate) use operations::{Mail, Operations, Signature};
 pub(crate) use report::{prefix, report};
 

@@ -35,7 +35,10 @@ const LOOK_UPS_MAX: usize = 16;
 static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
 
 /// A name and the kind of address wanted of it.
-pub(super) type Name = (String, Family);
+pub(crate) type Name = (String, Family);
+
+/// Names with their addresses.
+pub(crate) type Known = BTreeMap<Name, IpAddr>;
 
 /// All addresses that are known to it.
 type Ask = dyn Fn(&str, Family) -> Vec<IpAddr> + Send + Sync;
@@ -45,7 +48,7 @@ type Ask = dyn Fn(&str, Family) -> Vec<IpAddr> + Send + Sync;
 pub(crate) struct Names {
     ask: Arc<Ask>,
     /// Answers, of now or of earlier.
-    known: BTreeMap<Name, IpAddr>,
+    known: Known,
     /// Those of `known` that nobody confirmed the last time.
     kept: BTreeSet<Name>,
     missing: BTreeSet<Name>,
@@ -82,6 +85,16 @@ impl Names {
             fixed: BTreeSet::new(),
             offline: false,
         }
+    }
+
+    /// Begins with what an earlier life knew.
+    pub(crate) fn knowing(mut self, known: Known) -> Self {
+        self.known = known;
+        self
+    }
+
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Asks nobody: only names that need no asking have an address.
@@ -160,9 +173,16 @@ impl Names {
         }
     }
 
-    /// Has every name an address?
-    pub(crate) fn is_complete(&self) -> bool {
-        self.missing.is_empty()
+    /// Is nothing to be asked any more: has every name an address, and has somebody confirmed it?
+    pub(crate) fn is_settled(&self) -> bool {
+        self.open().next().is_none()
+    }
+
+    /// Names to be asked for until somebody answers: those without an address, and those whose address
+    /// is of earlier.
+    fn open(&self) -> impl Iterator<Item = &Name> {
+        let kept = self.kept.iter().filter(|name| !self.fixed.contains(*name));
+        self.missing.iter().chain(kept)
     }
 
     /// The names of this address, as the file writes them: maintenance files may bear them.
@@ -175,15 +195,17 @@ impl Names {
             .map(|((name, _), _)| name.as_str())
     }
 
-    /// Asks for the missing names until one of them has an address. Pauses grow, so that a name
+    /// Asks for the missing names until one of them has an address, and for those that keep one of
+    /// earlier until somebody answers. Pauses grow, so that a name
     /// that is simply wrong costs one look-up a minute. Those that are known are asked for again as
-    /// often as `again` says, until one of them has another address.
-    pub(crate) async fn found_late(mut self, again: Option<Duration>) -> Self {
-        let mut pause = FIRST_PAUSE;
+    /// often as `again` says, until one of them has another address. `patient`: the last news could not
+    /// be used, and the same again need not come soon.
+    pub(crate) async fn found_late(mut self, again: Option<Duration>, patient: bool) -> Self {
+        let mut pause = if patient { LONGEST_PAUSE } else { FIRST_PAUSE };
         let mut missing_at = Instant::now() + pause;
         let mut known_at = again.map(|again| Instant::now() + again);
         loop {
-            let missing = (!self.missing.is_empty()).then_some(missing_at);
+            let missing = (!self.is_settled()).then_some(missing_at);
             let Some(next) = [missing, known_at].into_iter().flatten().min() else {
                 return std::future::pending().await;
             };
@@ -193,7 +215,7 @@ impl Names {
             if missing.is_some_and(|at| at <= now) {
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 missing_at = now + pause;
-                wanted.extend(self.missing.iter().cloned());
+                wanted.extend(self.open().cloned());
             }
             if known_at.is_some_and(|at| at <= now) {
                 known_at = again.map(|again| now + again);
@@ -205,7 +227,10 @@ impl Names {
             // A thread of its own: it may outlive the director's loop, which must not wait for it.
             std::thread::spawn(move || sender.send(asking.look_up(wanted, ROUND_LIMIT)));
             let found = answers.await.unwrap_or_default().into_iter();
-            let news = found.map(|(name, addresses)| self.learn(name, &addresses));
+            let news = found.map(|(name, addresses)| {
+                self.kept.remove(&name);
+                self.learn(name, &addresses)
+            });
             if news.filter(|new| *new).count() > 0 {
                 return self;
             }

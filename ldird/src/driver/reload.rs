@@ -1,11 +1,12 @@
 //! Reloading: read on a thread, held against what serves and against what other directors run, and
 //! only then in force. A refused one changes nothing.
 
-use super::{Driver, made_of};
+use super::Driver;
 use crate::config::{self, Configuration, Names};
 use crate::disk::finished;
 use crate::dry_run;
 use crate::instance::Instance;
+use crate::ledger::made_of;
 use crate::loss::loss;
 use crate::maintenance::{Listed, list_in_time};
 use crate::probes::Catalogue;
@@ -154,8 +155,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             asking.abort();
         }
         let (names, again) = (&self.configuration.names, self.configuration.reresolve);
-        if !names.is_complete() || again.is_some() {
-            self.naming.asking = Some(tokio::spawn(names.clone().found_late(again)));
+        let patient = self.naming.refused.is_some();
+        if !names.is_settled() || again.is_some() {
+            self.naming.asking = Some(tokio::spawn(names.clone().found_late(again, patient)));
         }
     }
 
@@ -163,7 +165,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     /// serves is not followed.
     fn renamed(&mut self, loaded: Loaded, wish: Wish) {
         let Some(configuration) = &loaded.configuration else {
-            // Its faults have been told.
+            // E.g. two virtual services whose names have one address now.
+            let summary = loaded.diagnostics.summary();
+            self.refuse_names(format!(
+                "Names have other addresses; nothing is changed: {summary}"
+            ));
             return;
         };
         let news = configuration.names.news(&self.configuration.names);
@@ -174,12 +180,16 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 self.adopt(loaded, wish);
             }
             Err((summary, _)) => {
-                let text = format!("{news}; nothing is changed: {summary}");
-                if self.naming.refused.as_ref() != Some(&text) {
-                    self.tell(&Line::new(Severity::Error, text.clone()));
-                    self.naming.refused = Some(text);
-                }
+                self.refuse_names(format!("{news}; nothing is changed: {summary}"));
             }
+        }
+    }
+
+    /// Told once, however often they come.
+    fn refuse_names(&mut self, text: String) {
+        if self.naming.refused.as_ref() != Some(&text) {
+            self.tell(&Line::new(Severity::Error, text.clone()));
+            self.naming.refused = Some(text);
         }
     }
 
@@ -258,7 +268,10 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             self.tell(&Line::new(severity, config::prefix(one)));
         }
         match self.acceptable(&loaded, wish.force) {
-            Ok(()) => self.adopt(loaded, wish),
+            Ok(()) => {
+                self.naming.refused = None;
+                self.adopt(loaded, wish);
+            }
             Err((summary, detail)) => self.refuse(wish, &summary, &detail),
         }
     }
@@ -313,6 +326,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         }
         let before = std::mem::replace(&mut self.configuration, configuration);
         self.set_timeouts();
+        self.names.note(self.configuration.names.known());
         self.services
             .extend(siblings::keys(&self.configuration.core));
         let mut said = Said::of(&before.core);
@@ -346,8 +360,13 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     /// The table is as the configuration wants it.
     pub(super) fn in_force(&mut self) {
-        self.services = siblings::keys(&self.configuration.core).copied().collect();
-        self.ledger.note(made_of(&self.configuration.core));
+        let mut made = made_of(&self.configuration.core);
+        // One of those that were in the table may be the one whose name has no address yet.
+        if self.configuration.core.incomplete {
+            made.services.append(&mut self.services);
+        }
+        self.services.clone_from(&made.services);
+        self.ledger.note(made);
         self.reconsider_all();
         if self.stop_by.is_none() {
             service::ready("running");

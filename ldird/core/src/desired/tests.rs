@@ -52,6 +52,7 @@ fn base() -> VirtualService {
         }),
         quiescent: false,
         cleanstop: true,
+        incomplete: false,
         interval: Duration::from_secs(1),
         failurecount: 1,
         options: Options::default(),

@@ -47,6 +47,22 @@ fn merge(is: &[(u8, u32)], was: &[(u8, u32)], want: &[(u8, u32)], scope: Scope) 
     service(Some(&is), Some(&was), Some(&want), scope)
 }
 
+/// A name without address may be that of a row which an earlier life left; what this one has put there
+/// and does not want any more leaves.
+#[test]
+fn where_names_have_no_address_only_what_was_ours_leaves() {
+    let [is, want] = [holding(&[(1, 5), (2, 5), (3, 0)]), holding(&[(1, 7)])];
+    let merged = service(Some(&is), None, Some(&want), Scope::Sparing);
+    assert_eq!(merged.target, Some(holding(&[(1, 7), (2, 5), (3, 0)])));
+    let merged = merge(
+        &[(1, 5), (2, 5), (3, 5)],
+        &[(1, 5), (2, 5)],
+        &[(1, 5)],
+        Scope::Sparing,
+    );
+    assert_eq!(merged.target, Some(holding(&[(1, 5), (3, 5)])));
+}
+
 fn any_service() -> impl Strategy<Value = Option<Service>> {
     let rows = prop::collection::vec((0u8..5, 0u32..4), 0..5);
     let spec = prop_oneof![Just("rr"), Just("wlc")];

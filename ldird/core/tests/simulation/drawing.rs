@@ -66,6 +66,7 @@ pub(crate) fn draw_config(random: &mut Random, crowded: bool) -> Config {
             table: random.chance(30),
             interval: random.chance(30).then_some(STANDBY_INTERVAL),
         },
+        incomplete: false,
         seed: random.next(),
     };
     let mut apart = Random::new(config.seed ^ OPTIONS);
@@ -121,6 +122,7 @@ fn draw_service(random: &mut Random, number: u8) -> VirtualService {
         }),
         quiescent: random.chance(50),
         cleanstop: random.chance(80),
+        incomplete: false,
         interval: INTERVAL,
         failurecount: 1 + random.below(3) as u32,
         options: Options::default(),

@@ -33,11 +33,11 @@ fn a_name_keeps_its_address_while_nobody_answers() {
     all.refresh(names(&["web", "dead"]));
     assert_eq!(answer(&all, "web"), Answer::Address(WEB));
     assert_eq!(answer(&all, "dead"), Answer::Missing);
-    assert!(!all.is_complete());
+    assert!(!all.is_settled());
     serving.store(false, Ordering::Relaxed);
     all.refresh(names(&["web"]));
     assert_eq!(answer(&all, "web"), Answer::Kept(WEB));
-    assert!(all.is_complete(), "what is kept is not asked for again");
+    assert!(!all.is_settled(), "it is asked for until somebody answers");
     all.refresh(names(&["other"]));
     all.refresh(names(&["web"]));
     assert_eq!(
@@ -94,9 +94,9 @@ fn a_name_server_that_comes_late_is_found() {
         .enable_time()
         .build()
         .unwrap();
-    let all = runtime.block_on(all.found_late(None));
+    let all = runtime.block_on(all.found_late(None, false));
     assert_eq!(answer(&all, "web"), Answer::Address(WEB));
-    assert!(all.is_complete());
+    assert!(all.is_settled());
     assert_eq!(all.of(WEB).collect::<Vec<_>>(), ["web"]);
     assert_eq!(asked.load(Ordering::Relaxed), 3);
 }
@@ -129,7 +129,7 @@ fn a_name_that_moves_is_followed_and_one_with_many_addresses_stays() {
         .build()
         .unwrap();
     let again = Some(std::time::Duration::from_millis(1));
-    let all = runtime.block_on(all.found_late(again));
+    let all = runtime.block_on(all.found_late(again, false));
     assert_eq!(answer(&all, "moves"), Answer::Address(OTHER));
     assert_eq!(answer(&all, "many"), Answer::Address(WEB));
     assert_eq!(answer(&all, "virtual"), Answer::Address(WEB), "by a reload");
@@ -137,4 +137,39 @@ fn a_name_that_moves_is_followed_and_one_with_many_addresses_stays() {
         all.news(&before),
         "Names have other addresses: moves is 10.0.0.2 now, not 10.0.0.1"
     );
+}
+
+/// A start without name servers goes on with what the life before knew, and follows what they say when
+/// they are back.
+#[test]
+fn what_an_earlier_life_knew_is_kept_until_somebody_answers() {
+    const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
+    let _turn = TURN.lock();
+    let serving = Arc::new(AtomicBool::new(false));
+    let server = Arc::clone(&serving);
+    let known = names(&["same", "moved", "gone"]);
+    let known = known.into_iter().map(|name| (name, WEB)).collect();
+    let all = Names::asking(move |name, _| match name {
+        _ if !server.load(Ordering::Relaxed) => None,
+        "same" => Some(WEB),
+        _ => Some(OTHER),
+    });
+    let mut all = all.knowing(known);
+    all.refresh(names(&["same", "moved"]));
+    assert_eq!(answer(&all, "same"), Answer::Kept(WEB));
+    assert_eq!(answer(&all, "moved"), Answer::Kept(WEB));
+    assert_eq!(
+        all.known().len(),
+        2,
+        "what the file does not name is forgotten"
+    );
+    serving.store(true, Ordering::Relaxed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let all = runtime.block_on(all.found_late(None, false));
+    assert_eq!(answer(&all, "same"), Answer::Address(WEB));
+    assert_eq!(answer(&all, "moved"), Answer::Address(OTHER));
+    assert!(all.is_settled());
 }

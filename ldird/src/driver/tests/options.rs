@@ -1,6 +1,7 @@
 //! What only ldird offers, through the loop and the status socket.
 
 use super::*;
+use crate::names_kept;
 
 fn told(shown: &DirectorSnapshot, text: &str) -> bool {
     shown.recent.iter().any(|notice| notice.text.contains(text))
@@ -42,6 +43,57 @@ async fn a_name_that_moves_is_followed_unless_most_of_what_serves_would_go() {
         act(&mut client, Action::Stop).await;
     })
     .await;
+}
+
+/// Nothing is changed, and not without a word.
+#[tokio::test]
+async fn names_that_come_to_one_address_are_told() {
+    let bed = Bed::new();
+    let section = |host| format!("virtual={host}:80\n\tchecktype=on\n\treal=10.0.0.1:80 gate\n\n");
+    bed.write(&(section("10.0.0.100") + &section("www")));
+    let awake = Arc::new(AtomicBool::new(false));
+    let server = Arc::clone(&awake);
+    let names = Names::asking(move |_, _| {
+        let up = server.load(Ordering::Relaxed);
+        up.then(|| Ipv4Addr::new(10, 0, 0, 100).into())
+    });
+    bed.direct_with(names, async |mut client| {
+        wait_for(&mut client, |shown| shown.services.len() == 1).await;
+        awake.store(true, Ordering::Relaxed);
+        let refused = "Names have other addresses; nothing is changed: ";
+        let shown = wait_for(&mut client, |shown| told(shown, refused)).await;
+        assert_eq!(shown.services.len(), 1);
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restart_without_name_servers_goes_on_with_what_the_life_before_knew() {
+    let bed = Bed::new();
+    bed.write("virtual=10.0.0.100:80\n\tchecktype=on\n\treal=web:80 gate\n");
+    let serving = |shown: &DirectorSnapshot| {
+        let reals = &shown.services[0].reals;
+        reals
+            .iter()
+            .any(|real| real.address == "10.0.0.7:80" && real.table_weight == Some(1))
+    };
+    let names = Names::asking(|_, _| Some(Ipv4Addr::new(10, 0, 0, 7).into()));
+    let known = names_kept::remembered(&bed.instance()).0;
+    assert!(known.is_empty());
+    for names in [names, Names::asking(|_, _| None)] {
+        let names = names.knowing(names_kept::remembered(&bed.instance()).0);
+        bed.direct_with(names, async |mut client| {
+            wait_for(&mut client, serving).await;
+            act(&mut client, Action::Stop).await;
+        })
+        .await;
+    }
+    let file = bed.folder.path().join("ldird.x.cf.names");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text + "10.0.0.8\n").unwrap();
+    let (known, damaged) = names_kept::remembered(&bed.instance());
+    assert!(known.is_empty() && damaged == 1, "{known:?}");
 }
 
 #[tokio::test]

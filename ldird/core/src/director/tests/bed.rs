@@ -83,6 +83,7 @@ pub(super) fn config(reals: Vec<RealServer>) -> Config {
         fallback: None,
         quiescent: false,
         cleanstop: true,
+        incomplete: false,
         interval: Duration::from_secs(10),
         failurecount: 1,
         options: Options::default(),
@@ -92,6 +93,7 @@ pub(super) fn config(reals: Vec<RealServer>) -> Config {
         services: vec![service],
         readdquiescent: false,
         standby: Standby::default(),
+        incomplete: false,
         seed: 1,
     }
 }

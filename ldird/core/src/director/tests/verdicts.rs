@@ -1,11 +1,13 @@
 //! What answers of checks come to, and what they must not come to.
 
-use super::bed::{Bed, SERVICE, asked, checked, config, found, real, row};
-use crate::config::{Check, ProbeId};
+use super::bed::{Bed, SERVICE, asked, checked, config, found, other_service, real, row};
+use crate::config::{Check, Fallback, ProbeId};
 use crate::health::MESSAGE_MAX;
 use crate::input::{Certificate, Finding, Input, Noted, Validity, Verdict};
 use crate::output::{Notice, Output};
 use crate::punctual::{LATE, PULSE};
+use crate::table::Forwarding;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 #[test]
@@ -259,4 +261,48 @@ fn t12_a_shared_probe_counts_in_each_service_by_its_own_limit() {
     assert_eq!(serving(&bed), 1);
     bed.verdict(1, false);
     assert_eq!(serving(&bed), 0);
+}
+
+/// A restart while no name server answers: nothing that the life before left is deleted, and the fallback
+/// does not come beside it.
+#[test]
+fn rows_and_services_stay_as_long_as_names_have_no_address() {
+    let mut config = config(checked(1));
+    config.incomplete = true;
+    let service = &mut config.services[0];
+    service.incomplete = true;
+    service.options.enforce = true;
+    service.fallback = Some(Fallback {
+        key: row(9),
+        forwarding: Forwarding::Masq,
+    });
+    let mut known = config.clone();
+    known.incomplete = false;
+    known.services[0].incomplete = false;
+    let mut bed = Bed::adopting(config, &[1, 2, 3]);
+    let other = bed.table[&SERVICE].clone();
+    bed.table.insert(other_service(), other);
+    let left = [SERVICE, other_service()]
+        .into_iter()
+        .collect::<BTreeSet<_>>();
+    bed.feed(Input::LeftBehind(left.into()));
+    let before = bed.table.clone();
+    bed.serve(Vec::new());
+    bed.pass(Duration::from_secs(30));
+    assert_eq!(bed.table, before);
+    bed.verdict(1, false);
+    let rows = |bed: &Bed| {
+        bed.table[&SERVICE]
+            .destinations
+            .keys()
+            .copied()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&bed), [row(2), row(3)]);
+    assert!(bed.table.contains_key(&other_service()));
+    // All names have an address: what is nobody's leaves, and the fallback comes.
+    let outputs = bed.feed(Input::Reload(known));
+    bed.serve(outputs);
+    assert_eq!(rows(&bed), [row(9)]);
+    assert!(!bed.table.contains_key(&other_service()));
 }
