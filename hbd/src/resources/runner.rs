@@ -134,7 +134,7 @@ impl Worker {
                 Resource::Script { word, script, args } => self
                     .script_runs(script, args, &mut cancel)
                     .await
-                    // One that cannot be executed runs nothing.
+                    // One that can never be executed runs nothing.
                     .or_else(|error| {
                         if error.is_unusable() {
                             Ok(false)
@@ -221,7 +221,7 @@ impl Worker {
                 }
                 let ran = self.run_script(script, args, Operation::Start, limit, cancel);
                 let result = ran.await;
-                let begun = !matches!(&result, Err(error) if error.is_unusable());
+                let begun = !matches!(&result, Err(error) if error.began_nothing());
                 if begun {
                     // Even one that failed may have begun something.
                     self.owed().insert(word.clone());

@@ -5,12 +5,14 @@
 //! take long on a busy or broken disk, and heartbeats must not wait for that.
 
 mod output;
+mod refusal;
 
 use output::Output;
+use refusal::{Refusal, refusal};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -34,8 +36,6 @@ const KILL_GRACE: Duration = Duration::from_secs(1);
 
 /// Runs what the kernel does not know how to run, as the old daemon's shell did.
 const SHELL: &str = "/bin/sh";
-/// So much of a file that cannot be executed is looked at: an interpreter line is shorter.
-const HEAD_BYTES: u64 = 256;
 
 static RUNNING: Semaphore = Semaphore::const_new(SCRIPTS_MAX);
 
@@ -54,29 +54,39 @@ impl Site {
         let (directories, name) = (self.clone(), script.to_owned());
         let found = spawn_blocking(move || directories.find(&name));
         match timeout_at(until, found).await {
-            Ok(Ok(Some(path))) => Ok(path),
-            Ok(Ok(None)) => Err(ScriptError::Missing(script.to_owned())),
+            Ok(Ok(Ok(Some(path)))) => Ok(path),
+            Ok(Ok(Ok(None))) => Err(ScriptError::Missing(script.to_owned())),
+            Ok(Ok(Err(error))) => Err(ScriptError::NotNow(error.to_string())),
             Ok(Err(_)) => Err(ScriptError::Ending),
             Err(_) => Err(ScriptError::DiskHangs),
         }
     }
 
-    /// The executable regular file of that name, if there is one. Blocking.
-    pub fn find(&self, script: &str) -> Option<PathBuf> {
+    /// The executable regular file of that name, if there is one. An error if a directory cannot say
+    /// now whether it has it. Blocking.
+    pub fn find(&self, script: &str) -> io::Result<Option<PathBuf>> {
         // A name with a slash would leave the directories.
         if script.contains('/') || script.starts_with('.') {
-            return None;
+            return Ok(None);
         }
-        self.directories
-            .iter()
-            .map(|directory| directory.join(script))
-            .find(|path| is_executable(path))
+        for path in self.directories.iter().map(|place| place.join(script)) {
+            if is_executable(&path)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 }
 
-fn is_executable(path: &Path) -> bool {
-    std::fs::metadata(path)
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+fn is_executable(path: &Path) -> io::Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(found.is_file() && found.permissions().mode() & 0o111 != 0),
+        Err(error) if refusal::stays(&error) => Ok(false),
+        Err(error) => {
+            let text = format!("{}: {error}", path.display());
+            Err(io::Error::new(error.kind(), text))
+        }
+    }
 }
 
 /// What a script is asked to do.
@@ -150,9 +160,10 @@ pub enum ScriptError {
     /// The kernel would not execute it, and why: nothing was started.
     #[error("cannot be executed: {0}")]
     Unusable(String),
-    /// Nothing was started either.
-    #[error("no place for its output: {0}")]
-    Output(io::Error),
+    /// Nothing was started either, but what was started before may well run: the machine is short of
+    /// processes, memory or descriptors, or its disk fails.
+    #[error("cannot be executed now: {0}")]
+    NotNow(String),
     #[error("its end was missed: {0}")]
     Lost(io::Error),
     #[error("no answer within {} s", .0.as_secs_f64())]
@@ -166,16 +177,26 @@ pub enum ScriptError {
 }
 
 impl ScriptError {
-    /// Can it not even begin, so that it has started nothing?
+    /// Can it never begin as it is, so that nothing of it runs here?
     pub fn is_unusable(&self) -> bool {
         match self {
-            Self::Missing(_) | Self::Unusable(_) | Self::Output(_) => true,
-            Self::Lost(_)
+            Self::Missing(_) | Self::Unusable(_) => true,
+            Self::NotNow(_)
+            | Self::Lost(_)
             | Self::TimedOut(_)
             | Self::DiskHangs
             | Self::Cancelled
             | Self::Ending => false,
         }
+    }
+
+    /// Has this attempt started nothing?
+    pub fn began_nothing(&self) -> bool {
+        self.is_unusable() || matches!(self, Self::NotNow(_))
+    }
+
+    fn no_output(error: &io::Error) -> Self {
+        Self::NotNow(format!("no place for its output: {error}"))
     }
 }
 
@@ -197,7 +218,7 @@ pub async fn run(
         permit = RUNNING.acquire() => permit,
         error = in_vain(limit, until, cancel) => return Err(error),
     };
-    let output = || Output::new().map_err(ScriptError::Output);
+    let output = || Output::new().map_err(|error| ScriptError::no_output(&error));
     let (mut stdout, mut stderr) = (output()?, output()?);
     let command = |program: &Path, first: Option<&Path>| -> io::Result<Command> {
         let mut command = Command::new(program);
@@ -214,11 +235,12 @@ pub async fn run(
             .process_group(0);
         Ok(command)
     };
-    let attempt = command(path, None).map_err(ScriptError::Output)?;
+    let attempt = command(path, None).map_err(|error| ScriptError::no_output(&error))?;
     let mut script = match start(attempt, path, until).await? {
         Begun::Script(script) => script,
         Begun::NeedsShell => {
-            let attempt = command(Path::new(SHELL), Some(path)).map_err(ScriptError::Output)?;
+            let attempt = command(Path::new(SHELL), Some(path));
+            let attempt = attempt.map_err(|error| ScriptError::no_output(&error))?;
             match start(attempt, Path::new(SHELL), until).await? {
                 Begun::Script(script) => script,
                 Begun::NeedsShell => {
@@ -279,8 +301,9 @@ fn start(
         let child = match command.spawn() {
             Ok(child) => child,
             Err(error) => match refusal(&path, &error) {
-                None => return Ok(Begun::NeedsShell),
-                Some(why) => return Err(ScriptError::Unusable(why)),
+                Refusal::NeedsShell => return Ok(Begun::NeedsShell),
+                Refusal::Stays(why) => return Err(ScriptError::Unusable(why)),
+                Refusal::Passes(why) => return Err(ScriptError::NotNow(why)),
             },
         };
         let id = child.id();
@@ -298,30 +321,6 @@ fn start(
             Ok(Err(_)) => Err(ScriptError::Ending),
             Err(_) => Err(ScriptError::DiskHangs),
         }
-    }
-}
-
-/// Why the kernel would not execute a file, in words that lead to the mend; `None` if a shell can
-/// run it. Blocking.
-fn refusal(path: &Path, error: &io::Error) -> Option<String> {
-    let mut head = Vec::new();
-    let read =
-        std::fs::File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
-    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let interpreter = line.strip_prefix(b"#!").map(String::from_utf8_lossy);
-    match (interpreter, error.raw_os_error()) {
-        (None, Some(libc::ENOEXEC)) if read.is_ok() && !head.contains(&0) => None,
-        (Some(interpreter), _) if interpreter.ends_with('\r') => Some(format!(
-            "{} has the line ends of Windows (CR LF): its interpreter is {:?}",
-            path.display(),
-            interpreter.trim_start()
-        )),
-        (Some(interpreter), Some(libc::ENOENT)) => Some(format!(
-            "{}: its interpreter {} does not exist",
-            path.display(),
-            interpreter.trim()
-        )),
-        (Some(_) | None, _) => Some(format!("{}: {error}", path.display())),
     }
 }
 

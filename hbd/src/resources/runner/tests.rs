@@ -364,6 +364,34 @@ async fn script_that_cannot_be_executed_failed_and_is_not_stuck() {
     }
 }
 
+/// ETXTBSY stands for every refusal that passes: no process, no memory, no descriptor.
+#[tokio::test]
+async fn script_that_cannot_be_executed_now_is_not_taken_for_stopped() {
+    let limits = ScriptLimits {
+        stop: Duration::from_millis(300),
+        ..limits()
+    };
+    let mut bed = Bed::new(&[("a", HONEST)], limits);
+    let path = bed.directory.path().join("a");
+    let writing = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+    bed.resources.probe(GROUP);
+    let Input::Probed { activity, .. } = bed.input().await else {
+        panic!("a probe is answered");
+    };
+    assert_eq!(activity, Activity::Unclear);
+    bed.resources.stop(GROUP);
+    let failure = bed.failed_stop().await;
+    assert!(failure.still_held);
+    assert!(failure.reason.contains("now"), "{}", failure.reason);
+    drop(writing);
+    bed.resources.stop(GROUP);
+    assert!(matches!(
+        bed.input().await,
+        Input::Stopped { result: Ok(()), .. }
+    ));
+    assert_eq!(bed.asked(), ["a stop"]);
+}
+
 #[tokio::test]
 async fn script_without_an_interpreter_line_runs_as_the_old_shell_ran_it() {
     let mut bed = Bed::new(&[("a", HONEST)], limits());

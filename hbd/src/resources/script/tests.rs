@@ -73,11 +73,31 @@ fn words_decide_whether_something_runs() {
 fn only_executable_regular_files_of_the_directories_are_found() {
     let scripts = Scripts::new();
     let path = scripts.write("good", "");
-    assert_eq!(scripts.site.find("good"), Some(path));
+    assert_eq!(scripts.site.find("good").unwrap(), Some(path));
     std::fs::write(scripts.directory.path().join("plain"), "").unwrap();
     std::fs::create_dir(scripts.directory.path().join("folder")).unwrap();
     for name in ["plain", "folder", "missing", "../good", "/bin/sh", ".", ""] {
-        assert_eq!(scripts.site.find(name), None, "{name}");
+        assert_eq!(scripts.site.find(name).unwrap(), None, "{name}");
+    }
+}
+
+#[test]
+fn shortage_and_a_failing_disk_pass_and_a_file_that_is_no_program_stays() {
+    let path = Path::new("/nonesuch");
+    let of = |errno| refusal(path, &io::Error::from_raw_os_error(errno));
+    for errno in [
+        libc::EAGAIN,
+        libc::ENOMEM,
+        libc::EMFILE,
+        libc::ENFILE,
+        libc::ETXTBSY,
+        libc::EIO,
+        libc::ESTALE,
+    ] {
+        assert!(matches!(of(errno), Refusal::Passes(_)), "{errno}");
+    }
+    for errno in [libc::ENOENT, libc::EACCES, libc::ENOTDIR, libc::ELIBBAD] {
+        assert!(matches!(of(errno), Refusal::Stays(_)), "{errno}");
     }
 }
 
