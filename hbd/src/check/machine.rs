@@ -126,6 +126,8 @@ fn address(
     };
     Some(match error {
         AddressError::NoDevice(_) => fault.hint("`ip link` shows the interfaces"),
+        // It may be on when the group starts.
+        AddressError::Off(_) => Diagnostic::warning(format!("{script}: {error}")).ownership(),
         AddressError::Address(_)
         | AddressError::Mask(_)
         | AddressError::Device(_)

@@ -44,6 +44,8 @@ pub enum AddressError {
     Missing,
     #[error("there is no interface {0:?}")]
     NoDevice(String),
+    #[error("interface {0} is switched off: ip link set {0} up")]
+    Off(String),
     #[error("no interface is connected to the network of {0}; name one: {0}/24/eth0")]
     NoRoute(IpAddr),
 }
@@ -183,7 +185,8 @@ pub enum Labels {
     Written,
 }
 
-/// Decides where the address goes. An address that is there already stays as it is. `promised` are
+/// Decides where the address goes, on an interface that is switched on. An address that is there already
+/// stays as it is. `promised` are
 /// labels given out to addresses that are not in the view yet; a numbered label joins them.
 pub fn place(
     spec: &AddressSpec,
@@ -200,6 +203,10 @@ pub fn place(
             .and_then(|route| view.link(route.link))
             .ok_or(AddressError::NoRoute(spec.ip))?,
     };
+    // The kernel would put it all the same, and nobody could reach it.
+    if !link.up {
+        return Err(AddressError::Off(link.name.clone()));
+    }
     let mut present = view.present(spec.ip, spec.device.as_deref());
     if let Some(row) = present.find(|row| row.link == link.index) {
         return Ok(Placement {

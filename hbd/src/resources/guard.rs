@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!            vanished, or its interface did        for LOST_AFTER
-//!   there ────────────────────────────► missing ──────────────────► lost: told, its group fails
-//!     ▲          put back at once; if it is            │                │
+//!   there ────────────────────────────► missing ──────────────────► lost: its group fails;
+//!     ▲          put back at once; if it is            │             told again each LOST_AFTER
 //!     └─────────── taken away again and again, ◄───────┴────────────────┘
 //!                  after a pause that grows
 //! ```
@@ -63,7 +63,7 @@ pub enum News {
     Restored { key: Key, told: Option<u64> },
     /// It cannot be put back now, and why; told once for each reason.
     Trouble(String),
-    /// It has been missing for [`LOST_AFTER`], and why.
+    /// It has been missing for [`LOST_AFTER`], or for so long since this was last said, and why.
     Lost { key: Key, why: String },
     /// The interface has another name now; it is followed.
     Renamed { from: String, to: String },
@@ -91,8 +91,8 @@ struct Case {
 
 #[derive(Debug)]
 struct Missing {
-    since: Instant,
-    lost: bool,
+    /// Lost, unless it is there by then.
+    due: Instant,
 }
 
 /// What neighbours depend on.
@@ -215,23 +215,17 @@ impl Case {
         self.announce(placement, link, look);
     }
 
-    /// It is not there.
+    /// It is not there. Told again and again: whoever is told may be busy with a start of the same
+    /// address, which nobody must take for a success.
     fn missing(&mut self, key: &Key, why: String, now: Instant, look: &mut Look) {
-        let missing = self.missing.get_or_insert(Missing {
-            since: now,
-            lost: false,
-        });
-        let due = missing.since + LOST_AFTER;
-        if missing.lost {
-            return;
+        let first = now + LOST_AFTER;
+        let due = &mut self.missing.get_or_insert(Missing { due: first }).due;
+        if now >= *due {
+            *due = now + LOST_AFTER;
+            let key = key.clone();
+            look.news.push(News::Lost { key, why });
         }
-        if now < due {
-            look.at(due);
-            return;
-        }
-        missing.lost = true;
-        let key = key.clone();
-        look.news.push(News::Lost { key, why });
+        look.at(*due);
     }
 
     fn trouble(&mut self, text: String) -> Option<News> {

@@ -51,6 +51,11 @@ enum Event {
     },
     Fault(usize),
     Boot(usize),
+    /// The shell looks at what a group holds.
+    Look {
+        node: usize,
+        group: GroupId,
+    },
 }
 
 /// One node: a daemon that may run, on a machine that may stand still.
@@ -279,6 +284,7 @@ impl World {
                 self.strike(&fault)
             }
             Event::Boot(node) => self.start(node),
+            Event::Look { node, group } => self.look(node, group),
         }
     }
 

@@ -13,6 +13,9 @@ pub(crate) const SECOND: Micros = 1_000_000;
 /// to 32 times.
 pub(crate) const HOLD_DOWN: Micros = 30 * MILLI;
 
+/// The shell says each time that this is over that what a group holds is missing.
+pub(crate) const LOST_AFTER: Micros = 100 * MILLI;
+
 /// As many nodes as a history can have.
 pub(crate) const MOST_NODES: usize = 16;
 
@@ -106,7 +109,8 @@ pub(crate) enum Fault {
         node: usize,
         choice: u64,
     },
-    /// What a group holds on a node has vanished for longer than its shell bears.
+    /// What a group holds on a node has vanished for longer than its shell bears, and cannot be put
+    /// again before `Mend`.
     Lose {
         node: usize,
         choice: u64,
@@ -333,8 +337,17 @@ impl Plan {
 
     fn lose(&mut self, random: &mut Generator, begin: Micros, end: Micros) {
         let (node, choice) = (random.pick(self.nodes), random.next());
-        self.schedule.push((begin, Fault::Lose { node, choice }));
-        self.schedule.push((end, Fault::Mend { node, choice }));
+        let mut nodes = vec![(node, begin)];
+        if choice >> 32 & 1 == 1 {
+            // The next one loses it, too, while it is perhaps starting there.
+            let next = (node + 1) % self.nodes;
+            nodes.push((next, begin + (choice >> 40) % (20 * MILLI)));
+        }
+        for (node, begin) in nodes {
+            self.schedule.push((begin, Fault::Lose { node, choice }));
+            self.schedule
+                .push((end.max(begin), Fault::Mend { node, choice }));
+        }
     }
 
     fn unplug(&mut self, random: &mut Generator, begin: Micros, end: Micros) {

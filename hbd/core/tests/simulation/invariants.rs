@@ -1,7 +1,7 @@
 //! What must hold in every history, at every step and in the end.
 
 use crate::cluster::World;
-use crate::faults::{Micros, Plan, SECOND};
+use crate::faults::{LOST_AFTER, Micros, Plan, SECOND};
 use crate::one_way::OneWay;
 use crate::setup::{name, place_of};
 use ha_status::{NodeStatus, RunState};
@@ -46,6 +46,8 @@ pub(crate) struct Monitor {
     connected: BTreeMap<(usize, usize), Micros>,
     /// Since when a group has been active on both.
     overlap: BTreeMap<(usize, usize, usize), Micros>,
+    /// Since when a node has called a group running of which something is missing.
+    hollow: BTreeMap<(usize, usize), Micros>,
     /// Messages of each node in the second that began then.
     said: BTreeMap<usize, (Micros, u64)>,
     calm: Option<Micros>,
@@ -249,6 +251,32 @@ impl Monitor {
             for other in one + 1..count {
                 self.check_pair(world, one, other)?;
             }
+        }
+        for node in 0..count {
+            for group in 0..world.plan.groups.len() {
+                self.check_holding(world, node, group)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A group does not stay running where clients cannot reach what it holds.
+    fn check_holding(&mut self, world: &World, node: usize, group: usize) -> Result<(), Violation> {
+        let place = &world.nodes[node];
+        let hollow = place.machine.missing(group)
+            && !place.is_frozen()
+            && world
+                .snapshot(node)
+                .is_some_and(|view| view.groups[group].state == RunState::Running);
+        if !hollow {
+            self.hollow.remove(&(node, group));
+            return Ok(());
+        }
+        let since = *self.hollow.entry((node, group)).or_insert(world.now);
+        if world.now > since + LOST_AFTER * 2 {
+            return Err(Violation(format!(
+                "group {group} stays running on node {node}, which has lost what it holds"
+            )));
         }
         Ok(())
     }

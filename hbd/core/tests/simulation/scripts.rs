@@ -18,6 +18,10 @@ struct Resource {
     /// May anything of the group be active? From the beginning of a start to the end of a stop.
     active: bool,
     operation: Option<(u64, Operation)>,
+    /// Is what it needs, an interface, not there?
+    missing: bool,
+    /// Has its start been refused because of that? One that had begun before succeeds.
+    refused: bool,
 }
 
 /// A running script.
@@ -72,6 +76,7 @@ impl Machine {
         resource.operation = Some((ticket, operation));
         if operation == Operation::Start {
             resource.active = true;
+            resource.refused = resource.missing;
         }
         let takes = if random.percent(self.faults.hang) {
             self.limit
@@ -106,7 +111,7 @@ impl Machine {
                 (true, false) => Activity::Something,
                 (true, true) => Activity::Everything,
             }),
-            Operation::Start if fails => {
+            Operation::Start if fails || resource.refused => {
                 let still_held = random.percent(30);
                 resource.active = still_held;
                 Answer::Started(Err(failure("start", still_held)))
@@ -120,6 +125,15 @@ impl Machine {
         })
     }
 
+    pub(crate) fn missing(&self, group: usize) -> bool {
+        self.groups[group].missing
+    }
+
+    /// Takes away what a group needs, or gives it back. Did that change anything?
+    pub(crate) fn take(&mut self, group: usize, missing: bool) -> bool {
+        std::mem::replace(&mut self.groups[group].missing, missing) != missing
+    }
+
     /// The daemon is gone and its scripts with it; without power everything is.
     pub(crate) fn crash(&mut self, power: bool) {
         for resource in &mut self.groups {
@@ -131,6 +145,9 @@ impl Machine {
     /// From now on every script works.
     pub(crate) fn calm(&mut self) {
         self.faults = ScriptFaults::default();
+        for resource in &mut self.groups {
+            resource.missing = false;
+        }
     }
 }
 

@@ -140,6 +140,28 @@ fn longest_connected_network_gives_interface_and_prefix() {
 }
 
 #[test]
+fn address_goes_on_no_interface_that_is_switched_off_even_if_it_is_there_already() {
+    let off = LinkRow {
+        up: false,
+        ..LinkRow::sample(2, "eth0")
+    };
+    let there = AddressRow {
+        link: 2,
+        ip: ip("10.0.0.5"),
+        prefix: 24,
+        label: None,
+        broadcast: None,
+        secondary: false,
+    };
+    for addresses in [vec![there], Vec::new()] {
+        let view = View::new(vec![off.clone()], addresses);
+        let spec = parse("10.0.0.5/24/eth0").unwrap();
+        let placed = place(&spec, Labels::Numbered, &view, &mut LabelNumbers::new());
+        assert_eq!(placed, Err(AddressError::Off("eth0".to_owned())));
+    }
+}
+
+#[test]
 fn first_free_label_is_taken_once() {
     let mut promised = LabelNumbers::new();
     let spec = parse("10.0.0.7/24/eth0").unwrap();

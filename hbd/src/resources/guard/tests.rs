@@ -102,7 +102,7 @@ fn quarrel_that_has_ended_is_forgotten() {
 }
 
 #[test]
-fn address_whose_interface_is_gone_for_the_stated_time_is_lost_once() {
+fn address_whose_interface_is_gone_is_lost_each_time_that_the_stated_time_is_over() {
     let mut guard = Guard::default();
     let held = held(&[VIP]);
     let now = Instant::now();
@@ -119,7 +119,14 @@ fn address_whose_interface_is_gone_for_the_stated_time_is_lost_once() {
         matches!(look.news.as_slice(), [News::Lost { key: lost, .. }] if *lost == key(VIP)),
         "{look:?}"
     );
-    assert_eq!(guard.look(&nothing(), &held, now + LOST_AFTER * 2).news, []);
+    assert_eq!(look.again, Some(now + LOST_AFTER * 2));
+    let before = now + LOST_AFTER.mul_f32(1.99);
+    assert_eq!(guard.look(&nothing(), &held, before).news, []);
+    let look = guard.look(&nothing(), &held, now + LOST_AFTER * 2);
+    assert!(
+        matches!(look.news.as_slice(), [News::Lost { .. }]),
+        "a start that ended in between must hear of it: {look:?}"
+    );
 }
 
 #[test]

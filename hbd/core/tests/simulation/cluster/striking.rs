@@ -2,9 +2,9 @@
 //! the calm at the end.
 
 use super::{Event, RESTART, World};
-use crate::faults::{Fault, MILLI};
+use crate::faults::{Fault, LOST_AFTER, MILLI};
 use crate::invariants::Violation;
-use crate::setup::{self, group_id};
+use crate::setup::{self, group_id, place_of};
 use ha_status::HoldSet;
 use hbd_core::Cluster;
 use hbd_core::config::{Config, GroupId};
@@ -34,18 +34,14 @@ impl World {
             }
             Fault::Command { node, choice } => return self.command(node, choice),
             Fault::Lose { node, choice } => {
-                let (group, resource, reason) = (self.group(choice), what(), what());
-                return self.tell(
-                    node,
-                    Input::Lost {
-                        group,
-                        resource,
-                        reason,
-                    },
-                );
+                let group = self.group(choice);
+                if self.nodes[node].machine.take(place_of(group), true) {
+                    return self.look(node, group);
+                }
             }
             Fault::Mend { node, choice } => {
                 let group = self.group(choice);
+                self.nodes[node].machine.take(place_of(group), false);
                 return self.tell(node, Input::Mended { group });
             }
             Fault::Carrier { node, carrier } => return self.plug(node, carrier),
@@ -64,6 +60,28 @@ impl World {
             return Ok(());
         }
         self.feed(node, input)
+    }
+
+    /// What a group has begun to hold is missing: said again and again.
+    pub(super) fn look(&mut self, node: usize, group: GroupId) -> Result<(), Violation> {
+        let machine = &self.nodes[node].machine;
+        let held = machine.active(place_of(group));
+        if !machine.missing(place_of(group)) {
+            return Ok(());
+        }
+        self.at(self.now + LOST_AFTER, Event::Look { node, group });
+        if !held {
+            return Ok(());
+        }
+        let (resource, reason) = (what(), what());
+        self.tell(
+            node,
+            Input::Lost {
+                group,
+                resource,
+                reason,
+            },
+        )
     }
 
     fn plug(&mut self, node: usize, carrier: bool) -> Result<(), Violation> {
