@@ -97,7 +97,8 @@ impl Addresses {
     /// kernel's primary address of its network, and deleting that before the others makes it
     /// build the routes of every other one anew.
     pub async fn stop<'a>(&self, resources: &'a [AddressResource]) -> Result<(), Failed<'a>> {
-        // Where they were held: an interface may have another name by now.
+        // Where they were held: an interface may have another name by now, and the tables may not
+        // show everything. Deleted whatever they show.
         let mut held = Vec::new();
         for spec in specs(resources) {
             held.extend(self.kernel.release(spec.ip, spec.device.as_deref()));
@@ -108,22 +109,21 @@ impl Addresses {
         for resource in resources.iter().rev() {
             // What cannot be read cannot have been put.
             let Ok(spec) = &resource.spec else { continue };
-            let here = |row: &&AddressRow| {
-                let mut held = held.iter();
-                held.any(|placement| (placement.link, placement.ip) == (row.link, row.ip))
-            };
-            let mut found: Vec<&AddressRow> =
-                view.present(spec.ip, spec.device.as_deref()).collect();
-            let all = view.addresses().iter();
-            let left = all.filter(|row| row.ip == spec.ip).filter(here);
-            for row in left {
+            let mut found: Vec<AddressRow> = view
+                .present(spec.ip, spec.device.as_deref())
+                .cloned()
+                .collect();
+            for placement in held.iter().filter(|held| held.ip == spec.ip) {
+                let mut there = view.addresses_of(placement.link);
+                let there = there.find(|row| row.ip == placement.ip);
+                let row = there.cloned().unwrap_or_else(|| placement.row());
                 if !found.contains(&row) {
                     found.push(row);
                 }
             }
             for row in found {
                 owners.push(resource);
-                rows.push(row.clone());
+                rows.push(row);
             }
         }
         for row in rows
@@ -143,6 +143,7 @@ impl Addresses {
                 why: why.into(),
             })?;
         }
+        self.kernel.forget(&held);
         Ok(())
     }
 

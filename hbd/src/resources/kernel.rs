@@ -1,13 +1,14 @@
 //! The kernel's tables of links and addresses, through rtnetlink: read, add, delete, and carry out
 //! what the guard decides when others remove something.
 //!
-//! The only file that knows rtnetlink, together with `kernel/rows.rs`. One connection carries every
+//! The only file that knows rtnetlink, together with `kernel/rows.rs` and `kernel/tables.rs`. One connection carries every
 //! request, in the order in which they were made; whoever asks for a view while one is being read
 //! shares the next one, so that a thousand groups starting at once cost two dumps. Routes are asked
 //! for one by one and never listed: there may be a million. Decides nothing about where an address
 //! goes.
 
 mod rows;
+mod tables;
 
 use super::Report;
 use super::address::Placement;
@@ -16,7 +17,7 @@ use super::promotion;
 use super::view::{AddressRow, RouteRow, View};
 use futures_util::{Stream, StreamExt, future::join_all};
 use ha_status::Severity;
-use rows::{address_row, deletion, link_row, local_address, message, route_request, route_row};
+use rows::{deletion, local_address, message, route_request, route_row};
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::AddressMessage;
@@ -71,6 +72,8 @@ pub enum KernelError {
     },
     #[error("{0}: the kernel does not answer")]
     Silent(&'static str),
+    #[error("{0}: the table changes faster than it can be read")]
+    Unsteady(&'static str),
 }
 
 /// A handle on the kernel; clones share everything.
@@ -79,6 +82,8 @@ pub struct Kernel {
     handle: Handle,
     views: mpsc::Sender<oneshot::Sender<Result<Arc<View>, KernelError>>>,
     held: Arc<Mutex<Held>>,
+    /// What was held and has not been deleted for sure.
+    leaving: Arc<Mutex<Held>>,
     /// Rung when something is held that was not.
     bell: Arc<Notify>,
     /// Fair: requests leave in the order in which they were made.
@@ -88,7 +93,9 @@ pub struct Kernel {
 impl Kernel {
     /// Opens the connection; its tasks end with the runtime.
     pub fn connect() -> Result<Self, KernelError> {
-        let (connection, handle, _) = rtnetlink::new_connection().map_err(socket_error)?;
+        let (mut connection, handle, _) = rtnetlink::new_connection().map_err(socket_error)?;
+        // The end of a table may be all that says that the table changed while it was read.
+        connection.set_forward_done(true);
         tokio::spawn(connection);
         let (views, requests) = mpsc::channel(VIEW_QUEUE);
         tokio::spawn(serve_views(handle.clone(), requests));
@@ -96,6 +103,7 @@ impl Kernel {
             handle,
             views,
             held: Arc::default(),
+            leaving: Arc::default(),
             bell: Arc::default(),
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
         })
@@ -169,19 +177,35 @@ impl Kernel {
 
     /// From now on the address is put back when it vanishes.
     pub fn hold(&self, placement: Placement) {
+        self.leaving().remove(&key(&placement));
         self.held().insert(key(&placement), placement);
         self.bell.notify_one();
     }
 
-    /// From now on it may vanish. Call it before the address is deleted. Gives what was held.
+    /// From now on it may vanish. Call it before the address is deleted. Gives what was held, again and
+    /// again until [`Self::forget`] is told that it is gone: the tables may not show it, and its
+    /// interface may have another name.
     pub fn release(&self, ip: IpAddr, device: Option<&str>) -> Vec<Placement> {
         let is_it = |(held_device, held_ip): &Key| {
             *held_ip == ip && device.is_none_or(|device| device == held_device)
         };
+        let mut leaving = self.leaving();
         let mut held = self.held();
         let keys: Vec<Key> = held.keys().filter(|key| is_it(key)).cloned().collect();
-        let released = keys.iter().filter_map(|key| held.remove(key));
-        released.collect()
+        for key in keys {
+            let placement = held.remove(&key);
+            leaving.extend(placement.map(|placement| (key, placement)));
+        }
+        let released = leaving.iter().filter(|(key, _)| is_it(key));
+        released.map(|(_, placement)| placement.clone()).collect()
+    }
+
+    /// They have been deleted.
+    pub fn forget(&self, released: &[Placement]) {
+        let mut leaving = self.leaving();
+        for placement in released {
+            leaving.remove(&key(placement));
+        }
     }
 
     /// Does this node hold it?
@@ -192,6 +216,11 @@ impl Kernel {
     /// Every held address, for labels that are promised but not visible yet.
     pub fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().expect("no holder of this lock can panic")
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, Held> {
+        let leaving = self.leaving.lock();
+        leaving.expect("no holder of this lock can panic")
     }
 
     /// Watches links and addresses as long as the kernel tells: carries out what the guard decides
@@ -408,13 +437,8 @@ async fn serve_views(
 
 /// Reads one table after the other: a netlink socket carries one dump at a time (EBUSY).
 async fn read_view(handle: &Handle) -> Result<View, KernelError> {
-    let links = handle.link().get().execute();
-    let links = dump("reading links", links, |message| link_row(&message)).await?;
-    let addresses = handle.address().get().execute();
-    let addresses = dump("reading addresses", addresses, |message| {
-        address_row(&message)
-    })
-    .await?;
+    let links = tables::links(handle).await?;
+    let addresses = tables::addresses(handle).await?;
     Ok(View::new(links, addresses))
 }
 
@@ -455,3 +479,6 @@ async fn limited<T>(
         },
     })
 }
+
+#[cfg(test)]
+mod tests;
