@@ -74,10 +74,7 @@ pub(crate) fn keys(config: &Config) -> impl Iterator<Item = &ServiceKey> {
 /// A connection to the director with this pid, under whatever name it listens.
 pub(crate) async fn reach(instance: &Instance, pid: Pid) -> Option<Client> {
     let wanted = u32::try_from(pid.as_raw_nonzero().get()).ok()?;
-    let mut paths = directors::sockets(&instance.run);
-    // Its own name first: that is the one in nearly every case.
-    paths.sort_by_key(|path| *path != instance.socket);
-    directors::reach(paths, wanted).await
+    directors::reach(directors::sockets(&instance.run), wanted).await
 }
 
 /// A living director in this run folder that keeps the kernel's synchronisation daemons.

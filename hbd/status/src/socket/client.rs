@@ -53,15 +53,30 @@ pub enum ClientError {
 impl Client {
     /// Connects and reads the hello, within [`ANSWER_LIMIT`].
     pub async fn connect(path: &Path) -> Result<Client, ClientError> {
-        timeout(ANSWER_LIMIT, Client::greet(path))
+        let greeting = async { Client::greet(open(path).await?).await };
+        timeout(ANSWER_LIMIT, greeting)
             .await
             .map_err(|_| ClientError::Silent)?
     }
 
-    async fn greet(path: &Path) -> Result<Client, ClientError> {
-        let stream = UnixStream::connect(path)
+    /// The same if it is the process with this pid that listens there, and `None` if it is another one:
+    /// the kernel knows that, and a frozen stranger is not waited for.
+    pub async fn connect_to(path: &Path, pid: u32) -> Result<Option<Client>, ClientError> {
+        let greeting = async {
+            let stream = open(path).await?;
+            let listener = stream.peer_cred().map_err(ClientError::Connect)?.pid();
+            if listener.is_some_and(|listener| u32::try_from(listener) != Ok(pid)) {
+                return Ok(None);
+            }
+            let client = Client::greet(stream).await?;
+            Ok((client.hello.pid == pid).then_some(client))
+        };
+        timeout(ANSWER_LIMIT, greeting)
             .await
-            .map_err(ClientError::Connect)?;
+            .map_err(|_| ClientError::Silent)?
+    }
+
+    async fn greet(stream: UnixStream) -> Result<Client, ClientError> {
         let (reader, writer) = stream.into_split();
         let mut lines = Lines::new(reader, SERVER_LINE_MAX);
         let hello = match lines.next::<Reply>().await? {
@@ -107,4 +122,9 @@ impl Client {
         }
         Ok(None)
     }
+}
+
+async fn open(path: &Path) -> Result<UnixStream, ClientError> {
+    let stream = UnixStream::connect(path).await;
+    stream.map_err(ClientError::Connect)
 }

@@ -3,6 +3,7 @@
 use super::client::Client;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// Asking all of them takes no longer; one that does not answer is passed over.
@@ -25,13 +26,16 @@ pub fn sockets(run: &Path) -> Vec<PathBuf> {
 }
 
 /// A connection to the director with this pid, under whatever name it listens; the first of these
-/// sockets that are its.
+/// sockets that answers as its. All are asked at once: one that is frozen keeps nobody waiting.
 pub async fn reach(sockets: Vec<PathBuf>, pid: u32) -> Option<Client> {
     let asking = async {
+        let mut asked = JoinSet::new();
         for path in sockets {
-            match Client::connect(&path).await {
-                Ok(client) if client.hello().pid == pid => return Some(client),
-                Ok(_) | Err(_) => {}
+            asked.spawn(async move { Client::connect_to(&path, pid).await });
+        }
+        while let Some(answer) = asked.join_next().await {
+            if let Ok(Ok(Some(client))) = answer {
+                return Some(client);
             }
         }
         None

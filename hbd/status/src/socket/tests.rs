@@ -5,7 +5,7 @@ use super::{
     Asked, CLIENTS_MAX, Control, ROOT_PLACES,
     caller::Credentials,
     client::{Client, ClientError},
-    outbox, pages,
+    directors, outbox, pages,
     place::BindError,
     publisher::Publisher,
     server::{ClientRequest, Server, Serving},
@@ -498,4 +498,33 @@ async fn a_table_of_any_size_can_be_looked_at_and_followed() {
     daemon.publisher.publish(&daemon.state);
     assert_eq!(mirror.take(next(&mut client).await), Ok(Heard::Snapshot));
     assert_eq!(mirror.snapshot(), Some(&daemon.state));
+}
+
+#[tokio::test]
+async fn a_director_is_reached_past_one_that_is_frozen() {
+    let daemon = Daemon::start().await;
+    let frozen = daemon.path.with_file_name("frozen.sock");
+    let _frozen = UnixListener::bind(&frozen).unwrap();
+    // In this test both are of one process, so that only asking both at once finds it.
+    let own = std::process::id();
+    let said = Hello {
+        pid: own,
+        ..hello()
+    };
+    let path = daemon.path.with_file_name("living.sock");
+    let server = Server::bind(&path, 0o660, "haclient").await.unwrap();
+    let (sender, _requests) = mpsc::channel(CLIENTS_MAX);
+    let _serving = server.start(&said, sender);
+    let reached = directors::reach(vec![frozen, path], own).await;
+    assert_eq!(reached.unwrap().hello().pid, own);
+}
+
+#[tokio::test]
+async fn a_frozen_stranger_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("frozen.sock");
+    let _frozen = UnixListener::bind(&path).unwrap();
+    let other = std::process::id() + 1;
+    let reached = Client::connect_to(&path, other).await;
+    assert!(matches!(reached, Ok(None)), "{reached:?}");
 }
