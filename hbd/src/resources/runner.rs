@@ -206,18 +206,23 @@ impl Worker {
                 .await
                 .map_err(|failed| failure(&failed.resource.word, Operation::Start, &failed.why)),
             Resource::Script { word, script, args } => {
-                // An unclear status is no reason against a start, which must bear being repeated.
-                if let Ok(true) = self.script_runs(script, args, cancel).await {
+                let limit = self.limits.start;
+                // A resident director is told whatever it seems to be: it bears being told twice, and
+                // what others see of it may be out of date.
+                let turned = self
+                    .turn(script, args, Operation::Start, limit, cancel)
+                    .await;
+                let runs = match turned {
+                    Some(done) => done,
+                    // An unclear status is no reason against a start, which must bear being repeated.
+                    None => matches!(self.script_runs(script, args, cancel).await, Ok(true)),
+                };
+                if runs {
                     self.owed().insert(word.clone());
                     return Ok(());
                 }
-                let limit = self.limits.start;
-                if self
-                    .turn(script, args, Operation::Start, limit, cancel)
-                    .await
-                {
-                    self.owed().insert(word.clone());
-                    return Ok(());
+                if *cancel.borrow() {
+                    return Err(interrupted(resource));
                 }
                 let ran = self.run_script(script, args, Operation::Start, limit, cancel);
                 let result = ran.await;
@@ -293,10 +298,10 @@ impl Worker {
             Resource::Script { word, script, args } => {
                 let mut never = never();
                 let until = Instant::now() + limit;
-                if self
-                    .turn(script, args, Operation::Stop, limit, &mut never)
-                    .await
-                {
+                // The script, if it comes to that, needs time as well.
+                let turn = limit / 2;
+                let turned = self.turn(script, args, Operation::Stop, turn, &mut never);
+                if turned.await == Some(true) {
                     self.owed().remove(word);
                     return Ok(());
                 }
@@ -375,7 +380,7 @@ impl Worker {
         directors.resident(script, args, until).await
     }
 
-    /// Starts or stops a resident director. False: there is none, or it has not done it, and the
+    /// Starts or stops a resident director. `None`: there is none; false: it has not done it, and the
     /// script is to try.
     async fn turn(
         &self,
@@ -384,16 +389,14 @@ impl Worker {
         operation: Operation,
         limit: Duration,
         cancel: &mut Cancel,
-    ) -> bool {
+    ) -> Option<bool> {
         let action = match operation {
             Operation::Start => Action::Serve,
             Operation::Stop => Action::HoldBack,
-            Operation::Status => return false,
+            Operation::Status => return None,
         };
         let until = Instant::now() + limit;
-        let Some(resident) = self.resident(script, args, limit).await else {
-            return false;
-        };
+        let resident = self.resident(script, args, limit).await?;
         let words = args.iter().map(String::as_str).chain([operation.as_str()]);
         let line = format!("{script} {}", words.collect::<Vec<_>>().join(" "));
         let pid = resident.pid();
@@ -403,13 +406,13 @@ impl Worker {
             self.tell(Severity::Info, text).await;
         }
         match resident.turn(action, until, cancel).await {
-            Ok(()) => true,
+            Ok(()) => Some(true),
             Err(why) => {
-                if !stuck {
+                if !stuck && !*cancel.borrow() {
                     let text = format!("{line}: ldird, pid {pid}: {why}; the script is run");
                     self.tell(Severity::Warning, text).await;
                 }
-                false
+                Some(false)
             }
         }
     }

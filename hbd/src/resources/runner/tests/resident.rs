@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 /// What an ldird of this configuration shows to the world.
 struct Fake {
     asked: Arc<Mutex<Vec<Action>>>,
+    standby: Arc<Mutex<Option<Claim>>>,
     answering: JoinHandle<()>,
     _resident: Claim,
 }
@@ -19,21 +20,24 @@ impl Fake {
     async fn start(bed: &Bed) -> Self {
         let file = file(bed);
         let resident = Claim::acquire(Kind::Resident, &file).unwrap();
-        let mut standby = Some(Claim::acquire(Kind::Standby, &file).unwrap());
+        let standby = Claim::acquire(Kind::Standby, &file).unwrap();
+        let standby = Arc::new(Mutex::new(Some(standby)));
         let socket = bed.directory.path().join("ldird.ldirectord.sock");
         let control = Control::open(&socket, "ldird", "0", "ldirectord").await;
         let mut control = control.unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&asked);
+        let (heard, held) = (Arc::clone(&asked), Arc::clone(&standby));
         let answering = tokio::spawn(async move {
             loop {
                 let request = control.next().await;
                 let Some(Asked::Act { action, reply, .. }) = control.understand(request) else {
                     continue;
                 };
-                drop(standby.take());
-                if action == Action::HoldBack {
-                    standby = Some(Claim::acquire(Kind::Standby, &file).unwrap());
+                if action == Action::Serve {
+                    *held.lock().unwrap() = None;
+                } else if held.lock().unwrap().is_none() {
+                    let claim = Claim::acquire(Kind::Standby, &file).unwrap();
+                    *held.lock().unwrap() = Some(claim);
                 }
                 heard.lock().unwrap().push(action);
                 reply.answer(Ok(String::new()));
@@ -41,9 +45,14 @@ impl Fake {
         });
         Self {
             asked,
+            standby,
             answering,
             _resident: resident,
         }
+    }
+
+    fn seems_active(&self) {
+        *self.standby.lock().unwrap() = None;
     }
 
     fn asked(&self) -> Vec<Action> {
@@ -97,8 +106,20 @@ async fn a_resident_director_is_started_and_stopped_without_a_program() {
     starts(&mut bed).await;
     stops(&mut bed).await;
     assert_eq!(probed(&mut bed).await, Activity::Nothing);
-    assert_eq!(fake.asked(), [Action::Serve, Action::HoldBack]);
+    let told = [Action::Serve, Action::Serve, Action::HoldBack];
+    assert_eq!(fake.asked(), told);
     assert_eq!(bed.asked(), [""; 0], "no program was run");
+}
+
+/// It is on standby, and could not say so.
+#[tokio::test]
+async fn a_resident_director_that_seems_to_be_active_is_told_to_be() {
+    let mut bed = bed();
+    let fake = Fake::start(&bed).await;
+    stops(&mut bed).await;
+    fake.seems_active();
+    starts(&mut bed).await;
+    assert_eq!(fake.asked(), [Action::HoldBack, Action::Serve]);
 }
 
 #[tokio::test]
