@@ -1,11 +1,11 @@
 //! The kernel's tables of links and addresses, through rtnetlink: read, add, delete, and carry out
 //! what the guard decides when others remove something.
 //!
-//! The only file that knows rtnetlink, together with `kernel/rows.rs` and `kernel/tables.rs`. One connection carries every
-//! request, in the order in which they were made; whoever asks for a view while one is being read
-//! shares the next one, so that a thousand groups starting at once cost two dumps. Routes are asked
-//! for one by one and never listed: there may be a million. Decides nothing about where an address
-//! goes.
+//! The only file that knows rtnetlink, together with `kernel/rows.rs` and `kernel/tables.rs`. One
+//! connection carries every request, in the order in which they were made; whoever asks for a view
+//! while one is being read shares the next one, so that a thousand groups starting at once cost two
+//! dumps. Routes are asked for one by one and never listed: there may be a million. Decides nothing
+//! about where an address goes.
 
 mod rows;
 mod tables;

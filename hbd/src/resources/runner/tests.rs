@@ -373,7 +373,10 @@ async fn script_that_cannot_be_executed_now_is_not_taken_for_stopped() {
     };
     let mut bed = Bed::new(&[("a", HONEST)], limits);
     let path = bed.directory.path().join("a");
-    let writing = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    let writing = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .unwrap();
     bed.resources.probe(GROUP);
     let Input::Probed { activity, .. } = bed.input().await else {
         panic!("a probe is answered");
