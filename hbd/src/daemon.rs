@@ -9,7 +9,7 @@ use crate::doubts::Doubts;
 use crate::driver::{Driver, State};
 use crate::identity::{self, Identity, Keeper};
 use crate::journal::Journal;
-use crate::media::{self, Media};
+use crate::media::{self, Media, Pings};
 use crate::presence::{Presence, may_pass};
 use crate::reload::Reload;
 use crate::resources::address::{Placement, virtual_addresses};
@@ -198,7 +198,9 @@ async fn driver(
     config.known.clone_from(&identity.known);
     let shared = virtual_addresses(&loaded.groups);
     let links = config.links.ids().zip(used.media).collect();
-    let (media, told) = Media::open(links, shared, &view)?;
+    let asked = config.pings.ids().zip(used.pings).collect();
+    let pings = Pings::new(asked, life.generation, config.keepalive);
+    let (media, told) = Media::open(links, pings, shared, &view)?;
     for (severity, text) in &told {
         journal::log(*severity, text);
     }

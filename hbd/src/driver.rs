@@ -178,6 +178,7 @@ impl Driver {
             }
             Input::Tick
             | Input::LinkWrite { .. }
+            | Input::PingAnswered(_)
             | Input::Probed { .. }
             | Input::Started { .. }
             | Input::Stopped { .. }

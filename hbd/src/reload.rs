@@ -89,7 +89,7 @@ pub fn needs_restart(old: &Loaded, new: &Loaded) -> Vec<&'static str> {
         ("node name", old.local != new.local),
         ("node", old.nodes != new.nodes),
         (
-            "keepalive, deadtime, warntime or initdead",
+            "keepalive, deadtime, warntime, initdead or deadping",
             old.timing != new.timing,
         ),
         ("hopfudge", old.hopfudge != new.hopfudge),
@@ -97,6 +97,7 @@ pub fn needs_restart(old: &Loaded, new: &Loaded) -> Vec<&'static str> {
         ("uuidfrom", old.uuid_from != new.uuid_from),
         ("hbgenmethod", old.generation_from != new.generation_from),
         ("media", old.media != new.media),
+        ("ping nodes", old.pings != new.pings),
         ("haresources", old.groups != new.groups),
         ("log_badpack", old.log_badpack != new.log_badpack),
         ("realtime or rtprio", old.realtime != new.realtime),
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn directive_that_scripts_see_as_well_is_named_once() {
         let (old, new) = (loaded("keepalive 1\n"), loaded("keepalive 2\n"));
-        let names = ["keepalive, deadtime, warntime or initdead"];
+        let names = ["keepalive, deadtime, warntime, initdead or deadping"];
         assert_eq!(needs_restart(&old, &new), names);
         let own = loaded("keepalive 1\nenv SITE=north\n");
         assert_eq!(needs_restart(&old, &own), ["env"]);

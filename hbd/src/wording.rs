@@ -31,6 +31,7 @@ impl Line {
 #[derive(Debug, Clone)]
 pub struct Wording {
     devices: BTreeMap<LinkId, String>,
+    pings: BTreeMap<LinkId, NodeName>,
     groups: BTreeMap<GroupId, String>,
     local: String,
 }
@@ -42,6 +43,11 @@ impl Wording {
                 .links
                 .iter()
                 .map(|(id, link)| (id, link.device.clone()))
+                .collect(),
+            pings: config
+                .pings
+                .iter()
+                .map(|(id, ping)| (id, ping.name.clone()))
                 .collect(),
             groups: config
                 .groups
@@ -87,6 +93,9 @@ impl Wording {
             Notice::HaresourcesDiffer { node } => nodes::haresources_differ(node),
             Notice::LinkUp { node, link } => self.link(node, *link, "up"),
             Notice::LinkDead { node, link } => self.link(node, *link, "dead"),
+            Notice::PingAnswers { ping } => self.ping_answers(*ping),
+            Notice::PingSilent { ping, silent } => self.ping_silent(*ping, *silent),
+            Notice::PingsLost => nodes::pings_lost(),
             Notice::LateHeartbeat { node, interval } => packets::late(node, *interval),
             Notice::Replay {
                 node,

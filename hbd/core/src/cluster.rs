@@ -30,6 +30,7 @@ use crate::outbox::Outbox;
 use crate::output::{Notice, Output};
 use crate::own_life::OwnLife;
 use crate::ownership::Phase;
+use crate::pings::Pings;
 use crate::random::Random;
 use crate::reception::Reception;
 use crate::roster::Roster;
@@ -54,6 +55,7 @@ pub struct Cluster {
     membership: Membership,
     links: Links,
     footing: Footing,
+    pings: Pings,
     third_parties: ThirdParties,
     /// In the order of haresources.
     groups: Table<GroupId, Group>,
@@ -80,6 +82,7 @@ impl Cluster {
             membership: Membership::new(&config, &roster, &mut random, now),
             links: Links::new(roster.peers(), &config.links),
             footing: Footing::new(&config),
+            pings: Pings::new(&config, now),
             third_parties: ThirdParties::default(),
             groups: Group::all(&config, &roster),
             circumstances: None,
@@ -154,6 +157,12 @@ impl Cluster {
                     self.outbox.changed();
                 }
             }
+            Input::PingAnswered(ping) => {
+                if self.pings.answered(ping, now) {
+                    self.outbox.notice(Notice::PingAnswers { ping });
+                    self.note_agreements();
+                }
+            }
             Input::Probed { group, activity } => {
                 self.run_event(group, Event::Probed(activity), now);
             }
@@ -215,6 +224,7 @@ impl Cluster {
         if let Some(late) = self.own.wake(announced, now) {
             self.membership.stalled(late, now);
             self.links.stalled(late);
+            self.pings.stalled(late, now);
             self.outbox.notice(Notice::LocalStall { late });
             self.shake();
         }
@@ -229,6 +239,7 @@ impl Cluster {
             self.footing.deafness.forget(node);
             self.outbox.notice(Notice::NodeDead { node: name, silent });
         }
+        self.judge_pings(now);
         self.note_absence();
         if self.footing.namesake.expire(now) {
             self.outbox.notice(Notice::SameNameGone);
@@ -239,6 +250,25 @@ impl Cluster {
             self.outbox.notice(Notice::LinkDead { node, link });
             self.outbox.changed();
         }
+    }
+
+    /// Who hears none of its ping nodes any more may be the one that is cut off: what it runs from
+    /// then on its clients cannot reach, so that it has no better claim than others.
+    fn judge_pings(&mut self, now: Instant) {
+        let dead = self.pings.expire(now);
+        let lost = !dead.is_empty() && self.pings.are_lost();
+        for (ping, silent) in dead {
+            self.outbox.notice(Notice::PingSilent { ping, silent });
+        }
+        if lost {
+            self.outbox.notice(Notice::PingsLost);
+            self.shake();
+        }
+    }
+
+    /// Can this node itself tell that it is cut off from its clients?
+    fn is_cut_off(&self) -> bool {
+        self.footing.carriers.cut_off() || self.pings.are_lost()
     }
 
     /// What failed before and may be tried again.
@@ -288,6 +318,7 @@ impl Cluster {
             patience.min(),
             resting.min(),
             self.footing.deadline(),
+            self.pings.deadline(),
             self.orders.deadline(),
         ];
         deadlines.into_iter().flatten().min()

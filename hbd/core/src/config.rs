@@ -62,10 +62,11 @@ impl GroupId {
 /// The most groups a cluster can have: one status message reports them all.
 pub const MAX_GROUPS: usize = 1000;
 
-/// The most nodes, as many as the old daemon can have: one status message names them all.
+/// The most nodes, ping nodes included, as many as the old daemon can have: one status message
+/// names them all.
 pub const MAX_NODES: usize = 100;
 
-/// The most media, as many as the old daemon can have.
+/// The most media, ping nodes included, as many as the old daemon can have.
 pub const MAX_LINKS: usize = 64;
 
 /// What a group is called in reports, and each thing that it holds. Two groups of one cluster may
@@ -88,6 +89,10 @@ pub struct Config {
     pub nodes: Vec<NodeName>,
     /// Media in file order; at most [`MAX_LINKS`].
     pub links: Table<LinkId, LinkConfig>,
+    /// Hosts outside the cluster whose answers show that the network works, in file order, under
+    /// ids of their own among those of `links`; with the nodes at most [`MAX_NODES`], with the
+    /// media at most [`MAX_LINKS`].
+    pub pings: Table<LinkId, PingConfig>,
     /// One status message each so often, > 0.
     pub keepalive: Duration,
     /// A heartbeat later than this is worth a warning.
@@ -96,6 +101,8 @@ pub struct Config {
     pub deadtime: Duration,
     /// Deadtime while the cluster is starting; ≥ deadtime.
     pub initdead: Duration,
+    /// Silence after which a ping node is dead; > 2 × keepalive.
+    pub deadping: Duration,
     pub failback: Failback,
     /// In the order of haresources; at most [`MAX_GROUPS`], names unique.
     pub groups: Table<GroupId, GroupConfig>,
@@ -153,6 +160,15 @@ pub struct LinkConfig {
     /// A line to one neighbour: what is heard there goes on over the other lines, so that a ring of
     /// them reaches every node.
     pub passes_on: bool,
+}
+
+/// A ping node: a name of its own, and how it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PingConfig {
+    /// No node's.
+    pub name: NodeName,
+    /// The directive: `ping`, `ping6`, `ping_group`.
+    pub medium: String,
 }
 
 /// `auto_failback`.

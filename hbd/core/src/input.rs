@@ -18,6 +18,9 @@ pub enum Input {
         link: LinkId,
         result: Result<(), SendTrouble>,
     },
+    /// This ping node has answered a request that was sent lately. The shell asks with every
+    /// status message.
+    PingAnswered(LinkId),
     /// The answer to `Output::Probe`.
     Probed { group: GroupId, activity: Activity },
     /// The answer to `Output::Start`: every resource runs, or what failed (everything of the group

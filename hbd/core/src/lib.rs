@@ -23,6 +23,7 @@ pub mod output;
 mod own_life;
 pub mod ownership;
 mod pace;
+mod pings;
 mod random;
 mod reception;
 pub mod roster;

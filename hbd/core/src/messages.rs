@@ -189,7 +189,7 @@ impl Voice {
             source: config.local.as_str().to_owned(),
             uuid: config.uuid,
             generation: config.generation,
-            ttl: usize::from(config.hopfudge) + roster.len(),
+            ttl: usize::from(config.hopfudge) + roster.len() + config.pings.len(),
             load: NO_LOAD.to_owned(),
             wall: config.wall,
             history: History::new(config.max_rexmit_delay),

@@ -131,6 +131,16 @@ pub enum Notice {
         node: NodeName,
         link: LinkId,
     },
+    /// The ping node answers, for the first time or again.
+    PingAnswers {
+        ping: LinkId,
+    },
+    PingSilent {
+        ping: LinkId,
+        silent: Duration,
+    },
+    /// No ping node answers any more: as far as this node can tell, it is the one that is cut off.
+    PingsLost,
     LateHeartbeat {
         node: NodeName,
         interval: Duration,

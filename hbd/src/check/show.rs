@@ -1,5 +1,6 @@
 //! What usable files mean, one fact on each line, for people and for comparing two nodes.
 
+use crate::config::ping::PingSpec;
 use crate::config::{Loaded, MediumSpec};
 use std::fmt::Write as _;
 
@@ -28,27 +29,11 @@ pub(super) fn meaning(loaded: &Loaded) -> String {
     }
     line(format!("auto_failback {}", loaded.failback.as_str()));
     for medium in &loaded.media {
-        line(match medium {
-            MediumSpec::Bcast { interface, port } => format!("bcast {interface} port {port}"),
-            MediumSpec::Mcast {
-                interface,
-                group,
-                hops,
-                loopback,
-            } => {
-                let (name, ip, port) = (medium.name(), group.ip(), group.port());
-                let looped = if *loopback { "on" } else { "off" };
-                format!("{name} {interface} {ip} port {port} ttl {hops} loop {looped}")
-            }
-            MediumSpec::Ucast { interface, peer } => {
-                let to = peer
-                    .ip
-                    .map_or_else(|| peer.name.clone(), |ip| ip.to_string());
-                let name = medium.name();
-                format!("{name} {interface} {to} port {}", peer.port)
-            }
-            MediumSpec::Serial { device, baud } => format!("serial {device} baud {baud}"),
-        });
+        line(way(medium));
+    }
+    for ping in &loaded.pings {
+        let deadping = loaded.timing.deadping.as_millis();
+        line(format!("{} deadping {deadping} ms", asked(ping)));
     }
     for (index, key) in loaded.keys.iter() {
         let role = if index == loaded.keys.signing() {
@@ -72,4 +57,39 @@ pub(super) fn meaning(loaded: &Loaded) -> String {
         line(format!("env {name}={value}"));
     }
     out
+}
+
+fn way(medium: &MediumSpec) -> String {
+    let (name, interface) = (medium.name(), medium.device());
+    match medium {
+        MediumSpec::Bcast { port, .. } => format!("{name} {interface} port {port}"),
+        MediumSpec::Mcast {
+            group,
+            hops,
+            loopback,
+            ..
+        } => {
+            let (ip, port) = (group.ip(), group.port());
+            let looped = if *loopback { "on" } else { "off" };
+            format!("{name} {interface} {ip} port {port} ttl {hops} loop {looped}")
+        }
+        MediumSpec::Ucast { peer, .. } => {
+            let to = peer
+                .ip
+                .map_or_else(|| peer.name.clone(), |ip| ip.to_string());
+            format!("{name} {interface} {to} port {}", peer.port)
+        }
+        MediumSpec::Serial { baud, .. } => format!("{name} {interface} baud {baud}"),
+    }
+}
+
+fn asked(ping: &PingSpec) -> String {
+    let PingSpec {
+        name, directive, ..
+    } = ping;
+    if *directive != "ping_group" {
+        return format!("{directive} {name}");
+    }
+    let hosts: Vec<&str> = ping.hosts.iter().map(|host| host.name.as_str()).collect();
+    format!("{directive} {name} {}", hosts.join(" "))
 }

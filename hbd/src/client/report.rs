@@ -80,6 +80,7 @@ fn heading(snapshot: &ClusterSnapshot) -> String {
 fn node_row(snapshot: &ClusterSnapshot, node: &Node) -> Vec<String> {
     let speaks = match (node.local, node.extended) {
         (true, _) => "this node",
+        (false, _) if node.kind == NodeKind::Ping => "ping",
         (false, true) => "hbd",
         // What is remembered of it from another time says nothing of what runs there now.
         (false, false) if node.heard_ms.is_none() => "-",
@@ -177,7 +178,7 @@ fn why_node(snapshot: &ClusterSnapshot, node: &Node) -> String {
             None => writeln!(out, "  never heard since this daemon started"),
         };
     }
-    if node.status == NodeStatus::Dead {
+    if node.status == NodeStatus::Dead && node.kind == NodeKind::Normal {
         let links = snapshot.links.iter().filter(|link| link.node == node.name);
         out.push_str(match links.count() {
             1 => {
@@ -198,7 +199,9 @@ fn why_node(snapshot: &ClusterSnapshot, node: &Node) -> String {
             );
         }
     }
-    let silent = !node.local && !matches!(node.status, NodeStatus::Up | NodeStatus::Active);
+    let silent = !node.local
+        && node.kind == NodeKind::Normal
+        && !matches!(node.status, NodeStatus::Up | NodeStatus::Active);
     // Those of nobody known may be those of a peer that is not heard.
     let concerns = |refused: &&Refused| match &refused.node {
         Some(name) => *name == node.name,

@@ -4,6 +4,7 @@
 use super::draft::{Draft, Given};
 use super::loaded::{Logging, ScriptLimits, Timing};
 use super::medium::MediumSpec;
+use super::ping::PingSpec;
 use crate::identity::{GenerationFrom, UuidFrom};
 use ha_plumbing::log::Facility;
 use ha_plumbing::{Diagnostic, Diagnostics, Source, realtime};
@@ -34,6 +35,7 @@ pub(super) struct Checked {
     pub(super) uuid_from: UuidFrom,
     pub(super) generation_from: GenerationFrom,
     pub(super) media: Vec<MediumSpec>,
+    pub(super) pings: Vec<PingSpec>,
     pub(super) logging: Logging,
     pub(super) log_badpack: bool,
     pub(super) realtime: Option<realtime::Settings>,
@@ -53,6 +55,7 @@ pub(super) fn check(
     checks.media(&draft);
     let local = checks.local_node(&draft, local);
     let timing = checks.timing(&draft);
+    let pings = checks.pings(&draft);
     checks.policies(&draft);
     let logging = checks.logging(&draft);
     let small = |given: &Option<Given<i64>>, default: u8| {
@@ -68,6 +71,7 @@ pub(super) fn check(
     Checked {
         local,
         timing,
+        pings,
         logging,
         cluster: value(draft.cluster.as_ref()).unwrap_or_else(|| "linux-ha".to_owned()),
         hopfudge: small(&draft.hopfudge, 1),
@@ -151,6 +155,23 @@ impl Checks<'_> {
         None
     }
 
+    /// Those that are no nodes: what a node says itself tells more than its answers.
+    fn pings(&mut self, draft: &Draft) -> Vec<PingSpec> {
+        let mut pings = Vec::new();
+        for given in &draft.pings {
+            let name = &given.value.name;
+            if draft.nodes.iter().any(|node| node.value == *name) {
+                let message = format!("{name} is a node: it is not watched as a ping node");
+                let hint = "name a host outside the cluster, such as the gateway of the clients";
+                let fault = Diagnostic::warning(message).hint(hint).ownership();
+                self.push(fault, Some(given));
+            } else {
+                pings.push(given.value.clone());
+            }
+        }
+        pings
+    }
+
     fn timing(&mut self, draft: &Draft) -> Timing {
         let keepalive = value(draft.keepalive.as_ref()).unwrap_or(KEEPALIVE);
         let deadtime = value(draft.deadtime.as_ref()).unwrap_or(DEADTIME);
@@ -191,6 +212,7 @@ impl Checks<'_> {
             warntime,
             deadtime,
             initdead,
+            deadping: value(draft.deadping.as_ref()).unwrap_or(deadtime),
             max_rexmit_delay: Duration::from_millis(u64::try_from(delay).unwrap_or_default()),
         }
     }

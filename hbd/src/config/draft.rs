@@ -1,6 +1,7 @@
 //! What ha.cf says, as it was given: every value remembers where it stands.
 
 use super::medium::MediumSpec;
+use super::ping::PingSpec;
 use ha_plumbing::Span;
 use ha_plumbing::log::Facility;
 use hbd_core::config::NodeName;
@@ -20,6 +21,8 @@ pub struct Draft {
     /// Without duplicates.
     pub nodes: Vec<Given<NodeName>>,
     pub media: Vec<Given<MediumSpec>>,
+    /// Names differ.
+    pub pings: Vec<Given<PingSpec>>,
     pub udpport: Option<Given<u16>>,
     pub baud: Option<Given<u32>>,
     pub cluster: Option<Given<String>>,

@@ -25,14 +25,19 @@ pub(super) fn node(parser: &mut Parser<'_>, word: Word<'_>) {
     if let Some(first) = nodes.iter().find(|node| node.value == name) {
         let message = format!("node {name} is named already in line {}", first.span.line);
         parser.warning(word.span, message);
-    } else if nodes.len() == MAX_NODES {
-        parser.error(word.span, format!("more than {MAX_NODES} nodes"));
+    } else if nodes.len() + parser.draft.pings.len() >= MAX_NODES {
+        parser.error(word.span, too_many_nodes());
     } else {
         parser.draft.nodes.push(Given {
             value: name,
             span: word.span,
         });
     }
+}
+
+/// Ping nodes count as well.
+pub(super) fn too_many_nodes() -> String {
+    format!("more than {MAX_NODES} nodes")
 }
 
 pub(super) fn auto_failback(parser: &mut Parser<'_>, word: Word<'_>) {

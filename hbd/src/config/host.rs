@@ -135,7 +135,7 @@ pub(super) fn find_udp_service(services: &str, name: &str) -> Option<u16> {
 }
 
 /// From the socket API and not from `/sys`, which may show another network namespace.
-fn interface_index(interface: &str) -> Option<u32> {
+pub(crate) fn interface_index(interface: &str) -> Option<u32> {
     let socket = any_socket()?;
     rustix::net::netdevice::name_to_index(socket, interface).ok()
 }

@@ -79,6 +79,7 @@ fn assemble(
         uuid_from: checked.uuid_from,
         generation_from: checked.generation_from,
         media: checked.media,
+        pings: checked.pings,
         keys,
         groups: resources.groups,
         haresources_digest: resources.digest,

@@ -1,6 +1,7 @@
 //! A configuration without faults: everything that the daemon needs except who it is in this life.
 
 use super::medium::MediumSpec;
+use super::ping::PingSpec;
 use crate::identity::{GenerationFrom, UuidFrom};
 use ha_plumbing::log::{Console, Facility, Layout, Settings as LogSettings};
 use ha_plumbing::wall::Wall;
@@ -36,6 +37,8 @@ pub struct Loaded {
     pub generation_from: GenerationFrom,
     /// In file order; at least one.
     pub media: Vec<MediumSpec>,
+    /// In file order; names differ from each other and from those of nodes.
+    pub pings: Vec<PingSpec>,
     pub keys: Keys,
     /// In file order.
     pub groups: Vec<GroupConfig>,
@@ -62,6 +65,8 @@ pub struct Timing {
     pub warntime: Duration,
     pub deadtime: Duration,
     pub initdead: Duration,
+    /// > 2 × `keepalive`.
+    pub deadping: Duration,
     pub max_rexmit_delay: Duration,
 }
 
@@ -97,15 +102,19 @@ impl Loaded {
     /// What the core must be told. Here links and groups get their ids.
     pub fn core_config(&self, life: Life) -> Config {
         let media = self.media.iter().map(MediumSpec::link);
+        let pings = self.pings.iter().map(PingSpec::config);
+        let mut ids = (0..).map(LinkId::new);
         let groups = self.groups.iter().cloned();
         Config {
             local: self.local.clone(),
             nodes: self.nodes.clone(),
-            links: (0..).map(LinkId::new).zip(media).collect(),
+            links: media.zip(ids.by_ref()).map(|(it, id)| (id, it)).collect(),
+            pings: pings.zip(ids).map(|(it, id)| (id, it)).collect(),
             keepalive: self.timing.keepalive,
             warntime: self.timing.warntime,
             deadtime: self.timing.deadtime,
             initdead: self.timing.initdead,
+            deadping: self.timing.deadping,
             failback: self.failback,
             groups: (0..).map(GroupId::new).zip(groups).collect(),
             haresources_digest: self.haresources_digest.clone(),

@@ -116,7 +116,7 @@ pub(super) fn ucast(parser: &mut Parser<'_>, words: &[Word<'_>]) {
 }
 
 /// A name that does not resolve may do so later; a mistyped address never will.
-fn could_be_a_name(text: &str) -> bool {
+pub(super) fn could_be_a_name(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     text.chars().all(fits) && text.contains(|c: char| c.is_ascii_alphabetic())
 }
@@ -150,7 +150,7 @@ fn add(parser: &mut Parser<'_>, medium: MediumSpec, word: Word<'_>) {
         let line = same.span.line;
         let message = format!("{name} {device} is the same medium as that of line {line}");
         parser.warning(word.span, message);
-    } else if media.len() == MAX_LINKS {
+    } else if media.len() + parser.draft.pings.len() >= MAX_LINKS {
         parser.error(word.span, format!("more than {MAX_LINKS} media"));
     } else {
         parser.draft.media.push(Given {
@@ -312,25 +312,6 @@ pub(super) fn serial(parser: &mut Parser<'_>, word: Word<'_>) {
     let device = word.text.to_owned();
     let baud = given.unwrap_or(DEFAULT_BAUD);
     add(parser, MediumSpec::Serial { device, baud }, word);
-}
-
-/// One host. Not a way to reach nodes, so not a medium that could be missed.
-pub(super) fn ping(_: &mut Parser<'_>, _: Word<'_>) {}
-
-pub(super) fn ping6(parser: &mut Parser<'_>, word: Word<'_>) {
-    let address = word.text.split('%').next().unwrap_or_default();
-    if address.parse::<Ipv6Addr>().is_err() {
-        let message = format!("ping6: {} is not an IPv6 address", word.text);
-        parser.error(word.span, message);
-    }
-}
-
-/// `NAME HOST…`
-pub(super) fn ping_group(parser: &mut Parser<'_>, words: &[Word<'_>]) {
-    if let [only] = words {
-        let message = format!("ping_group {}: at least one host is needed", only.text);
-        parser.error(only.span, message);
-    }
 }
 
 fn incomplete(parser: &mut Parser<'_>, words: &[Word<'_>], message: &str) {

@@ -13,6 +13,7 @@ pub mod load;
 pub mod value;
 
 pub mod medium;
+pub mod ping;
 
 mod checks;
 mod directive;
@@ -24,6 +25,7 @@ mod loaded;
 mod media;
 mod odd;
 mod parser;
+mod pings;
 
 pub use directive::{Directive, Support};
 pub use host::{Host, ThisHost};

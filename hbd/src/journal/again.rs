@@ -35,6 +35,9 @@ impl Journal {
             | Notice::NodeReturned { .. }
             | Notice::LinkUp { .. }
             | Notice::LinkDead { .. }
+            | Notice::PingAnswers { .. }
+            | Notice::PingSilent { .. }
+            | Notice::PingsLost
             | Notice::LateHeartbeat { .. }
             | Notice::SameName
             | Notice::SameNameGone

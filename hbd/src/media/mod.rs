@@ -1,6 +1,7 @@
 //! How heartbeats travel: every message goes out on every medium, and whatever arrives is checked
 //! and becomes an input (Heartbeat specification 3.1). One file per medium: `bcast.rs`, `mcast.rs`,
-//! `ucast.rs`, `serial`.
+//! `ucast.rs`, `serial`; `ping.rs` asks the hosts outside the cluster that tell whether the network
+//! works.
 //!
 //! Owns the sockets. Sending never blocks: what the kernel does not take at once is lost on that
 //! link, as on a cable, and the link is marked as not working until a send succeeds. When an
@@ -11,6 +12,7 @@ mod bcast;
 mod mcast;
 pub mod names;
 mod outlet;
+mod ping;
 mod receiver;
 pub(crate) mod serial;
 mod ucast;
@@ -29,6 +31,7 @@ use receiver::{Place, Receiver};
 use serial::Line;
 use way::Obstacle;
 
+pub use ping::Pings;
 pub use receiver::Deaf;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -48,6 +51,7 @@ pub struct Media {
     links: Table<LinkId, Link>,
     receivers: Vec<Receiver>,
     lines: Vec<Line>,
+    pings: Pings,
     /// Addresses that move between nodes: no heartbeat leaves from them.
     shared: BTreeSet<IpAddr>,
     /// What happened to links since it was last asked for.
@@ -84,6 +88,7 @@ impl Media {
     /// node that can listen on none of those that are there is: it would believe every peer dead.
     pub fn open(
         media: Table<LinkId, MediumSpec>,
+        pings: Pings,
         shared: BTreeSet<IpAddr>,
         view: &View,
     ) -> Result<(Self, Vec<Told>), Deaf> {
@@ -92,6 +97,7 @@ impl Media {
             links,
             receivers: Vec::new(),
             lines,
+            pings,
             shared,
             changes: Vec::new(),
             unfinished: false,
@@ -129,12 +135,14 @@ impl Media {
             }
             told.extend(link.tell(opened));
         }
+        told.extend(self.pings.open());
         let silent = |link: &Link| {
             let there = way::interface(link.medium.device(), link.known, view).is_some();
             link.open.is_none() && there
         };
-        self.unfinished =
-            self.links.values().any(silent) || self.receivers.iter().any(|r| r.deaf().is_some());
+        self.unfinished = self.links.values().any(silent)
+            || self.receivers.iter().any(|r| r.deaf().is_some())
+            || self.pings.is_unfinished();
         told
     }
 
@@ -151,19 +159,21 @@ impl Media {
         interfaces
     }
 
-    /// Names of peers that do not resolve yet.
+    /// Names of peers and ping nodes that do not resolve yet.
     pub fn unresolved(&self) -> Vec<String> {
         let names = self
             .links
             .values()
             .filter_map(|link| link.medium.unresolved());
-        let names: BTreeSet<&str> = names.collect();
-        names.into_iter().map(str::to_owned).collect()
+        let mut names: BTreeSet<String> = names.map(str::to_owned).collect();
+        names.extend(self.pings.unresolved());
+        names.into_iter().collect()
     }
 
-    /// Names of peers are known now. An `update` must follow.
+    /// These names are known now. An `update` must follow.
     pub fn resolve(&mut self, known: &[(String, IpAddr)]) {
         for (name, ip) in known {
+            self.pings.resolve(name, *ip);
             for (id, link) in self.links.iter_mut() {
                 link.medium.resolve(name, *ip);
                 let peer = link.medium.peer();
@@ -179,9 +189,12 @@ impl Media {
         self.unfinished || self.lines.iter().any(Line::is_unfinished)
     }
 
-    /// Writes one message to every link. The error says why it cannot be written to any that takes
-    /// it in that form.
+    /// Writes one message to every link, and asks the ping nodes as often as a status leaves. The
+    /// error says why it cannot be written to any that takes it in that form.
     pub fn send(&mut self, message: &Message, keys: &Keys) -> Result<(), WireError> {
+        if message.kind() == "status" {
+            self.changes.extend(self.pings.ask(message, keys));
+        }
         let mut parcel = Parcel::new(message, keys);
         let mut result = Ok(());
         for (id, link) in self.links.iter_mut() {
@@ -238,10 +251,9 @@ impl Media {
             let ready = |receiver: &Receiver| receiver.poll_readable(context).is_ready();
             let mut lines = self.lines.iter_mut();
             if self.receivers.iter().any(ready) || lines.any(|line| line.poll(context).is_ready()) {
-                std::task::Poll::Ready(())
-            } else {
-                std::task::Poll::Pending
+                return std::task::Poll::Ready(());
             }
+            self.pings.poll_readable(context)
         });
         match due {
             Some(due) => drop(tokio::time::timeout_at(due.into(), arrived).await),
@@ -258,6 +270,7 @@ impl Media {
         for line in &mut self.lines {
             line.receive(keys, Instant::now(), &mut inputs, &mut self.changes);
         }
+        self.pings.receive(TURN_DATAGRAMS, keys, &mut inputs);
         inputs
     }
 

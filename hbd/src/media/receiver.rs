@@ -160,26 +160,9 @@ impl Receiver {
 
     /// Ready when a datagram can be taken.
     pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(socket) = &self.open else {
-            return Poll::Pending;
-        };
-        let peek = || {
-            Ok(recv(
-                socket,
-                &mut [0; 1],
-                RecvFlags::PEEK | RecvFlags::DONTWAIT,
-            )?)
-        };
-        loop {
-            if ready!(socket.poll_recv_ready(context)).is_err() {
-                // The runtime ends.
-                return Poll::Pending;
-            }
-            match socket.try_io(Interest::READABLE, peek) {
-                // The runtime remembered what has been taken since, and now knows better.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(_) | Err(_) => return Poll::Ready(()),
-            }
+        match &self.open {
+            Some(socket) => poll_datagram(socket, context),
+            None => Poll::Pending,
         }
     }
 
@@ -228,5 +211,27 @@ impl Receiver {
             .or(self.links.first())
             .map(|(link, _)| *link)
             .expect("a receiver serves a link")
+    }
+}
+
+/// Ready when the socket itself has something, whatever the runtime has noticed so far.
+pub(super) fn poll_datagram(socket: &UdpSocket, context: &mut Context<'_>) -> Poll<()> {
+    let peek = || {
+        Ok(recv(
+            socket,
+            &mut [0; 1],
+            RecvFlags::PEEK | RecvFlags::DONTWAIT,
+        )?)
+    };
+    loop {
+        if ready!(socket.poll_recv_ready(context)).is_err() {
+            // The runtime ends.
+            return Poll::Pending;
+        }
+        match socket.try_io(Interest::READABLE, peek) {
+            // The runtime remembered what has been taken since, and now knows better.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => return Poll::Ready(()),
+        }
     }
 }

@@ -10,6 +10,10 @@ fn links<const N: usize>(media: [MediumSpec; N]) -> Table<LinkId, MediumSpec> {
     IDS.into_iter().zip(media).collect()
 }
 
+fn nobody_to_ask() -> Pings {
+    Pings::new(std::iter::empty().collect(), 0, std::time::Duration::ZERO)
+}
+
 #[test]
 fn log_lines_of_started_media_are_the_old_ones() {
     let bcast = MediumSpec::Bcast {
@@ -70,6 +74,7 @@ fn one_socket_hears_every_peer_of_an_interface_and_broadcasts_come_first() {
             .collect(),
         receivers: Vec::new(),
         lines: Vec::new(),
+        pings: nobody_to_ask(),
         shared: BTreeSet::new(),
         changes: Vec::new(),
         unfinished: false,
@@ -140,7 +145,13 @@ fn errors_of_the_kernel_have_a_meaning_for_a_medium() {
 #[test]
 fn missing_interface_is_told_once_and_sending_goes_on() {
     let nobody = View::default();
-    let (mut media, told) = Media::open(links([nonesuch()]), BTreeSet::new(), &nobody).unwrap();
+    let (mut media, told) = Media::open(
+        links([nonesuch()]),
+        nobody_to_ask(),
+        BTreeSet::new(),
+        &nobody,
+    )
+    .unwrap();
     let [(Severity::Warning, text)] = told.as_slice() else {
         panic!("{told:?}");
     };
@@ -190,7 +201,8 @@ async fn medium_whose_interface_comes_late_is_opened_then_and_sends_from_its_own
         View::new(vec![lo], ips.iter().map(row).collect())
     };
     let shared = BTreeSet::from(["127.0.0.100".parse().unwrap()]);
-    let (mut media, _) = Media::open(links([medium]), shared, &View::default()).unwrap();
+    let (mut media, _) =
+        Media::open(links([medium]), nobody_to_ask(), shared, &View::default()).unwrap();
     let source = |media: &Media| {
         let outlet = media.links.get(IDS[0])?.open.as_ref()?;
         Some(outlet.source().ip().to_string())
@@ -224,7 +236,8 @@ async fn a_group_is_joined_anew_when_the_carrier_is_back() {
         };
         View::new(vec![lo], Vec::new())
     };
-    let (mut media, _) = Media::open(links(media), BTreeSet::new(), &there(true)).unwrap();
+    let (mut media, _) =
+        Media::open(links(media), nobody_to_ask(), BTreeSet::new(), &there(true)).unwrap();
     let sockets = |media: &Media| -> Vec<Option<u64>> {
         media.receivers.iter().map(Receiver::inode).collect()
     };
@@ -251,8 +264,13 @@ fn peer_whose_name_resolves_late_is_heard_as_its_own_medium_then() {
         },
     };
     let view = View::default();
-    let (mut media, _) =
-        Media::open(links([named("lb1"), named("lb2")]), BTreeSet::new(), &view).unwrap();
+    let (mut media, _) = Media::open(
+        links([named("lb1"), named("lb2")]),
+        nobody_to_ask(),
+        BTreeSet::new(),
+        &view,
+    )
+    .unwrap();
     assert_eq!(media.unresolved(), ["lb1", "lb2"]);
     let from = "10.0.0.2:694".parse().ok();
     assert_eq!(media.receivers[0].link_of(from), IDS[0]);

@@ -22,6 +22,31 @@ impl Wording {
         format!("node {node} was silent for {}{unsure}", ms(silent))
     }
 
+    /// As of old a ping node's link is named like the node.
+    pub(super) fn ping_answers(&self, ping: LinkId) -> Vec<Line> {
+        let name = self.ping(ping);
+        vec![
+            Line::new(Info, format!("Link {name}:{name} up.")),
+            Line::new(Info, format!("Status update for node {name}: status ping")),
+        ]
+    }
+
+    pub(super) fn ping_silent(&self, ping: LinkId, silent: Duration) -> Vec<Line> {
+        let name = self.ping(ping);
+        vec![
+            Line::new(Warning, format!("node {name}: is dead")),
+            Line::new(Info, format!("Link {name}:{name} dead.")),
+            Line::new(
+                Info,
+                format!("ping node {name} has not answered for {}", ms(silent)),
+            ),
+        ]
+    }
+
+    fn ping(&self, ping: LinkId) -> &str {
+        self.pings.get(&ping).map_or("?", NodeName::as_str)
+    }
+
     pub(super) fn link(&self, node: &NodeName, link: LinkId, state: &str) -> Vec<Line> {
         info(format!("Link {node}:{} {state}.", self.device(link)))
     }
@@ -53,6 +78,10 @@ pub(super) fn same_name_gone() -> Vec<Line> {
 
 pub(super) fn cut_off() -> Vec<Line> {
     error("no interface of this node has a carrier: it is cut off and takes nothing")
+}
+
+pub(super) fn pings_lost() -> Vec<Line> {
+    warning("no ping node answers this node any more: who takes its groups meanwhile may keep them")
 }
 
 pub(super) fn reconnected() -> Vec<Line> {

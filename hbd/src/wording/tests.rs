@@ -5,6 +5,7 @@ use super::*;
 fn wording() -> Wording {
     Wording {
         devices: BTreeMap::from([(LinkId::new(70), "eth0".to_owned())]),
+        pings: BTreeMap::from([(LinkId::new(9), NodeName::new("10.0.0.254").unwrap())]),
         groups: BTreeMap::from([(GroupId::new(41), "IPaddr::10.0.0.1".to_owned())]),
         local: "lb1".to_owned(),
     }
@@ -48,6 +49,19 @@ fn lines_about_nodes_have_the_parts_that_people_search_for() {
         (
             Notice::LinkDead { node: node(), link },
             "Link lb2:eth0 dead.",
+        ),
+        (
+            Notice::PingAnswers {
+                ping: LinkId::new(9),
+            },
+            "Link 10.0.0.254:10.0.0.254 up.",
+        ),
+        (
+            Notice::PingSilent {
+                ping: LinkId::new(9),
+                silent: Duration::from_secs(2),
+            },
+            "node 10.0.0.254: is dead",
         ),
         (
             Notice::NodeRestarted { node: node() },

@@ -38,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
         run: variants,
     },
     Case {
-        name: "hbd_and_heartbeat_agree_over_multicast_and_ipv6_and_stop_in_either_role",
+        name: "hbd_and_heartbeat_agree_over_multicast_and_ipv6_and_on_ping_nodes_and_stop_in_either_role",
         place: Place::Here,
         run: three_media,
     },
@@ -61,6 +61,7 @@ pub(super) const CASES: &[Case] = &[
 
 const OLD: &str = "lb1";
 const NEW: &str = "lb2";
+const GATEWAY: &str = "10.77.0.254";
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 /// The old daemon's own first timers take ten seconds.
 const MEETING: Duration = Duration::from_secs(25);
@@ -74,7 +75,7 @@ enum Medium {
     Broadcast,
     Unicast,
     /// `mcast`, `mcast6` and `ucast6`, each on an interface of its own: the old daemon calls its
-    /// links by these.
+    /// links by these. A ping node as well.
     Three,
 }
 
@@ -86,7 +87,7 @@ impl Medium {
             Self::Unicast => format!("ucast eth0 10.77.0.{peer}"),
             Self::Three => format!(
                 "mcast eth0 239.0.0.1 694 1 0\nmcast6 eth1 ff02::694 694 1 0\n\
-                 ucast6 eth2 fd77::{peer}"
+                 ucast6 eth2 fd77::{peer}\nping {GATEWAY}"
             ),
         }
     }
@@ -96,6 +97,7 @@ impl Medium {
 struct Mixed {
     old: Heartbeat,
     new: Director,
+    gateway: Host,
 }
 
 impl Mixed {
@@ -126,7 +128,9 @@ impl Mixed {
         let configuration = Configuration::Files(files(home, &new, key));
         let new = host(NEW, 2)?;
         let new = Director::install(new, &Programs::find()?, &configuration, VIP)?;
-        Ok(Self { old, new })
+        let gateway = network.host("gateway");
+        let gateway = gateway.nic("lan", &[&format!("{GATEWAY}/24")]).power_on()?;
+        Ok(Self { old, new, gateway })
     }
 
     /// Waits until each calls the other active, watches that it stays so, and looks at the counters.
@@ -164,6 +168,15 @@ impl Mixed {
     fn wait_for_address(&self, host: &Host, limit: Duration) -> Result<()> {
         wait::until(&format!("{} has the address", host.name()), limit, || {
             has_address(host, VIP).is_ok_and(|has| has)
+        })
+        .with_context(|| self.logs())?;
+        Ok(())
+    }
+
+    /// What each calls the ping node.
+    fn await_gateway(&self, old: &str, new: NodeStatus) -> Result<()> {
+        wait::until(&format!("the gateway is {old}"), MEETING, || {
+            self.old.node_status(GATEWAY).as_deref() == Some(old) && self.new.sees(GATEWAY, new)
         })
         .with_context(|| self.logs())?;
         Ok(())
@@ -298,7 +311,7 @@ fn serial_cable() -> Result<()> {
     Ok(())
 }
 
-/// Every medium carries heartbeats both ways.
+/// Every medium carries heartbeats both ways, and both take the gateway for what it is.
 fn three_media() -> Result<()> {
     let mixed = Mixed::install(Medium::Three, "sha1 a-key-of-the-lab")?;
     // Heartbeat complains of an address that the kernel does not let it use yet.
@@ -315,7 +328,7 @@ fn three_media() -> Result<()> {
     mixed.agree_for(SHORT)?;
     let links = mixed.new.cluster()?.links;
     ensure!(
-        links.len() == 3 && links.iter().all(|link| link.state == LinkState::Up),
+        links.len() == 4 && links.iter().all(|link| link.state == LinkState::Up),
         "hbd has the links {links:?}"
     );
     let log = mixed.old.log();
@@ -323,6 +336,12 @@ fn three_media() -> Result<()> {
         let up = format!("Link {NEW}:{device} up.");
         ensure!(log.contains(&up), "heartbeat did not say {up}: {log}");
     }
+    mixed.await_gateway("ping", NodeStatus::Ping)?;
+    mixed.gateway.cut()?;
+    mixed.await_gateway("dead", NodeStatus::Dead)?;
+    mixed.agree_for(Duration::ZERO)?;
+    mixed.gateway.join()?;
+    mixed.await_gateway("ping", NodeStatus::Ping)?;
     mixed.stop_new().context("hbd first")?;
     mixed.new.start()?;
     mixed.meet()?;

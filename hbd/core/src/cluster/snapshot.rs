@@ -4,6 +4,7 @@ use super::Cluster;
 use crate::config::{GroupConfig, GroupId, LinkId};
 use crate::membership::{Disbelief, Peer};
 use crate::ownership::Presence;
+use crate::pings::Ping;
 use crate::roster::NodeId;
 use ha_status::{
     ClusterPhase, ClusterSnapshot, GroupRun, Link, Node, NodeKind, NodeStatus, NotSent, Refused,
@@ -80,7 +81,25 @@ impl Cluster {
                 same_haresources: peer.report.as_ref().map(|r| r.digest == *digest),
             }
         };
-        self.roster.order().map(row).collect()
+        let nodes = self.roster.order().map(row);
+        nodes.chain(self.ping_rows(now)).collect()
+    }
+
+    fn ping_rows(&self, now: Instant) -> impl Iterator<Item = Node> {
+        self.pings.rows().filter_map(move |(id, ping)| {
+            Some(Node {
+                name: self.config.pings.get(id)?.name.to_string(),
+                local: false,
+                kind: NodeKind::Ping,
+                status: ping.status(),
+                extended: false,
+                generation: 0,
+                heard_ms: ping.heard.map(|at| age(at, now)),
+                deadtime_ms: milliseconds(self.pings.dead_after(ping)),
+                since_ms: self.since_ms(ping.since, now),
+                same_haresources: None,
+            })
+        })
     }
 
     /// Wall clock at that moment, milliseconds since 1970.
@@ -118,6 +137,12 @@ impl Cluster {
     }
 
     fn link_rows(&self, now: Instant) -> Vec<Link> {
+        let not_sent = |id| {
+            self.links.mute(id).map(|mute| NotSent {
+                trouble: mute.trouble,
+                since_ms: self.since_ms(mute.since, now),
+            })
+        };
         let row = |((node, id), link): ((NodeId, LinkId), &crate::links::Link)| {
             let config = self.config.links.get(id)?;
             Some(Link {
@@ -127,13 +152,24 @@ impl Cluster {
                 state: link.state,
                 heard_ms: link.age(now).map(milliseconds),
                 packets: link.packets,
-                not_sent: self.links.mute(id).map(|mute| NotSent {
-                    trouble: mute.trouble,
-                    since_ms: self.since_ms(mute.since, now),
-                }),
+                not_sent: not_sent(id),
             })
         };
-        self.links.rows().filter_map(row).collect()
+        // As of old the way to a ping node is named like it.
+        let ping = |(id, ping): (LinkId, &Ping)| {
+            let config = self.config.pings.get(id)?;
+            Some(Link {
+                node: config.name.to_string(),
+                medium: config.medium.clone(),
+                device: config.name.to_string(),
+                state: ping.state,
+                heard_ms: ping.heard.map(|at| age(at, now)),
+                packets: ping.answers,
+                not_sent: not_sent(id),
+            })
+        };
+        let links = self.links.rows().filter_map(row);
+        links.chain(self.pings.rows().filter_map(ping)).collect()
     }
 
     fn group_rows(&self, now: Instant) -> Vec<ha_status::Group> {

@@ -30,10 +30,12 @@ fn config(groups: usize) -> Config {
         local: name("lb1"),
         nodes: vec![name("lb2"), name("lb1")],
         links: std::iter::empty().collect(),
+        pings: std::iter::empty().collect(),
         keepalive: Duration::from_millis(100),
         warntime: Duration::from_millis(500),
         deadtime: Duration::from_secs(1),
         initdead: Duration::from_secs(2),
+        deadping: Duration::from_secs(1),
         failback: Failback::On,
         groups: (0..groups)
             .map(|place| (group_id(place), group(place)))

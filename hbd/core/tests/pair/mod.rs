@@ -28,6 +28,9 @@ pub(crate) const LINK: LinkId = LinkId::new(40);
 pub(crate) const LINE_TO_NEXT: LinkId = LinkId::new(12);
 pub(crate) const LINE_TO_BEFORE: LinkId = LinkId::new(3);
 
+/// The gateway of the clients, where nodes are told to ask it.
+pub(crate) const PING: LinkId = LinkId::new(21);
+
 pub(crate) const fn group_id(place: usize) -> GroupId {
     GroupId::new(1_000_000 - 7 * place as u32)
 }
@@ -69,6 +72,8 @@ pub(crate) struct Pair {
     /// The nodes stand in a ring of serial lines, each between one node and the next: which of them
     /// carry anything. Empty: one network for all.
     pub(crate) ring: Vec<bool>,
+    /// The gateway answers these.
+    pub(crate) answered: Vec<usize>,
     /// This node does not run at all.
     pub(crate) frozen: Option<usize>,
     /// Starts fail on this node.
@@ -98,6 +103,7 @@ impl Pair {
             mute: None,
             strangers: None,
             ring: Vec::new(),
+            answered: Vec::new(),
             frozen: None,
             broken: None,
             stubborn: None,
@@ -300,6 +306,9 @@ impl Pair {
     }
 
     fn send(&mut self, from: usize, message: &Message) {
+        if message.kind() == "status" && self.answered.contains(&from) {
+            self.later(from, TRAVEL, Input::PingAnswered(PING));
+        }
         if self.cut {
             return;
         }
@@ -431,10 +440,12 @@ fn config(
         local: name(node),
         nodes: (0..nodes).map(name).collect(),
         links: std::iter::once((LINK, link)).collect(),
+        pings: std::iter::empty().collect(),
         keepalive: KEEPALIVE,
         warntime: WARNTIME,
         deadtime: DEADTIME,
         initdead: INITDEAD,
+        deadping: DEADTIME,
         failback,
         groups: (0..).map(group_id).zip(groups).collect(),
         haresources_digest: "d1".to_owned(),

@@ -9,12 +9,12 @@ use crate::generator::Generator;
 use crate::invariants::{Monitor, Violation};
 use crate::network::Network;
 use crate::scripts::{self, Answer, Begun, Machine, Operation};
-use crate::setup::{group_id, link_id, place_of};
+use crate::setup::{GATEWAY, group_id, link_id, place_of};
 use ha_status::{ClusterSnapshot, NodeStatus};
 use hbd_core::Cluster;
 use hbd_core::config::{GroupId, KnownPeer, NodeName, Received};
 use hbd_core::input::Input;
-use hbd_core::output::Output;
+use hbd_core::output::{Notice, Output};
 use hbd_core::wire::{Key, Keys, Message, Method, decode, encode_netstring};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
@@ -27,6 +27,12 @@ const INBOX: usize = 200;
 
 /// No history needs so many events for each cable between two nodes; a usual one has ten thousand.
 const MAX_EVENTS: u64 = 1_000_000;
+
+/// Makes other numbers of a seed.
+const GATEWAY_NUMBERS: u64 = 0x6a09_e667_f3bc_c908;
+
+/// An echo is back after so long.
+const ECHO: Micros = 300;
 
 /// After Exit a daemon stays away at least so long.
 const RESTART: Micros = 300 * MILLI;
@@ -48,6 +54,11 @@ enum Event {
         group: usize,
         ticket: u64,
         took: Micros,
+    },
+    /// An answer of the gateway.
+    Echo {
+        node: usize,
+        boot: u64,
     },
     Fault(usize),
     Boot(usize),
@@ -78,6 +89,8 @@ pub(crate) struct Node {
     /// Commands that have not been answered.
     pub(crate) unanswered: BTreeSet<u64>,
     carrier: bool,
+    /// How many faults keep it from the gateway.
+    unanswered_by_gateway: u32,
     /// Its disk.
     known: Vec<KnownPeer>,
     /// The last status in the timeline.
@@ -145,7 +158,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, traced: bool) -> Self {
         let mut random = Generator::new(seed);
-        let plan = Plan::draw(&mut random);
+        let mut plan = Plan::draw(&mut random);
+        plan.draw_gateway(&mut Generator::new(seed ^ GATEWAY_NUMBERS));
         let node = |index: usize| Node {
             core: None,
             machine: Machine::new(&plan),
@@ -160,6 +174,7 @@ impl World {
             down_since: 0,
             unanswered: BTreeSet::new(),
             carrier: true,
+            unanswered_by_gateway: 0,
             known: Vec::new(),
             said: String::new(),
             taken: (None, BTreeMap::new()),
@@ -248,7 +263,10 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) -> Result<(), Violation> {
-        self.changed |= !matches!(event, Event::Wake { .. } | Event::Deliver { .. });
+        self.changed |= !matches!(
+            event,
+            Event::Wake { .. } | Event::Deliver { .. } | Event::Echo { .. }
+        );
         match event {
             Event::Wake { node, ticket } => {
                 let current = self.nodes[node].ticket == ticket;
@@ -278,6 +296,14 @@ impl World {
                     return Ok(());
                 };
                 self.answer(node, group, answer)
+            }
+            Event::Echo { node, boot } => {
+                let there =
+                    self.nodes[node].boot == boot && !self.nodes[node].frozen.contains(&true);
+                if there {
+                    self.feed(node, Input::PingAnswered(GATEWAY))?;
+                }
+                Ok(())
             }
             Event::Fault(index) => {
                 let (_, fault) = self.plan.schedule[index].clone();
@@ -427,6 +453,7 @@ impl World {
                 kept.retain(|other| other.node != known.node);
                 kept.push(known);
             }
+            Output::Notice(Notice::PingsLost) => self.coverage.gateway_lost += 1,
             Output::Announce(_) | Output::Notice(_) | Output::Exit(_) => {}
         }
         Ok(())
@@ -457,6 +484,11 @@ impl World {
     }
 
     fn send(&mut self, from: usize, message: Message) {
+        let asks = self.plan.gateway && message.kind() == "status";
+        if asks && self.nodes[from].unanswered_by_gateway == 0 {
+            let boot = self.nodes[from].boot;
+            self.at(self.now + ECHO, Event::Echo { node: from, boot });
+        }
         let message = if self.plan.encoded {
             let bytes = encode_netstring(&message, &self.keys);
             let bytes = bytes.expect("a message of ours can be encoded");

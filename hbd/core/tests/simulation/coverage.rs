@@ -73,6 +73,8 @@ pub(crate) struct Coverage {
     strange: BTreeSet<String>,
     /// Double owners that ended while only one of them heard the other.
     pub(crate) yielded: u64,
+    /// Nodes that no longer heard the gateway.
+    pub(crate) gateway_lost: u64,
 }
 
 impl Coverage {
@@ -83,6 +85,7 @@ impl Coverage {
             | Input::Received(_)
             | Input::Rejected { .. }
             | Input::LinkWrite { .. }
+            | Input::PingAnswered(_)
             | Input::Load(_)
             | Input::WallClock(_) => return,
             Input::Probed { group, .. } => (Some(group), "probed"),
@@ -171,6 +174,7 @@ impl Coverage {
             *self.pairs.entry(*pair).or_default() += count;
         }
         self.yielded += other.yielded;
+        self.gateway_lost += other.gateway_lost;
         self.strange.extend(other.strange.iter().cloned());
         let mine = self.messages.as_flattened_mut().iter_mut();
         for (mine, other) in mine.zip(other.messages.as_flattened()) {

@@ -51,6 +51,10 @@ pub(crate) struct Plan {
     /// Does something happen that can make one node take a live one for dead?
     pub(crate) rough: bool,
     pub(crate) commands: bool,
+    /// Do nodes ask a gateway whether they are connected?
+    pub(crate) gateway: bool,
+    /// Which node was alone, from when to when.
+    partitions: Vec<(usize, Micros, Micros)>,
     /// Do groups lose what they hold?
     pub(crate) losses: bool,
     pub(crate) schedule: Vec<(Micros, Fault)>,
@@ -125,6 +129,11 @@ pub(crate) enum Fault {
         node: usize,
         carrier: bool,
     },
+    /// The gateway no longer answers a node, or does so again.
+    Gateway {
+        node: usize,
+        answers: bool,
+    },
     Calm,
 }
 
@@ -165,12 +174,47 @@ impl Plan {
             scripts: ScriptFaults::default(),
             rough: false,
             commands: false,
+            gateway: false,
+            partitions: Vec::new(),
             losses: false,
             schedule: Vec::new(),
         };
         plan.draw_faults(random);
         plan.schedule.push((plan.calm, Fault::Calm));
         plan
+    }
+
+    /// Whether there is a gateway, and when it is silent: of numbers of their own, so that a seed
+    /// means what it did before.
+    pub(crate) fn draw_gateway(&mut self, random: &mut Generator) {
+        self.gateway = random.percent(40);
+        if !self.gateway {
+            return;
+        }
+        for (alone, begin, end) in self.partitions.clone() {
+            // On which side of the cut it stands.
+            let near = random.percent(30);
+            for node in (0..self.nodes).filter(|node| (*node == alone) != near) {
+                self.silence(node, begin, end);
+            }
+        }
+        if random.percent(50) {
+            self.strike(random, 3, |plan, random, begin, end| {
+                let node = random.pick(plan.nodes);
+                plan.silence(node, begin, end);
+            });
+        }
+        if random.percent(30) {
+            self.strike(random, 1, |plan, _, begin, end| {
+                (0..plan.nodes).for_each(|node| plan.silence(node, begin, end));
+            });
+        }
+    }
+
+    fn silence(&mut self, node: usize, begin: Micros, end: Micros) {
+        for (at, answers) in [(begin, false), (end, true)] {
+            self.schedule.push((at, Fault::Gateway { node, answers }));
+        }
     }
 
     fn draw_faults(&mut self, random: &mut Generator) {
@@ -276,6 +320,7 @@ impl Plan {
 
     fn partition(&mut self, random: &mut Generator, begin: Micros, end: Micros) {
         let alone = random.pick(self.nodes);
+        self.partitions.push((alone, begin, end));
         for other in (0..self.nodes).filter(|node| *node != alone) {
             for (from, to) in [(alone, other), (other, alone)] {
                 self.cut(from, to, None, begin, end);

@@ -4,7 +4,7 @@ use crate::cluster::World;
 use crate::faults::{LOST_AFTER, Micros, Plan, SECOND};
 use crate::one_way::OneWay;
 use crate::setup::{name, place_of};
-use ha_status::{NodeStatus, RunState};
+use ha_status::{Node, NodeKind, NodeStatus, RunState};
 use hbd_core::config::NodeName;
 use hbd_core::output::{Ending, Notice, Output};
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,7 +162,7 @@ impl Monitor {
                 self.unasked.remove(&(node, other, group));
             }
         }
-        for other in view.nodes.iter().filter(|other| !other.local) {
+        for other in view.nodes.iter().filter(|other| is_peer(other)) {
             match other.status {
                 NodeStatus::Dead | NodeStatus::Left | NodeStatus::Ping => continue,
                 NodeStatus::Init | NodeStatus::Up | NodeStatus::Active => {}
@@ -381,7 +381,11 @@ impl Monitor {
             .collect::<Result<_, _>>()?;
         for (node, view) in views.iter().enumerate() {
             for other in &view.nodes {
-                if other.status != NodeStatus::Active {
+                let well = match other.kind {
+                    NodeKind::Normal => NodeStatus::Active,
+                    NodeKind::Ping => NodeStatus::Ping,
+                };
+                if other.status != well {
                     return Err(format!(
                         "node {node} takes {} for {:?}",
                         other.name, other.status
@@ -439,4 +443,8 @@ fn stuck(world: &World, node: usize, group: usize) -> bool {
             RunState::Stuck | RunState::Stopping
         )
     })
+}
+
+fn is_peer(node: &Node) -> bool {
+    !node.local && node.kind == NodeKind::Normal
 }

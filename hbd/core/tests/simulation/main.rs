@@ -70,6 +70,7 @@ fn histories_keep_their_promises() {
     let surprises = met.surprises();
     assert!(count < COVERING || surprises.is_empty(), "{surprises:#?}");
     assert!(met.yielded > 0, "nobody yields to whom it alone hears");
+    assert!(met.gateway_lost > 0, "nobody misses the gateway");
     println!("{} cluster histories passed", seeds.len());
 }
 

@@ -2,7 +2,7 @@
 
 use crate::faults::{HOLD_DOWN, MOST_NODES, Plan};
 use hbd_core::config::{
-    Config, Failback, GroupConfig, GroupId, LinkConfig, LinkId, MAX_GROUPS, NodeName,
+    Config, Failback, GroupConfig, GroupId, LinkConfig, LinkId, MAX_GROUPS, NodeName, PingConfig,
     ResourceConfig,
 };
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ pub(crate) fn place_of(group: GroupId) -> usize {
 pub(crate) fn link_id(place: u16) -> LinkId {
     LinkId::new(50 - 3 * u32::from(place))
 }
+
+pub(crate) const GATEWAY: LinkId = LinkId::new(7);
 
 /// A node's configuration for one life, whose clock says `now`.
 pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) -> Config {
@@ -45,10 +47,12 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
         local: name(node),
         nodes: (0..plan.nodes).map(name).collect(),
         links: (0..plan.links).map(|at| (link_id(at), link(at))).collect(),
+        pings: plan.gateway.then(gateway).into_iter().collect(),
         keepalive: Duration::from_micros(plan.keepalive),
         warntime: Duration::from_micros(plan.deadtime / 2),
         deadtime: Duration::from_micros(plan.deadtime),
         initdead: Duration::from_micros(plan.initdead),
+        deadping: Duration::from_micros(plan.deadtime),
         failback: if plan.failback[node] {
             Failback::On
         } else {
@@ -67,6 +71,14 @@ pub(crate) fn config(plan: &Plan, node: usize, generation: u64, now: Instant) ->
         known: Vec::new(),
         wall: (now, 1_700_000_000_000),
     }
+}
+
+fn gateway() -> (LinkId, PingConfig) {
+    let gateway = PingConfig {
+        name: NodeName::new("10.0.0.254").expect("a legal name"),
+        medium: "ping".to_owned(),
+    };
+    (GATEWAY, gateway)
 }
 
 /// In an order that is not that of the `node` lines.

@@ -9,6 +9,7 @@ mod moves;
 #[path = "../pair/mod.rs"]
 mod pair;
 mod partitions;
+mod pings;
 mod ring;
 
 use hbd_core::config::GroupId;

@@ -2,7 +2,7 @@
 
 use crate::config::directive::{Argument, Directive, Field, Support};
 use crate::config::parser::Parser;
-use crate::config::{grammar, media};
+use crate::config::{grammar, media, pings};
 use ha_plumbing::Word;
 use ha_plumbing::diagnostic::Weight;
 use std::time::Duration;
@@ -76,7 +76,6 @@ const fn minor(reason: &'static str) -> Support {
     Support::Ignored(Weight::Minor, reason)
 }
 
-const NO_PING: Support = weighty("ping nodes are not watched");
 const NO_FENCING: Support = weighty("silent nodes are not fenced");
 const NO_COMPRESSION: Support = minor("messages are not compressed");
 const NO_PACEMAKER: Support = minor("there is no Pacemaker to tell");
@@ -181,7 +180,7 @@ pub static DIRECTIVES: &[Directive] = &[
         "deadping",
         time(Some(|d| &mut d.deadping)),
         "deadtime",
-        minor("ping nodes are not watched"),
+        HERE,
         "silence after which a ping node is dead",
     ),
     row(
@@ -257,23 +256,23 @@ pub static DIRECTIVES: &[Directive] = &[
     ),
     row(
         "ping",
-        each("HOST…", media::ping),
+        each("HOST…", pings::ping),
         "",
-        NO_PING,
+        HERE,
         "hosts whose answers show that the network works",
     ),
     row(
         "ping6",
-        each("ADDRESS…", media::ping6),
+        each("ADDRESS…", pings::ping6),
         "",
-        NO_PING,
+        HERE,
         "the same with IPv6",
     ),
     row(
         "ping_group",
-        line("NAME HOST…", media::ping_group),
+        line("NAME HOST…", pings::ping_group),
         "",
-        NO_PING,
+        HERE,
         "several hosts of which one must answer",
     ),
     // Logging.

@@ -53,22 +53,11 @@ fn meaning(loaded: &Loaded) -> String {
         format!("{:?} {:?}", loaded.uuid_from, loaded.generation_from),
     );
     for medium in &loaded.media {
-        match medium {
-            MediumSpec::Bcast { interface, port } => line("bcast", format!("{interface} {port}")),
-            MediumSpec::Mcast {
-                interface,
-                group,
-                hops,
-                loopback,
-            } => line(
-                medium.name(),
-                format!("{interface} {group} {hops} {loopback}"),
-            ),
-            MediumSpec::Ucast { interface, peer } => {
-                line(medium.name(), format!("{interface} {peer}"));
-            }
-            MediumSpec::Serial { device, baud } => line("serial", format!("{device} {baud}")),
-        }
+        line(medium.name(), way(medium));
+    }
+    for ping in &loaded.pings {
+        let hosts: Vec<&str> = ping.hosts.iter().map(|host| host.name.as_str()).collect();
+        line(ping.directive, format!("{} {}", ping.name, hosts.join(" ")));
     }
     for (index, key) in loaded.keys.iter() {
         let signing = if index == loaded.keys.signing() {
@@ -134,4 +123,18 @@ fn valid_configurations_are_usable_with_these_warnings() {
 #[test]
 fn invalid_configurations_show_these_faults() {
     compare("invalid", false);
+}
+
+fn way(medium: &MediumSpec) -> String {
+    match medium {
+        MediumSpec::Bcast { interface, port } => format!("{interface} {port}"),
+        MediumSpec::Mcast {
+            interface,
+            group,
+            hops,
+            loopback,
+        } => format!("{interface} {group} {hops} {loopback}"),
+        MediumSpec::Ucast { interface, peer } => format!("{interface} {peer}"),
+        MediumSpec::Serial { device, baud } => format!("{device} {baud}"),
+    }
 }

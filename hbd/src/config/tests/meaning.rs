@@ -130,12 +130,12 @@ fn what_may_come_later_is_a_medium_with_a_warning() {
 
 #[test]
 fn an_ignored_directive_is_named_once_with_all_its_lines() {
-    let (_, found) = read("ping 10.0.0.1\nping 10.0.0.2\nwatchdog /dev/watchdog\n");
+    let (_, found) = read("stonith a /b\nstonith a /b\nwatchdog /dev/watchdog\n");
     let told: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].ends_with(" (also line 2)"), "{told:?}");
     assert!(
-        told[0].starts_with("ha.cf:1: ping is not honoured in this release: "),
+        told[0].starts_with("ha.cf:1: stonith is not honoured in this release: "),
         "{told:?}"
     );
 }
@@ -150,6 +150,57 @@ fn there_are_limits_to_nodes_and_media() {
     assert_eq!(read(&lines(101, "node nN\n")).1.error_count(), 1);
     assert_eq!(read(&lines(64, "ucast eth0 10.0.0.N\n")).1.error_count(), 0);
     assert_eq!(read(&lines(65, "ucast eth0 10.0.0.N\n")).1.error_count(), 1);
+    let media = lines(60, "ucast eth0 10.0.0.N\n");
+    let pings = |count| format!("{media}{}", lines(count, "ping 10.0.1.N\n"));
+    assert_eq!(read(&pings(4)).1.error_count(), 0);
+    assert_eq!(read(&pings(5)).1.error_count(), 1);
+    let nodes = lines(99, "node nN\n");
+    assert_eq!(read(&format!("{nodes}ping 10.0.0.1\n")).1.error_count(), 0);
+    assert_eq!(
+        read(&format!("ping 10.0.0.1 10.0.0.2\n{nodes}"))
+            .1
+            .error_count(),
+        1
+    );
+    let hosts = |count| format!("ping_group g{}\n", lines(count, " 10.0.0.N"));
+    assert_eq!(read(&hosts(64)).1.error_count(), 0);
+    assert_eq!(read(&hosts(65)).1.error_count(), 1);
+}
+
+#[test]
+fn ping_nodes_have_names_of_their_own() {
+    let text = "ping 10.0.0.1 GW.example.com\nping_group uplinks 10.0.0.2 lb2.example.com\n\
+                ping6 fe80::1%eth0\nping 10.0.0.1\n";
+    let (draft, found) = read(text);
+    let names: Vec<&str> = draft
+        .pings
+        .iter()
+        .map(|ping| ping.value.name.as_str())
+        .collect();
+    let expected = ["10.0.0.1", "gw.example.com", "uplinks", "fe80::1%eth0"];
+    assert_eq!(names, expected);
+    assert_eq!(
+        (found.error_count(), found.warning_count()),
+        (0, 2),
+        "{found}"
+    );
+    let late: Vec<&str> = draft.pings[1].value.unresolved().collect();
+    assert_eq!(late, ["GW.example.com"]);
+    let group = &draft.pings[2].value;
+    assert_eq!((group.hosts.len(), group.unresolved().count()), (2, 0));
+    let six = &draft.pings[3].value.hosts[0];
+    assert_eq!(six.interface.as_deref(), Some("eth0"));
+    for (line, errors, warnings) in [
+        ("ping 10.0.0.300", 1, 0),
+        ("ping6 10.0.0.1", 1, 0),
+        ("ping6 fe80::1", 0, 1),
+        ("ping_group uplinks", 1, 0),
+        ("ping_group uplinks 10.0.0.300", 1, 0),
+    ] {
+        let found = read(&format!("{line}\n")).1;
+        let told = (found.error_count(), found.warning_count());
+        assert_eq!(told, (errors, warnings), "{line}: {found}");
+    }
 }
 
 #[test]

@@ -99,9 +99,16 @@ impl Cluster {
         apart && ours && self.better(group.stake.claim, heard) != group.stake.claim
     }
 
+    /// What others have reported already counts anew: this node is no longer cut off.
+    pub(in crate::cluster) fn note_agreements(&mut self) {
+        for node in self.roster.peers().collect::<Vec<NodeId>>() {
+            self.note_agreement(node);
+        }
+    }
+
     /// Where a node that hears us reports our own claim, nothing is in dispute any more.
     fn note_agreement(&mut self, node: NodeId) {
-        let cut_off = self.footing.carriers.cut_off();
+        let cut_off = self.is_cut_off();
         let peer = self.membership.peer(node);
         let report = peer.and_then(|peer| peer.report.as_ref());
         let Some(report) = report.filter(|report| self.answers_us(report)) else {

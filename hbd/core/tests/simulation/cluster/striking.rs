@@ -45,6 +45,14 @@ impl World {
                 return self.tell(node, Input::Mended { group });
             }
             Fault::Carrier { node, carrier } => return self.plug(node, carrier),
+            Fault::Gateway { node, answers } => {
+                let count = &mut self.nodes[node].unanswered_by_gateway;
+                *count = if answers {
+                    count.saturating_sub(1)
+                } else {
+                    *count + 1
+                };
+            }
             Fault::Calm => return self.calm_down(),
         }
         Ok(())
@@ -100,6 +108,7 @@ impl World {
         for node in 0..self.nodes.len() {
             self.nodes[node].machine.calm();
             self.nodes[node].frozen.clear();
+            self.nodes[node].unanswered_by_gateway = 0;
             self.thaw(node)?;
             self.plug(node, true)?;
             for group in 0..self.plan.groups.len() as u64 {
