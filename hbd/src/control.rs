@@ -77,7 +77,11 @@ impl Control {
             Action::Takeover { set, force: true } => Command::ForcedTakeover(set),
             Action::Stop => Command::Shutdown,
             Action::Reload { force: _ } => return Some(Ask::Reload(reply, said)),
-            Action::Serve | Action::HoldBack | Action::Overrule { .. } => {
+            Action::Serve
+            | Action::HoldBack
+            | Action::Prepare
+            | Action::Yield
+            | Action::Overrule { .. } => {
                 reply.answer(Err("a node has no table: ask ldird".to_owned()));
                 return None;
             }

@@ -441,9 +441,12 @@ fn describe(action: &Action) -> String {
     match action {
         Action::Standby { set } => format!("standby {}", set_word(*set)),
         Action::Takeover { set, .. } => format!("takeover {}", set_word(*set)),
-        Action::Serve | Action::HoldBack | Action::Overrule { .. } | Action::Stop => {
-            action.word().to_owned()
-        }
+        Action::Serve
+        | Action::HoldBack
+        | Action::Prepare
+        | Action::Yield
+        | Action::Overrule { .. }
+        | Action::Stop => action.word().to_owned(),
         Action::Reload { .. } => "reload".to_owned(),
     }
 }

@@ -13,6 +13,7 @@
 mod answers;
 mod aside;
 mod bell;
+mod moment;
 mod orders;
 mod post;
 mod reload;
@@ -516,6 +517,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             | Notice::MoreEditsFailed(_)
             | Notice::TableUnreadable(_)
             | Notice::Drift(_)
+            | Notice::HeldBack
             | Notice::ShutdownStarted => {}
         }
     }

@@ -65,6 +65,7 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::SoftFailureReset { .. }
         | Notice::Started
         | Notice::Turned(_)
+        | Notice::HeldBack
         | Notice::OverrideEnded { .. }
         | Notice::Reloaded
         | Notice::AskedAgain
@@ -246,6 +247,10 @@ fn sentence(notice: &Notice) -> String {
         Notice::Turned(Role::Active) => "Active: the IPVS table is in the kernel".to_owned(),
         Notice::Turned(Role::Standby) => {
             "On standby: checks go on, the resource is active elsewhere".to_owned()
+        }
+        Notice::HeldBack => {
+            "On standby: the IPVS table, in the kernel for a hand-over, is held back again"
+                .to_owned()
         }
         Notice::ShutdownStarted => "Stopping".to_owned(),
     }

@@ -23,7 +23,7 @@ pub enum Kind {
     Director,
     /// To stay when the resource stops.
     Resident,
-    /// To have the resource active elsewhere, and the table as it is to be then.
+    /// To have the resource active elsewhere, and the table as it is to be then, or about to be.
     Standby,
 }
 

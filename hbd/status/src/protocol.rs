@@ -51,6 +51,13 @@ pub enum Action {
     Serve,
     /// ldird that is resident: its resource stops here; done when the table has left the kernel.
     HoldBack,
+    /// ldird on standby: its resource is about to become active here, so the table goes into the kernel
+    /// already; done when that has begun. It is held back again by `HoldBack`, and by itself when
+    /// nothing follows. Refused where this machine is a real server of the table.
+    Prepare,
+    /// The same as `HoldBack` where another director takes over at once: done when the role is on
+    /// disk, and the table leaves the kernel a moment later.
+    Yield,
     /// ldird: an operator's word about real servers.
     Overrule {
         /// A virtual service: its id, address, mark or name; `all` for every one.

@@ -294,6 +294,7 @@ impl Alerts {
             | Notice::TableUnreadable(_)
             | Notice::Drift(_)
             | Notice::Started
+            | Notice::HeldBack
             | Notice::Reloaded => {}
         }
     }

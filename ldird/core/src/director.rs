@@ -109,6 +109,11 @@ impl Director {
         }
         let notices = self.fleet.pass_time(now);
         self.tell(notices);
+        if !self.is_stopping() && self.fleet.end_keeping(now) {
+            self.set_anew();
+            self.tell([Notice::HeldBack]);
+            self.step(Event::Reload, now);
+        }
         match input {
             Input::Tick => {}
             Input::Probed { probe, verdict } => self.probed(probe, verdict, now),
@@ -129,6 +134,8 @@ impl Director {
             Input::LeftBehind(left) => self.left_behind(left, now),
             Input::Others(services) => self.ledger.others = services,
             Input::Turn(role) => self.turn(role, now),
+            Input::Yield { table } => self.give_way(table, now),
+            Input::Prepare { table } => self.prepare(table, now),
             Input::Shutdown => self.shutdown(now),
         }
         self.advance(now);
@@ -434,15 +441,38 @@ impl Director {
         if self.is_stopping() {
             return;
         }
-        if self.fleet.role == role {
+        if self.fleet.role == role && !self.fleet.keeps() {
             let done = (!self.turning).then_some(Notice::Turned(role));
             self.tell(done);
             return;
         }
         self.fleet.turn(role, now);
         self.turning = true;
-        self.dirty.clear();
+        self.set_anew();
         self.step(Event::Reload, now);
+    }
+
+    /// To standby, with the table left where it is for a moment.
+    fn give_way(&mut self, table: Duration, now: Instant) {
+        let was_active = self.fleet.role == Role::Active;
+        self.turn(Role::Standby, now);
+        if was_active && !self.is_stopping() {
+            self.fleet.keep(now + table);
+        }
+    }
+
+    /// The table goes in although this is standby: a turn to active is expected.
+    fn prepare(&mut self, table: Duration, now: Instant) {
+        if !self.is_stopping() && self.fleet.keep(now + table) {
+            self.set_anew();
+            self.step(Event::Reload, now);
+        }
+    }
+
+    /// All of the table is to be read and set, whatever was to be set of it.
+    fn set_anew(&mut self) {
+        self.dirty.clear();
+        self.revision += 1;
     }
 
     fn reload(&mut self, config: Config, now: Instant) {

@@ -41,6 +41,8 @@ pub(crate) struct Fleet {
     standby: Standby,
     /// Virtual services are missing whose names have no address.
     pub(crate) incomplete: bool,
+    /// On standby, the table is in the kernel all the same until then.
+    kept: Option<Instant>,
     /// Services whose desired rows, or whose chances to be served, may be others now.
     changed: BTreeSet<ServiceKey>,
     /// When time alone changes what a service wants, or before.
@@ -72,6 +74,7 @@ impl Fleet {
             role,
             standby: Standby::default(),
             incomplete: false,
+            kept: None,
             changed: BTreeSet::new(),
             time: None,
             eager_until: None,
@@ -192,6 +195,7 @@ impl Fleet {
     /// servers stays.
     pub(crate) fn turn(&mut self, role: Role, now: Instant) {
         self.role = role;
+        self.kept = None;
         // Clients come to all of them anew.
         let rows = self.services.values_mut();
         for row in rows.flat_map(|service| service.reals.values_mut()) {
@@ -226,7 +230,22 @@ impl Fleet {
 
     /// On standby: no service of ours is wanted in the table.
     pub(crate) fn holds_back(&self) -> bool {
-        self.role == Role::Standby && !self.standby.table
+        self.role == Role::Standby && !self.standby.table && self.kept.is_none()
+    }
+
+    /// On standby the table is in the kernel until then. True if that is new.
+    pub(crate) fn keep(&mut self, until: Instant) -> bool {
+        self.role == Role::Standby && self.kept.replace(until).is_none()
+    }
+
+    /// Is the table in the kernel on standby, for a moment?
+    pub(crate) fn keeps(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// The moment is over, if it is; true if it is now.
+    pub(crate) fn end_keeping(&mut self, now: Instant) -> bool {
+        self.kept.take_if(|until| *until <= now).is_some()
     }
 
     /// What `cleanstop=no` says of a service that is held back: as a stop, that leaves it where it is.
@@ -247,7 +266,7 @@ impl Fleet {
     /// When the next probe is due, an operator's word ends, or time changes what is wanted.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let orders = self.overrides.deadline();
-        let times = [self.schedule.deadline(), orders, self.time];
+        let times = [self.schedule.deadline(), orders, self.time, self.kept];
         times.into_iter().flatten().min()
     }
 

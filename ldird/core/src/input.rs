@@ -49,6 +49,13 @@ pub enum Input {
     Others(BTreeSet<ServiceKey>),
     /// The resource is active here, or it is not. Answered by `Notice::Turned`.
     Turn(Role),
+    /// The resource stops here, and another director takes over at once: a turn to standby that leaves
+    /// the table where it is for so long, until nobody sends anything here any more.
+    Yield { table: Duration },
+    /// On standby: the resource is about to become active here, so the table goes into the kernel
+    /// already. It is held back again when a turn to standby says so, or after so long. The role does
+    /// not change, and nothing answers. Nothing happens to the active one.
+    Prepare { table: Duration },
     /// End: clean the table as `cleanstop` says, then `Output::Exit`.
     Shutdown,
 }

@@ -167,6 +167,8 @@ pub enum Notice {
     Reloaded,
     /// The kernel's table is what this role wants it to be.
     Turned(Role),
+    /// On standby, the table was in the kernel for a moment; that is over.
+    HeldBack,
     ShutdownStarted,
 }
 

@@ -44,6 +44,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         match action {
             Action::Serve => self.turn(Role::Active, who, reply),
             Action::HoldBack => self.turn(Role::Standby, who, reply),
+            Action::Prepare => self.prepare(reply),
+            Action::Yield => self.give_way(who, reply),
             Action::Overrule { .. } => self.overrule(action, who, reply),
             Action::Stop => {
                 self.stoppers.push(reply);

@@ -21,7 +21,7 @@ pub(super) struct Turns {
     /// Who waits for which role; bounded by the clients of the socket, each of which asks for one
     /// thing at a time.
     waiting: Vec<(Role, Responder)>,
-    /// The kernel's table is not yet what the role wants it to be.
+    /// The kernel's table is not yet what the role wants it to be, and somebody waits for it.
     under_way: bool,
     /// Held while on standby, for those who ask without a socket.
     standby: Option<Claim>,
@@ -43,15 +43,28 @@ impl Turns {
 impl<R: FnOnce(&Configuration)> Driver<R> {
     /// The resource becomes active here, or stops.
     pub(super) fn turn(&mut self, role: Role, who: &str, reply: Responder) {
-        if self.stop_by.is_some() || self.end.is_some() {
-            reply.answer(Err("this director is ending".to_owned()));
+        let Some(reply) = self.may_turn(role, reply) else {
             return;
-        }
-        if role == Role::Standby && !self.standing.resident {
-            let text = "this director is not resident: it was not started with run --standby";
-            reply.answer(Err(text.to_owned()));
-            return;
-        }
+        };
+        self.begin_turn(role, who, reply);
+        self.feed(Input::Turn(role));
+    }
+
+    /// Gives the reply back if the role can be had; else it is answered.
+    pub(super) fn may_turn(&self, role: Role, reply: Responder) -> Option<Responder> {
+        let text = if self.stop_by.is_some() || self.end.is_some() {
+            "this director is ending"
+        } else if role == Role::Standby && !self.standing.resident {
+            "this director is not resident: it was not started with run --standby"
+        } else {
+            return Some(reply);
+        };
+        reply.answer(Err(text.to_owned()));
+        None
+    }
+
+    /// The role is this one from here on, for the disk and for all who live with this director.
+    fn begin_turn(&mut self, role: Role, who: &str, reply: Responder) {
         if self.standing.role != role {
             self.standing.role = role;
             self.standing.since_ms = now_ms();
@@ -67,7 +80,15 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.turn_aside(role);
         let due = Instant::now() + TURN_LIMIT;
         self.turns.due.get_or_insert(due);
-        self.feed(Input::Turn(role));
+    }
+
+    /// To standby, of which the kernel's table follows a moment later: answered as soon as the disk
+    /// has it.
+    pub(super) fn begin_yield(&mut self, who: &str, reply: Responder) {
+        self.begin_turn(Role::Standby, who, reply);
+        self.turns.under_way = false;
+        self.mark();
+        self.answer_turns();
     }
 
     /// The kernel has the table.

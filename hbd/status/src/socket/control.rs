@@ -160,6 +160,8 @@ impl Action {
             Action::Takeover { .. } => "takeover",
             Action::Serve => "active",
             Action::HoldBack => "standby",
+            Action::Prepare => "prepare",
+            Action::Yield => "standby, for another director",
             Action::Overrule { word, .. } => match word {
                 Word::Drain => "drain",
                 Word::Undrain => "undrain",

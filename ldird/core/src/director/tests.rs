@@ -6,6 +6,7 @@
 )]
 
 mod bed;
+mod moments;
 mod options;
 mod others;
 mod revisions;

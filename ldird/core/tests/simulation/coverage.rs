@@ -16,7 +16,7 @@ const STEPS: [Step; 8] = [
     Step::Ended,
 ];
 const GOALS: [Goal; 4] = [Goal::Follow, Goal::Start, Goal::Reload, Goal::Clean];
-const INPUTS: [&str; 14] = [
+const INPUTS: [&str; 16] = [
     "Tick",
     "Probed",
     "Table",
@@ -31,6 +31,8 @@ const INPUTS: [&str; 14] = [
     "Turn",
     "Overrule",
     "Shutdown",
+    "Yield",
+    "Prepare",
 ];
 
 /// How often each pair came: by goal, step and input.
@@ -168,5 +170,7 @@ fn place_of_input(input: &Input) -> usize {
         Input::Turn(_) => 11,
         Input::Overrule { .. } => 12,
         Input::Shutdown => 13,
+        Input::Yield { .. } => 14,
+        Input::Prepare { .. } => 15,
     }
 }

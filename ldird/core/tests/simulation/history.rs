@@ -36,6 +36,7 @@ const TURBULENT: Duration = Duration::from_secs(40);
 const CALM: Duration = Duration::from_secs(30);
 /// What is drawn apart from all else came later; so older seeds kept their meaning.
 const APART: u64 = 92 << 40;
+const MOMENTS: u64 = 93 << 40;
 const TIMELINE_LINES: usize = 60;
 /// No second of a history needs more steps; more means that something spins.
 const STEPS_MAX: u64 = 500;
@@ -49,6 +50,8 @@ pub(crate) struct Summary {
     pub(crate) restarts: u64,
     pub(crate) stalls: u64,
     pub(crate) turns: u64,
+    /// Tables that went in, or stayed, for a moment.
+    pub(crate) moments: u64,
     pub(crate) told: Told,
     pub(crate) coverage: Coverage,
 }
@@ -62,6 +65,7 @@ impl Summary {
         self.restarts += other.restarts;
         self.stalls += other.stalls;
         self.turns += other.turns;
+        self.moments += other.moments;
         self.told.add(&other.told);
         self.coverage.add(&other.coverage);
     }
@@ -135,6 +139,10 @@ struct World {
     orders: BTreeMap<(Place, Slot), Order>,
     /// What the director was told last, and starts as.
     role: Role,
+    /// On standby the table is in the kernel until then.
+    kept: Option<Instant>,
+    /// Draws when the table goes in, or stays, for a moment.
+    moments: Random,
     /// Where weights are held.
     holds: BTreeMap<ServiceKey, Holding>,
     /// Lines of what happened; `None` if nobody reads them.
@@ -259,6 +267,8 @@ impl World {
             maintenance: BTreeSet::new(),
             orders: BTreeMap::new(),
             role,
+            kept: None,
+            moments: Random::new(seed ^ MOMENTS),
             holds: BTreeMap::new(),
             timeline: traced.then(Vec::new),
             summary: Summary::default(),
@@ -350,6 +360,7 @@ impl World {
             other => self.note(|_| format!("in   {}", first_line(other))),
         }
         self.end_orders();
+        self.keep(&input);
         self.believe(&input);
         self.summary.coverage.met(self.director.state(), &input);
         self.director.handle(input, self.now);
@@ -387,7 +398,27 @@ impl World {
 
     /// None of our services belongs into the table.
     fn holds_back(&self) -> bool {
-        self.role == Role::Standby && !self.config.standby.table
+        self.role == Role::Standby && !self.config.standby.table && self.kept.is_none()
+    }
+
+    /// The table is in the kernel for a moment on standby, or no longer.
+    fn keep(&mut self, input: &Input) {
+        if self.director.state().goal == Goal::Clean {
+            return;
+        }
+        self.kept = self.kept.filter(|until| *until > self.now);
+        match input {
+            Input::Turn(_) => self.kept = None,
+            Input::Yield { table } => {
+                let left = self.role == Role::Active;
+                self.kept = left.then_some(self.now + *table);
+                self.role = Role::Standby;
+            }
+            Input::Prepare { table } if self.role == Role::Standby => {
+                self.kept = Some(self.now + *table);
+            }
+            _ => {}
+        }
     }
 
     /// What a second hand makes of the same input.
@@ -433,6 +464,8 @@ impl World {
             | Input::LeftBehind(_)
             | Input::Others(_)
             | Input::Turn(_)
+            | Input::Yield { .. }
+            | Input::Prepare { .. }
             | Input::Shutdown => {}
         }
     }

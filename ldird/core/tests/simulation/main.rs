@@ -71,12 +71,13 @@ fn histories_keep_the_table_right() {
         restarts,
         stalls,
         turns,
+        moments,
         told,
         coverage,
     } = &total;
     println!(
         "{steps} steps, {edits} edits, {faults} faults, {reloads} reloads, {restarts} restarts, \
-         {stalls} stalls, {turns} turns"
+         {stalls} stalls, {turns} turns, {moments} moments"
     );
     println!("{told:?}");
     println!("pairs of state and input met:\n{}", coverage.table());
@@ -89,6 +90,7 @@ fn histories_keep_the_table_right() {
             && total.reloads > 0
             && total.stalls > 0
             && total.turns > 0
+            && total.moments > 0
             && total.told.is_whole(),
         "{total:?}"
     );

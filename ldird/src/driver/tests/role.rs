@@ -171,3 +171,96 @@ async fn a_director_that_is_killed_while_active_adopts_its_table_in_the_next_lif
     })
     .await;
 }
+
+/// A service with this real server, which is never asked and always up.
+fn unasked(real: &str) -> String {
+    format!("virtual=192.0.2.100:80\n\tchecktype=on\n\treal={real}:80 gate\n")
+}
+
+#[tokio::test]
+async fn a_prepared_table_is_in_the_kernel_until_it_is_not_wanted() {
+    let bed = Bed::resident();
+    bed.write(&unasked("192.0.2.1"));
+    bed.direct(async |mut client: Client| {
+        wait_for(&mut client, |now| now.phase == DirectorPhase::Running).await;
+        done(&mut client, Action::Prepare).await;
+        all_serve(&mut client, 1).await;
+        let prepared = duty(&mut client).await;
+        assert_eq!(
+            (prepared.role, prepared.held_back),
+            (Role::Standby, false),
+            "the role is as it was"
+        );
+        assert_eq!(bed.next_life().role, Role::Standby);
+        done(&mut client, Action::HoldBack).await;
+        assert_eq!(keys(&bed), []);
+        done(&mut client, Action::Prepare).await;
+        done(&mut client, Action::Serve).await;
+        done(&mut client, Action::Prepare).await;
+        assert_eq!(duty(&mut client).await.role, Role::Active, "nothing to do");
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+    assert_eq!(keys(&bed), []);
+}
+
+#[tokio::test]
+async fn who_gives_way_is_on_standby_at_once_and_its_table_follows() {
+    let bed = Bed::resident();
+    bed.write(&unasked("192.0.2.1"));
+    bed.direct(async |mut client: Client| {
+        done(&mut client, Action::Serve).await;
+        done(&mut client, Action::Yield).await;
+        let asked = || crate::duty::of(&bed.instance(), rustix::process::getpid()).role;
+        assert_eq!(asked(), Role::Standby, "what ldird status says");
+        assert_eq!(
+            bed.next_life().role,
+            Role::Standby,
+            "should it be killed now"
+        );
+        wait_for(&mut client, |now| now.duty.held_back).await;
+        while !keys(&bed).is_empty() {
+            wait_for(&mut client, |_| true).await;
+        }
+        done(&mut client, Action::Yield).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_director_that_is_a_real_server_has_its_table_in_the_kernel_while_active_alone() {
+    let bed = Bed::resident();
+    bed.write(&unasked("127.0.0.1"));
+    bed.direct(async |mut client: Client| {
+        wait_for(&mut client, |now| now.phase == DirectorPhase::Running).await;
+        let Reply::Error { text } = act(&mut client, Action::Prepare).await else {
+            panic!("clients would be sent round in circles");
+        };
+        assert!(text.contains("the real server 127.0.0.1"), "{text}");
+        assert_eq!(keys(&bed), []);
+        done(&mut client, Action::Serve).await;
+        done(&mut client, Action::Yield).await;
+        assert_eq!(keys(&bed), [], "it has left when that is answered");
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_director_that_is_not_resident_prepares_nothing_and_gives_no_way() {
+    let bed = Bed::new();
+    bed.write(&unasked("192.0.2.1"));
+    bed.direct(async |mut client: Client| {
+        all_serve(&mut client, 1).await;
+        for action in [Action::Prepare, Action::Yield] {
+            let Reply::Error { text } = act(&mut client, action).await else {
+                panic!("it is not resident");
+            };
+            assert!(text.contains("not resident"), "{text}");
+        }
+        all_serve(&mut client, 1).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}

@@ -7,6 +7,7 @@ use ldird_core::input::Input;
 use ldird_core::overrides::Slot;
 use ldird_core::table::ServiceKey;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 impl World {
     /// Our services leave as `cleanstop` says, everybody else's stay. It ends in any case, also where
@@ -23,6 +24,10 @@ impl World {
         for _ in 0..STEPS_MAX {
             if self.ended {
                 break;
+            }
+            if restless && self.moments.chance(often) {
+                let moment = self.moment();
+                self.feed(moment)?;
             }
             if restless && self.random.chance(often) {
                 self.intrude()?;
@@ -103,6 +108,12 @@ impl World {
             },
             Input::Turn(Role::Active),
             Input::Turn(Role::Standby),
+            Input::Yield {
+                table: Duration::ZERO,
+            },
+            Input::Prepare {
+                table: Duration::ZERO,
+            },
             Input::Shutdown,
         ];
         for input in late.chain(others) {

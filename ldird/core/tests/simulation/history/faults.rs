@@ -69,6 +69,7 @@ impl World {
         if self.random.chance(self.plan.turning) {
             self.turn()?;
         }
+        self.perhaps_a_moment()?;
         if self.random.chance(self.plan.stubborn) {
             self.refuse_for_long();
         }
@@ -140,6 +141,26 @@ impl World {
         self.feed(Input::Turn(self.role))
     }
 
+    fn perhaps_a_moment(&mut self) -> Result<(), String> {
+        let percent = self.plan.turning * self.weight_of_moment().min(3);
+        if !self.moments.chance(percent) {
+            return Ok(());
+        }
+        let moment = self.moment();
+        self.feed(moment)
+    }
+
+    /// A hand-over begins: the table goes in before the resource is active here, or stays when it stops.
+    pub(super) fn moment(&mut self) -> Input {
+        self.summary.moments += 1;
+        let table = Duration::from_millis(200 + self.moments.below(8000));
+        if self.moments.chance(50) {
+            Input::Prepare { table }
+        } else {
+            Input::Yield { table }
+        }
+    }
+
     fn refuse_for_long(&mut self) {
         let Some(service) = self.random.pick(&self.config.services) else {
             return;
@@ -177,6 +198,7 @@ impl World {
         self.summary.faults += 1;
         self.pending.clear();
         self.maintenance.clear();
+        self.kept = None;
         self.proven.clear();
         self.holds.clear();
         self.belief = Belief::default();
