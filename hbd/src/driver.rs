@@ -222,6 +222,8 @@ impl Driver {
             Output::PassOn { message, from } => self.pass_on(&message, from),
             Output::Probe(group) => self.resources.probe(group),
             Output::Start(group) => self.resources.start(group),
+            Output::Prepare(group) => self.resources.prepare(group),
+            Output::Unprepare(group) => self.resources.unprepare(group),
             Output::Stop(group) => self.resources.stop(group),
             Output::LetGo(group) => self.resources.let_go(group),
             Output::Announce(group) => self.resources.announce(group),

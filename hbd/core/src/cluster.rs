@@ -278,6 +278,7 @@ impl Cluster {
         for group in due.map(|(id, _)| id).collect::<Vec<_>>() {
             self.run_event(group, Event::Due, now);
         }
+        self.end_preparations(now);
     }
 
     /// Draws all conclusions from the present state.
@@ -310,6 +311,7 @@ impl Cluster {
         let runners = groups().filter_map(|group| group.runner.deadline());
         let patience = groups().filter_map(|group| self.patience_ends(group));
         let resting = groups().filter_map(|group| self.rests_at(group));
+        let prepared = groups().filter_map(Group::prepared_until);
         let deadlines = [
             Some(self.speech.pace.deadline()),
             membership.deadline(),
@@ -317,6 +319,7 @@ impl Cluster {
             runners.min(),
             patience.min(),
             resting.min(),
+            prepared.min(),
             self.footing.deadline(),
             self.pings.deadline(),
             self.orders.deadline(),

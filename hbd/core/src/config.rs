@@ -59,6 +59,9 @@ impl GroupId {
     }
 }
 
+/// What was prepared for a group that is about to start is undone after so long: its owner takes its time.
+pub const PREPARED_LIMIT: Duration = Duration::from_secs(30);
+
 /// The most groups a cluster can have: one status message reports them all.
 pub const MAX_GROUPS: usize = 1000;
 

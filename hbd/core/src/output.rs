@@ -18,6 +18,14 @@ pub enum Output {
     Probe(GroupId),
     /// Start its resources left to right. Answer: `Input::Started`.
     Start(GroupId),
+    /// The group is this node's, and the node that runs it is stopping it: what can be made ready
+    /// without touching the service is to be made ready. Nothing answers. A `Start` or an `Unprepare`
+    /// follows, within [`PREPARED_LIMIT`] unless this node ends or stands still.
+    ///
+    /// [`PREPARED_LIMIT`]: crate::config::PREPARED_LIMIT
+    Prepare(GroupId),
+    /// What was made ready is not wanted any more.
+    Unprepare(GroupId),
     /// Stop its resources right to left. Answer: `Input::Stopped`. May follow a `Start` that has
     /// not answered yet: the shell then ends that start first, answers it, and stops.
     Stop(GroupId),

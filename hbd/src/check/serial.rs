@@ -82,6 +82,8 @@ fn heartbeat_bytes(loaded: &Loaded) -> usize {
         | Output::Remember(_)
         | Output::Notice(_)
         | Output::CommandDone { .. }
+        | Output::Prepare(_)
+        | Output::Unprepare(_)
         | Output::Exit(_) => None,
     });
     let peers = loaded.nodes.len().saturating_sub(1);

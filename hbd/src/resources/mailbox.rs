@@ -11,6 +11,10 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Job {
     Probe,
+    /// What was prepared is not wanted. Never pending together with the next.
+    Unprepare,
+    /// It is about to be started.
+    Prepare,
     Start,
     /// A stop that takes the addresses away first.
     LetGo,
@@ -45,7 +49,14 @@ pub(super) fn mailbox() -> (Requests, Jobs) {
 
 impl Requests {
     pub(super) fn ask(&self, job: Job) {
-        lock(&self.pending).insert(job);
+        let mut pending = lock(&self.pending);
+        match job {
+            Job::Prepare => pending.remove(&Job::Unprepare),
+            Job::Unprepare => pending.remove(&Job::Prepare),
+            Job::Probe | Job::Start | Job::LetGo | Job::Stop | Job::Announce => false,
+        };
+        pending.insert(job);
+        drop(pending);
         // Full: it rings already. Closed: the daemon ends.
         let _ = self.bell.try_send(());
     }
@@ -102,5 +113,22 @@ mod tests {
             begun.push(job);
         }
         assert_eq!(begun, [Job::Start, Job::Stop, Job::Announce]);
+    }
+
+    #[tokio::test]
+    async fn the_last_word_on_a_preparation_counts() {
+        for (first, last) in [
+            (Job::Prepare, Job::Unprepare),
+            (Job::Unprepare, Job::Prepare),
+        ] {
+            let (requests, mut jobs) = mailbox();
+            requests.ask(Job::Start);
+            requests.ask(first);
+            requests.ask(last);
+            drop(requests);
+            assert_eq!(jobs.next().await, Some(last));
+            assert_eq!(jobs.next().await, Some(Job::Start));
+            assert_eq!(jobs.next().await, None);
+        }
     }
 }

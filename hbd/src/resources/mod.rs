@@ -91,6 +91,15 @@ impl Resources {
         self.ask(group, Job::Start);
     }
 
+    /// It is about to be started: what can be done before that is done now.
+    pub fn prepare(&self, group: GroupId) {
+        self.ask(group, Job::Prepare);
+    }
+
+    pub fn unprepare(&self, group: GroupId) {
+        self.ask(group, Job::Unprepare);
+    }
+
     pub fn stop(&self, group: GroupId) {
         self.ask(group, Job::Stop);
     }

@@ -10,6 +10,8 @@
 //! The order of a group and the meaning of a script's answers are those of the old ResourceManager
 //! (Heartbeat specification 7.9); the time limits are new.
 
+mod together;
+
 use super::builtin::AddressResource;
 use super::mailbox::{Job, Jobs};
 use super::resident::Resident;
@@ -119,6 +121,8 @@ impl Worker {
                     result: self.stop().await,
                 }
             }
+            Job::Prepare => return self.prepare(cancel).await,
+            Job::Unprepare => return self.unprepare(cancel).await,
             Job::Announce => return self.announce().await,
         };
         self.report(Report::Input(input)).await;
@@ -165,39 +169,56 @@ impl Worker {
         }
     }
 
-    /// Left to right; the first failure stops the whole group again.
-    async fn start(&self, mut cancel: Cancel) -> Result<(), Failure> {
+    /// Left to right, or at once where nobody can see the order; the first failure stops the whole
+    /// group again.
+    async fn start(&self, cancel: Cancel) -> Result<(), Failure> {
         self.tell(
             Severity::Info,
             format!("Acquiring resource group: {}", self.line),
         )
         .await;
+        let result = match self.together().await {
+            Some(members) => self.start_together(members, &cancel).await,
+            None => self.start_in_order(cancel.clone()).await,
+        };
+        match result {
+            Err(failure) if !*cancel.borrow() => Err(self.give_up(failure).await),
+            result => result,
+        }
+    }
+
+    async fn start_in_order(&self, mut cancel: Cancel) -> Result<(), Failure> {
         for resource in &self.resources {
             if *cancel.borrow() {
                 return Err(interrupted(resource));
             }
-            let result = self.start_one(resource, &mut cancel).await;
+            let result = self.start_one(resource, None, &mut cancel).await;
             if *cancel.borrow() {
                 return Err(interrupted(resource));
             }
-            if let Err(failure) = result {
-                let resource = &failure.resource;
-                self.tell(
-                    Severity::Critical,
-                    format!("Giving up resources due to failure of {resource}"),
-                )
-                .await;
-                let still_held = self.stop().await.is_err();
-                return Err(Failure {
-                    still_held,
-                    ..failure
-                });
-            }
+            result?;
         }
         Ok(())
     }
 
-    async fn start_one(&self, resource: &Resource, cancel: &mut Cancel) -> Result<(), Failure> {
+    async fn give_up(&self, failure: Failure) -> Failure {
+        let resource = &failure.resource;
+        let text = format!("Giving up resources due to failure of {resource}");
+        self.tell(Severity::Critical, text).await;
+        let still_held = self.stop().await.is_err();
+        Failure {
+            still_held,
+            ..failure
+        }
+    }
+
+    /// `found`: the director that the resource is, where somebody has looked already.
+    async fn start_one(
+        &self,
+        resource: &Resource,
+        found: Option<Resident>,
+        cancel: &mut Cancel,
+    ) -> Result<(), Failure> {
         match resource {
             Resource::Addresses(addresses) => self
                 .means
@@ -207,17 +228,19 @@ impl Worker {
                 .map_err(|failed| failure(&failed.resource.word, Operation::Start, &failed.why)),
             Resource::Script { word, script, args } => {
                 let limit = self.limits.start;
-                // A resident director is told whatever it seems to be: it bears being told twice, and
-                // what others see of it may be out of date.
-                let turned = self
-                    .turn(script, args, Operation::Start, limit, cancel)
-                    .await;
-                let runs = match turned {
-                    Some(done) => done,
+                let until = Instant::now() + limit;
+                let started = match self.or_look(found, script, args, self.limits.status).await {
+                    // Told whatever it seems to be: it bears being told twice, and what others see of it
+                    // may be out of date.
+                    Some(resident) => {
+                        let serve = Action::Serve;
+                        self.turn(resident, script, args, serve, until, cancel)
+                            .await
+                    }
                     // An unclear status is no reason against a start, which must bear being repeated.
-                    None => matches!(self.script_runs(script, args, cancel).await, Ok(true)),
+                    None => matches!(self.script_says(script, args, cancel).await, Ok(true)),
                 };
-                if runs {
+                if started {
                     self.owed().insert(word.clone());
                     return Ok(());
                 }
@@ -258,22 +281,35 @@ impl Worker {
             let text = format!("Releasing resource group: {}", self.line);
             self.tell(Severity::Info, text).await;
         }
-        let mut first = Ok(());
-        for resource in self.resources.iter().rev() {
-            let result = self.stop_one(resource).await;
-            first = first.and(result);
-        }
+        let first = match self.together().await {
+            Some(members) => self.stop_together(members).await,
+            None => self.stop_in_order().await,
+        };
         self.stuck.store(first.is_err(), Ordering::Relaxed);
         first
     }
 
-    /// Repeats a failing stop, within the group's limit.
-    async fn stop_one(&self, resource: &Resource) -> Result<(), Failure> {
+    async fn stop_in_order(&self) -> Result<(), Failure> {
+        let mut first = Ok(());
+        for resource in self.resources.iter().rev() {
+            let result = self.stop_one(resource, None).await;
+            first = first.and(result);
+        }
+        first
+    }
+
+    /// Repeats a failing stop, within the group's limit. `found`: the director that the resource is,
+    /// where it may have its table in the kernel for a moment more.
+    async fn stop_one(
+        &self,
+        resource: &Resource,
+        mut found: Option<Resident>,
+    ) -> Result<(), Failure> {
         let until = Instant::now() + self.limits.stop;
         let mut retries = 0;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let Err(why) = self.stop_once(resource, left).await else {
+            let Err(why) = self.stop_once(resource, found.take(), left).await else {
                 return Ok(());
             };
             retries += 1;
@@ -289,7 +325,12 @@ impl Worker {
         }
     }
 
-    async fn stop_once(&self, resource: &Resource, limit: Duration) -> Result<(), String> {
+    async fn stop_once(
+        &self,
+        resource: &Resource,
+        found: Option<Resident>,
+        limit: Duration,
+    ) -> Result<(), String> {
         match resource {
             Resource::Addresses(addresses) => {
                 let result = self.means.addresses.stop(addresses).await;
@@ -299,9 +340,17 @@ impl Worker {
                 let mut never = never();
                 let until = Instant::now() + limit;
                 // The script, if it comes to that, needs time as well.
-                let turn = limit / 2;
-                let turned = self.turn(script, args, Operation::Stop, turn, &mut never);
-                if turned.await == Some(true) {
+                let turn_until = Instant::now() + limit / 2;
+                let action = if found.is_some() {
+                    Action::Yield
+                } else {
+                    Action::HoldBack
+                };
+                if let Some(resident) = self.or_look(found, script, args, limit / 2).await
+                    && self
+                        .turn(resident, script, args, action, turn_until, &mut never)
+                        .await
+                {
                     self.owed().remove(word);
                     return Ok(());
                 }
@@ -358,7 +407,7 @@ impl Worker {
         }
     }
 
-    /// Asks a script for its status.
+    /// Asks a script, or the director in its place, for its status.
     async fn script_runs(
         &self,
         script: &str,
@@ -366,37 +415,54 @@ impl Worker {
         cancel: &mut Cancel,
     ) -> Result<bool, ScriptError> {
         let limit = self.limits.status;
-        if let Some(resident) = self.resident(script, args, limit).await {
-            return Ok(resident.is_active());
+        match self.or_look(None, script, args, limit).await {
+            Some(resident) => Ok(resident.is_active()),
+            None => self.script_says(script, args, cancel).await,
         }
+    }
+
+    async fn script_says(
+        &self,
+        script: &str,
+        args: &[String],
+        cancel: &mut Cancel,
+    ) -> Result<bool, ScriptError> {
+        let limit = self.limits.status;
         let ran = self.run_script(script, args, Operation::Status, limit, cancel);
         Ok(ran.await?.says_running())
     }
 
-    /// The director that this resource is, if it runs from boot.
-    async fn resident(&self, script: &str, args: &[String], limit: Duration) -> Option<Resident> {
+    /// The director that this resource is, if it runs from boot: as found, or looked for now.
+    async fn or_look(
+        &self,
+        found: Option<Resident>,
+        script: &str,
+        args: &[String],
+        limit: Duration,
+    ) -> Option<Resident> {
+        if found.is_some() {
+            return found;
+        }
         let directors = self.means.directors.as_ref()?;
         let until = Instant::now() + limit;
         directors.resident(script, args, until).await
     }
 
-    /// Starts or stops a resident director. `None`: there is none; false: it has not done it, and the
-    /// script is to try.
+    /// Tells a resident director. False: it has not done it, and the script is to try.
     async fn turn(
         &self,
+        resident: Resident,
         script: &str,
         args: &[String],
-        operation: Operation,
-        limit: Duration,
+        action: Action,
+        until: Instant,
         cancel: &mut Cancel,
-    ) -> Option<bool> {
-        let action = match operation {
-            Operation::Start => Action::Serve,
-            Operation::Stop => Action::HoldBack,
-            Operation::Status => return None,
+    ) -> bool {
+        let operation = if action == Action::Serve {
+            Operation::Start
+        } else {
+            Operation::Stop
         };
-        let until = Instant::now() + limit;
-        let resident = self.resident(script, args, limit).await?;
         let words = args.iter().map(String::as_str).chain([operation.as_str()]);
         let line = format!("{script} {}", words.collect::<Vec<_>>().join(" "));
         let pid = resident.pid();
@@ -406,13 +472,13 @@ impl Worker {
             self.tell(Severity::Info, text).await;
         }
         match resident.turn(action, until, cancel).await {
-            Ok(()) => Some(true),
+            Ok(()) => true,
             Err(why) => {
                 if !stuck && !*cancel.borrow() {
                     let text = format!("{line}: ldird, pid {pid}: {why}; the script is run");
                     self.tell(Severity::Warning, text).await;
                 }
-                Some(false)
+                false
             }
         }
     }

@@ -4,6 +4,7 @@
 mod claiming;
 mod deciding;
 mod learning;
+mod preparing;
 mod relaying;
 mod running;
 mod standing;
@@ -16,6 +17,7 @@ use crate::ownership::{Blocker, Claim, Decision, Why};
 use crate::roster::{NodeId, Roster};
 use crate::table::Table;
 use crate::takeover::{Event, Run, Runner};
+use preparing::Preparation;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -28,6 +30,7 @@ pub(super) struct Group {
     pub(super) reason: Reason,
     pub(super) waiting: Option<Waiting>,
     pub(super) homeless: bool,
+    preparation: Preparation,
     /// Since when another node has been expected to take it.
     expecting: Option<Instant>,
     /// Nodes that were seen running it while this one does, and keeps it.
@@ -128,6 +131,7 @@ impl Group {
             reason: Reason::default(),
             waiting: None,
             homeless: false,
+            preparation: Preparation::None,
             expecting: None,
             rivals: BTreeSet::new(),
             returns: Returns::default(),
@@ -174,6 +178,7 @@ impl Cluster {
 
     fn carry_out(&mut self, id: GroupId, decision: Decision, now: Instant) {
         self.group_mut(id).waiting = waiting(decision);
+        self.look_ahead(id, decision, now);
         let homeless = decision == Decision::Homeless;
         let before = std::mem::replace(&mut self.group_mut(id).homeless, homeless);
         if homeless && !before {

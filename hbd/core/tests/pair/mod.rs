@@ -43,6 +43,7 @@ fn place_of(id: GroupId) -> usize {
 }
 
 const TRAVEL: Duration = Duration::from_micros(100);
+pub(crate) const STOPS_SLOWLY: Duration = Duration::from_secs(50);
 const SCRIPT: Duration = Duration::from_millis(1);
 
 /// Something that arrives at a node later.
@@ -80,6 +81,8 @@ pub(crate) struct Pair {
     pub(crate) broken: Option<usize>,
     /// Stops fail on this node.
     pub(crate) stubborn: Option<usize>,
+    /// Stops take [`STOPS_SLOWLY`] on this node.
+    pub(crate) slow: Option<usize>,
     /// Or only those of these groups.
     pub(crate) stubborn_groups: Option<(usize, Vec<GroupId>)>,
     next_command: u64,
@@ -107,6 +110,7 @@ impl Pair {
             frozen: None,
             broken: None,
             stubborn: None,
+            slow: None,
             stubborn_groups: None,
             next_command: 0,
         }
@@ -284,7 +288,9 @@ impl Pair {
                     } else {
                         Ok(())
                     };
-                    self.later(node, SCRIPT, Input::Stopped { group, result });
+                    let slow = self.slow == Some(node);
+                    let takes = if slow { STOPS_SLOWLY } else { SCRIPT };
+                    self.later(node, takes, Input::Stopped { group, result });
                 }
                 Output::Exit(_) => self.nodes[node] = None,
                 Output::Remember(known) => {
@@ -292,7 +298,11 @@ impl Pair {
                     kept.retain(|other| other.node != known.node);
                     kept.push(known);
                 }
-                Output::Announce(_) | Output::Notice(_) | Output::CommandDone { .. } => {}
+                Output::Prepare(_)
+                | Output::Unprepare(_)
+                | Output::Announce(_)
+                | Output::Notice(_)
+                | Output::CommandDone { .. } => {}
             }
         }
     }

@@ -454,7 +454,11 @@ impl World {
                 kept.push(known);
             }
             Output::Notice(Notice::PingsLost) => self.coverage.gateway_lost += 1,
-            Output::Announce(_) | Output::Notice(_) | Output::Exit(_) => {}
+            Output::Prepare(_)
+            | Output::Unprepare(_)
+            | Output::Announce(_)
+            | Output::Notice(_)
+            | Output::Exit(_) => {}
         }
         Ok(())
     }

@@ -75,6 +75,9 @@ pub(crate) struct Coverage {
     pub(crate) yielded: u64,
     /// Nodes that no longer heard the gateway.
     pub(crate) gateway_lost: u64,
+    /// Preparations that a start followed, and those that were undone.
+    pub(crate) fulfilled: u64,
+    pub(crate) undone: u64,
 }
 
 impl Coverage {
@@ -175,6 +178,8 @@ impl Coverage {
         }
         self.yielded += other.yielded;
         self.gateway_lost += other.gateway_lost;
+        self.fulfilled += other.fulfilled;
+        self.undone += other.undone;
         self.strange.extend(other.strange.iter().cloned());
         let mine = self.messages.as_flattened_mut().iter_mut();
         for (mine, other) in mine.zip(other.messages.as_flattened()) {

@@ -22,6 +22,9 @@ const MAX_ACKS_PER_SECOND: u64 = MAX_PER_SECOND / ACKNOWLEDGED;
 /// Nothing can be asked and answered faster.
 const ROUND_TRIP: Micros = 100;
 
+/// What is prepared for a group that does not start is undone by then, on the slowest clock.
+const MAX_PREPARED: Micros = 31 * SECOND;
+
 /// An honest cluster changes owners a few times, not thousands of times.
 const MAX_EPOCH: u64 = 500;
 
@@ -66,6 +69,11 @@ pub(crate) struct Monitor {
     one_way: OneWay,
     /// Groups that two nodes ran while only one heard the other, and that ended.
     pub(crate) yielded: u64,
+    /// What is prepared, by node and group, and since when.
+    prepared: BTreeMap<(usize, usize), Micros>,
+    /// Preparations that a start followed, and those that were undone.
+    pub(crate) fulfilled: u64,
+    pub(crate) undone: u64,
     deadtime: Micros,
 }
 
@@ -108,7 +116,18 @@ impl Monitor {
                 self.chatter += u64::from(rests && !again);
                 return self.count_message(world, node);
             }
-            Output::Start(group) => self.check_start(world, node, place_of(*group))?,
+            Output::Start(group) => {
+                let place = place_of(*group);
+                self.fulfilled += u64::from(self.prepared.remove(&(node, place)).is_some());
+                self.check_start(world, node, place)?;
+            }
+            Output::Prepare(group) => self.check_preparation(world, node, place_of(*group))?,
+            Output::Unprepare(group) => {
+                self.undone += 1;
+                if self.prepared.remove(&(node, place_of(*group))).is_none() {
+                    return Err(Violation(format!("node {node}: {output:?} of nothing")));
+                }
+            }
             Output::Exit(Ending::Held) => {
                 let machine = &world.nodes[node].machine;
                 let held = (0..world.plan.groups.len()).filter(|group| machine.active(*group));
@@ -130,6 +149,40 @@ impl Monitor {
         self.last_act = world.now;
         self.chatter = 0;
         Ok(())
+    }
+
+    /// Only the owner of a group prepares for it, and once.
+    fn check_preparation(
+        &mut self,
+        world: &World,
+        node: usize,
+        group: usize,
+    ) -> Result<(), Violation> {
+        let owner = world
+            .snapshot(node)
+            .and_then(|view| view.groups[group].owner.clone());
+        let again = self.prepared.insert((node, group), world.now).is_some();
+        if again || owner.as_deref() != Some(name(node).as_str()) {
+            return Err(Violation(format!(
+                "node {node} prepares for group {group}, of which the owner is {owner:?}; again: {again}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// What comes of nothing ends: with the daemon, or with the time.
+    fn check_prepared(&mut self, world: &World) -> Result<(), Violation> {
+        self.prepared
+            .retain(|(node, _), _| world.nodes[*node].core.is_some());
+        let awake = |node: usize| !world.nodes[node].is_frozen();
+        let over = |since: Micros| world.now > since + MAX_PREPARED;
+        let mut all = self.prepared.iter();
+        match all.find(|((node, _), since)| awake(*node) && over(**since)) {
+            Some(((node, group), _)) => Err(Violation(format!(
+                "node {node} is prepared for group {group} and does not give up"
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn count_message(&mut self, world: &World, node: usize) -> Result<(), Violation> {
@@ -246,6 +299,7 @@ impl Monitor {
     pub(crate) fn check(&mut self, world: &World) -> Result<(), Violation> {
         self.abandoned
             .retain(|(node, group)| world.nodes[*node].machine.active(*group));
+        self.check_prepared(world)?;
         let count = world.nodes.len();
         for one in 0..count {
             for other in one + 1..count {
@@ -354,6 +408,11 @@ impl Monitor {
         }
         if !rested {
             return Err(Violation("it never comes to rest".to_owned()));
+        }
+        if let Some((node, group)) = self.prepared.keys().next() {
+            return Err(Violation(format!(
+                "node {node} is still prepared for group {group}, which runs elsewhere"
+            )));
         }
         self.check_chatter(world)?;
         Ok(true)

@@ -64,6 +64,10 @@ fn histories_keep_their_promises() {
         "{} double owners ended while only one heard the other",
         met.yielded
     );
+    println!(
+        "{} preparations were followed by a start, {} were undone",
+        met.fulfilled, met.undone
+    );
     if let Some(seed) = failed.iter().filter_map(|(seed, _)| *seed).min() {
         report(seed);
     }
@@ -71,6 +75,10 @@ fn histories_keep_their_promises() {
     assert!(count < COVERING || surprises.is_empty(), "{surprises:#?}");
     assert!(met.yielded > 0, "nobody yields to whom it alone hears");
     assert!(met.gateway_lost > 0, "nobody misses the gateway");
+    assert!(
+        met.fulfilled > 0 && met.undone > 0,
+        "nobody prepares, or nobody for nothing"
+    );
     println!("{} cluster histories passed", seeds.len());
 }
 
@@ -93,6 +101,8 @@ fn first_failure(seeds: &[u64]) -> (Option<u64>, Coverage) {
         let failed = world.run().is_err();
         met.add(&world.coverage);
         met.yielded += world.monitor.yielded;
+        met.fulfilled += world.monitor.fulfilled;
+        met.undone += world.monitor.undone;
         if failed {
             return (Some(*seed), met);
         }

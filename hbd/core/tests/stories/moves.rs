@@ -1,9 +1,9 @@
 //! How groups move: handed over, given back, and sent by an operator.
 
 use super::{GROUP, is_start, ms};
-use crate::pair::{DEADTIME, HOLD_DOWN, Pair, name};
+use crate::pair::{DEADTIME, HOLD_DOWN, Pair, STOPS_SLOWLY, name};
 use ha_status::{HoldSet, NodeStatus};
-use hbd_core::config::Failback;
+use hbd_core::config::{Failback, PREPARED_LIMIT};
 use hbd_core::input::Command;
 use hbd_core::output::{Done, Ending, Notice, Output, Refusal, YieldReason};
 
@@ -50,6 +50,91 @@ fn a_returning_node_gets_its_group_back_at_once() {
         reason: YieldReason::Failback,
     };
     assert!(pair.notices(1).contains(&yields));
+}
+
+#[test]
+fn an_agreed_move_is_prepared_while_the_owner_still_runs_it() {
+    let moves: [fn(&mut Pair); 4] = [
+        |pair| {
+            pair.command(0, Command::Shutdown);
+        },
+        |pair| {
+            pair.standby(0, HoldSet::All);
+        },
+        |pair| {
+            pair.command(1, Command::Takeover(HoldSet::All));
+        },
+        |pair| {
+            pair.power_off(0);
+            pair.run_for(ms(3000));
+            pair.outputs.clear();
+            pair.start(0);
+        },
+    ];
+    for (round, begin) in moves.into_iter().enumerate() {
+        let mut pair = Pair::running(2, &[0], Failback::On);
+        let taker = usize::from(round < 3);
+        begin(&mut pair);
+        pair.run_until(ms(1000), |pair| pair.runners(0) == [taker]);
+        pair.run_for(ms(100));
+        let of = |wanted: fn(&Output) -> bool, at: usize| {
+            pair.when(|node, output| node == at && wanted(output))
+        };
+        let prepared = of(|output| matches!(output, Output::Prepare(_)), taker).unwrap();
+        let stop = of(|output| matches!(output, Output::Stop(_)), 1 - taker).unwrap();
+        let start = of(is_start, taker).unwrap();
+        assert!(prepared <= stop + ms(1) && prepared < start, "move {round}");
+        let undone = |_, output: &Output| matches!(output, Output::Unprepare(_));
+        assert_eq!(pair.when(undone), None, "move {round}");
+    }
+}
+
+#[test]
+fn nothing_is_prepared_for_a_group_whose_owner_is_dead() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.power_off(0);
+    pair.run_for(ms(3000));
+    assert_eq!(pair.runners(0), [1]);
+    let prepared = |_, output: &Output| matches!(output, Output::Prepare(_));
+    assert_eq!(pair.when(prepared), None);
+}
+
+#[test]
+fn what_was_prepared_is_undone_when_the_owner_cannot_stop_in_time() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.slow = Some(0);
+    pair.standby(0, HoldSet::All);
+    pair.run_for(PREPARED_LIMIT + ms(500));
+    let outputs = pair.outputs.iter();
+    let asked = outputs.filter_map(|(at, node, output)| match output {
+        Output::Prepare(_) | Output::Unprepare(_) => Some((*at, *node, output.clone())),
+        _ => None,
+    });
+    let asked: Vec<_> = asked.collect();
+    let [
+        (prepared, 1, Output::Prepare(_)),
+        (undone, 1, Output::Unprepare(_)),
+    ] = asked[..]
+    else {
+        panic!("{asked:?}");
+    };
+    assert_eq!(undone, prepared + PREPARED_LIMIT);
+    pair.run_until(STOPS_SLOWLY, |pair| pair.runners(0) == [1]);
+}
+
+#[test]
+fn what_was_prepared_is_undone_when_the_group_goes_elsewhere() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.slow = Some(0);
+    pair.standby(0, HoldSet::All);
+    pair.run_for(ms(1000));
+    // Back again, before it has stopped.
+    pair.command(0, Command::Takeover(HoldSet::All));
+    pair.run_for(ms(10));
+    let undone = |node: usize, output: &Output| node == 1 && matches!(output, Output::Unprepare(_));
+    assert!(pair.when(undone).is_some());
+    let started = pair.when(|node, output| node == 1 && is_start(output));
+    assert_eq!(started, None);
 }
 
 #[test]

@@ -33,11 +33,13 @@ impl Fake {
                 let Some(Asked::Act { action, reply, .. }) = control.understand(request) else {
                     continue;
                 };
-                if action == Action::Serve {
-                    *held.lock().unwrap() = None;
-                } else if held.lock().unwrap().is_none() {
-                    let claim = Claim::acquire(Kind::Standby, &file).unwrap();
-                    *held.lock().unwrap() = Some(claim);
+                match action {
+                    Action::Serve => *held.lock().unwrap() = None,
+                    Action::HoldBack | Action::Yield if held.lock().unwrap().is_none() => {
+                        let claim = Claim::acquire(Kind::Standby, &file).unwrap();
+                        *held.lock().unwrap() = Some(claim);
+                    }
+                    _ => {}
                 }
                 heard.lock().unwrap().push(action);
                 reply.answer(Ok(String::new()));
@@ -57,6 +59,16 @@ impl Fake {
 
     fn asked(&self) -> Vec<Action> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// Waits until it has been asked so often.
+    async fn until_asked(&self, times: usize) {
+        let seen = async {
+            while self.asked().len() < times {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, seen).await.unwrap();
     }
 }
 
@@ -106,7 +118,7 @@ async fn a_resident_director_is_started_and_stopped_without_a_program() {
     starts(&mut bed).await;
     stops(&mut bed).await;
     assert_eq!(probed(&mut bed).await, Activity::Nothing);
-    let told = [Action::Serve, Action::Serve, Action::HoldBack];
+    let told = [Action::Serve, Action::Serve, Action::Yield];
     assert_eq!(fake.asked(), told);
     assert_eq!(bed.asked(), [""; 0], "no program was run");
 }
@@ -119,7 +131,53 @@ async fn a_resident_director_that_seems_to_be_active_is_told_to_be() {
     stops(&mut bed).await;
     fake.seems_active();
     starts(&mut bed).await;
-    assert_eq!(fake.asked(), [Action::HoldBack, Action::Serve]);
+    assert_eq!(fake.asked(), [Action::Yield, Action::Serve]);
+}
+
+#[tokio::test]
+async fn beside_a_script_a_director_keeps_its_place_and_lets_go_of_its_table() {
+    let mut bed = Bed::new(&[("a", HONEST), ("ldirectord", HONEST)], limits());
+    std::fs::write(file(&bed), "").unwrap();
+    let fake = Fake::start(&bed).await;
+    bed.resources.prepare(GROUP);
+    starts(&mut bed).await;
+    stops(&mut bed).await;
+    assert_eq!(fake.asked(), [Action::Serve, Action::HoldBack]);
+    assert_eq!(bed.asked(), ["a status", "a start", "a stop"]);
+}
+
+#[tokio::test]
+async fn what_is_about_to_start_is_prepared_and_what_is_not_wanted_is_taken_back() {
+    let mut bed = bed();
+    let fake = Fake::start(&bed).await;
+    bed.resources.prepare(GROUP);
+    fake.until_asked(1).await;
+    bed.resources.unprepare(GROUP);
+    fake.until_asked(2).await;
+    bed.resources.prepare(GROUP);
+    starts(&mut bed).await;
+    // Of the active one nothing is taken back.
+    bed.resources.unprepare(GROUP);
+    assert_eq!(probed(&mut bed).await, Activity::Everything);
+    let expected = [
+        Action::Prepare,
+        Action::HoldBack,
+        Action::Prepare,
+        Action::Serve,
+    ];
+    assert_eq!(fake.asked(), expected);
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_put_takes_the_director_along() {
+    let mut bed = Bed::new(&[("IPaddr", ""), ("ldirectord", HONEST)], limits());
+    std::fs::write(file(&bed), "").unwrap();
+    let fake = Fake::start(&bed).await;
+    bed.resources.start(GROUP);
+    let failure = bed.failed_start().await;
+    assert_eq!(failure.resource, "IPaddr");
+    assert!(!failure.still_held);
+    assert_eq!(fake.asked(), [Action::Serve, Action::Yield]);
 }
 
 #[tokio::test]
