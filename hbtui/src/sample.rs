@@ -241,6 +241,7 @@ fn real(host: u32, health: Health, message: &str) -> RealServer {
         could_not_ask: None,
         stage: None,
         certificate_until_ms: None,
+        agent: None,
         overrides: Vec::new(),
         draining: None,
         checked_ms: Some(700),

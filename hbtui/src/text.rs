@@ -160,6 +160,9 @@ pub(crate) fn about_real(real: &RealServer, now_ms: u64) -> Vec<String> {
     if let Some(want) = &real.could_not_ask {
         lines.push(field("not asked", want));
     }
+    if let Some(agent) = &real.agent {
+        lines.push(field("agent", &agent.to_string()));
+    }
     if let Some(state) = real.stage {
         lines.push(field("now", &stage(real, state, now_ms)));
     }

@@ -11,7 +11,7 @@ use ha_plumbing::journal::Journal;
 use ha_plumbing::wall::{Wall, milliseconds};
 use ha_status::socket::{BindError, Control};
 use ha_status::{
-    ConnectionSync, DirectorSnapshot, Draining, Duty, Health, RealServer, Role, Totals,
+    Asks, ConnectionSync, DirectorSnapshot, Draining, Duty, Health, RealServer, Role, Totals,
     VirtualService,
 };
 use ldird_core::Director;
@@ -129,7 +129,10 @@ fn draining(
     real: &RealServer,
     now: Instant,
 ) -> Option<Draining> {
-    if real.overrides.is_empty() || real.table_weight.is_some_and(|weight| weight > 0) {
+    let asked = real.agent.as_ref();
+    let asked = asked.is_some_and(|agent| agent.asks == Asks::Drain);
+    let meant = asked || !real.overrides.is_empty();
+    if !meant || real.table_weight.is_some_and(|weight| weight > 0) {
         drains.remove(&place);
         return None;
     }
@@ -213,6 +216,12 @@ fn write_reals(text: &mut String, service: &VirtualService) {
         if let Some(until_ms) = real.certificate_until_ms {
             let name = "ldird_real_certificate_expiry_seconds";
             write_row(text, name, &labels, until_ms / 1000);
+        }
+        if let Some(agent) = &real.agent {
+            let name = "ldird_real_agent_answers";
+            write_row(text, name, &labels, agent.silent.is_none().into());
+            let name = "ldird_real_agent_percent";
+            write_row(text, name, &labels, agent.percent.into());
         }
         write_row(
             text,

@@ -14,6 +14,7 @@ mod answers;
 mod aside;
 mod bell;
 mod moment;
+mod notices;
 mod orders;
 mod post;
 mod reload;
@@ -51,7 +52,7 @@ use ha_status::socket::{ClientRequest, Control, Responder};
 use ha_status::{Reply, Severity, Snapshot};
 use ldird_core::Director;
 use ldird_core::input::{Input, Left};
-use ldird_core::output::{Notice, Output};
+use ldird_core::output::Output;
 use ldird_ipvs::Timeouts;
 use post::{Delivered, Post};
 use reload::{Loaded, Naming, Reloads, Wish};
@@ -459,66 +460,6 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 self.view.totals.edits_failed += failed as u64;
                 self.feed(Input::Applied(results));
             }
-        }
-    }
-
-    fn noticed(&mut self, notice: &Notice) {
-        self.tell(&wording::line(notice));
-        self.mail_notice(notice);
-        match notice {
-            Notice::Up { service, .. }
-            | Notice::Down { service, .. }
-            | Notice::Panic { service, .. }
-            | Notice::PanicOver { service, .. } => self.reconsider(*service),
-            Notice::Started => {
-                if let Some(ready) = self.ready.take() {
-                    ready(&self.configuration);
-                }
-                self.in_force();
-                self.start_others();
-                let role = self.director.role();
-                self.feed_sync(ldird_core::sync::Input::Turned(role));
-            }
-            Notice::Reloaded => self.in_force(),
-            Notice::Turned(role) => {
-                self.turned(*role);
-                self.feed_sync(ldird_core::sync::Input::Turned(*role));
-            }
-            Notice::OverrideEnded {
-                service,
-                real,
-                says,
-            } => self.order_ended((*service, *real), *says),
-            Notice::TableUnreadable(error) if self.ready.is_some() => {
-                self.end = Some(End::NeverStarted(error.clone()));
-            }
-            Notice::ServiceAdded(_)
-            | Notice::ServiceChanged(_)
-            | Notice::ServicePurged { .. }
-            | Notice::RealAdded { .. }
-            | Notice::RealReadded { .. }
-            | Notice::RealRestored { .. }
-            | Notice::RealQuiesced { .. }
-            | Notice::RealDeleted { .. }
-            | Notice::RealPurged { .. }
-            | Notice::FallbackAdded { .. }
-            | Notice::FallbackDeleted { .. }
-            | Notice::SoftFailure { .. }
-            | Notice::SoftFailureReset { .. }
-            | Notice::Rising { .. }
-            | Notice::RealWeighted { .. }
-            | Notice::Enforced { .. }
-            | Notice::CertificateEnds { .. }
-            | Notice::CouldNotAsk { .. }
-            | Notice::AskedAgain
-            | Notice::NobodyServes(_)
-            | Notice::ServedAgain(_)
-            | Notice::EditFailed { .. }
-            | Notice::MoreEditsFailed(_)
-            | Notice::TableUnreadable(_)
-            | Notice::Drift(_)
-            | Notice::HeldBack
-            | Notice::ShutdownStarted => {}
         }
     }
 

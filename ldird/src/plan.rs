@@ -12,6 +12,7 @@ use crate::probes::{Probed, Prober};
 use crate::rehearsal::{Rehearsal, Said};
 use crate::show;
 use crate::wording;
+use ha_status::RealServer;
 use ldird_core::config::ProbeId;
 use ldird_core::diff;
 use ldird_core::input::Input;
@@ -77,8 +78,9 @@ pub(crate) async fn run(instance: &Instance) -> anyhow::Result<u8> {
                 "" => String::new(),
                 message => format!(", {message}"),
             };
+            let agent = agent(&real);
             say(&format!(
-                "{} {}: {health}{message} ({check})\n",
+                "{} {}: {health}{message} ({check}){agent}\n",
                 service.id, real.address
             ));
         }
@@ -117,6 +119,11 @@ fn maintained(configuration: &Configuration) -> Vec<Change> {
     let hosts = maintenance::resolve(maintenance.questions(Instant::now()));
     changes.extend(maintenance.resolved(hosts, &configuration.core));
     changes
+}
+
+fn agent(real: &RealServer) -> String {
+    let agent = real.agent.as_ref();
+    agent.map_or_else(String::new, |agent| format!("; its agent: {agent}"))
 }
 
 struct Plan {

@@ -6,8 +6,8 @@ use crate::siblings;
 use crate::wording::health;
 use ha_status::socket::{Client, ClientError};
 use ha_status::{
-    ConnectionSync, DirectorSnapshot, Draining, Duty, Lateness, Override, Panic, RealServer, Reply,
-    Request, Role, Says, Snapshot, Stage,
+    Agent, ConnectionSync, DirectorSnapshot, Draining, Duty, Lateness, Override, Panic, RealServer,
+    Reply, Request, Role, Says, Snapshot, Stage,
 };
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -155,9 +155,10 @@ fn real_rows(real: &RealServer, at_ms: u64) -> Vec<String> {
     let expiry = real
         .certificate_until_ms
         .map(|until| certificate(until, at_ms));
+    let agent = real.agent.as_ref().map(|agent| asked_for(agent, at_ms));
     let orders = real.overrides.iter().map(|order| overridden(order, at_ms));
     let draining = real.draining.as_ref().map(drained);
-    [Some(row), stage, expiry]
+    [Some(row), stage, expiry, agent]
         .into_iter()
         .flatten()
         .chain(orders)
@@ -254,6 +255,12 @@ fn certificate(until_ms: u64, at_ms: u64) -> String {
         (false, 1) => "      its certificate is good for 1 day".to_owned(),
         (false, days) => format!("      its certificate is good for {days} days"),
     }
+}
+
+/// `      its agent, for 2m05s: 75 % of the weight`
+fn asked_for(agent: &Agent, at_ms: u64) -> String {
+    let age = age(at_ms.saturating_sub(agent.since_ms));
+    format!("      its agent, for {age}: {agent}")
 }
 
 /// `      drain for 2m05s, by alice (uid 1000, pid 7): a new disk; ends in 8m00s`

@@ -3,7 +3,7 @@
 
 use crate::maintenance::Change;
 use ha_plumbing::journal;
-use ha_status::{Health, Role, Severity};
+use ha_status::{Asks, Health, Role, Severity};
 use ldird_core::alerts::{Alert, Fact};
 use ldird_core::output::{Drift, Notice, PanicEnd, When};
 use ldird_core::table::ServiceKey;
@@ -60,6 +60,12 @@ pub(crate) fn line(notice: &Notice) -> Line {
 
 fn severity(notice: &Notice) -> Severity {
     match notice {
+        Notice::AgentAsks { agent, .. }
+            if (agent.asks, agent.percent > 0) == (Asks::Serve, true) =>
+        {
+            Severity::Notice
+        }
+        Notice::AgentAsks { .. } => Severity::Warning,
         Notice::ServiceAdded(_)
         | Notice::ServiceChanged(_)
         | Notice::SoftFailureReset { .. }
@@ -71,6 +77,7 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::AskedAgain
         | Notice::Rising { .. }
         | Notice::RealWeighted { .. }
+        | Notice::AgentAnswers { .. }
         | Notice::ShutdownStarted => Severity::Info,
         Notice::ServicePurged { .. }
         | Notice::RealAdded { .. }
@@ -88,6 +95,7 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::RealReadded { .. }
         | Notice::PanicOver { .. }
         | Notice::Enforced { .. }
+        | Notice::AgentSilent { .. }
         | Notice::CertificateEnds { .. }
         | Notice::Drift(_) => Severity::Warning,
         Notice::EditFailed { .. }
@@ -209,6 +217,23 @@ fn sentence(notice: &Notice) -> String {
             real,
             left,
         } => format!("The certificate of real server {real} ({service}) {left}"),
+        Notice::AgentAsks {
+            service,
+            real,
+            agent,
+            down: _,
+        } => format!("Agent of real server {real} ({service}): {agent}"),
+        Notice::AgentSilent {
+            service,
+            real,
+            message,
+        } => format!(
+            "Agent of real server {real} ({service}) does not answer: {message}; what it said before \
+             counts"
+        ),
+        Notice::AgentAnswers { service, real } => {
+            format!("Agent of real server {real} ({service}) answers again")
+        }
         Notice::CouldNotAsk {
             service,
             real,

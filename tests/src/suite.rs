@@ -3,6 +3,7 @@
 //! A case runs in namespaces here, or under a kernel with IPVS: all of those share one boot. The cases
 //! themselves live in the files below; this file proves nothing by itself.
 
+mod agents;
 mod balancing;
 mod bed;
 mod clients;
@@ -96,6 +97,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         simulation::CASES,
         peers::CASES,
         balancing::CASES,
+        agents::CASES,
         table::CASES,
         lifecycle::CASES,
         clients::CASES,

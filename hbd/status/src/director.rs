@@ -3,6 +3,7 @@
 
 use crate::notice::{Notice, Recent};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Everything one ldird shows at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,6 +179,9 @@ pub struct RealServer {
     /// shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_until_ms: Option<u64>,
+    /// What its own agent asks for; `None` where none is asked (`agentport`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Agent>,
     /// What an operator has said of it, the stronger first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
@@ -222,6 +226,74 @@ pub enum Stage {
     },
     /// It fails, and its weight is held: see [`VirtualService::panic`].
     Held,
+}
+
+/// What a real server's own agent has asked for so far. It counts as long as the agent does not say
+/// otherwise, also while it does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agent {
+    pub asks: Asks,
+    /// Of the weight in the file, 0..=[`Agent::PERCENT_MAX`].
+    pub percent: u32,
+    /// The reason that it gave; may be empty.
+    pub why: String,
+    /// Wall clock at which it last asked for something else, milliseconds since 1970.
+    pub since_ms: u64,
+    /// Why it does not answer, or cannot be understood; `None` while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent: Option<String>,
+}
+
+impl Agent {
+    /// More than this is no percentage that anybody means.
+    pub const PERCENT_MAX: u32 = 1000;
+
+    /// Is everything as without an agent?
+    pub fn is_content(&self) -> bool {
+        (self.asks, self.percent) == (Asks::Serve, 100) && self.silent.is_none()
+    }
+}
+
+/// e.g. `75 % of the weight`, `drain: updates`, `down; does not answer: connection refused`.
+impl fmt::Display for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.asks {
+            Asks::Serve => write!(f, "{} % of the weight", self.percent)?,
+            Asks::Drain | Asks::Maintenance | Asks::Down => self.asks.fmt(f)?,
+        }
+        if !self.why.is_empty() {
+            write!(f, ": {}", self.why)?;
+        }
+        match &self.silent {
+            Some(reason) => write!(f, "; does not answer: {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What becomes of a real server by its agent's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asks {
+    /// It gets its percentage of the weight.
+    Serve,
+    /// No new connections; those that it has go on.
+    Drain,
+    /// Out, and that is meant so.
+    Maintenance,
+    /// Out, as if its check had failed.
+    Down,
+}
+
+impl fmt::Display for Asks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Serve => "serve",
+            Self::Drain => "drain",
+            Self::Maintenance => "maintenance",
+            Self::Down => "down",
+        })
+    }
 }
 
 /// An operator's word about a real server: who, since when, why, and until when.

@@ -20,8 +20,8 @@ pub use cluster::{
     NodeKind, NodeStatus, NotSent, Refused, Resource, RunState,
 };
 pub use director::{
-    ConnectionSync, DirectorPhase, DirectorSnapshot, Draining, Duty, Fallback, Health, Lateness,
-    Override, Panic, RealServer, Role, Says, Stage, SyncEnd, Totals, VirtualService,
+    Agent, Asks, ConnectionSync, DirectorPhase, DirectorSnapshot, Draining, Duty, Fallback, Health,
+    Lateness, Override, Panic, RealServer, Role, Says, Stage, SyncEnd, Totals, VirtualService,
 };
 pub use mirror::{Gap, Heard, Mirror};
 pub use notice::{Notice, Recent, Severity, printable};

@@ -11,9 +11,9 @@ use crate::{
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ha_status::{
-    ClusterSnapshot, ConnectionSync, DirectorSnapshot, Draining, Hello, NodeStatus, NotSent,
-    Override, Panic, Refused, RefusedReason, Reply, SCHEMA_VERSION, Says, SendTrouble, Snapshot,
-    Stage, SyncEnd,
+    Agent, Asks, ClusterSnapshot, ConnectionSync, DirectorSnapshot, Draining, Hello, NodeStatus,
+    NotSent, Override, Panic, Refused, RefusedReason, Reply, SCHEMA_VERSION, Says, SendTrouble,
+    Snapshot, Stage, SyncEnd,
 };
 use std::time::{Duration, Instant};
 
@@ -343,8 +343,20 @@ fn held_weights_slow_starts_and_drains_are_seen() {
         left: 12,
         empty_in_ms: Some(50_000),
     });
+    let agent = |asks, percent| Agent {
+        asks,
+        percent,
+        why: "updates".to_owned(),
+        since_ms: START_MS,
+        silent: None,
+    };
+    let reals = &mut director.services[1].reals;
+    reals[1].agent = Some(agent(Asks::Drain, 100));
+    reals[2].agent = Some(agent(Asks::Serve, 40));
     let frame = drawn(&app(None, Some(director)), LARGE);
     for text in [
+        "agent: drain: updates",
+        "agent: 40 % of the weight: updates; ",
         "PANIC: 2 fail, weights held, 60 s left",
         "slow start at 30, all of it in 40 s",
         "weight held: connection refused",

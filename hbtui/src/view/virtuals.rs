@@ -11,7 +11,8 @@ use crate::{
     theme::{self, Tone},
 };
 use ha_status::{
-    DirectorSnapshot, Draining, Fallback, Health, Override, RealServer, Role, Stage, VirtualService,
+    Asks, DirectorSnapshot, Draining, Fallback, Health, Override, RealServer, Role, Stage,
+    VirtualService,
 };
 use ratatui::{
     Frame,
@@ -192,6 +193,7 @@ fn real_row<'a>(view: View, id: usize, real: &'a RealServer) -> Row<'a> {
     let climbs = matches!(real.stage, Some(Stage::SlowStart { .. }));
     let as_wanted = climbs
         || !real.overrides.is_empty()
+        || real.agent.is_some()
         || table == Some(real.weight)
         || (table.is_none() && is_held_back(view, id));
     let weight_style = if as_wanted {
@@ -210,6 +212,11 @@ fn real_row<'a>(view: View, id: usize, real: &'a RealServer) -> Row<'a> {
             "failed {}/{}: {}",
             real.failures, real.failure_limit, real.message
         )
+    } else if let Some(agent) = real.agent.as_ref().filter(|agent| !agent.is_content()) {
+        match agent.asks {
+            Asks::Serve => format!("agent: {agent}; {}", real.message),
+            Asks::Drain | Asks::Maintenance | Asks::Down => format!("agent: {agent}"),
+        }
     } else {
         real.message.clone()
     };

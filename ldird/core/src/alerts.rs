@@ -264,10 +264,13 @@ impl Alerts {
                 self.alert(service, Fact::Changed(notice), now);
             }
             Notice::Down { service, real, .. } => self.went_down(*service, *real, now),
-            Notice::Up { service, real, .. } => {
-                self.down.remove(&(*service, *real));
-                self.untold.remove(&(*service, *real));
-            }
+            Notice::Up { service, real, .. } => self.came_back((*service, *real)),
+            Notice::AgentAsks {
+                service,
+                real,
+                down,
+                ..
+            } => self.agent_asks((*service, *real), *down, now),
             Notice::Turned(role) => self.quiet = *role == Role::Standby,
             Notice::ShutdownStarted => {
                 let services = self.rules.keys();
@@ -283,6 +286,8 @@ impl Alerts {
             | Notice::SoftFailureReset { .. }
             | Notice::Rising { .. }
             | Notice::RealWeighted { .. }
+            | Notice::AgentSilent { .. }
+            | Notice::AgentAnswers { .. }
             | Notice::Enforced { .. }
             | Notice::CouldNotAsk { .. }
             | Notice::AskedAgain
@@ -305,6 +310,19 @@ impl Alerts {
         if let Some(configured) = rule.and_then(|rule| rule.reals.get(&real)) {
             self.untold.remove(&(service, *configured));
         }
+    }
+
+    fn agent_asks(&mut self, place: (ServiceKey, DestinationKey), down: bool, now: Instant) {
+        if down {
+            self.went_down(place.0, place.1, now);
+        } else {
+            self.came_back(place);
+        }
+    }
+
+    fn came_back(&mut self, place: (ServiceKey, DestinationKey)) {
+        self.down.remove(&place);
+        self.untold.remove(&place);
     }
 
     fn went_down(&mut self, service: ServiceKey, real: DestinationKey, now: Instant) {

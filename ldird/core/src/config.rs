@@ -73,8 +73,21 @@ pub struct RealServer {
     /// How tunnelled packets are wrapped; IP in IP where the file says nothing.
     pub tunnel: Tunnel,
     pub check: Check,
+    /// Its own agent, if there is one to be asked; never beside [`Check::Off`].
+    pub agent: Option<AgentCheck>,
     /// What is checked, for dashboards: `negotiate http`, `connect`, …
     pub description: String,
+}
+
+/// Who else is asked about a real server: an agent on it, of which [`Noted::agent`] tells.
+///
+/// [`Noted::agent`]: crate::input::Noted::agent
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgentCheck {
+    /// No check has its number.
+    pub probe: ProbeId,
+    /// How long between the ends of two questions, > 0.
+    pub interval: Duration,
 }
 
 /// How a real server's health is known.

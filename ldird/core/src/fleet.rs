@@ -2,6 +2,8 @@
 //! which services a change concerns. Knows nothing of the kernel's table but what carries traffic
 //! when a row is first seen in it.
 
+mod agents;
+
 use crate::asking::Asking;
 use crate::config::{Check, Config, ProbeId, Standby};
 use crate::desired;
@@ -59,6 +61,8 @@ struct Asker {
     probe: ProbeId,
     service: ServiceKey,
     real: DestinationKey,
+    /// It asks the agent, and how often; else it checks.
+    agent: Option<Duration>,
 }
 
 impl Fleet {
@@ -157,12 +161,17 @@ impl Fleet {
         self.askers.clear();
         for (key, service) in &self.services {
             for row in service.reals.values() {
+                let place = |probe, agent| Asker {
+                    probe,
+                    service: *key,
+                    real: row.config.key,
+                    agent,
+                };
                 if let Check::Probe(probe) = row.config.check {
-                    self.askers.push(Asker {
-                        probe,
-                        service: *key,
-                        real: row.config.key,
-                    });
+                    self.askers.push(place(probe, None));
+                }
+                if let Some(agent) = row.config.agent {
+                    self.askers.push(place(agent.probe, Some(agent.interval)));
                 }
             }
         }
@@ -172,7 +181,8 @@ impl Fleet {
             let Some(service) = self.services.get(&asker.service) else {
                 continue;
             };
-            let interval = self.interval(service);
+            let interval = asker.agent.unwrap_or(service.config.interval);
+            let interval = self.in_role(interval);
             match wanted.last_mut().filter(|(probe, _)| *probe == asker.probe) {
                 Some((_, shortest)) => *shortest = interval.min(*shortest),
                 None => wanted.push((asker.probe, interval)),
@@ -183,7 +193,10 @@ impl Fleet {
 
     /// How often its real servers are asked in the present role.
     fn interval(&self, service: &Virtual) -> Duration {
-        let interval = service.config.interval;
+        self.in_role(service.config.interval)
+    }
+
+    fn in_role(&self, interval: Duration) -> Duration {
         let least = match self.role {
             Role::Active => None,
             Role::Standby => self.standby.interval,
@@ -301,6 +314,17 @@ impl Fleet {
             (Finish::Doubtful, Finding::Up | Finding::CouldNotAsk)
             | (Finish::Trusted, Finding::Up | Finding::Down | Finding::CouldNotAsk) => {}
         }
+        let mut notices = match of_probe(&self.askers, probe).first() {
+            Some(Asker { agent: Some(_), .. }) => self.agent_asked(probe, &verdict, now),
+            Some(Asker { agent: None, .. }) => self.checked(probe, &verdict, now),
+            None => Vec::new(),
+        };
+        notices.extend(self.report_asking(probe, &verdict, now));
+        notices
+    }
+
+    /// Real servers are up or down, as each counts.
+    fn checked(&mut self, probe: ProbeId, verdict: &Verdict, now: Instant) -> Vec<Notice> {
         let mut notices = Vec::new();
         let standby = self.role == Role::Standby;
         let mut turned = Vec::new();
@@ -314,7 +338,8 @@ impl Fleet {
                 continue;
             };
             let shown = row.shown();
-            let transition = row.judge(&verdict, limits, now);
+            let transition = row.judge(verdict, limits, now);
+            let slow = slow && row.is_let_serve();
             row.ramp = row.ramp.filter(|_| slow);
             if transition != Transition::None || shown != row.shown() {
                 self.revision += 1;
@@ -332,7 +357,6 @@ impl Fleet {
         }
         let turned = turned.into_iter();
         notices.extend(turned.filter_map(|(key, fell)| self.review(key, fell, now)));
-        notices.extend(self.report_asking(probe, &verdict, now));
         notices
     }
 

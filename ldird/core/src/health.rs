@@ -176,7 +176,7 @@ impl Health {
 }
 
 /// As much of a message as is kept: every row of a table has one.
-fn short(message: &str) -> String {
+pub(crate) fn short(message: &str) -> String {
     message.chars().take(MESSAGE_MAX).collect()
 }
 

@@ -139,6 +139,28 @@ pub struct Verdict {
 pub struct Noted {
     /// The certificate that the server showed, if it showed one.
     pub certificate: Option<Certificate>,
+    /// What an agent said; only its own probe notes that, with every [`Finding::Up`].
+    pub agent: Option<AgentSays>,
+}
+
+/// One answer of an agent: what it names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentSays {
+    /// Percent of the configured weight, 0..=[`ha_status::Agent::PERCENT_MAX`].
+    pub percent: Option<u32>,
+    pub standing: Option<Standing>,
+    /// `up` or `down`.
+    pub up: Option<bool>,
+    /// The reason it gave; of one line, may be empty.
+    pub why: String,
+}
+
+/// What a server's own operators want of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    Ready,
+    Drain,
+    Maintenance,
 }
 
 /// What is known of a server's certificate. It never takes a server out.

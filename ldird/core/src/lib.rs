@@ -4,6 +4,7 @@
 //! No sockets, no clocks, no processes, no runtime: time is an argument, everything else is an
 //! [`input::Input`] or an [`output::Output`].
 
+mod agent;
 pub mod alerts;
 mod asking;
 pub mod calls;

@@ -5,7 +5,7 @@ use crate::config::ProbeId;
 pub use crate::hold::PanicEnd;
 use crate::input::Validity;
 use crate::table::{DestinationKey, DestinationSpec, Edit, ServiceKey, ServiceSpec};
-use ha_status::{Role, Says};
+use ha_status::{Agent, Role, Says};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +128,24 @@ pub enum Notice {
         service: ServiceKey,
         real: DestinationKey,
         left: Validity,
+    },
+    /// The agent of this real server asks for something else now. `down`: it is out by its checks or
+    /// by that; `since_ms` is not told. A mere share of the weight is told when the table has it.
+    AgentAsks {
+        service: ServiceKey,
+        real: DestinationKey,
+        agent: Agent,
+        down: bool,
+    },
+    /// It does not answer, or cannot be understood. Said once until it answers.
+    AgentSilent {
+        service: ServiceKey,
+        real: DestinationKey,
+        message: String,
+    },
+    AgentAnswers {
+        service: ServiceKey,
+        real: DestinationKey,
     },
     /// An operator's word has ended, for its time is up.
     OverrideEnded {

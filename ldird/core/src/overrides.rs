@@ -2,7 +2,8 @@
 //!
 //! Precedence, everywhere and in this order: maintenance, override, health, configuration. It is
 //! decided in [`weight`] and nowhere else. Health is what the checks say, with weights that are held
-//! (`hold`) before a verdict and a slow start (`ramp`) after one.
+//! (`hold`) before a verdict and a slow start (`ramp`) after one, and what the server's own agent asks
+//! for (`agent`).
 
 use crate::table::{DestinationKey, ServiceKey};
 use ha_status::{Override, Says};
@@ -75,11 +76,11 @@ pub(crate) struct Say {
     /// A file of the maintenance directory, or an operator.
     pub(crate) maintenance: bool,
     pub(crate) operator: Option<Says>,
-    /// The checks have found it well, or nobody asks.
+    /// The checks have found it well, or nobody asks; and its agent does not take it out.
     pub(crate) healthy: bool,
     /// Who gets nothing stays in the table at weight 0.
     pub(crate) quiescent: bool,
-    /// The file's weight.
+    /// The file's weight, or what the agent makes of it.
     pub(crate) configured: u32,
 }
 

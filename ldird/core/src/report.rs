@@ -1,5 +1,6 @@
 //! What others are told: notices for edits the kernel confirmed, and the rows a dashboard shows.
 
+use crate::agent::Agent;
 use crate::config::{Check, VirtualService};
 use crate::fleet::Fleet;
 use crate::health::{Health, State};
@@ -8,7 +9,7 @@ use crate::options::Options;
 use crate::output::{Notice, When};
 use crate::table::{DestinationKey, Edit, ServiceKey};
 use crate::watched::{Virtual, Watched};
-use ha_status::Stage;
+use ha_status::{Asks, Stage};
 use std::time::{Duration, Instant};
 
 /// The notices for one confirmed edit; `When::Stop` while the daemon cleans up.
@@ -16,7 +17,14 @@ pub(crate) fn confirmed(fleet: &Fleet, made: &Made, when: When) -> Vec<Notice> {
     let Made { edit, before } = made;
     let service = edit.service();
     let config = fleet.get(service).map(|service| &service.config);
-    let slow = config.is_some_and(|config| config.options.slowstart.is_some());
+    // Weights that change again and again are no news.
+    let often = |real| {
+        let slow = config.is_some_and(|config| config.options.slowstart.is_some());
+        let row = fleet
+            .get(service)
+            .and_then(|service| service.reals.get(real));
+        slow || row.is_some_and(|row| row.agent.is_some())
+    };
     match edit {
         Edit::AddService(..) => vec![Notice::ServiceAdded(service)],
         Edit::EditService(..) => vec![Notice::ServiceChanged(service)],
@@ -30,7 +38,9 @@ pub(crate) fn confirmed(fleet: &Fleet, made: &Made, when: When) -> Vec<Notice> {
             let real = *real;
             vec![Notice::RealQuiesced { service, real }]
         }
-        Edit::EditDestination(_, real, spec) if slow && before.is_some_and(|was| was > 0) => {
+        Edit::EditDestination(_, real, spec)
+            if before.is_some_and(|was| was > 0) && often(real) =>
+        {
             vec![Notice::RealWeighted {
                 service,
                 real: *real,
@@ -207,8 +217,8 @@ fn real_row(
         forwarding: real.forwarding.to_string(),
         weight: real.weight,
         table_weight,
-        health: verdict(real.check, health),
-        since_ms: clock.wall_ms.saturating_sub(clock.age_ms(health.since)),
+        health: shown_health(row),
+        since_ms: clock.wall_ms(row.shown_since()),
         failures: health.failures,
         failure_limit: service.failurecount,
         check: real.description.clone(),
@@ -217,6 +227,10 @@ fn real_row(
         overrides: row.orders.iter().map(|one| one.shown.clone()).collect(),
         stage: stage(row, &service.options, clock),
         draining: None,
+        agent: row
+            .agent
+            .as_ref()
+            .map(|agent| agent.shown(|at| clock.wall_ms(at))),
         certificate_until_ms: row.certificate.map(|seen| seen.until_ms),
         checked_ms: health.checked.map(|then| clock.age_ms(then)),
         took_us: health
@@ -239,10 +253,27 @@ fn stage(row: &Watched, options: &Options, clock: Clock) -> Option<Stage> {
             of: options.risecount,
         }),
         (false, false, Some((ramp, length))) => Some(Stage::SlowStart {
-            weight: ramp.of(row.config.weight),
+            weight: ramp.of(row.full_weight()),
             full_ms: clock.wall_ms(ramp.full_at(length)),
         }),
         (false, false, None) => None,
+    }
+}
+
+/// What its checks find, unless its agent takes out who is well.
+fn shown_health(row: &Watched) -> ha_status::Health {
+    let health = verdict(row.config.check, &row.health);
+    match (health, row.agent.as_ref().map(Agent::asks)) {
+        (ha_status::Health::Up, Some(Asks::Maintenance)) => ha_status::Health::Maintenance,
+        (ha_status::Health::Up, Some(Asks::Down)) => ha_status::Health::Down,
+        (ha_status::Health::Up, None | Some(Asks::Serve | Asks::Drain))
+        | (
+            ha_status::Health::Unknown
+            | ha_status::Health::Down
+            | ha_status::Health::Maintenance
+            | ha_status::Health::Off,
+            _,
+        ) => health,
     }
 }
 

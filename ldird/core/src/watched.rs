@@ -1,6 +1,7 @@
 //! One virtual service with everything that is known of its real servers: one row each, found by
 //! its place in the table.
 
+use crate::agent::{Agent, Change};
 use crate::config::{Check, Fallback, RealServer, VirtualService};
 use crate::health::{Health, State, Transition};
 use crate::hold::{self, Hold, PanicEnd, Pool};
@@ -10,6 +11,7 @@ use crate::output::Notice;
 use crate::overrides::{self, Orders, Say};
 use crate::ramp::Ramp;
 use crate::table::{DestinationKey, Service, ServiceKey};
+use ha_status::Asks;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -55,6 +57,8 @@ pub(crate) struct Watched {
     pub(crate) certificate: Option<Certificate>,
     /// How near its end the last one was that was seen: what has been told.
     warned: Option<Validity>,
+    /// What its own agent asks for.
+    pub(crate) agent: Option<Agent>,
 }
 
 impl Virtual {
@@ -87,9 +91,7 @@ impl Virtual {
 
     /// Somebody who may be up has not been asked yet.
     pub(crate) fn waits(&self) -> bool {
-        let awaited =
-            |row: &Watched| matches!(row.config.check, Check::Probe(_)) && row.health.is_awaited();
-        self.reals.values().any(awaited)
+        self.reals.values().any(Watched::is_awaited)
     }
 
     /// Can a real server, not the fallback, take new connections as things stand?
@@ -250,6 +252,7 @@ impl Watched {
         if config.check == Check::On {
             health.state = State::Up;
         }
+        let agent = config.agent.map(|_| Agent::new(now));
         Self {
             config,
             health,
@@ -265,6 +268,7 @@ impl Watched {
             early: None,
             certificate: None,
             warned: None,
+            agent,
         }
     }
 
@@ -278,11 +282,11 @@ impl Watched {
                 Check::Off => false,
                 Check::On => true,
                 Check::Probe(_) => self.health.state == State::Up || self.held,
-            },
+            } && !self.agent.as_ref().is_some_and(Agent::takes_out),
             quiescent: quiescent || self.lingers,
             configured: match self.ramp {
-                Some(ramp) => ramp.of(self.config.weight),
-                None => self.config.weight,
+                Some(ramp) => ramp.of(self.full_weight()),
+                None => self.full_weight(),
             },
         })
     }
@@ -290,6 +294,27 @@ impl Watched {
     /// The role has turned: clients come anew, and the table is made anew.
     pub(crate) fn start_over(&mut self) {
         (self.ramp, self.lingers) = (None, false);
+    }
+
+    /// What it gets in the end, if its checks pass and nobody says otherwise: the file's weight, or
+    /// its agent's share of it.
+    pub(crate) fn full_weight(&self) -> u32 {
+        let weight = self.config.weight;
+        let agent = self.agent.as_ref();
+        agent.map_or(weight, |agent| agent.share(weight))
+    }
+
+    /// It may be up, and has not been asked yet.
+    fn is_awaited(&self) -> bool {
+        let agent = self.agent.as_ref().is_some_and(Agent::is_awaited);
+        let agent = agent && !self.health.maintenance;
+        match self.config.check {
+            Check::Off => false,
+            Check::On => agent,
+            Check::Probe(_) => {
+                self.health.is_awaited() || (agent && self.health.state == State::Up)
+            }
+        }
     }
 
     /// A file or an operator says so; is that new?
@@ -317,11 +342,72 @@ impl Watched {
 
     /// Does it get traffic?
     pub(crate) fn serves(&self) -> bool {
+        let out = self.agent.as_ref().is_some_and(Agent::takes_out);
         match self.config.check {
             Check::Off => false,
-            Check::On => !self.health.maintenance,
-            Check::Probe(_) => self.health.serves(),
+            Check::On => !self.health.maintenance && !out,
+            Check::Probe(_) => self.health.serves() && !out,
         }
+    }
+
+    /// Its agent was asked. `slow`: who comes back gets its weight in steps.
+    pub(crate) fn hear_agent(&mut self, verdict: &Verdict, slow: bool, now: Instant) -> Change {
+        let Some(agent) = &mut self.agent else {
+            return Change::Nothing;
+        };
+        let before = (agent.is_awaited(), agent.lets_serve());
+        let change = agent.hear(verdict, now);
+        let lets_serve = agent.lets_serve();
+        match (before, lets_serve) {
+            // It was not let in before it was heard: a start is not slow.
+            ((true, _) | (false, true), true) => {}
+            ((false, false), true) => {
+                self.ramp = (slow && self.serves()).then(|| Ramp::new(now));
+            }
+            (_, false) => self.ramp = None,
+        }
+        change
+    }
+
+    /// What is to be told of its agent.
+    pub(crate) fn agent_notice(&self, service: ServiceKey, change: Change) -> Option<Notice> {
+        let real = self.config.configured;
+        let agent = self.agent.as_ref()?.shown(|_| 0);
+        match change {
+            Change::Nothing => None,
+            Change::Asks => Some(Notice::AgentAsks {
+                service,
+                real,
+                down: self.is_found_down(),
+                agent,
+            }),
+            Change::Silent => Some(Notice::AgentSilent {
+                service,
+                real,
+                message: agent.silent.unwrap_or_default(),
+            }),
+            Change::Answers => Some(Notice::AgentAnswers { service, real }),
+        }
+    }
+
+    /// When what its checks or its agent say of its health last changed.
+    pub(crate) fn shown_since(&self) -> Instant {
+        let agent = self.agent.as_ref();
+        let out = agent.filter(|agent| matches!(agent.asks(), Asks::Down | Asks::Maintenance));
+        out.map_or(self.health.since, |agent| {
+            agent.since().max(self.health.since)
+        })
+    }
+
+    /// By its checks, or by its agent.
+    fn is_found_down(&self) -> bool {
+        let agent = self.agent.as_ref().map(Agent::asks);
+        self.health.state == State::Down || agent == Some(Asks::Down)
+    }
+
+    /// Does its agent let it have new connections, or has it none?
+    pub(crate) fn is_let_serve(&self) -> bool {
+        self.agent.as_ref().is_none_or(Agent::lets_serve)
     }
 
     /// A check came back. Before the table has been seen it is not known whether the server carries
@@ -403,6 +489,9 @@ impl Watched {
             self.health.adopt();
         }
         self.lingers = row.is_some() && self.health.is_awaited();
+        if let Some(agent) = &mut self.agent {
+            agent.place(row.map(|spec| spec.weight));
+        }
         let transition = match self.early.take() {
             Some(verdict) => self.believe(&verdict, limits, now),
             None => Transition::None,
@@ -460,6 +549,13 @@ impl Watched {
 
     fn inherit(&mut self, old: Self) {
         self.in_folder = old.in_folder;
+        if let Some(agent) = &mut self.agent {
+            match &old.agent {
+                Some(known) => agent.clone_from(known),
+                // Who serves goes on until it says otherwise.
+                None => agent.expect_nothing(),
+            }
+        }
         match (old.config.check, self.config.check) {
             (was, is) if was == is => {
                 self.health = old.health;

@@ -7,6 +7,7 @@
 mod commands;
 
 use super::Section;
+use super::agent::AgentRecipe;
 use super::framing;
 use super::given::{At, CheckType, Faults, Given, Method, RealLine, Service, Statuses};
 use super::operations::CheckName;
@@ -51,6 +52,8 @@ pub(super) struct Recipe {
     command: Command,
     /// What is added to every question.
     frame: Arc<Frame>,
+    /// Who else is asked about each real server.
+    agent: Option<AgentRecipe>,
     /// Where clients connect to, if a check is to take their way, and the tunnel that leads there.
     clients: Option<(SocketAddrV4, Tunnel)>,
     /// The virtual service's address or mark, and its port.
@@ -127,6 +130,7 @@ impl Recipe {
             marked: (section.line.as_ref()).is_some_and(|line| matches!(line.what, What::Mark(_))),
             command: command(given, checktype),
             frame: Arc::default(),
+            agent: None,
             clients: None,
             place: place(key),
         };
@@ -139,6 +143,13 @@ impl Recipe {
             section,
             global,
             (recipe.sees_certificates(), recipe.longest()),
+            faults,
+        );
+        recipe.agent = AgentRecipe::new(
+            section,
+            global,
+            (recipe.timeouts.check, !matches!(recipe.how, How::Off)),
+            recipe.frame.origin.as_ref(),
             faults,
         );
         let asks = !matches!(recipe.how, How::On | How::Off);
@@ -356,6 +367,13 @@ impl Recipe {
             }
             other @ (Question::On | Question::Off) => other,
         })
+    }
+
+    /// The question to the agent of the real server at this address, and how often it is asked;
+    /// `usual` is how often checks are.
+    pub(super) fn agent(&self, address: IpAddr, usual: Duration) -> Option<(Probe, Duration)> {
+        let agent = self.agent.as_ref()?;
+        Some(agent.question(address, usual))
     }
 
     /// With the way to this real server.

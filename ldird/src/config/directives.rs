@@ -4,6 +4,7 @@
 //! The two tables are the only place where a directive is described; the reader below them and the
 //! hints in complaints both come from here.
 
+use super::agent;
 use super::framing::{
     certexpirywarn, checkdevice, checkmark, checkpath, checksource, httpstatus, maxresponsetime,
 };
@@ -123,6 +124,10 @@ pub(crate) static GLOBAL: &[Directive] = &[
     own("checksource", "ADDRESS", checksource),
     own("checkdevice", "INTERFACE", checkdevice),
     own("checkmark", "MARK", checkmark),
+    own("agentport", "PORT", agent::agentport),
+    own("agentinterval", "SECONDS", agent::agentinterval).default("checkinterval"),
+    own("agenttimeout", "SECONDS", agent::agenttimeout).default("checktimeout"),
+    quoted("agentsend", "invalid agentsend", |g| &mut g.agentsend),
     refused("timeout", "timeout directive deprecated in favour of checktimeout and negotiatetimeout"),
     refused("connecttimeout", "connecttimeout directive deprecated in favour of negotiatetimeout"),
 ];
@@ -174,6 +179,10 @@ pub(crate) static SECTION: &[Directive] = &[
     own("checksource", "ADDRESS", checksource).default("the global one"),
     own("checkdevice", "INTERFACE", checkdevice).default("the global one"),
     own("checkmark", "MARK", checkmark).default("the global one"),
+    own("agentport", "PORT", agent::agentport).default("the global one"),
+    own("agentinterval", "SECONDS", agent::agentinterval).default("the global one"),
+    own("agenttimeout", "SECONDS", agent::agenttimeout).default("the global one"),
+    quoted("agentsend", "invalid agentsend", |g| &mut g.agentsend).default("the global one"),
     own("checkpath", "real|vip", checkpath).default("real"),
     own("virtualhost", "\"NAME\"", virtualhost),
     yes_no("sslverify", "the global one", "sslverify must be 'yes' or 'no'", |g| &mut g.sslverify),

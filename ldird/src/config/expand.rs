@@ -18,7 +18,7 @@ use super::{Configuration, File, Section, sync};
 use crate::monitor::Monitor;
 use crate::probes::{Catalogue, Probe};
 use ha_plumbing::Span;
-use ldird_core::config::{Check, Config, ProbeId, RealServer, Standby, VirtualService};
+use ldird_core::config::{AgentCheck, Check, Config, ProbeId, RealServer, Standby, VirtualService};
 use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey, Tunnel};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -409,6 +409,14 @@ impl<'a> Expansion<'a, '_, '_> {
                     Check::Probe(id)
                 }
             };
+            let agent = recipe.agent(address, interval).map(|(probe, interval)| {
+                let (id, probe) = self.catalogue.number(probe, interval);
+                self.probes.insert(id, probe);
+                AgentCheck {
+                    probe: id,
+                    interval,
+                }
+            });
             let configured = DestinationKey { address, port };
             if let (Some(template), Check::Probe(id)) = (&self.monitor, check) {
                 let monitor = template.monitor(line, configured, line.forwarding);
@@ -423,6 +431,7 @@ impl<'a> Expansion<'a, '_, '_> {
                 lower: line.lower,
                 tunnel,
                 check,
+                agent,
                 description: recipe.description(),
             });
         }

@@ -203,7 +203,7 @@ pub(super) fn wrap(section_tunnel: Tunnel, forwarding: Forwarding) -> Option<Wra
 }
 
 /// `2`, `1.5`, `2s` or `800ms`.
-fn time(text: &str) -> Option<Duration> {
+pub(super) fn time(text: &str) -> Option<Duration> {
     let (number, unit) = match text.strip_suffix("ms") {
         Some(number) => (number, 0.001),
         None => (text.strip_suffix('s').unwrap_or(text), 1.0),

@@ -95,6 +95,10 @@ pub(crate) struct Given {
     pub(crate) checksource: Option<At<IpAddr>>,
     pub(crate) checkdevice: Option<At<String>>,
     pub(crate) checkmark: Option<At<u32>>,
+    pub(crate) agentport: Option<At<u16>>,
+    pub(crate) agentinterval: Option<At<Duration>>,
+    pub(crate) agenttimeout: Option<At<Duration>>,
+    pub(crate) agentsend: Option<At<String>>,
     pub(crate) fallback: Option<FallbackLine>,
     pub(crate) fallback6: Option<FallbackLine>,
     /// Those that a later line has replaced, which must be in order all the same.

@@ -8,6 +8,7 @@
 //! The result is a configuration of the core and the list of distinct checks. Nothing is opened,
 //! created or changed here.
 
+mod agent;
 mod attributes;
 mod checks;
 mod directives;

@@ -9,6 +9,7 @@ use ldird_core::config::{Check, VirtualService};
 use ldird_core::table::{Forwarding, ServiceKey};
 use proptest::prelude::*;
 
+mod agent;
 mod conformance;
 mod framing;
 mod ipvs;

@@ -20,6 +20,7 @@ mod smtp;
 
 pub(crate) use conversation::Conversation;
 pub(crate) use ftp::FtpCheck;
+pub(crate) use simpletcp::unescaped;
 
 use imap::Imap;
 use lines::{Lines, Taken};

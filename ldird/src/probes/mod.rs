@@ -4,6 +4,7 @@
 //! has a file and a line in `kinds!` below: a type with `async fn ask(&self, &Means) -> Answer`. A
 //! check always ends: it has a deadline of its own, and one that panics says nothing of the server.
 
+mod agent;
 mod apart;
 mod awake;
 mod catalogue;
@@ -34,11 +35,12 @@ mod stream;
 mod tls;
 mod want;
 
+pub(crate) use agent::Agent;
 pub(crate) use apart::Apart;
 pub(crate) use catalogue::Catalogue;
 pub(crate) use connect::Connect;
 pub(crate) use dialler::Dialler;
-pub(crate) use dialogue::{Conversation, FtpCheck};
+pub(crate) use dialogue::{Conversation, FtpCheck, unescaped};
 pub(crate) use dns::Dns;
 pub(crate) use external::{Command, External, PERL};
 pub(crate) use framed::{Frame, Framed};
@@ -57,7 +59,7 @@ pub(crate) use services::{CheckType, Dialogue, Method, Negotiate, Service};
 pub(crate) use sip::Sip;
 pub(crate) use tls::Trust;
 
-use ldird_core::input::{Certificate, Finding, Noted, Verdict};
+use ldird_core::input::{AgentSays, Certificate, Finding, Noted, Verdict};
 use std::io;
 use std::time::Instant;
 
@@ -114,6 +116,7 @@ kinds! {
     Radius(Radius),
     Sip(Sip),
     External(Box<External>),
+    Agent(Agent),
 }
 
 impl Probe {
@@ -136,6 +139,8 @@ pub(crate) struct Answer {
     pub(crate) limited: bool,
     /// The one that the server showed.
     pub(crate) certificate: Option<Certificate>,
+    /// What an agent said.
+    pub(crate) agent: Option<AgentSays>,
 }
 
 impl Answer {
@@ -203,6 +208,7 @@ impl Answer {
             message,
             limited: false,
             certificate: None,
+            agent: None,
         }
     }
 
@@ -223,6 +229,7 @@ impl Answer {
             took: start.elapsed(),
             noted: Noted {
                 certificate: self.certificate,
+                agent: self.agent,
             },
         }
     }

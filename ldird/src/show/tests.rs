@@ -1,5 +1,5 @@
-use super::{in_stage, panicking, synchronised};
-use ha_status::{ConnectionSync, Panic, Stage, SyncEnd};
+use super::{asked_for, in_stage, panicking, synchronised};
+use ha_status::{Agent, Asks, ConnectionSync, Panic, Stage, SyncEnd};
 
 #[test]
 fn the_sync_daemon_is_one_line_with_what_is_wrong() {
@@ -52,5 +52,29 @@ fn weights_that_are_held_and_servers_on_their_way_are_said_in_words() {
         (Stage::Held, "fails, and its weight is held"),
     ] {
         assert_eq!(in_stage(stage, 13_000), text);
+    }
+}
+
+#[test]
+fn what_an_agent_asks_for_is_said_in_words() {
+    let agent = |asks, percent, why: &str, silent: Option<&str>| Agent {
+        asks,
+        percent,
+        why: why.to_owned(),
+        since_ms: 1_000,
+        silent: silent.map(str::to_owned),
+    };
+    let refused = Some("connection refused");
+    for (agent, text) in [
+        (agent(Asks::Serve, 75, "", None), "75 % of the weight"),
+        (agent(Asks::Drain, 75, "updates", None), "drain: updates"),
+        (
+            agent(Asks::Maintenance, 75, "", refused),
+            "maintenance; does not answer: connection refused",
+        ),
+        (agent(Asks::Down, 100, "disk full", None), "down: disk full"),
+    ] {
+        let line = asked_for(&agent, 13_000);
+        assert_eq!(line, format!("      its agent, for 12s: {text}"));
     }
 }

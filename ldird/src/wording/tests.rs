@@ -1,6 +1,7 @@
 //! Rows L1 to L5 of the specification's section 8.6.
 
 use super::line;
+use ha_status::{Asks, Severity};
 use ldird_core::output::{Enforced, Notice, PanicEnd, When};
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Forwarding, Protocol, ServiceKey, Tunnel,
@@ -115,7 +116,7 @@ fn a_panic_is_critical_and_its_end_says_why() {
         of: 4,
         longest: std::time::Duration::from_secs(300),
     });
-    assert_eq!(panic.severity, ha_status::Severity::Critical);
+    assert_eq!(panic.severity, Severity::Critical);
     assert!(panic.text.contains("3 of 4 real servers"), "{}", panic.text);
     let over = line(&Notice::PanicOver {
         service: SERVICE,
@@ -127,4 +128,34 @@ fn a_panic_is_critical_and_its_end_says_why() {
         "Virtual server 10.0.0.100:80: weights are held no more: it has lasted as long as panictime \
          allows; the 2 that still fail go"
     );
+}
+
+#[test]
+fn an_agent_is_a_warning_unless_it_lets_its_server_serve() {
+    let agent = |asks, percent| ha_status::Agent {
+        asks,
+        percent,
+        why: String::new(),
+        since_ms: 0,
+        silent: None,
+    };
+    for (asks, percent, severity, text) in [
+        (Asks::Serve, 50, Severity::Notice, "50 % of the weight"),
+        (Asks::Serve, 0, Severity::Warning, "0 % of the weight"),
+        (Asks::Drain, 50, Severity::Warning, "drain"),
+        (Asks::Maintenance, 50, Severity::Warning, "maintenance"),
+        (Asks::Down, 50, Severity::Warning, "down"),
+    ] {
+        let told = line(&Notice::AgentAsks {
+            service: SERVICE,
+            real: REAL,
+            agent: agent(asks, percent),
+            down: false,
+        });
+        let begin = "Agent of real server 10.0.0.1:80 (tcp:10.0.0.100:80): ";
+        assert_eq!(
+            (told.severity, told.text),
+            (severity, format!("{begin}{text}"))
+        );
+    }
 }

@@ -305,6 +305,7 @@ fn real_server(service: u16, real: u16, weight: u32) -> RealServer {
         check: Check::Probe(ProbeId(
             u32::from(service) * u32::from(REALS) + u32::from(real),
         )),
+        agent: None,
         description: "connect".to_owned(),
     }
 }

@@ -102,6 +102,11 @@ impl Farm {
         self.director.host()
     }
 
+    /// The host that is all real servers.
+    pub(super) fn servers(&self) -> &Host {
+        self.farm.host()
+    }
+
     fn ldird(&self, verb: &str) -> Result<String> {
         self.director.program("ldird", &[CF, verb])
     }

@@ -293,6 +293,7 @@ impl Row for RealServer {
             could_not_ask,
             stage,
             certificate_until_ms,
+            agent,
             overrides,
             draining: _,
             checked_ms: _,
@@ -308,6 +309,7 @@ impl Row for RealServer {
             could_not_ask,
             stage,
             certificate_until_ms,
+            agent,
             overrides,
         );
         (

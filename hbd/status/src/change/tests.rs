@@ -3,8 +3,9 @@
 
 use super::*;
 use crate::{
-    ConnectionSync, GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus, NotSent,
-    Override, RefusedReason, Resource, Role, RunState, Says, SendTrouble, Severity, Stage, SyncEnd,
+    Agent, Asks, ConnectionSync, GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus,
+    NotSent, Override, RefusedReason, Resource, Role, RunState, Says, SendTrouble, Severity, Stage,
+    SyncEnd,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -133,6 +134,13 @@ impl Dice<'_> {
             could_not_ask: self.flag().then(|| self.word()),
             stage: self.flag().then_some(Stage::Held),
             certificate_until_ms: self.maybe(),
+            agent: self.flag().then(|| Agent {
+                asks: self.pick(&[Asks::Serve, Asks::Drain]),
+                percent: self.throw(4).into(),
+                why: self.word(),
+                since_ms: self.number(),
+                silent: None,
+            }),
             overrides: if self.flag() {
                 vec![Override {
                     says: Says::Drain,

@@ -26,6 +26,7 @@ fn real(last: u8, weight: u32) -> RealServer {
         lower: 10,
         tunnel: Tunnel::Ipip,
         check: Check::Probe(ProbeId(u32::from(last))),
+        agent: None,
         description: "connect".to_owned(),
     }
 }

@@ -5,6 +5,7 @@
     reason = "a test picks the moment that it starts from"
 )]
 
+mod agents;
 mod bed;
 mod moments;
 mod options;

@@ -1,9 +1,10 @@
 //! What a director must believe of each real server, told a second time: `failurecount`, sharing,
 //! maintenance, verdicts from before the first table, and those that were not to be had.
 
-use ha_status::{Health, Stage};
-use ldird_core::config::{Check, Config, ProbeId, RealServer};
-use ldird_core::input::Finding;
+use super::agents::Agent;
+use ha_status::{Asks, Health, Stage};
+use ldird_core::config::{AgentCheck, Check, Config, ProbeId, RealServer};
+use ldird_core::input::{Finding, Verdict};
 use ldird_core::table::{DestinationKey, ServiceKey, Table};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +32,8 @@ struct Row {
     placed: bool,
     /// The last verdict before that.
     early: Option<bool>,
+    /// Who is asked for it, and what is believed of that.
+    agent: Option<(ProbeId, Agent)>,
 }
 
 /// What is believed of every row, in the harness's own hand.
@@ -70,7 +73,7 @@ impl Belief {
                 self.order.push(place);
             }
         }
-        let wanted: BTreeSet<ProbeId> = self.rows.values().filter_map(Row::probe).collect();
+        let wanted: BTreeSet<ProbeId> = self.rows.values().flat_map(Row::probes).collect();
         self.asked.retain(|probe| wanted.contains(probe));
         self.doubtful.retain(|probe| wanted.contains(probe));
     }
@@ -83,14 +86,18 @@ impl Belief {
         self.doubtful.clone_from(&self.asked);
     }
 
-    pub(crate) fn answered(&mut self, probe: ProbeId, finding: Finding) {
+    pub(crate) fn answered(&mut self, probe: ProbeId, verdict: &Verdict) {
         let doubtful = self.doubtful.remove(&probe);
         if !self.asked.remove(&probe) {
             return;
         }
+        let finding = match verdict.finding {
+            Finding::Down if doubtful => Finding::CouldNotAsk,
+            finding => finding,
+        };
+        self.heard(probe, finding, verdict);
         let up = match finding {
             Finding::Up => true,
-            Finding::Down if doubtful => return,
             Finding::Down => false,
             Finding::CouldNotAsk => return,
         };
@@ -103,6 +110,28 @@ impl Belief {
             } else {
                 row.early = Some(up);
             }
+        }
+    }
+
+    /// An agent has its say in every row of its server.
+    fn heard(&mut self, probe: ProbeId, finding: Finding, verdict: &Verdict) {
+        let agents = self.rows.values_mut().filter_map(|row| row.agent.as_mut());
+        for (_, agent) in agents.filter(|(id, _)| *id == probe) {
+            let before = *agent;
+            agent.answered(finding, verdict.noted.agent.as_ref());
+            self.revision += u64::from(before != *agent);
+        }
+    }
+
+    /// The weight that a server which is well is to have, `None` for no place in the table.
+    pub(crate) fn full_weight(
+        &self,
+        place: (ServiceKey, DestinationKey),
+        configured: u32,
+    ) -> Option<u32> {
+        match self.rows.get(&place)?.agent {
+            Some((_, agent)) => agent.weight(configured),
+            None => Some(configured),
         }
     }
 
@@ -120,6 +149,9 @@ impl Belief {
             if row.state == State::Unknown && spec.is_some_and(|spec| spec.weight > 0) {
                 row.state = State::Up;
                 serving.push((*service, *real));
+            }
+            if let Some((_, agent)) = &mut row.agent {
+                agent.found = spec.map(|spec| spec.weight);
             }
             if let Some(up) = row.early.take() {
                 row.judge(up);
@@ -166,6 +198,13 @@ impl Belief {
         let shown = shown.iter().flat_map(|service| &service.reals);
         for (real, place) in shown.zip(&self.order) {
             let row = self.rows.get(place).ok_or("a row without belief")?;
+            let agents = match (row.agent, &real.agent) {
+                (Some((_, agent)), Some(shown)) => agent.is_shown(shown),
+                (believed, shown) => believed.is_none() && shown.is_none(),
+            };
+            if !agents {
+                return Err(format!("{place:?}: {row:?}, shown {:?}", real.agent));
+            }
             let passes = match real.stage {
                 Some(Stage::Rising { passes, .. }) => passes,
                 // Of the two, this is what is shown.
@@ -201,16 +240,24 @@ impl Row {
             ordered: false,
             placed: false,
             early: None,
+            agent: real
+                .agent
+                .map(|AgentCheck { probe, .. }| (probe, Agent::new(false))),
         }
     }
 
     /// What is kept of a row of the configuration before.
     fn after(self, old: &Self) -> Self {
         let (limit, rise) = (self.limit, self.rise);
+        let agent = self.agent.map(|(probe, _)| match old.agent {
+            Some((_, known)) => (probe, known),
+            None => (probe, Agent::new(true)),
+        });
         match (old.check, self.check) {
             (was, is) if was == is => Self {
                 limit,
                 rise,
+                agent,
                 ..*old
             },
             (Check::Probe(_), Check::Probe(_)) => Self {
@@ -220,12 +267,14 @@ impl Row {
                 failures: 0,
                 passes: 0,
                 early: None,
+                agent,
                 ..*old
             },
             (Check::On | Check::Off, _) | (_, Check::On | Check::Off) => Self {
                 maintenance: old.maintenance,
                 folder: old.folder,
                 ordered: old.ordered,
+                agent,
                 ..self
             },
         }
@@ -236,6 +285,11 @@ impl Row {
             Check::Probe(probe) => Some(probe),
             Check::On | Check::Off => None,
         }
+    }
+
+    fn probes(&self) -> impl Iterator<Item = ProbeId> + use<> {
+        let agent = self.agent.map(|(probe, _)| probe);
+        self.probe().into_iter().chain(agent)
     }
 
     fn settle(&mut self) {
@@ -272,11 +326,16 @@ impl Row {
     }
 
     fn health(&self) -> Health {
+        let agent = self.agent.map(|(_, agent)| agent.asks());
         match (self.check, self.maintenance, self.state) {
             (Check::Off, _, _) => Health::Off,
             (_, true, _) => Health::Maintenance,
             (_, false, State::Unknown) => Health::Unknown,
-            (_, false, State::Up) => Health::Up,
+            (_, false, State::Up) => match agent {
+                Some(Asks::Maintenance) => Health::Maintenance,
+                Some(Asks::Down) => Health::Down,
+                Some(Asks::Serve | Asks::Drain) | None => Health::Up,
+            },
             (_, false, State::Down) => Health::Down,
         }
     }

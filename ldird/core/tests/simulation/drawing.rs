@@ -1,7 +1,9 @@
 //! What a seed draws before its history begins: a configuration, and what stands in the kernel.
 
 use super::random::Random;
-use ldird_core::config::{Check, Config, Fallback, ProbeId, RealServer, Standby, VirtualService};
+use ldird_core::config::{
+    AgentCheck, Check, Config, Fallback, ProbeId, RealServer, Standby, VirtualService,
+};
 use ldird_core::options::{Options, Panic};
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Forwarding, Protocol, Service, ServiceKey, ServiceSpec, Table,
@@ -15,6 +17,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const QUICK_INTERVAL: Duration = Duration::from_millis(250);
 /// What is drawn apart, so that older seeds keep their meaning.
 const OPTIONS: u64 = 77 << 40;
+const AGENTS: u64 = 78 << 40;
 const STANDBY_INTERVAL: Duration = Duration::from_secs(3);
 
 pub(crate) fn service_key(number: u8) -> ServiceKey {
@@ -39,6 +42,9 @@ const MANY: u8 = 70;
 pub(crate) const REALS: u8 = 6;
 /// What the number of the second question about an address has more than that of the first.
 const OTHER_QUESTION: u32 = 100;
+
+/// The same for its agent.
+const AGENT: u32 = 200;
 
 /// Whom each probe asks.
 pub(crate) fn addresses() -> BTreeMap<ProbeId, DestinationKey> {
@@ -78,7 +84,30 @@ pub(crate) fn draw_config(random: &mut Random, crowded: bool) -> Config {
             }
         }
     }
+    draw_agents(&mut config);
     config
+}
+
+/// Every other configuration has agents, on most of its servers.
+fn draw_agents(config: &mut Config) {
+    let mut apart = Random::new(config.seed ^ AGENTS);
+    if !apart.chance(50) {
+        return;
+    }
+    let reals = config.services.iter_mut();
+    for real in reals.flat_map(|service| &mut service.reals) {
+        let last = (1..=REALS).find(|last| row(*last) == real.key);
+        let last = last.filter(|_| real.check != Check::Off && apart.chance(70));
+        real.agent = last.map(|last| AgentCheck {
+            probe: ProbeId(u32::from(last) + AGENT),
+            interval: INTERVAL,
+        });
+    }
+}
+
+/// Does it ask an agent?
+pub(crate) fn is_agent(probe: ProbeId) -> bool {
+    probe.0 > AGENT
 }
 
 fn draw_options(random: &mut Random) -> Options {
@@ -151,6 +180,7 @@ fn draw_real(random: &mut Random) -> RealServer {
         lower: 0,
         tunnel: Tunnel::Ipip,
         check,
+        agent: None,
         description: "connect".to_owned(),
     }
 }

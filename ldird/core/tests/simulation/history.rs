@@ -7,16 +7,17 @@
 //! configuration was loaded once more: the table is the desired one, and stays. What is believed of
 //! each real server is what a second hand believes.
 
+use super::agents::draw_word;
 use super::belief::Belief;
 use super::coverage::Coverage;
-use super::drawing::{addresses, draw_config, draw_table};
+use super::drawing::{addresses, draw_config, draw_table, is_agent};
 use super::kernel::Kernel;
 use super::random::Random;
 use ha_status::{DirectorPhase, Role};
 use ldird_core::Director;
 use ldird_core::config::{Config, ProbeId};
 use ldird_core::conversation::{Goal, Reach, Step};
-use ldird_core::input::{Finding, Input, Noted, Verdict};
+use ldird_core::input::{AgentSays, Finding, Input, Noted, Verdict};
 use ldird_core::output::Output;
 use ldird_core::overrides::{Order, Place, Slot};
 use ldird_core::table::{DestinationKey, Edit, ServiceKey, Table};
@@ -37,9 +38,11 @@ const CALM: Duration = Duration::from_secs(30);
 /// What is drawn apart from all else came later; so older seeds kept their meaning.
 const APART: u64 = 92 << 40;
 const MOMENTS: u64 = 93 << 40;
+const AGENTS: u64 = 94 << 40;
 const TIMELINE_LINES: usize = 60;
-/// No second of a history needs more steps; more means that something spins.
-const STEPS_MAX: u64 = 500;
+/// No second of a history needs more steps; more means that something spins. The most need big tables
+/// with slow starts of several lengths, which agents begin.
+const STEPS_MAX: u64 = 800;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
@@ -106,6 +109,8 @@ struct Plan {
 
 struct World {
     random: Random,
+    /// What agents say is drawn apart.
+    agents: Random,
     plan: Plan,
     config: Config,
     director: Director,
@@ -245,6 +250,7 @@ impl World {
         let mut world = Self {
             director: Director::in_role(config.clone(), role, now),
             random,
+            agents: Random::new(seed ^ AGENTS),
             plan,
             config,
             kernel,
@@ -425,7 +431,7 @@ impl World {
     fn believe(&mut self, input: &Input) {
         let goal = self.director.state().goal;
         match input {
-            Input::Probed { probe, verdict } => self.belief.answered(*probe, verdict.finding),
+            Input::Probed { probe, verdict } => self.belief.answered(*probe, verdict),
             Input::Table(_) if goal == Goal::Clean => {}
             Input::Table(table) if matches!(goal, Goal::Start | Goal::Reload) => {
                 self.proven.extend(self.belief.placed(table));
@@ -524,6 +530,9 @@ impl World {
     }
 
     fn probe(&mut self, probe: ProbeId) {
+        if is_agent(probe) {
+            return self.ask_agent(probe);
+        }
         let address = self.addresses.get(&probe).copied();
         let up = address.is_some_and(|key| self.alive.get(&key).copied().unwrap_or(true));
         let hangs = !self.calm && self.random.chance(self.plan.hanging);
@@ -542,6 +551,29 @@ impl World {
             noted: Noted::default(),
         };
         self.answer(least, spread, Input::Probed { probe, verdict });
+    }
+
+    /// It says something, or it does not answer; in calm times it has nothing new to say.
+    fn ask_agent(&mut self, probe: ProbeId) {
+        let silent = !self.calm && self.agents.chance(20);
+        let wants = !self.calm && self.agents.chance(self.plan.wanting);
+        let (finding, agent) = match (wants, silent) {
+            (true, _) => (Finding::CouldNotAsk, None),
+            (false, true) => (Finding::Down, None),
+            (false, false) if self.calm => (Finding::Up, Some(AgentSays::default())),
+            (false, false) => (Finding::Up, Some(draw_word(&mut self.agents))),
+        };
+        self.belief.asked(probe);
+        let verdict = Verdict {
+            finding,
+            message: "an agent".to_owned(),
+            took: Duration::from_millis(1),
+            noted: Noted {
+                agent,
+                ..Noted::default()
+            },
+        };
+        self.answer(1, 40, Input::Probed { probe, verdict });
     }
 
     fn apply(&mut self, edits: Vec<Edit>) -> Result<(), String> {

@@ -13,6 +13,7 @@
     reason = "the simulator reads its settings and one instant"
 )]
 
+mod agents;
 mod belief;
 mod coverage;
 mod drawing;

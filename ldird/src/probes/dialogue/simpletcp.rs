@@ -59,7 +59,7 @@ impl SimpleTcp {
 
 /// `\n`, `\r`, `\t`, `\\` and `\x41`. The old daemon knows only the first; any other backslash
 /// stays one.
-fn unescaped(text: &[u8]) -> Vec<u8> {
+pub(crate) fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {

@@ -36,6 +36,7 @@ pub(super) fn real(last: u8, check: Check) -> RealServer {
         lower: 0,
         tunnel: Tunnel::Ipip,
         check,
+        agent: None,
         description: String::new(),
     }
 }

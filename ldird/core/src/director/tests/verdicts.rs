@@ -169,7 +169,10 @@ fn the_end_of_a_certificate_is_told_once() {
             finding: Finding::Up,
             message: String::new(),
             took: Duration::ZERO,
-            noted: Noted { certificate },
+            noted: Noted {
+                certificate,
+                ..Noted::default()
+            },
         };
         let probe = ProbeId(probe);
         let told = bed.feed(Input::Probed { probe, verdict });

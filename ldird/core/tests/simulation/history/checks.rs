@@ -1,7 +1,6 @@
 //! What is checked of a history: after every edit, when the faults have stopped, and at the end.
 
 use super::World;
-use super::options::due_weight;
 use ha_status::Stage;
 use ldird_core::config::{Check, RealServer, VirtualService};
 use ldird_core::overrides::Slot;
@@ -78,8 +77,13 @@ impl World {
             };
             let place = (key, *row);
             let ordered = self.orders.contains_key(&(place, Slot::Weight));
-            if !ordered && due_weight(shown) != spec.weight {
-                return Err(format!("{row} of {key} is due {}", due_weight(shown)));
+            let full = real.and_then(|real| self.belief.full_weight(place, real.weight));
+            let due = match shown.stage {
+                Some(Stage::SlowStart { weight, .. }) => Some(weight),
+                Some(Stage::Held | Stage::Rising { .. }) | None => full,
+            };
+            if !ordered && due != Some(spec.weight) {
+                return Err(format!("{row} of {key} is due {due:?}"));
             }
         }
         Ok(())

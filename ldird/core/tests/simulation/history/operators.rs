@@ -112,8 +112,13 @@ impl World {
         let (weight, anyway) = match said.map(|order| order.shown.says) {
             Some(Says::Drain) => return Some(0),
             Some(Says::Weight { weight, regardless }) => (weight, regardless),
-            Some(Says::Maintenance) | None => (real.weight, false),
+            Some(Says::Maintenance) | None => {
+                let full = self.belief.full_weight(place, real.weight);
+                return full.filter(|_| alive).or(nothing);
+            }
         };
+        // Health, also where the agent says it.
+        let alive = alive && self.belief.full_weight(place, real.weight).is_some();
         if alive || anyway {
             Some(weight)
         } else {

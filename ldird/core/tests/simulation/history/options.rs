@@ -2,7 +2,7 @@
 //! harness's own hand, and that they come at all.
 
 use super::World;
-use ha_status::{Health, RealServer, Role, Stage, VirtualService};
+use ha_status::{Asks, Health, RealServer, Role, Stage, VirtualService};
 use ldird_core::config::{self, Check};
 use ldird_core::output::Notice;
 use std::collections::BTreeSet;
@@ -19,6 +19,9 @@ pub(crate) struct Told {
     pub(crate) steps: u64,
     pub(crate) panics: u64,
     pub(crate) repairs: u64,
+    /// Agents that ask for something else, and that do not answer.
+    pub(crate) wishes: u64,
+    pub(crate) silences: u64,
 }
 
 impl Told {
@@ -28,6 +31,8 @@ impl Told {
             Notice::RealWeighted { .. } => self.steps += 1,
             Notice::Panic { .. } => self.panics += 1,
             Notice::Enforced { .. } => self.repairs += 1,
+            Notice::AgentAsks { .. } => self.wishes += 1,
+            Notice::AgentSilent { .. } => self.silences += 1,
             _ => {}
         }
     }
@@ -37,6 +42,8 @@ impl Told {
         self.steps += other.steps;
         self.panics += other.panics;
         self.repairs += other.repairs;
+        self.wishes += other.wishes;
+        self.silences += other.silences;
     }
 
     /// Has everything come?
@@ -46,8 +53,10 @@ impl Told {
             steps,
             panics,
             repairs,
+            wishes,
+            silences,
         } = *self;
-        [rises, steps, panics, repairs]
+        [rises, steps, panics, repairs, wishes, silences]
             .iter()
             .all(|count| *count > 0)
     }
@@ -61,29 +70,23 @@ pub(super) struct Holding {
     up: BTreeSet<String>,
 }
 
-/// The weight that a real server which serves is to have, unless an operator says otherwise.
-pub(super) fn due_weight(real: &RealServer) -> u32 {
-    match real.stage {
-        Some(Stage::SlowStart { weight, .. }) => weight,
-        Some(Stage::Held | Stage::Rising { .. }) | None => real.weight,
-    }
-}
-
 impl World {
     /// Does what is shown keep the promises of the options?
     pub(super) fn compare_options(&mut self, shown: &[VirtualService]) -> Result<(), String> {
         for (service, shown) in self.config.services.clone().iter().zip(shown) {
             let told = |what: String| format!("{}: {what}", shown.id);
             self.compare_panic(service, shown).map_err(told)?;
-            for real in &shown.reals {
+            for (real, row) in shown.reals.iter().zip(&service.reals) {
                 let stage = real.stage;
+                let place = (service.key, row.configured);
+                let full = self.belief.full_weight(place, row.weight).unwrap_or(0);
                 let odd = match stage {
                     None => false,
                     Some(Stage::Held) => shown.panic.is_none() || real.health != Health::Down,
                     // A reload may ask for fewer passes than it has; the next one counts.
                     Some(Stage::Rising { of, .. }) => of != service.options.risecount,
                     Some(Stage::SlowStart { weight, .. }) => {
-                        let more = weight > real.weight || (weight == 0) != (real.weight == 0);
+                        let more = weight > full || (weight == 0) != (full == 0);
                         let asked = service.options.slowstart.is_some();
                         let up = real.health == Health::Up && self.role == Role::Active;
                         more || !asked || !up
@@ -117,7 +120,13 @@ impl World {
             if self.now.duration_since(holding.since) > options.longest {
                 return Err("weights are held for too long".to_owned());
             }
+            // By its check: the word of its own agent counts, whatever is held.
+            let by_agent = |one: &&RealServer| {
+                let agent = one.agent.as_ref();
+                agent.is_some_and(|agent| agent.asks == Asks::Down)
+            };
             let fell = shown.reals.iter().filter(|one| one.health == Health::Down);
+            let fell = fell.filter(|one| !by_agent(one));
             let mut fell = fell.filter(|one| was_up.contains(&one.address));
             return match fell.find(|one| one.stage != Some(Stage::Held)) {
                 Some(one) => Err(format!("{} fell and is not held", one.address)),
