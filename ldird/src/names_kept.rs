@@ -9,6 +9,7 @@ use crate::instance::Instance;
 use crate::kept::{self, File, Found, Kept};
 use crate::wording::Line;
 use ha_status::Severity;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 const SUFFIX: &str = "names";
@@ -92,10 +93,11 @@ fn read(text: &str) -> (Known, usize) {
 
 /// `ADDRESS NAME`.
 fn text(known: &Known) -> String {
-    let lines = known.iter().take(NAMES_MAX);
-    lines
-        .map(|((name, _), address)| format!("{address} {name}\n"))
-        .collect()
+    let mut text = String::new();
+    for ((name, _), address) in known.iter().take(NAMES_MAX) {
+        let _ = writeln!(text, "{address} {name}");
+    }
+    text
 }
 
 fn parse(line: &str) -> Option<((String, Family), IpAddr)> {

@@ -64,6 +64,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             | Notice::MoreEditsFailed(_)
             | Notice::TableUnreadable(_)
             | Notice::Drift(_)
+            | Notice::HeldBack
             | Notice::ShutdownStarted => {}
         }
     }

@@ -257,6 +257,7 @@ fn config(weight: u32) -> Config {
             .collect(),
         readdquiescent: false,
         standby: Standby::default(),
+        incomplete: false,
         seed: 1,
     }
 }
@@ -281,6 +282,7 @@ fn service(number: u16, weight: u32) -> VirtualService {
         fallback: None,
         quiescent: true,
         cleanstop: true,
+        incomplete: false,
         interval: Duration::from_secs(10),
         failurecount: 1,
         options: Options::default(),
