@@ -52,29 +52,11 @@ pub(super) fn expand(
     options::tell_twice(&file.global, expansion.faults);
     expansion.resolve_global_fallbacks();
     expansion.missing_everywhere = std::mem::take(&mut expansion.missing);
-    let mut incomplete = false;
-    let mut services: BTreeMap<ServiceKey, Span> = BTreeMap::new();
-    let mut found = Vec::new();
-    let mut numbers = Vec::new();
-    for (number, section) in file.sections.iter().enumerate() {
-        let Some(service) = expansion.section(section) else {
-            incomplete |= std::mem::take(&mut expansion.missing);
-            continue;
-        };
-        match services.entry(service.key) {
-            Entry::Occupied(first) => {
-                let hint = format!("the first one stands on line {}", first.get().line);
-                expansion
-                    .faults
-                    .error_with(section.span, "duplicate virtual server", hint);
-            }
-            Entry::Vacant(place) => {
-                place.insert(section.span);
-                found.push(service);
-                numbers.push(number);
-            }
-        }
-    }
+    let Sections {
+        found,
+        numbers,
+        incomplete,
+    } = expansion.sections(file);
     let global = &file.global;
     let sections = numbers
         .iter()
@@ -102,6 +84,15 @@ pub(super) fn expand(
         names: names.clone(),
     };
     (configuration, numbers)
+}
+
+/// The services of a file, of each the number of its section, and whether others are missing whose names
+/// have no address.
+#[derive(Default)]
+struct Sections {
+    found: Vec<VirtualService>,
+    numbers: Vec<usize>,
+    incomplete: bool,
 }
 
 fn standby(global: &Given) -> Standby {
@@ -210,6 +201,31 @@ struct Expansion<'a, 'f, 's> {
 }
 
 impl<'a> Expansion<'a, '_, '_> {
+    /// All of them; where two come to one service, the first counts.
+    fn sections(&mut self, file: &'a File) -> Sections {
+        let mut sections = Sections::default();
+        let mut services: BTreeMap<ServiceKey, Span> = BTreeMap::new();
+        for (number, section) in file.sections.iter().enumerate() {
+            let Some(service) = self.section(section) else {
+                sections.incomplete |= std::mem::take(&mut self.missing);
+                continue;
+            };
+            match services.entry(service.key) {
+                Entry::Occupied(first) => {
+                    let hint = format!("the first one stands on line {}", first.get().line);
+                    self.faults
+                        .error_with(section.span, "duplicate virtual server", hint);
+                }
+                Entry::Vacant(place) => {
+                    place.insert(section.span);
+                    sections.found.push(service);
+                    sections.numbers.push(number);
+                }
+            }
+        }
+        sections
+    }
+
     /// One virtual service; `None` if its own address is wrong.
     fn section(&mut self, section: &'a Section) -> Option<VirtualService> {
         let given = &section.given;

@@ -29,14 +29,14 @@ mod ending;
 mod faults;
 mod operators;
 mod options;
+mod plan;
 
 use options::{Holding, Told};
+use plan::{Plan, swarm};
 
 const TURBULENT: Duration = Duration::from_secs(40);
 /// Within so long after the faults have stopped, everything must be right.
 const CALM: Duration = Duration::from_secs(30);
-/// What is drawn apart from all else came later; so older seeds kept their meaning.
-const APART: u64 = 92 << 40;
 const MOMENTS: u64 = 93 << 40;
 const AGENTS: u64 = 94 << 40;
 const TIMELINE_LINES: usize = 60;
@@ -78,33 +78,6 @@ impl Summary {
 pub(crate) struct Failure {
     pub(crate) what: String,
     pub(crate) timeline: String,
-}
-
-/// What a history's seed draws.
-#[derive(Debug)]
-struct Plan {
-    flapping: u64,
-    hanging: u64,
-    meddling: u64,
-    reloading: u64,
-    killing: u64,
-    maintaining: u64,
-    /// Checks that cannot be asked.
-    wanting: u64,
-    /// The director stands still for seconds.
-    stalling: u64,
-    /// The resource comes and goes.
-    turning: u64,
-    /// Operators have their say.
-    ordering: u64,
-    /// Refusals that last.
-    stubborn: u64,
-    /// Answers of the kernel that take long.
-    sluggish: u64,
-    /// Every table is a big one, and the kernel slow.
-    crowded: bool,
-    /// The stop comes in the middle of it.
-    hasty: bool,
 }
 
 struct World {
@@ -184,48 +157,6 @@ pub(crate) fn last_lines(lines: &[String], count: usize) -> String {
     let skip = lines.len().saturating_sub(count).max(1);
     let lines = lines.iter().take(1).chain(lines.iter().skip(skip));
     lines.fold(String::new(), |text, line| text + line + "\n")
-}
-
-/// Half of the faults are on in a history, each more or less.
-fn swarm(random: &mut Random, most: u64) -> u64 {
-    if random.chance(50) {
-        1 + random.below(most)
-    } else {
-        0
-    }
-}
-
-impl Plan {
-    fn draw(random: &mut Random, seed: u64) -> Self {
-        let mut apart = Random::new(seed ^ APART);
-        let crowded = apart.chance(4);
-        let sluggish = if crowded {
-            3
-        } else {
-            apart.below(4).saturating_sub(1)
-        } * 15;
-        let mut plan = Plan {
-            flapping: swarm(random, 30),
-            hanging: swarm(random, 20),
-            meddling: swarm(random, 5),
-            reloading: swarm(random, 4),
-            killing: swarm(random, 2),
-            maintaining: swarm(random, 4),
-            wanting: swarm(random, 15),
-            stalling: swarm(random, 2),
-            turning: swarm(random, 3),
-            ordering: swarm(random, 4),
-            stubborn: swarm(random, 3),
-            sluggish,
-            crowded,
-            hasty: random.chance(25),
-        };
-        if crowded {
-            plan.reloading = plan.reloading.max(2);
-            plan.hasty = true;
-        }
-        plan
-    }
 }
 
 impl World {

@@ -35,11 +35,12 @@ fn serve_on(wrap: Wrap, answer: impl Fn(&str, &mut dyn ReadWrite) + Send + 'stat
                 continue;
             };
             let head = read_head(&mut *stream);
-            answer(&head, &mut *stream);
-            let _ = stream.flush();
-            if tell.send(head).is_err() {
+            // Whoever has its answer finds here what it asked.
+            if tell.send(head.clone()).is_err() {
                 return;
             }
+            answer(&head, &mut *stream);
+            let _ = stream.flush();
         }
     });
     Server { address, heads }
