@@ -35,8 +35,15 @@ impl World {
             Fault::Command { node, choice } => return self.command(node, choice),
             Fault::Lose { node, choice } => {
                 let group = self.group(choice);
-                if self.nodes[node].machine.take(place_of(group), true) {
-                    return self.look(node, group);
+                if !self.nodes[node].machine.take(place_of(group), true) {
+                    return Ok(());
+                }
+                // What a look of a moment ago has found may be heard when the group has been stopped.
+                let late =
+                    choice >> 33 & 1 == 1 && !self.nodes[node].machine.active(place_of(group));
+                self.look(node, group)?;
+                if late {
+                    return self.miss(node, group);
                 }
             }
             Fault::Mend { node, choice } => {
@@ -81,6 +88,10 @@ impl World {
         if !held {
             return Ok(());
         }
+        self.miss(node, group)
+    }
+
+    fn miss(&mut self, node: usize, group: GroupId) -> Result<(), Violation> {
         let (resource, reason) = (what(), what());
         self.tell(
             node,
