@@ -6,7 +6,10 @@
 //! else: neither a wiped `/run` nor another name for the same file nor a deleted file hides a director
 //! from `stop`. Whoever connects learns from the kernel who listens; nothing is ever said.
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{
+    AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, shutdown,
+    socket_with,
+};
 use rustix::process::{Pid, geteuid};
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
@@ -47,6 +50,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Claim {
     accepting: JoinHandle<()>,
+    /// The same socket as the task has, which ends only when the runtime comes to it.
+    listening: StdListener,
 }
 
 impl Claim {
@@ -55,6 +60,7 @@ impl Claim {
         let address = SocketAddr::from_abstract_name(name(kind, path))?;
         let listener = StdListener::bind_addr(&address)?;
         listener.set_nonblocking(true)?;
+        let listening = listener.try_clone()?;
         let listener = UnixListener::from_std(listener)?;
         let accepting = tokio::spawn(async move {
             loop {
@@ -64,12 +70,17 @@ impl Claim {
                 }
             }
         });
-        Ok(Self { accepting })
+        Ok(Self {
+            accepting,
+            listening,
+        })
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        // From here on nobody finds us listening.
+        let _ = shutdown(&self.listening, Shutdown::Both);
         self.accepting.abort();
     }
 }

@@ -29,10 +29,7 @@ async fn a_director_is_found_by_its_file_under_every_name_and_when_the_file_is_g
     fs::remove_file(&file).unwrap();
     assert_eq!(holder_of(&file), Some(own_pid()), "deleted");
     drop(claim);
-    // The task lets go as soon as it is polled.
-    while holder_of(&file).is_some() {
-        tokio::task::yield_now().await;
-    }
+    assert_eq!(holder_of(&file), None, "at once");
 }
 
 #[tokio::test]
