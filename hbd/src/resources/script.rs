@@ -9,7 +9,7 @@ mod refusal;
 
 use output::Output;
 use refusal::{Refusal, refusal};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::ffi::OsString;
 use std::future::Future;
 use std::io;
@@ -31,6 +31,8 @@ const SCRIPTS_MAX: usize = 200;
 const OUTPUT_CHECK: Duration = Duration::from_millis(50);
 /// Between asking a script to end and ending it.
 const TERM_GRACE: Duration = Duration::from_secs(2);
+/// How often it is looked whether anything of its process group is left.
+const GROUP_CHECK: Duration = Duration::from_millis(20);
 /// For the kernel to end a killed script; one in uninterruptible sleep takes longer and is left.
 const KILL_GRACE: Duration = Duration::from_secs(1);
 
@@ -342,10 +344,22 @@ impl Script {
     /// Ends it and everything it started in its process group.
     async fn end(mut self) {
         self.signal(Signal::TERM);
-        let _ = timeout(TERM_GRACE, self.child.wait()).await;
-        self.signal(Signal::KILL);
-        let _ = timeout(KILL_GRACE, self.child.wait()).await;
+        // What it started may need longer to end in order than it does itself.
+        if timeout(TERM_GRACE, self.emptied()).await.is_err() {
+            self.signal(Signal::KILL);
+            let _ = timeout(KILL_GRACE, self.child.wait()).await;
+        }
         self.ended = true;
+    }
+
+    /// Returns when nothing of its process group is left.
+    async fn emptied(&mut self) {
+        let _ = self.child.wait().await;
+        while let Some(group) = self.group
+            && test_kill_process_group(group).is_ok()
+        {
+            tokio::time::sleep(GROUP_CHECK).await;
+        }
     }
 
     fn signal(&self, signal: Signal) {

@@ -162,6 +162,27 @@ async fn hanging_script_is_ended_with_its_children() {
 }
 
 #[tokio::test]
+async fn what_a_script_started_may_end_in_order_after_it() {
+    let scripts = Scripts::new();
+    let path = |name: &str| scripts.directory.path().join(name);
+    let (ready, ended) = (path("ready"), path("ended"));
+    let body = format!(
+        "(trap 'sleep 0.2; touch {}; exit' TERM; touch {}; while :; do sleep 0.01; done) &
+         trap 'exit 1' TERM; while :; do sleep 0.01; done",
+        ended.display(),
+        ready.display()
+    );
+    let (result, ()) = tokio::join!(scripts.run(&body, LIMIT), async {
+        while !ready.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        scripts.cancel.send(true).unwrap();
+    });
+    assert!(matches!(result, Err(ScriptError::Cancelled)), "{result:?}");
+    assert!(ended.exists(), "it was killed in the middle");
+}
+
+#[tokio::test]
 async fn cancelled_script_returns_soon() {
     let scripts = Scripts::new();
     let begun = Instant::now();
