@@ -42,6 +42,8 @@ const REPORTS_MAX: usize = 1024;
 /// Threads for reading files and resolving names: small, because every page of them is locked.
 const BLOCKING_THREADS_MAX: usize = 2;
 const BLOCKING_STACK_BYTES: usize = 512 * 1024;
+/// Pause before the kernel's notifications are asked for again.
+const WATCH_PAUSE: Duration = Duration::from_secs(1);
 /// The log line of a panic gets so long to be written.
 const PANIC_PATIENCE: Duration = Duration::from_millis(100);
 
@@ -288,9 +290,16 @@ fn watch_kernel(
         }
     };
     tokio::spawn(async move {
-        let error = watching.watch(announce, reports, changed).await;
-        let text = format!("addresses that vanish will not be put back: {error}");
-        log::emit(Level::Error, &text);
+        let mut told = None;
+        loop {
+            let error = watching.watch(&announce, &reports, &changed).await;
+            let text = format!("addresses that vanish are not put back for now: {error}");
+            if told.as_ref() != Some(&text) {
+                log::emit(Level::Error, &text);
+                told = Some(text);
+            }
+            tokio::time::sleep(WATCH_PAUSE).await;
+        }
     });
     interfaces
 }

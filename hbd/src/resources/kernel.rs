@@ -227,10 +227,10 @@ impl Kernel {
     /// about held addresses, reports what others must hear, and passes on what else changed through
     /// `changed`. The error says why it ended.
     pub async fn watch(
-        self,
-        announce: impl Fn(&[Placement], &View),
-        reports: mpsc::Sender<Report>,
-        changed: watch::Sender<Arc<View>>,
+        &self,
+        announce: &impl Fn(&[Placement], &View),
+        reports: &mpsc::Sender<Report>,
+        changed: &watch::Sender<Arc<View>>,
     ) -> KernelError {
         let groups = [
             MulticastGroup::Ipv4Ifaddr,
@@ -243,8 +243,9 @@ impl Kernel {
         };
         tokio::spawn(connection);
         let mut guard = Guard::default();
-        let mut again: Option<Instant> = None;
-        let mut concern = Concern::Nobody;
+        // What changed before is not told any more: everything is looked at once.
+        let mut again = Some(Instant::now());
+        let mut concern = Concern::Everybody;
         loop {
             tokio::select! {
                 note = notes.next() => match note {
@@ -269,7 +270,7 @@ impl Kernel {
                     concern = Concern::Nobody;
                     let look = guard.look(&view, &self.held(), Instant::now());
                     again = look.again;
-                    self.carry_out(look, &view, &mut guard, &announce, &reports)
+                    self.carry_out(look, &view, &mut guard, announce, reports)
                         .await;
                 }
                 Err(_) => again = Some(sooner(again, RETRY_PAUSE)),
