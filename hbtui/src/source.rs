@@ -5,11 +5,10 @@
 
 use ha_status::{
     Action, Hello, Reply, Request, Snapshot,
-    socket::{Client, ClientError, client::ANSWER_LIMIT},
+    socket::{Client, ClientError, client::ANSWER_LIMIT, directors},
 };
 use std::{
     collections::BTreeSet,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -187,19 +186,9 @@ pub(crate) async fn act(path: &Path, action: Action) -> Result<String, String> {
         .unwrap_or_else(|_| late())
 }
 
-/// The sockets of ldird, by name: beside hbd's, or in the folder above, where ldird keeps its pid
-/// file as the old daemon did (`/run/heartbeat` and `/run`).
+/// The sockets of ldird: beside hbd's, or in the folder above, where ldird keeps its pid file as the
+/// old daemon did (`/run/heartbeat` and `/run`).
 pub(crate) fn ldird_sockets(run: &Path) -> BTreeSet<PathBuf> {
-    let socket = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("ldird.") && name.ends_with(".sock")
-    };
-    [Some(run), run.parent()]
-        .into_iter()
-        .flatten()
-        .filter_map(|directory| fs::read_dir(directory).ok())
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(socket)
-        .collect()
+    let folders = [Some(run), run.parent()].into_iter().flatten();
+    folders.flat_map(directors::sockets).collect()
 }

@@ -9,6 +9,7 @@ use crate::cli::{Invocation, Manner};
 use crate::config::{self, Configuration, Names};
 use crate::console::{CONFIGURATION, FAILED, OK, say};
 use crate::instance::Instance;
+use crate::wording::counted;
 use ha_plumbing::Diagnostics;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -71,9 +72,10 @@ fn verdict(path: &Path, configuration: Option<&Configuration>, found: &Diagnosti
         let services = &configuration.core.services;
         let reals: usize = services.iter().map(|one| one.reals.len()).sum();
         format!(
-            "{} virtual servers, {reals} real servers, {} different checks",
-            services.len(),
-            configuration.probes.len()
+            "{}, {}, {}",
+            counted(services.len(), "virtual server"),
+            counted(reals, "real server"),
+            counted(configuration.probes.len(), "different check")
         )
     });
     found.verdict(path.display(), &content)

@@ -14,7 +14,7 @@ use crate::probes::Catalogue;
 use crate::siblings;
 use crate::standing::{Beginning, Standing};
 use crate::sync::Daemons;
-use crate::wording::{BANNER, Line};
+use crate::wording::{self, BANNER, Line};
 use ha_plumbing::claim::{self, Claim, Kind};
 use ha_plumbing::lockfile::{self, LockError, Lockfile};
 use ha_plumbing::log::{self, Console};
@@ -196,7 +196,7 @@ fn ended(end: End) -> u8 {
 
 fn ready(mode: Mode, configuration: &Configuration) {
     let services = configuration.core.services.len();
-    service::ready(&format!("{services} virtual servers"));
+    service::ready(&wording::counted(services, "virtual server"));
     if mode == Mode::Background
         && let Err(error) = launch::say_ready()
     {

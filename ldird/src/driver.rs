@@ -51,7 +51,7 @@ use ha_plumbing::signals::{Signal, Signals};
 use ha_status::socket::{ClientRequest, Control, Responder};
 use ha_status::{Reply, Severity, Snapshot};
 use ldird_core::Director;
-use ldird_core::input::{Input, Left};
+use ldird_core::input::{Input, Left, Said};
 use ldird_core::output::Output;
 use ldird_ipvs::Timeouts;
 use post::{Delivered, Post};
@@ -163,6 +163,8 @@ pub(crate) struct Driver<R> {
     /// What we have in the table, or are about to: kept on disk.
     ledger: Ledger,
     services: Services,
+    /// The same of what files said of settings that are otherwise somebody else's.
+    said: Said,
     names: NamesKept,
     /// What an earlier life left, until it is told to the core.
     left: Left,
@@ -216,9 +218,13 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let (ledger, left) = Ledger::open(&parts.instance, &wanted);
         let (orders, damaged) = OrderBook::open(&parts.instance, now_ms());
         if damaged > 0 {
-            let text = format!("{damaged} lines of what operators said are damaged and forgotten");
+            let are = if damaged == 1 { "is" } else { "are" };
+            let lines = wording::counted(damaged, "line");
+            let text = format!("{lines} of what operators said {are} damaged and forgotten");
             Line::new(Severity::Warning, text).log();
         }
+        let mut said = wanted.said;
+        said.extend(left.said.clone());
         let names = NamesKept::open(&parts.instance, parts.configuration.names.known());
         Self {
             director: Director::in_role(core.clone(), parts.standing.role, now),
@@ -231,6 +237,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             view: View::new(parts.instance.clone(), parts.control, now),
             disk: Disk::new(&parts.instance.path),
             services: wanted.services.union(&left.services).copied().collect(),
+            said,
             ledger,
             names,
             left,

@@ -205,9 +205,10 @@ impl Watcher {
 
     fn begin(&self) {
         let services = self.configuration.core.services.len();
+        let services = wording::counted(services, "virtual service");
         let socket = self.instance.socket.display();
         let text = format!(
-            "Watching {services} virtual services; nothing is changed. HUP reads the file again, \
+            "Watching {services}; nothing is changed. HUP reads the file again, \
              USR1 prints the report, `hbtui --ldird {socket}` shows it live"
         );
         Line::new(Severity::Info, text).log();

@@ -3,7 +3,7 @@
 use crate::console::{FAILED, OK, say};
 use crate::instance::{Instance, State};
 use crate::siblings;
-use crate::wording::health;
+use crate::wording::{counted, health};
 use ha_status::socket::{Client, ClientError};
 use ha_status::{
     Agent, ConnectionSync, DirectorSnapshot, Draining, Duty, Lateness, Override, Panic, RealServer,
@@ -169,9 +169,12 @@ fn real_rows(real: &RealServer, at_ms: u64) -> Vec<String> {
 /// `  PANIC for 12s: 3 real servers fail and keep their weights, until they pass or in 4m48s`
 fn panicking(panic: &Panic, at_ms: u64) -> String {
     format!(
-        "  PANIC for {}: {} real servers fail and keep their weights, until they pass or in {}",
+        "  PANIC for {}: {}, until they pass or in {}",
         age(at_ms.saturating_sub(panic.since_ms)),
-        panic.failing,
+        match panic.failing {
+            1 => "1 real server fails and keeps its weight".to_owned(),
+            failing => format!("{failing} real servers fail and keep their weights"),
+        },
         age(panic.until_ms.saturating_sub(at_ms)),
     )
 }
@@ -298,7 +301,11 @@ fn drained(draining: &Draining) -> String {
         Some(time) => format!(", none in about {}", age(time)),
         None => String::new(),
     };
-    format!("      {left} of {at_first} connections are left{when}")
+    let are = if left == 1 { "is" } else { "are" };
+    format!(
+        "      {left} of {} {are} left{when}",
+        counted(at_first as usize, "connection")
+    )
 }
 
 const WRITES: &str = "writing to a String succeeds";

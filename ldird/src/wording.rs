@@ -53,6 +53,20 @@ pub(crate) fn alert(alert: &Alert) -> String {
     }
 }
 
+/// `1 real server`, `3 real servers`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {}", plural(count, what))
+}
+
+/// The word alone, for so many of it.
+pub(crate) fn plural(count: usize, word: &str) -> String {
+    if count == 1 {
+        word.to_owned()
+    } else {
+        format!("{word}s")
+    }
+}
+
 /// The line for a fact.
 pub(crate) fn line(notice: &Notice) -> Line {
     Line::new(severity(notice), sentence(notice))
@@ -254,7 +268,8 @@ fn sentence(notice: &Notice) -> String {
             format!("Change of the IPVS table failed: {error}")
         }
         Notice::MoreEditsFailed(more) => {
-            format!("{more} more changes of the IPVS table failed at the same time")
+            let more = counted(*more, "more change");
+            format!("{more} of the IPVS table failed at the same time")
         }
         Notice::TableUnreadable(error) => format!("The IPVS table cannot be read: {error}"),
         Notice::Drift(what) => drift(what),
@@ -298,6 +313,7 @@ fn panic_over(service: &ServiceKey, why: PanicEnd, failing: usize) -> String {
     };
     let rest = match failing {
         0 => String::new(),
+        1 => "; the 1 that still fails goes".to_owned(),
         failing => format!("; the {failing} that still fail go"),
     };
     let service = title(service);
@@ -323,7 +339,9 @@ fn drift(what: &Drift) -> String {
             title(service)
         ),
         Drift::More(more) => {
-            format!("{more} more rows of the IPVS table were changed or deleted by somebody else")
+            let was = if *more == 1 { "was" } else { "were" };
+            let more = counted(*more, "more row");
+            format!("{more} of the IPVS table {was} changed or deleted by somebody else")
         }
     }
 }

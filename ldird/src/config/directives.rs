@@ -301,7 +301,8 @@ impl Directive {
         match &self.value {
             Value::YesNo(slot) => self.store(given, *slot, yes_or_no(value, faults), word, faults),
             Value::Number { zero, slot } => {
-                let number = first_digits(word, faults);
+                let number = options::mistaken_milliseconds(self.name, word, faults);
+                let number = number.or_else(|| first_digits(word, faults));
                 let number = number.filter(|&n| n > 0 || *zero == Zero::Allowed);
                 self.store(given, *slot, number, word, faults);
             }
@@ -322,12 +323,6 @@ impl Directive {
             // The value of `real` is told apart by its trailing blanks.
             Value::Own { read, .. } => read(given, value, faults),
             Value::Refused => faults.error(word.span, self.fault),
-        }
-        if matches!(
-            self.name,
-            "checkinterval" | "checktimeout" | "negotiatetimeout"
-        ) {
-            options::tell_milliseconds(self.name, value, faults);
         }
         if self.name == "checkcount" {
             faults.warning(

@@ -60,17 +60,25 @@ fn number(word: Word<'_>, unit: &str) -> Option<u32> {
     digits.parse().ok().filter(|_| plain)
 }
 
-/// A number of seconds, as the old daemon reads it; `200ms` would be 200 seconds to it and is told.
-pub(super) fn tell_milliseconds(name: &str, word: Word<'_>, faults: &mut Faults<'_>) {
-    let text = trimmed(word).text;
-    if let Some(number) = text
-        .strip_suffix("ms")
-        .and_then(|text| text.parse::<u32>().ok())
-    {
-        let message = format!("{name}={text} is {number} seconds, as for the old daemon");
-        let hint = format!("{name}ms={number} is milliseconds");
-        faults.warning_with(trimmed(word).span, message, hint);
+/// What `200ms` is where seconds are meant: 200 of them, as for the old daemon, which is told. `None`
+/// for any other word, or another directive.
+pub(super) fn mistaken_milliseconds(
+    name: &str,
+    word: Word<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<u32> {
+    if !matches!(name, "checkinterval" | "checktimeout" | "negotiatetimeout") {
+        return None;
     }
+    let word = trimmed(word);
+    let digits = word.text.strip_suffix("ms")?;
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u32 = digits.parse().ok().filter(|_| number)?;
+    let text = word.text;
+    let message = format!("{name}={text} is {number} seconds, as for the old daemon");
+    let hint = format!("{name}ms={number} is milliseconds");
+    faults.warning_with(word.span, message, hint);
+    Some(number)
 }
 
 /// What one scope says of a time, in seconds or milliseconds.

@@ -97,7 +97,9 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                     self.post.send(mail);
                 }
                 Output::Lost { audience, alerts } => {
-                    let text = format!("{alerts} alerts to {} are lost", audience.to);
+                    let are = if alerts == 1 { "is" } else { "are" };
+                    let alerts = wording::counted(alerts, "alert");
+                    let text = format!("{alerts} to {} {are} lost", audience.to);
                     self.tell(&Line::new(Severity::Error, text));
                 }
             }

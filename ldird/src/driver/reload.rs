@@ -329,10 +329,12 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.names.note(self.configuration.names.known());
         self.services
             .extend(siblings::keys(&self.configuration.core));
-        let mut said = Said::of(&before.core);
-        said.extend(Said::of(&self.configuration.core));
-        let services = self.services.clone();
-        self.ledger.note(Left { services, said });
+        // With what earlier lives left, until the table is in order: this one may end before that.
+        self.said.extend(Said::of(&self.configuration.core));
+        self.ledger.note(Left {
+            services: self.services.clone(),
+            said: self.said.clone(),
+        });
         if loaded.why == Why::Reload {
             self.spare(&loaded.siblings);
         }
@@ -366,6 +368,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             made.services.append(&mut self.services);
         }
         self.services.clone_from(&made.services);
+        self.said.clone_from(&made.said);
         self.ledger.note(made);
         self.reconsider_all();
         if self.stop_by.is_none() {

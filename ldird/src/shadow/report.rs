@@ -1,7 +1,7 @@
 //! What a shadow says: a line for each difference that comes or goes, and the report.
 
 use crate::show::age;
-use crate::wording::Line;
+use crate::wording::{Line, plural};
 use ha_plumbing::log::Stamp;
 use ha_plumbing::wall::milliseconds;
 use ha_status::Severity;
@@ -279,14 +279,6 @@ fn span(time: Duration) -> String {
 
 fn stamp(at: SystemTime) -> String {
     Stamp::local(at).numeric().replace('_', " ")
-}
-
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 {
-        word.to_owned()
-    } else {
-        format!("{word}s")
-    }
 }
 
 /// In one step: whoever reads it finds a whole one.

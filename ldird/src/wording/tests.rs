@@ -159,3 +159,10 @@ fn an_agent_is_a_warning_unless_it_lets_its_server_serve() {
         );
     }
 }
+
+#[test]
+fn one_is_one() {
+    assert_eq!(super::counted(0, "real server"), "0 real servers");
+    assert_eq!(super::counted(1, "real server"), "1 real server");
+    assert_eq!(super::counted(2, "real server"), "2 real servers");
+}

@@ -11,6 +11,14 @@ fn options(text: &str) -> Options {
 }
 
 #[test]
+fn milliseconds_in_the_place_of_seconds_are_told_once() {
+    for name in ["checkinterval", "checktimeout", "negotiatetimeout"] {
+        let (_, told) = super::parse(&b0(&format!("{name}=200ms")));
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+}
+
+#[test]
 fn all_of_it_is_off_unless_the_file_says_so() {
     assert_eq!(options(&b0("")), Options::default());
     assert_eq!(good(&b0("")).reresolve, None);
