@@ -119,7 +119,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
 /// The name under which the tests of `cargo test` are asked for.
 const WORKSPACE: &str = "workspace";
 /// For one case, building and emulation included.
-const CASE_LIMIT: Duration = Duration::from_secs(420);
+const CASE_LIMIT: Duration = Duration::from_secs(900);
 /// For all cases that share one boot.
 const KERNEL_LIMIT: Duration = Duration::from_secs(1800);
 

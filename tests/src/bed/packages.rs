@@ -114,6 +114,10 @@ const SERVERS_AND_PEERS: &[Package] = &[
         purpose: "the old director",
         services: &["ldirectord"],
     },
+    tool("liblwp-protocol-https-perl", "its checks of HTTPS"),
+    tool("libnet-inet6glue-perl", "its checks of HTTP over IPv6"),
+    tool("libdbd-mysql-perl", "its checks of MySQL"),
+    tool("libdbd-pg-perl", "its checks of PostgreSQL"),
     Package {
         name: "keepalived",
         purpose: "a peer for comparison",

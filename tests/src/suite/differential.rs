@@ -22,10 +22,16 @@ use super::ownership::figure;
 use super::{Case, Place};
 use crate::bed::wait;
 
-pub(super) const CASES: &[Case] = &[case(
-    "ldird_and_ldirectord_make_the_same_table_of_every_word_about_it",
-    || same_day(&TABLES),
-)];
+pub(super) const CASES: &[Case] = &[
+    case(
+        "ldird_and_ldirectord_make_the_same_table_of_every_check",
+        || same_day(&CHECKS),
+    ),
+    case(
+        "ldird_and_ldirectord_make_the_same_table_of_every_word_about_it",
+        || same_day(&TABLES),
+    ),
+];
 
 const fn case(name: &'static str, run: fn() -> Result<()>) -> Case {
     Case {
@@ -45,6 +51,13 @@ struct Site {
     /// The most failures that one of its services bears before it is down.
     failures: u64,
 }
+
+const CHECKS: [Site; 1] = [Site {
+    name: "checks.cf",
+    text: include_str!("differential/checks.cf"),
+    steady: 119,
+    failures: 1,
+}];
 
 const TABLES: [Site; 1] = [Site {
     name: "tables.cf",

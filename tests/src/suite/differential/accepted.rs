@@ -3,10 +3,54 @@
 use super::Accepted;
 use super::Step::{self, AllDown, Back, Maintenance, OneDown, Reload, Up};
 
-/// While somebody answers at the second address.
+/// While somebody answers at the first address.
+const ALIVE: &[Step] = &[Up, OneDown, Maintenance, Back, Reload];
+/// While somebody answers at the second.
 const WHOLE: &[Step] = &[Up, Back, Reload];
+/// As long as a director runs.
+const ALWAYS: &[Step] = &[Up, OneDown, Maintenance, AllDown, Back, Reload];
 
 pub(super) const ACCEPTED: &[Accepted] = &[
+    // A certificate that nobody vouches for is no reason to be down.
+    Accepted {
+        row: "K12",
+        service: "-t 10.20.1.10:8443",
+        steps: ALIVE,
+        old: "",
+        new: "10.10.0.21:8443 -g -w 1",
+    },
+    // A pop server that nobody logs in to is up without being asked.
+    Accepted {
+        row: "2.10",
+        service: "-t 10.20.1.14:110",
+        steps: &[AllDown],
+        old: "10.10.0.21:110 -g -w 7",
+        new: "",
+    },
+    // An ftp server of which nothing is expected is up though it refuses.
+    Accepted {
+        row: "K34",
+        service: "-t 10.20.1.21:21",
+        steps: &[AllDown],
+        old: "10.10.0.21:21 -m -w 4",
+        new: "",
+    },
+    // A command with arguments is not found.
+    Accepted {
+        row: "K22",
+        service: "-t 10.20.1.41:7004",
+        steps: ALIVE,
+        old: "",
+        new: "10.10.0.21:7004 -g -w 1",
+    },
+    // Without checks the fallback serves, whatever the manual says.
+    Accepted {
+        row: "2.1",
+        service: "-t 10.20.1.43:7006",
+        steps: ALWAYS,
+        old: "10.10.0.29:7006 -g -w 1",
+        new: "",
+    },
     // Who goes to weight 0 loses its thresholds.
     Accepted {
         row: "T9",

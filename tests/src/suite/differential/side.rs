@@ -57,6 +57,9 @@ const LOG_TAIL: usize = 30;
 /// What changes in the files before they are read again.
 const EDITS: &[(&str, &str, &str)] = &[
     // A service goes, another comes.
+    ("checks.cf", "10.20.1.11:25\n", "10.20.1.51:25\n"),
+    ("checks.cf", "21:80 masq 3\n", "21:80 masq 7\n"),
+    ("checks.cf", "request=\"/gone\"", "request=\"/found\""),
     (
         "tables.cf",
         "scheduler=rr\n\nvirtual=10.20.2.2:80",
