@@ -121,7 +121,7 @@ const WORKSPACE: &str = "workspace";
 /// For one case, building and emulation included.
 const CASE_LIMIT: Duration = Duration::from_secs(900);
 /// For all cases that share one boot.
-const KERNEL_LIMIT: Duration = Duration::from_secs(1800);
+const KERNEL_LIMIT: Duration = Duration::from_secs(2700);
 
 /// Prints every name, one per line.
 pub fn list() {
