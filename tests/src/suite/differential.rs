@@ -31,6 +31,10 @@ pub(super) const CASES: &[Case] = &[
         "ldird_and_ldirectord_make_the_same_table_of_every_word_about_it",
         || same_day(&TABLES),
     ),
+    case(
+        "ldird_and_ldirectord_make_the_same_table_in_every_habit",
+        || same_day(&HABITS),
+    ),
 ];
 
 const fn case(name: &'static str, run: fn() -> Result<()>) -> Case {
@@ -46,15 +50,30 @@ struct Site {
     /// The name of the file.
     name: &'static str,
     text: &'static str,
+    how: How,
     /// Its last service, whose real server never refuses, is asked at this port.
     steady: u16,
     /// The most failures that one of its services bears before it is down.
     failures: u64,
 }
 
+/// How its director is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// As a daemon.
+    Daemon,
+    /// As a daemon with a process for each service.
+    Forked,
+    /// By another director, which reads its file again when it has changed.
+    ByAnother,
+    /// In the foreground.
+    Supervised,
+}
+
 const CHECKS: [Site; 1] = [Site {
     name: "checks.cf",
     text: include_str!("differential/checks.cf"),
+    how: How::Daemon,
     steady: 119,
     failures: 1,
 }];
@@ -62,9 +81,41 @@ const CHECKS: [Site; 1] = [Site {
 const TABLES: [Site; 1] = [Site {
     name: "tables.cf",
     text: include_str!("differential/tables.cf"),
+    how: How::Daemon,
     steady: 143,
     failures: 3,
 }];
+
+const HABITS: [Site; 4] = [
+    Site {
+        name: "habits.cf",
+        text: include_str!("differential/habits.cf"),
+        how: How::Daemon,
+        steady: 389,
+        failures: 1,
+    },
+    Site {
+        name: "second.cf",
+        text: include_str!("differential/second.cf"),
+        how: How::ByAnother,
+        steady: 587,
+        failures: 1,
+    },
+    Site {
+        name: "forked.cf",
+        text: include_str!("differential/forked.cf"),
+        how: How::Forked,
+        steady: 636,
+        failures: 1,
+    },
+    Site {
+        name: "supervised.cf",
+        text: include_str!("differential/supervised.cf"),
+        how: How::Supervised,
+        steady: 993,
+        failures: 2,
+    },
+];
 
 /// From the moment when all was asked to equal tables: for a check that is just under way.
 const SETTLE_LIMIT: Duration = Duration::from_secs(40);

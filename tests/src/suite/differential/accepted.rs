@@ -82,4 +82,36 @@ pub(super) const ACCEPTED: &[Accepted] = &[
         old: "10.10.0.22:80 -g -w 0",
         new: "10.10.0.22:80 -g -w 4",
     },
+    // A fallback for all is none for a mark.
+    Accepted {
+        row: "1.9",
+        service: "-f 6",
+        steps: &[AllDown],
+        old: "10.10.0.21:0 -g -w 0",
+        new: "10.10.0.21:0 -g -w 0, 127.0.0.1:0 -g -w 1",
+    },
+    // Another port than imap's is not asked.
+    Accepted {
+        row: "K32",
+        service: "-t 10.20.5.13:1143",
+        steps: ALWAYS,
+        old: "10.10.0.29:1143 -g -w 1",
+        new: "",
+    },
+    // A name server of which no answer is expected is down.
+    Accepted {
+        row: "K37",
+        service: "-u 10.20.5.16:53",
+        steps: ALWAYS,
+        old: "",
+        new: "10.10.0.29:53 -g -w 1",
+    },
+    // There is no ping over IPv6.
+    Accepted {
+        row: "K18",
+        service: "-t [fd00:20::3]:7000",
+        steps: ALIVE,
+        old: "",
+        new: "[fd00:10::31]:7000 -g -w 1",
+    },
 ];

@@ -1,18 +1,18 @@
 //! One make of director with its real servers, and what each step of the day does to them.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use super::{Site, Step};
+use super::{How, Site, Step};
 use crate::bed::answers::{Answers, Identity};
 use crate::bed::host::Host;
 use crate::bed::network::Network;
@@ -35,6 +35,8 @@ pub(super) struct Side {
     farm: Arc<Host>,
     answers: Answers,
     ldird: PathBuf,
+    /// The instances in the foreground.
+    supervised: Mutex<Vec<Child>>,
 }
 
 const FIRST: &str = "10.10.0.21";
@@ -78,6 +80,11 @@ const EDITS: &[(&str, &str, &str)] = &[
     ),
     ("tables.cf", "l:10 u:20", "l:1 u:30"),
     ("tables.cf", "persistent=300", "persistent=400"),
+    ("habits.cf", "masq 2\n", "masq 8\n"),
+    ("second.cf", "gate 5", "gate 6"),
+    ("forked.cf", "10.20.5.3:119", "10.20.5.4:119"),
+    ("forked.cf", "masq 6", "masq 7"),
+    ("supervised.cf", "21:80 masq\n", "21:80 masq 3\n"),
 ];
 
 /// Scripts that the files name. A check's last two arguments are a real server's address and port.
@@ -115,6 +122,7 @@ impl Side {
             farm,
             answers,
             ldird: Programs::find()?.path("ldird"),
+            supervised: Mutex::default(),
         };
         side.install()?;
         for address in [FIRST, SECOND, THIRD, FIRST_V6, SECOND_V6] {
@@ -134,7 +142,7 @@ impl Side {
             return self.stop();
         }
         match step {
-            Step::Up => self.tell_daemons("start")?,
+            Step::Up => self.start()?,
             Step::OneDown => self.refuse(&[SECOND, SECOND_V6])?,
             Step::Maintenance => fs::write(self.etc("maintenance").join(THIRD), "")?,
             Step::AllDown => {
@@ -212,11 +220,18 @@ impl Side {
         Ok(command)
     }
 
+    /// The files that are started in one of these ways.
+    fn files(&self, ways: &[How]) -> Vec<&'static str> {
+        let sites = self.sites.iter();
+        let chosen = sites.filter(|site| ways.contains(&site.how));
+        chosen.map(|site| site.name).collect()
+    }
+
     /// Says it to each daemon, at once.
     fn tell_daemons(&self, verb: &str) -> Result<()> {
+        let files = self.files(&[How::Daemon, How::Forked]);
         thread::scope(|scope| {
-            let told = self.sites.iter().map(|site| {
-                let file = site.name;
+            let told = files.iter().map(|file| {
                 scope.spawn(move || {
                     let output = self.command(file, verb)?.output()?;
                     let said = String::from_utf8_lossy(&output.stderr);
@@ -233,6 +248,30 @@ impl Side {
         })
     }
 
+    /// A signal for those in the foreground, which have no pid file.
+    fn signal_supervised(&self, signal: &str) -> Result<()> {
+        for file in self.files(&[How::Supervised]) {
+            // The brackets keep the shell's own words from being found.
+            let line = format!("pkill -{signal} -f '[/]etc/ha.d/{file}'");
+            self.director.sh(&line)?;
+        }
+        Ok(())
+    }
+
+    fn start(&self) -> Result<()> {
+        for file in self.files(&[How::Supervised]) {
+            let log = File::create(self.director.folder().join("log").join(file))?;
+            let child = self
+                .command(file, "start")?
+                .stdout(log.try_clone()?)
+                .stderr(log)
+                .spawn()?;
+            self.lock().push(child);
+        }
+        self.tell_daemons("start")
+    }
+
+    /// `habits.cf` is read again because it has changed, and has `second.cf` read again.
     fn reload(&self) -> Result<()> {
         for site in self.sites {
             let mut text = site.text.to_owned();
@@ -243,10 +282,12 @@ impl Side {
             }
             fs::write(self.etc(site.name), text)?;
         }
+        self.signal_supervised("HUP")?;
         self.tell_daemons("reload")
     }
 
     fn stop(&self) -> Result<()> {
+        self.signal_supervised("TERM")?;
         self.tell_daemons("stop")?;
         let name = match self.make {
             Make::Old => "ldirectord",
@@ -255,6 +296,9 @@ impl Side {
         wait::until("every director ends", STOP_LIMIT, || {
             self.director.processes(name).is_empty()
         })?;
+        for mut child in self.lock().drain(..) {
+            child.wait()?;
+        }
         Ok(())
     }
 
@@ -267,12 +311,17 @@ impl Side {
     }
 
     /// The old one asks one after the other, the steady service of each file last: when that was asked
-    /// twice, all others were asked after the step. More often where failures are counted, and of ldird,
-    /// which asks each service at its own time.
+    /// twice, all others were asked after the step. More often where failures are counted. With `fork=yes`
+    /// and in ldird each service is asked at its own pace, the steady one of `forked.cf` at half of theirs:
+    /// the slowest refusal, of imap after the old one's second try, lasts 5 s.
     fn await_rounds(&self, step: Step) -> Result<()> {
         let asked = |site: &Site| self.answers.asked(SocketAddr::from((STEADY, site.steady)));
         let goals = self.sites.iter().map(|site| {
-            let more = u64::from(self.make == Make::New);
+            let more = match (self.make, site.how) {
+                (Make::Old, How::Forked) => 4,
+                (Make::New, _) => 1,
+                (Make::Old, _) => 0,
+            };
             // A reload begins after the round that is under way.
             let more = more + u64::from(step == Step::Reload);
             (site, asked(site) + 1 + site.failures + more)
@@ -286,11 +335,20 @@ impl Side {
         }
         Ok(())
     }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Child>> {
+        self.supervised
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for Side {
     fn drop(&mut self) {
         let _ = self.director.power_off();
+        for mut child in self.lock().drain(..) {
+            let _ = child.wait();
+        }
     }
 }
 
