@@ -216,13 +216,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let core = &parts.configuration.core;
         let wanted = made_of(core);
         let (ledger, left) = Ledger::open(&parts.instance, &wanted);
-        let (orders, damaged) = OrderBook::open(&parts.instance, now_ms());
-        if damaged > 0 {
-            let are = if damaged == 1 { "is" } else { "are" };
-            let lines = wording::counted(damaged, "line");
-            let text = format!("{lines} of what operators said {are} damaged and forgotten");
-            Line::new(Severity::Warning, text).log();
-        }
+        let orders = open_orders(&parts.instance);
         let mut said = wanted.said;
         said.extend(left.said.clone());
         let names = NamesKept::open(&parts.instance, parts.configuration.names.known());
@@ -534,6 +528,18 @@ async fn until(due: Option<Instant>) {
         Some(due) => sleep_until(due.into()).await,
         None => std::future::pending().await,
     }
+}
+
+/// What operators said to earlier lives; what is damaged of it is told.
+fn open_orders(instance: &Instance) -> OrderBook {
+    let (orders, damaged) = OrderBook::open(instance, now_ms());
+    if damaged > 0 {
+        let are = if damaged == 1 { "is" } else { "are" };
+        let lines = wording::counted(damaged, "line");
+        let text = format!("{lines} of what operators said {are} damaged and forgotten");
+        Line::new(Severity::Warning, text).log();
+    }
+    orders
 }
 
 #[cfg(test)]
