@@ -6,6 +6,7 @@
 pub mod answers;
 pub mod client;
 pub mod daemon;
+pub mod downloads;
 pub mod host;
 pub mod kernel;
 pub mod modem;

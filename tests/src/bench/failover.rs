@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::bed::downloads::Download;
 use crate::bed::requests::Requests;
 use crate::bed::{modules, packages, program, say, vm, wait};
 use crate::scenario::programs::Programs;
@@ -22,6 +23,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_millis(1500);
 /// No answer for so long is not served.
 const FRESH: Duration = Duration::from_millis(200);
+/// Downloads under way at each event: rr gives each real server half of them.
+const DOWNLOADS: usize = 4;
 /// For the whole run, boot included.
 const RUN_LIMIT: Duration = Duration::from_secs(1500);
 
@@ -31,16 +34,27 @@ const CRASH_BUDGET: Duration = Duration::from_millis(1100);
 
 /// Who is measured, and how often for each of the rounds that were asked for: the old pair needs half
 /// a minute to start, and as long for a takeover.
-const MAKES: [(&str, Make); 5] = [
+const MAKES: [(&str, Make); 6] = [
     (
         "hbd + ldird",
         Make::Ours {
             standbytable: false,
+            syncdaemon: false,
         },
     ),
     (
         "the same, standbytable=yes",
-        Make::Ours { standbytable: true },
+        Make::Ours {
+            standbytable: true,
+            syncdaemon: false,
+        },
+    ),
+    (
+        "the same, syncdaemon=",
+        Make::Ours {
+            standbytable: false,
+            syncdaemon: true,
+        },
     ),
     (
         "keepalived, advert 0.3 s",
@@ -85,6 +99,15 @@ struct Outages {
     stop: Vec<Duration>,
     failback: Vec<Duration>,
     crash: Vec<Duration>,
+    /// Where the kernels tell each other of connections.
+    downloads: Option<Downloads>,
+}
+
+/// Downloads that were under way at an event: how many of them went on to their end.
+#[derive(Debug, Default)]
+struct Downloads {
+    survived: usize,
+    begun: usize,
 }
 
 struct Row {
@@ -101,6 +124,12 @@ fn measure(programs: &Programs, rounds: u32, only_ours: bool) {
             continue;
         }
         let mut outages = Outages::default();
+        if let Make::Ours {
+            syncdaemon: true, ..
+        } = make
+        {
+            outages.downloads = Some(Downloads::default());
+        }
         // The old pair takes a minute for each round.
         let rounds = if make == Make::Old {
             rounds.min(2)
@@ -129,23 +158,48 @@ impl Outages {
         rivals.await_ready(LIMIT)?;
         let requests = Requests::start(rivals.client().clone(), WEB, INTERVAL);
         self.calm.push(outage(&requests, Instant::now())?);
-        let event = Instant::now();
-        rivals.stop()?;
-        rivals.await_holder(1, LIMIT)?;
-        self.stop
-            .push(outage(&requests, event).context("clean stop")?);
-        let event = Instant::now();
-        rivals.begin()?;
-        rivals.await_holder(0, LIMIT)?;
-        self.failback
-            .push(outage(&requests, event).context("failback")?);
+        let stop = self.event(&rivals, &requests, 1, Rivals::stop);
+        self.stop.push(stop.context("clean stop")?);
+        let failback = self.event(&rivals, &requests, 0, Rivals::begin);
+        self.failback.push(failback.context("failback")?);
         rivals.await_ready(LIMIT)?;
-        let event = Instant::now();
-        rivals.power_off()?;
-        rivals.await_holder(1, LIMIT)?;
-        self.crash
-            .push(outage(&requests, event).context("power loss")?);
+        let crash = self.event(&rivals, &requests, 1, Rivals::power_off);
+        self.crash.push(crash.context("power loss")?);
         Ok(())
+    }
+
+    /// Something happens, and then this node has the address: for how long was nobody served?
+    fn event(
+        &mut self,
+        rivals: &Rivals,
+        requests: &Requests,
+        heir: usize,
+        happens: impl FnOnce(&Rivals) -> Result<()>,
+    ) -> Result<Duration> {
+        let downloads = match self.downloads {
+            Some(_) => rivals.begin_downloads(DOWNLOADS, heir, LIMIT)?,
+            None => Vec::new(),
+        };
+        let event = Instant::now();
+        happens(rivals)?;
+        rivals.await_holder(heir, LIMIT)?;
+        let outage = outage(requests, event)?;
+        if let Some(seen) = &mut self.downloads {
+            seen.add(downloads);
+        }
+        Ok(outage)
+    }
+}
+
+impl Downloads {
+    fn add(&mut self, downloads: Vec<Download>) {
+        self.begun += downloads.len();
+        for download in downloads {
+            match download.end() {
+                Ok(_) => self.survived += 1,
+                Err(error) => say(&format!("a download: {error:#}")),
+            }
+        }
     }
 }
 
@@ -205,6 +259,12 @@ fn table(rows: &[Row]) -> String {
             );
         }
         within_budgets(&mut text, &our.outages);
+        if let Some(Downloads { survived, begun }) = &our.outages.downloads {
+            let _ = writeln!(
+                text,
+                " established downloads: {survived} of {begun} went on to their end"
+            );
+        }
     }
     text
 }

@@ -20,6 +20,7 @@ use rustix::process::Signal;
 use super::director::{Configuration, Director};
 use super::programs::Programs;
 use super::table::Table;
+use crate::bed::downloads::{self, Download};
 use crate::bed::host::Host;
 use crate::bed::network::Network;
 use crate::bed::peers::Heartbeat;
@@ -62,12 +63,17 @@ virtual=10.10.0.100:80
 \tprotocol=tcp
 ";
 
+const STANDBYTABLE: &str = "standbytable=yes\n";
+const SYNCDAEMON: &str = "syncdaemon=eth0\nsyncid=7\n";
+
 /// Whose programs they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Make {
     Ours {
         /// Its table is in the kernel on standby, too, as keepalived's always is.
         standbytable: bool,
+        /// The kernels tell each other of established connections.
+        syncdaemon: bool,
     },
     /// heartbeat 3.0.6 and ldirectord 4.12.
     Old,
@@ -103,6 +109,7 @@ impl Rivals {
         let real = |name: &str, last: u8| {
             let real = RealServer::start(host(name, last)?)?;
             real.join_direct_routing(VIP)?;
+            downloads::offer(&real)?;
             anyhow::Ok(real)
         };
         let reals = [real("web1", 11)?, real("web2", 12)?];
@@ -133,6 +140,23 @@ impl Rivals {
             self.nodes.iter().all(Node::is_ready)
         })
         .with_context(|| self.last_words())
+    }
+
+    /// Begins so many downloads, and waits until this node's kernel has heard of each.
+    pub fn begin_downloads(
+        &self,
+        count: usize,
+        heir: usize,
+        limit: Duration,
+    ) -> Result<Vec<Download>> {
+        let begun = Download::begin(&self.client, WEB, count)?;
+        let heir = self.nodes[heir].host();
+        slowly(
+            &format!("{} knows the downloads", heir.name()),
+            limit,
+            || Download::are_known(heir, &begun).unwrap_or(false),
+        )?;
+        Ok(begun)
     }
 
     /// Waits until this node has the address, and the other one has not.
@@ -195,13 +219,17 @@ impl Node {
             ]
         };
         Ok(match make {
-            Make::Ours { standbytable } => {
+            Make::Ours {
+                standbytable,
+                syncdaemon,
+            } => {
                 let mut files = files();
-                if standbytable {
-                    let cf = format!("standbytable=yes\n{LDIRECTORD_CF}");
-                    files.retain(|(name, _)| *name != "ldirectord.cf");
-                    files.push(("ldirectord.cf", cf));
-                }
+                let options = [(standbytable, STANDBYTABLE), (syncdaemon, SYNCDAEMON)];
+                let options = options.into_iter().filter(|(wanted, _)| *wanted);
+                let options: String = options.map(|(_, line)| line).collect();
+                let cf = format!("{options}{LDIRECTORD_CF}");
+                files.retain(|(name, _)| *name != "ldirectord.cf");
+                files.push(("ldirectord.cf", cf));
                 let files = Configuration::Files(files);
                 Self::Ours(Director::install(host, programs, &files, VIP)?.resident())
             }

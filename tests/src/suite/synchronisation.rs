@@ -14,8 +14,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use ha_status::{Role, SyncEnd};
 use rustix::process::Signal;
 
 use super::{Case, Place};
+use crate::bed::downloads::{self, Download};
 use crate::bed::host::Host;
 use crate::bed::modules;
 use crate::bed::network::Network;
@@ -57,12 +57,8 @@ const CF: &str = "ldirectord.cf";
 const SYNC: &str = "syncdaemon=eth1\nsyncid=7\n";
 const SCRIPT: &str = "/etc/ha.d/resource.d/LVSSyncDaemonSwap";
 const LIMIT: Duration = Duration::from_secs(60);
-/// More than a connection holds on its way while nobody reads.
-const BYTES: usize = 8 * 1024 * 1024;
 /// Downloads at once: rr gives each real server half of them.
 const DOWNLOADS: usize = 4;
-/// For a packet that should come; a broken connection says so sooner.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 const HA_CF: &str = "\
 node lb1 lb2
@@ -176,75 +172,14 @@ impl Shape {
                 RealServer::start(Arc::new(host.gateway(GATEWAY).power_on()?))?
             }
         };
-        fs::write(real.pages().join("big"), content(name))?;
+        downloads::offer(&real)?;
         Ok(real)
-    }
-}
-
-/// What a server sends: its name all over.
-fn content(name: &str) -> Vec<u8> {
-    let mut all = name.as_bytes().repeat(BYTES / name.len() + 1);
-    all.truncate(BYTES);
-    all
-}
-
-/// A download that has begun.
-struct Download {
-    stream: TcpStream,
-    /// The first bytes behind the answer's head.
-    begun: Vec<u8>,
-}
-
-impl Download {
-    fn begin() -> Result<Self> {
-        let mut stream = TcpStream::connect_timeout(&SocketAddr::from((VIP, 80)), PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(b"GET /big HTTP/1.0\r\n\r\n")?;
-        let mut read = Vec::new();
-        let mut byte = [0];
-        while !read.ends_with(b"\r\n\r\n") {
-            stream.read_exact(&mut byte)?;
-            read.extend(byte);
-            ensure!(read.len() < 4096, "an endless head");
-        }
-        ensure!(read.starts_with(b"HTTP/1.1 200"), "{read:?}");
-        let mut begun = vec![0; 4];
-        stream.read_exact(&mut begun)?;
-        Ok(Self { stream, begun })
-    }
-
-    /// Reads the rest; gives the server that sent it.
-    fn end(mut self) -> Result<String> {
-        let name = String::from_utf8(self.begun.clone())?;
-        self.stream.read_to_end(&mut self.begun)?;
-        let length = self.begun.len();
-        ensure!(length == BYTES, "ended after {length} bytes");
-        ensure!(self.begun == content(&name), "{name} sent something else");
-        Ok(name)
     }
 }
 
 fn begin(site: &Site) -> Result<Vec<Download>> {
     site.await_answer(80, "/", LIMIT)?;
-    let begun = site
-        .client
-        .within(|| (0..DOWNLOADS).map(|_| Download::begin()).collect());
-    begun.context("the downloads begin")
-}
-
-/// Does this kernel know each of these connections as an established one? It also remembers those of
-/// an earlier turn.
-fn knows_all(host: &Host, downloads: &[Download]) -> Result<bool> {
-    let text = host.within(|| Ok(fs::read_to_string("/proc/thread-self/net/ip_vs_conn")?))?;
-    for download in downloads {
-        let port = download.stream.local_addr()?.port();
-        let from_to = format!(" {port:04X} 0A0A0064 0050 ");
-        let mut lines = text.lines();
-        if !lines.any(|line| line.contains(&from_to) && line.contains("ESTABLISHED")) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Download::begin(&site.client, SocketAddr::from((VIP, 80)), DOWNLOADS)
 }
 
 /// Its daemon runs, and nothing is wrong with it.
@@ -289,7 +224,7 @@ fn over_takeovers(shape: Shape, leave: impl FnOnce(&Director) -> Result<()>) -> 
     await_end(one, SyncEnd::Backup)?;
     let downloads = begin(&site)?;
     wait::until("lb1 has heard of the downloads", LIMIT, || {
-        knows_all(one.host(), &downloads).unwrap_or(false)
+        Download::are_known(one.host(), &downloads).unwrap_or(false)
     })?;
     leave(two)?;
     wait::until("lb1 serves", LIMIT, || one.serves())?;
