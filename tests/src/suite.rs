@@ -37,6 +37,7 @@ mod shadow;
 mod simulation;
 mod split;
 mod standby;
+mod strain;
 mod synchronisation;
 mod table;
 mod talks;
@@ -74,6 +75,14 @@ pub struct Case {
     pub run: fn() -> Result<()>,
 }
 
+/// How much of something a case does, or with which seed: as it usually does, or as this variable says.
+fn amount(variable: &str, usual: u64) -> Result<u64> {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().with_context(|| format!("{variable}={text}")),
+        Err(_) => Ok(usual),
+    }
+}
+
 /// All cases, cheap ones first.
 fn catalogue() -> impl Iterator<Item = &'static Case> {
     let tables = [
@@ -90,6 +99,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         talks::CASES,
         imported::CASES,
         garbage::CASES,
+        strain::CASES,
         services::CASES,
         flapping::CASES,
         origins::CASES,

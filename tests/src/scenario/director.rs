@@ -221,6 +221,12 @@ impl Director {
         tail.unwrap_or_default().join("\n")
     }
 
+    /// So many lines hbd has written to its log.
+    pub fn lines_said(&self) -> Result<usize> {
+        let log = fs::read_to_string(self.log("hbd.log")).context("hbd's log")?;
+        Ok(log.lines().count())
+    }
+
     fn log(&self, name: &str) -> PathBuf {
         self.host.folder().join("log").join(name)
     }

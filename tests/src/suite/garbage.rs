@@ -1,6 +1,6 @@
 //! What strangers send, to the heartbeat port and to the status socket, changes nothing but a counter.
 
-mod datagrams;
+pub(super) mod datagrams;
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -15,7 +15,7 @@ use ha_status::{ClusterSnapshot, Counters, NodeStatus, RunState};
 use super::ownership::{nodes, settled_on, with_pair};
 use super::random::Random;
 use super::watch::throughout;
-use super::{Case, Place};
+use super::{Case, Place, amount};
 use crate::bed::wait;
 use crate::scenario::director::Director;
 use crate::scenario::pair::Pair;
@@ -35,7 +35,8 @@ pub(super) const CASES: &[Case] = &[
 
 const LIMIT: Duration = Duration::from_secs(20);
 const PORT: u16 = 694;
-const DATAGRAMS: usize = 20_000;
+/// For each node, or as many as `LAB_DATAGRAMS` says.
+const DATAGRAMS: u64 = 20_000;
 /// So many are sent before the receiver is asked whether it has them all: they must fit into the
 /// socket's queue, or the kernel throws some away.
 const BATCH: usize = 50;
@@ -74,7 +75,7 @@ impl State {
 }
 
 /// A daemon under fire: how it was before.
-struct Target<'a> {
+pub(super) struct Target<'a> {
     node: &'a Director,
     before: State,
     counters: Counters,
@@ -83,7 +84,7 @@ struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    fn new(node: &'a Director) -> Result<Self> {
+    pub(super) fn new(node: &'a Director) -> Result<Self> {
         let cluster = node.cluster()?;
         Ok(Self {
             node,
@@ -94,7 +95,7 @@ impl<'a> Target<'a> {
         })
     }
 
-    fn refused(&self) -> Result<u64> {
+    pub(super) fn refused(&self) -> Result<u64> {
         Ok(rejected(&self.node.cluster()?.counters) - rejected(&self.counters))
     }
 
@@ -123,13 +124,22 @@ impl<'a> Target<'a> {
             process(self.node)? == self.process,
             "{name}: hbd is another process"
         );
+        self.is_as_large()
+    }
+
+    pub(super) fn is_as_large(&self) -> Result<()> {
         let memory = memory_kib(self.node)?;
         ensure!(
             memory <= self.memory_kib + GROWTH_KIB,
-            "{name}: hbd had {} KiB and has {memory} KiB",
+            "{}: hbd had {} KiB and has {memory} KiB",
+            self.name(),
             self.memory_kib
         );
         Ok(())
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.node.name()
     }
 }
 
@@ -173,7 +183,8 @@ fn on_the_wire() -> Result<()> {
                 capture(&socket, "lb1")?,
             ),
         ];
-        while fires.iter().any(|fire| fire.sent < DATAGRAMS) {
+        let datagrams = usize::try_from(amount("LAB_DATAGRAMS", DATAGRAMS)?)?;
+        while fires.iter().any(|fire| fire.sent < datagrams) {
             for fire in &mut fires {
                 fire.send_batch(&socket)?;
             }
@@ -187,7 +198,7 @@ fn on_the_wire() -> Result<()> {
 }
 
 /// Genuine status messages of a node.
-fn capture(socket: &UdpSocket, node: &str) -> Result<Vec<Vec<u8>>> {
+pub(super) fn capture(socket: &UdpSocket, node: &str) -> Result<Vec<Vec<u8>>> {
     let sender = format!("src={node}");
     let mut genuine = Vec::new();
     let mut buffer = vec![0; 65_536];

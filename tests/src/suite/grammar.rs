@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use self::compare::Finding;
-use super::{Case, Place};
+use super::{Case, Place, amount};
 use crate::scenario::programs::Programs;
 
 pub(super) const CASES: &[Case] = &[Case {
@@ -38,10 +38,7 @@ const SHOWN: usize = 10;
 
 fn same_reading() -> Result<()> {
     let start = Instant::now();
-    let first = match std::env::var("LAB_SEED") {
-        Ok(seed) => seed.parse().context("LAB_SEED is no number")?,
-        Err(_) => 0,
-    };
+    let first = amount("LAB_SEED", 0)?;
     let seeds: Vec<u64> = (first..).take(FILES).collect();
     let mut readers = Readers::start()?;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

@@ -13,11 +13,11 @@ mod manager;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use tempfile::TempDir;
 
 use super::random::Random;
-use super::{Case as Promise, Place};
+use super::{Case as Promise, Place, amount};
 use crate::bed::host::Host;
 use crate::bed::network::Network;
 use crate::bed::say;
@@ -90,16 +90,9 @@ struct Court {
 
 const MEMORY: &str = "/dev/shm";
 
-fn number(variable: &str, usual: u64) -> Result<u64> {
-    match std::env::var(variable) {
-        Ok(text) => text.parse().with_context(|| format!("{variable}={text}")),
-        Err(_) => Ok(usual),
-    }
-}
-
 fn agree() -> Result<()> {
-    let seed = number("LAB_SEED", SEED)?;
-    let files = usize::try_from(number("LAB_FILES", FILES as u64)?)?;
+    let seed = amount("LAB_SEED", SEED)?;
+    let files = usize::try_from(amount("LAB_FILES", FILES as u64)?)?;
     let court = Court::convene()?;
     let mut unexplained = Vec::new();
     let only = std::env::var("LAB_FILE").ok();

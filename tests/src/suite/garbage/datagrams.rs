@@ -23,14 +23,14 @@ const LENGTHS: [&[u8]; 8] = [
 
 /// A datagram to send.
 #[derive(Debug)]
-pub(super) struct Datagram {
-    pub(super) bytes: Vec<u8>,
+pub(in crate::suite) struct Datagram {
+    pub(in crate::suite) bytes: Vec<u8>,
     /// A genuine packet, sent once more as it was: it passes the digest, and must be known as old.
-    pub(super) is_replay: bool,
+    pub(in crate::suite) is_replay: bool,
 }
 
 /// The next datagram; `genuine` are captured packets, at least one.
-pub(super) fn draw(random: &mut Random, genuine: &[Vec<u8>]) -> Datagram {
+pub(in crate::suite) fn draw(random: &mut Random, genuine: &[Vec<u8>]) -> Datagram {
     let mut bytes = pick(random, genuine).clone();
     let kind = random.below(100);
     match kind {
