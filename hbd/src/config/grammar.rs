@@ -79,9 +79,17 @@ pub(super) fn env(parser: &mut Parser<'_>, word: Word<'_>) {
     }
 }
 
-/// `pacemaker` or `crm`: anything but off means that haresources is not used. That is one plain
-/// verdict, and what else such a file says is not looked at: see `load`.
 pub(super) fn pacemaker(parser: &mut Parser<'_>, word: Word<'_>) {
+    resource_manager("pacemaker", parser, word);
+}
+
+pub(super) fn crm(parser: &mut Parser<'_>, word: Word<'_>) {
+    resource_manager("crm", parser, word);
+}
+
+/// Anything but off means that haresources is not used. That is one plain verdict, and what else such a
+/// file says is not looked at: see `load`.
+fn resource_manager(directive: &str, parser: &mut Parser<'_>, word: Word<'_>) {
     const MODES: [&str; 5] = ["minimal", "manual", "respawn", "ccm-only", "valgrind"];
     let text = word.text;
     let on = match value::boolean(text) {
@@ -90,7 +98,7 @@ pub(super) fn pacemaker(parser: &mut Parser<'_>, word: Word<'_>) {
         None => {
             parser.error(
                 word.span,
-                format!("pacemaker: {text} is neither on nor off"),
+                format!("{directive}: {text} is neither on nor off"),
             );
             return;
         }

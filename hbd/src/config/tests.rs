@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod each;
 mod golden;
 mod meaning;
 mod properties;

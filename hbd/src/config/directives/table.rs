@@ -491,7 +491,7 @@ pub static DIRECTIVES: &[Directive] = &[
     )),
     once(row(
         "crm",
-        exported("off", grammar::pacemaker),
+        exported("off", grammar::crm),
         "off",
         HERE,
         "another name of pacemaker",

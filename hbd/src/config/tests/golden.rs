@@ -39,7 +39,7 @@ fn judged(folder: &Path) -> (String, bool) {
 }
 
 /// What a usable configuration means, in a few lines.
-fn meaning(loaded: &Loaded) -> String {
+pub(super) fn meaning(loaded: &Loaded) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: String| writeln!(out, "{name}: {value}").unwrap();
     let nodes: Vec<&str> = loaded.nodes.iter().map(NodeName::as_str).collect();
