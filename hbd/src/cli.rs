@@ -183,7 +183,7 @@ pub enum ClientCommand {
         #[arg(long)]
         follow: bool,
     },
-    /// Explain the state of a node or group
+    /// Explain the state of a node or group, and where the time of a failover went
     Why {
         /// A node's name, or a group's: its first resource, or a part of any that no other group has
         #[arg(value_name = "NODE|GROUP")]

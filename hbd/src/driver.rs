@@ -285,6 +285,7 @@ impl Driver {
                 if let Input::Started {
                     group,
                     result: Err(_),
+                    ..
                 } = &input
                 {
                     let view = Arc::clone(&self.interfaces.borrow());

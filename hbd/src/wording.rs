@@ -114,7 +114,7 @@ impl Wording {
                 self.takeover(*group, from.as_ref(), *epoch)
             }
             Notice::GroupYield { group, to, reason } => self.yielded(*group, to, *reason),
-            Notice::GroupRunning { group } => info(format!("{} runs here", self.group(*group))),
+            Notice::GroupRunning { group, timing } => self.running(*group, timing),
             Notice::GroupStopped { group } => self.stopped(*group),
             Notice::GroupFailed {
                 group,

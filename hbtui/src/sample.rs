@@ -8,7 +8,7 @@
 use ha_status::{
     ClaimCause, ClaimReason, ClusterPhase, ClusterSnapshot, Counters, DirectorPhase,
     DirectorSnapshot, Duty, Fallback, Fate, Group, GroupReason, GroupRun, Health, Link, LinkState,
-    Node, NodeKind, NodeStatus, Notice, RealServer, Resource, RunState, Severity, Totals,
+    Node, NodeKind, NodeStatus, Notice, RealServer, Resource, RunState, Severity, Timing, Totals,
     VirtualService,
 };
 
@@ -73,6 +73,13 @@ pub fn after_failover() -> ClusterSnapshot {
             fate: Fate::Silent { links: 2 },
         },
     );
+    group.timing = Some(Timing {
+        total_ms: 2_012,
+        silence_ms: Some(2_003),
+        address_ms: Some(3),
+        table_ms: Some(8),
+        ..Timing::default()
+    });
     cluster
         .recent
         .push(notice(5_900, Severity::Warning, "node lb1: is dead"));
@@ -80,6 +87,11 @@ pub fn after_failover() -> ClusterSnapshot {
         5_930,
         Severity::Notice,
         "group IPaddr::10.0.0.100/24/eth0: taken over from lb1",
+    ));
+    cluster.recent.push(notice(
+        5_939,
+        Severity::Info,
+        "IPaddr::10.0.0.100/24/eth0 runs here after 2012 ms: silence 2003 ms, address 3 ms, table 8 ms",
     ));
     cluster
 }
@@ -184,6 +196,7 @@ fn group() -> Group {
             resource("ldirectord", "ldirectord.cf"),
         ],
         reason: reason("lb1", ClaimCause::Preferred),
+        timing: None,
     }
 }
 

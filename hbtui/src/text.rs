@@ -125,8 +125,11 @@ pub(crate) fn about_group(group: &Group) -> Vec<String> {
         field("runs", &runs(group)),
         field("epoch", &group.epoch.to_string()),
         field("why", &group.reason.to_string()),
-        String::new(),
     ];
+    if let Some(timing) = &group.timing {
+        lines.push(field("took", &timing.to_string()));
+    }
+    lines.push(String::new());
     lines.extend(
         group
             .resources

@@ -166,7 +166,14 @@ impl Cluster {
             Input::Probed { group, activity } => {
                 self.run_event(group, Event::Probed(activity), now);
             }
-            Input::Started { group, result } => self.started(group, result, now),
+            Input::Started {
+                group,
+                result,
+                steps,
+            } => {
+                self.note_steps(group, steps);
+                self.started(group, result, now);
+            }
             Input::Stopped { group, result } => self.stopped(group, result, now),
             Input::Lost {
                 group,

@@ -3,6 +3,7 @@
 use crate::config::{GroupId, LinkId, Received};
 use crate::wire::Reject;
 use ha_status::{HoldSet, SendTrouble};
+use std::time::Duration;
 
 #[derive(Debug, Clone)]
 pub enum Input {
@@ -28,6 +29,7 @@ pub enum Input {
     Started {
         group: GroupId,
         result: Result<(), Failure>,
+        steps: Steps,
     },
     /// The answer to `Output::Stop`.
     Stopped {
@@ -81,6 +83,28 @@ pub enum Activity {
     Everything,
     /// The probe failed or took too long: assume that something may be active.
     Unclear,
+}
+
+/// How long the parts of a start took, as the shell measured; only shown. Parts that are done at once
+/// overlap.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Until the addresses were there and announced.
+    pub address: Option<Duration>,
+    /// Until the directors had their tables in the kernel.
+    pub table: Option<Duration>,
+    /// The directors had been told before, and had agreed.
+    pub prepared: bool,
+    pub scripts: Option<ScriptSteps>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptSteps {
+    pub total: Duration,
+    /// The resource that took longest, e.g. `MailTo::root`.
+    pub slowest: String,
+    /// How long that was.
+    pub longest: Duration,
 }
 
 /// Why a group could not be started or stopped.

@@ -4,7 +4,7 @@
 use crate::config::{GroupId, KnownPeer, LinkId, NodeName};
 use crate::input::CommandId;
 use crate::wire::Message;
-use ha_status::HoldSet;
+use ha_status::{HoldSet, Timing};
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
@@ -201,6 +201,7 @@ pub enum Notice {
     },
     GroupRunning {
         group: GroupId,
+        timing: Timing,
     },
     GroupStopped {
         group: GroupId,

@@ -255,6 +255,9 @@ fn why_group(snapshot: &ClusterSnapshot, group: &Group) -> String {
     for run in &group.runs {
         let _ = writeln!(out, "  on {}: {}", run.node, run_state(run.state));
     }
+    if let Some(timing) = &group.timing {
+        let _ = writeln!(out, "  runs here after {timing}");
+    }
     let resources: Vec<String> = group.resources.iter().map(resource).collect();
     let _ = writeln!(out, "  resources: {}", resources.join(" "));
     out.push_str(&lately(snapshot, |text| text.contains(&group.name)));

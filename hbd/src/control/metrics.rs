@@ -1,6 +1,6 @@
 //! A snapshot as Prometheus text (exposition format 0.0.4).
 
-use ha_status::{ClusterSnapshot, LinkState, NodeStatus, RunState};
+use ha_status::{ClusterSnapshot, LinkState, NodeStatus, RunState, Timing};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -117,6 +117,15 @@ fn states(text: &mut String, snapshot: &ClusterSnapshot) {
         .map(|group| (label(&[("group", &group.name)]), group.epoch));
     let (name, help) = ("group_epoch", "Grows at every change of owner");
     metric(text, &Metric { name, kind, help }, epochs);
+    let took = snapshot.groups.iter().flat_map(|group| {
+        let timing = group.timing.iter().flat_map(Timing::parts);
+        timing.map(|(part, ms)| (label(&[("group", &group.name), ("part", part)]), ms))
+    });
+    let (name, help) = (
+        "group_took_milliseconds",
+        "How long it took until the group ran here, in all and by part",
+    );
+    metric(text, &Metric { name, kind, help }, took);
 }
 
 fn metric(

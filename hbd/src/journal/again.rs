@@ -23,7 +23,7 @@ impl Journal {
                     _ => format!(" ({count} times since last told, at most {worst:.0?})"),
                 })
             }
-            Notice::GroupRunning { group } | Notice::GroupStopped { group } => {
+            Notice::GroupRunning { group, .. } | Notice::GroupStopped { group } => {
                 self.unstuck(*group);
                 Some(String::new())
             }

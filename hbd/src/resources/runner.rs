@@ -10,6 +10,7 @@
 //! The order of a group and the meaning of a script's answers are those of the old ResourceManager
 //! (Heartbeat specification 7.9); the time limits are new.
 
+mod stopwatch;
 mod together;
 
 use super::builtin::AddressResource;
@@ -25,6 +26,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use stopwatch::{By, Stopwatch};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -57,6 +59,8 @@ pub(super) struct Worker {
     owed: Mutex<BTreeSet<String>>,
     /// The last stop failed.
     stuck: AtomicBool,
+    /// Of the start that is under way or to come.
+    stopwatch: Mutex<Stopwatch>,
 }
 
 impl Worker {
@@ -80,6 +84,7 @@ impl Worker {
             means,
             owed: Mutex::default(),
             stuck: AtomicBool::new(false),
+            stopwatch: Mutex::default(),
         }
     }
 
@@ -109,6 +114,7 @@ impl Worker {
             Job::Start => Input::Started {
                 group,
                 result: self.start(cancel).await,
+                steps: self.stopwatch().read(),
             },
             Job::Stop => Input::Stopped {
                 group,
@@ -219,17 +225,37 @@ impl Worker {
         found: Option<Resident>,
         cancel: &mut Cancel,
     ) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let by = self.start_somehow(resource, found, cancel).await?;
+        let ended = Instant::now();
+        self.stopwatch().note(by, resource.word(), begun, ended);
+        Ok(())
+    }
+
+    async fn start_somehow(
+        &self,
+        resource: &Resource,
+        found: Option<Resident>,
+        cancel: &mut Cancel,
+    ) -> Result<By, Failure> {
         match resource {
             Resource::Addresses(addresses) => self
                 .means
                 .addresses
                 .start(addresses)
                 .await
+                .map(|()| By::Address)
                 .map_err(|failed| failure(&failed.resource.word, Operation::Start, &failed.why)),
             Resource::Script { word, script, args } => {
                 let limit = self.limits.start;
                 let until = Instant::now() + limit;
-                let started = match self.or_look(found, script, args, self.limits.status).await {
+                let found = self.or_look(found, script, args, self.limits.status).await;
+                let by = if found.is_some() {
+                    By::Table
+                } else {
+                    By::Script
+                };
+                let started = match found {
                     // Told whatever it seems to be: it bears being told twice, and what others see of it
                     // may be out of date.
                     Some(resident) => {
@@ -242,7 +268,7 @@ impl Worker {
                 };
                 if started {
                     self.owed().insert(word.clone());
-                    return Ok(());
+                    return Ok(by);
                 }
                 if *cancel.borrow() {
                     return Err(interrupted(resource));
@@ -255,7 +281,7 @@ impl Worker {
                     self.owed().insert(word.clone());
                 }
                 match result {
-                    Ok(ran) if ran.status.success() => Ok(()),
+                    Ok(ran) if ran.status.success() => Ok(By::Script),
                     Ok(ran) => Err(failure(word, Operation::Start, &ran.describe())),
                     Err(why) => Err(failure(word, Operation::Start, &why)),
                 }
@@ -505,6 +531,11 @@ impl Worker {
 
     fn owed(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.owed.lock().expect("no holder of this lock can panic")
+    }
+
+    fn stopwatch(&self) -> MutexGuard<'_, Stopwatch> {
+        let stopwatch = self.stopwatch.lock();
+        stopwatch.expect("no holder of this lock can panic")
     }
 
     async fn tell(&self, severity: Severity, text: String) {

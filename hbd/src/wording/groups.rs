@@ -2,6 +2,7 @@
 
 use super::{Line, Wording, critical, error, info, warning};
 use ha_status::Severity::Info;
+use ha_status::Timing;
 use hbd_core::config::{GroupId, NodeName};
 use hbd_core::output::YieldReason;
 
@@ -28,6 +29,10 @@ impl Wording {
     pub(super) fn yielded(&self, group: GroupId, to: &NodeName, reason: YieldReason) -> Vec<Line> {
         let group = self.group(group);
         info(format!("{group} goes to {to} ({})", reason_words(reason)))
+    }
+
+    pub(super) fn running(&self, group: GroupId, timing: &Timing) -> Vec<Line> {
+        info(format!("{} runs here after {timing}", self.group(group)))
     }
 
     pub(super) fn stopped(&self, group: GroupId) -> Vec<Line> {

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use ha_status::Timing;
 
 fn wording() -> Wording {
     Wording {
@@ -137,9 +138,30 @@ fn names_from_the_wire_cannot_forge_lines() {
 }
 
 #[test]
+fn a_group_that_runs_tells_where_the_time_went() {
+    let lines = wording().lines(&Notice::GroupRunning {
+        group: GroupId::new(41),
+        timing: Timing {
+            total_ms: 1012,
+            silence_ms: Some(1003),
+            address_ms: Some(3),
+            table_ms: Some(6),
+            prepared: true,
+            ..Timing::default()
+        },
+    });
+    assert_eq!(
+        lines[0].text,
+        "IPaddr::10.0.0.1 runs here after 1012 ms: silence 1003 ms, address 3 ms, table 6 ms \
+         (prepared)"
+    );
+}
+
+#[test]
 fn unknown_ids_never_panic() {
     let lines = wording().lines(&Notice::GroupRunning {
         group: GroupId::new(9),
+        timing: Timing::default(),
     });
-    assert_eq!(lines[0].text, "? runs here");
+    assert_eq!(lines[0].text, "? runs here after 0 ms");
 }

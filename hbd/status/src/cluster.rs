@@ -5,6 +5,7 @@
 
 use crate::notice::{Notice, Recent};
 use crate::reason::{GroupReason, RefusedReason, SendTrouble};
+use crate::timing::Timing;
 use serde::{Deserialize, Serialize};
 
 /// Everything hbd shows at one moment.
@@ -180,6 +181,9 @@ pub struct Group {
     /// The causal chain of the present owner, and what the group waits for; as a sentence e.g.
     /// `lb1 fell silent on every link; lb2 was next`.
     pub reason: GroupReason,
+    /// How long it took until it ran here, and what of that; `None` while it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<Timing>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ pub mod protocol;
 pub mod reason;
 #[cfg(feature = "socket")]
 pub mod socket;
+pub mod timing;
 
 pub use change::{Change, Volatile, apply, apply_notice, diff};
 pub use cluster::{
@@ -29,3 +30,4 @@ pub use protocol::{Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot, Word
 pub use reason::{
     Attempt, ClaimCause, ClaimReason, Fate, GroupReason, RefusedReason, SendTrouble, Unfit, Waiting,
 };
+pub use timing::{ScriptTiming, Timing};

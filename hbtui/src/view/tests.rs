@@ -167,6 +167,14 @@ fn all_about_a_real_server() {
 }
 
 #[test]
+fn all_about_a_group_that_was_taken_over() {
+    let mut app = app(Some(sample::after_failover()), Some(sample::director()));
+    press(&mut app, KeyCode::BackTab);
+    press(&mut app, KeyCode::Enter);
+    assert_frames!("group", app);
+}
+
+#[test]
 fn a_director_that_synchronises_connections_says_so() {
     let shown = |runs, problem: &str| {
         let director = DirectorSnapshot {

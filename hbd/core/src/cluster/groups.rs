@@ -8,6 +8,7 @@ mod preparing;
 mod relaying;
 mod running;
 mod standing;
+mod timing;
 
 use super::Cluster;
 use crate::config::{Config, GroupConfig, GroupId};
@@ -17,9 +18,11 @@ use crate::ownership::{Blocker, Claim, Decision, Why};
 use crate::roster::{NodeId, Roster};
 use crate::table::Table;
 use crate::takeover::{Event, Run, Runner};
+use ha_status::Timing;
 use preparing::Preparation;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use timing::Course;
 
 /// One resource group as this node sees it.
 #[derive(Debug)]
@@ -31,6 +34,9 @@ pub(super) struct Group {
     pub(super) waiting: Option<Waiting>,
     pub(super) homeless: bool,
     preparation: Preparation,
+    course: Option<Course>,
+    /// How it came to run here; only while it does.
+    pub(super) timing: Option<Timing>,
     /// Since when another node has been expected to take it.
     expecting: Option<Instant>,
     /// Nodes that were seen running it while this one does, and keeps it.
@@ -132,6 +138,8 @@ impl Group {
             waiting: None,
             homeless: false,
             preparation: Preparation::None,
+            course: None,
+            timing: None,
             expecting: None,
             rivals: BTreeSet::new(),
             returns: Returns::default(),

@@ -195,6 +195,7 @@ impl Cluster {
             runs: self.runs(id, now),
             resources: config.resources.iter().map(resource).collect(),
             reason: self.reason(id, group, now),
+            timing: group.timing.clone(),
         }
     }
 

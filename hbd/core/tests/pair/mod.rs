@@ -9,7 +9,7 @@ use hbd_core::config::{
     Config, Failback, GroupConfig, GroupId, LinkConfig, LinkId, MAX_GROUPS, NodeName, Received,
     ResourceConfig,
 };
-use hbd_core::input::{Activity, Command, CommandId, Failure, Input};
+use hbd_core::input::{Activity, Command, CommandId, Failure, Input, Steps};
 use hbd_core::output::{Done, Notice, Output, Refusal};
 use hbd_core::wire::Message;
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ fn place_of(id: GroupId) -> usize {
 
 const TRAVEL: Duration = Duration::from_micros(100);
 pub(crate) const STOPS_SLOWLY: Duration = Duration::from_secs(50);
-const SCRIPT: Duration = Duration::from_millis(1);
+pub(crate) const SCRIPT: Duration = Duration::from_millis(1);
 
 /// Something that arrives at a node later.
 struct Coming {
@@ -277,7 +277,18 @@ impl Pair {
                 }
                 Output::Start(group) => {
                     let result = self.try_start(node, group);
-                    self.later(node, SCRIPT, Input::Started { group, result });
+                    self.later(
+                        node,
+                        SCRIPT,
+                        Input::Started {
+                            group,
+                            result,
+                            steps: Steps {
+                                address: Some(SCRIPT),
+                                ..Steps::default()
+                            },
+                        },
+                    );
                 }
                 Output::Stop(group) | Output::LetGo(group) => {
                     let some = self.stubborn_groups.as_ref();

@@ -13,7 +13,7 @@ use crate::setup::{GATEWAY, group_id, link_id, place_of};
 use ha_status::{ClusterSnapshot, NodeStatus};
 use hbd_core::Cluster;
 use hbd_core::config::{GroupId, KnownPeer, NodeName, Received};
-use hbd_core::input::Input;
+use hbd_core::input::{Input, Steps};
 use hbd_core::output::{Notice, Output};
 use hbd_core::wire::{Key, Keys, Message, Method, decode, encode_netstring};
 use std::cmp::Reverse;
@@ -340,7 +340,11 @@ impl World {
             node,
             match answer {
                 Answer::Probed(activity) => Input::Probed { group, activity },
-                Answer::Started(result) => Input::Started { group, result },
+                Answer::Started(result) => Input::Started {
+                    group,
+                    result,
+                    steps: Steps::default(),
+                },
                 Answer::Stopped(result) => Input::Stopped { group, result },
             },
         )
@@ -483,7 +487,11 @@ impl World {
             // The answer of the start that this stop has ended; outputs are drained first.
             let result = scripts::ended();
             let inbox = &mut self.nodes[node].inbox;
-            inbox.push_back(Input::Started { group, result });
+            inbox.push_back(Input::Started {
+                group,
+                result,
+                steps: Steps::default(),
+            });
         }
     }
 

@@ -92,7 +92,7 @@ impl Coverage {
             | Input::Load(_)
             | Input::WallClock(_) => return,
             Input::Probed { group, .. } => (Some(group), "probed"),
-            Input::Started { group, result } => {
+            Input::Started { group, result, .. } => {
                 let failed = result.as_ref().err();
                 let event = match failed.map(|failure| failure.still_held) {
                     None => "started",

@@ -11,6 +11,7 @@ mod pair;
 mod partitions;
 mod pings;
 mod ring;
+mod timings;
 
 use hbd_core::config::GroupId;
 use hbd_core::output::Output;

@@ -15,6 +15,7 @@ fn snapshot(states: &[(&str, RunState)]) -> ClusterSnapshot {
         runs: runs.collect(),
         resources: Vec::new(),
         reason: ha_status::GroupReason::default(),
+        timing: None,
     };
     ClusterSnapshot {
         node: "lb2".to_owned(),

@@ -3,6 +3,7 @@
 use super::*;
 use ha_status::{
     ClaimCause, ClaimReason, Counters, Fate, GroupReason, GroupRun, RefusedReason, SendTrouble,
+    Timing,
 };
 
 fn node(name: &str, status: NodeStatus) -> Node {
@@ -67,6 +68,12 @@ fn snapshot() -> ClusterSnapshot {
                 }),
                 ..GroupReason::default()
             },
+            timing: Some(Timing {
+                total_ms: 2012,
+                silence_ms: Some(2003),
+                address_ms: Some(8),
+                ..Timing::default()
+            }),
         }],
         refused: Vec::new(),
         counters: Counters::default(),
@@ -177,6 +184,10 @@ fn why_answers_for_nodes_groups_and_parts_of_names() {
         let group = why(&snapshot, subject).unwrap();
         assert!(
             group.contains("because: lb2 fell silent on every link; lb1 was next\n"),
+            "{group}"
+        );
+        assert!(
+            group.contains("  runs here after 2012 ms: silence 2003 ms, address 8 ms\n"),
             "{group}"
         );
         assert!(

@@ -10,6 +10,7 @@ use crate::resources::kernel::Kernel;
 use crate::resources::resident::Directors;
 use crate::resources::script::Site;
 use hbd_core::config::{NodeName, ResourceConfig};
+use hbd_core::input::Steps;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -92,6 +93,18 @@ impl Bed {
             }
         };
         tokio::time::timeout(LIMIT, next).await.unwrap()
+    }
+
+    /// What the start that was asked for, and succeeds, spent its time on.
+    async fn steps(&mut self) -> Steps {
+        match self.input().await {
+            Input::Started {
+                result: Ok(()),
+                steps,
+                ..
+            } => steps,
+            other => panic!("{other:?} instead of a start that succeeds"),
+        }
     }
 
     /// Why the start that was asked for failed.

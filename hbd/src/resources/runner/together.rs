@@ -75,16 +75,19 @@ impl Worker {
 
     /// The group is about to start here: its tables go into the kernel already.
     pub(super) async fn prepare(&self, cancel: Cancel) {
-        self.tell_residents(&Action::Prepare, cancel).await;
+        let ready = self.tell_residents(&Action::Prepare, cancel).await;
+        self.stopwatch().prepared = ready;
     }
 
     /// It will not, after all.
     pub(super) async fn unprepare(&self, cancel: Cancel) {
+        self.stopwatch().prepared = false;
         self.tell_residents(&Action::HoldBack, cancel).await;
     }
 
-    /// Tells the directors that are on standby; what they make of it changes nothing.
-    async fn tell_residents(&self, action: &Action, cancel: Cancel) {
+    /// Tells the directors that are on standby; what they make of it changes nothing. True if there is
+    /// one and all have done it.
+    async fn tell_residents(&self, action: &Action, cancel: Cancel) -> bool {
         let members = self.together().await.unwrap_or_default();
         let residents = members.into_iter();
         let residents = residents.filter_map(|(resource, resident)| Some((resource, resident?)));
@@ -95,6 +98,7 @@ impl Worker {
             async move {
                 let pid = resident.pid();
                 let result = resident.turn(action.clone(), until, &mut cancel).await;
+                let done = result.is_ok();
                 let what = format!(
                     "{} of {} (ldird, pid {pid})",
                     action.word(),
@@ -105,9 +109,11 @@ impl Worker {
                     Err(why) => format!("{what} was refused: {why}"),
                 };
                 self.tell(Severity::Info, text).await;
+                done
             }
         });
-        join_all(told).await;
+        let done = join_all(told).await;
+        !done.is_empty() && done.into_iter().all(|done| done)
     }
 }
 

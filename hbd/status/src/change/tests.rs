@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     Agent, Asks, ConnectionSync, GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus,
     NotSent, Override, RefusedReason, Resource, Role, RunState, Says, SendTrouble, Severity, Stage,
-    SyncEnd,
+    SyncEnd, Timing,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -108,6 +108,12 @@ impl Dice<'_> {
                 homeless: self.flag(),
                 ..GroupReason::default()
             },
+            timing: self.maybe().map(|total_ms| Timing {
+                total_ms,
+                silence_ms: self.maybe(),
+                prepared: self.flag(),
+                ..Timing::default()
+            }),
         }
     }
 

@@ -91,6 +91,7 @@ impl Cluster {
             let fate = from.map_or(Fate::Alive, |owner| self.fate(owner, id, now));
             self.group_mut(id).reason = Reason { why, from, fate };
         }
+        self.note_course(id, from, claim, now);
         let me = Some(self.roster.local());
         let group = self.group_mut(id);
         if claim.owner != me {

@@ -88,7 +88,10 @@ impl Cluster {
             .handle(event, group.stake.claim.epoch, retries, now);
         let after = group.runner.run();
         match request {
-            Some(Request::Start) => self.outbox.push(Output::Start(id)),
+            Some(Request::Start) => {
+                self.note_asked(id, now);
+                self.outbox.push(Output::Start(id));
+            }
             Some(Request::Stop) => self.outbox.push(stop(id)),
             None => {}
         }
@@ -96,7 +99,11 @@ impl Cluster {
             return;
         }
         match after {
-            Run::Running => self.outbox.notice(Notice::GroupRunning { group: id }),
+            Run::Running => {
+                let timing = self.arrive(id, now);
+                self.outbox
+                    .notice(Notice::GroupRunning { group: id, timing });
+            }
             Run::Stopped if before == Run::Stopping => {
                 self.outbox.notice(Notice::GroupStopped { group: id });
             }
@@ -112,6 +119,7 @@ impl Cluster {
         }
         if after != Run::Running {
             let group = self.group_mut(id);
+            group.timing = None;
             group.rivals.clear();
             group.stake.apart.clear();
             group.stake.shaken = false;

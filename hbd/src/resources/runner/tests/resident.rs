@@ -4,6 +4,7 @@ use super::*;
 use ha_plumbing::claim::{Claim, Kind};
 use ha_status::Action;
 use ha_status::socket::{Asked, Control};
+use hbd_core::input::Steps;
 use std::sync::Mutex;
 use tokio::task::JoinHandle;
 
@@ -88,10 +89,10 @@ fn file(bed: &Bed) -> std::path::PathBuf {
     bed.directory.path().join("ldirectord.cf")
 }
 
-async fn starts(bed: &mut Bed) {
+/// What took how long.
+async fn starts(bed: &mut Bed) -> Steps {
     bed.resources.start(GROUP);
-    let started = bed.input().await;
-    assert!(matches!(started, Input::Started { result: Ok(()), .. }));
+    bed.steps().await
 }
 
 async fn stops(bed: &mut Bed) {
@@ -140,7 +141,9 @@ async fn beside_a_script_a_director_keeps_its_place_and_lets_go_of_its_table() {
     std::fs::write(file(&bed), "").unwrap();
     let fake = Fake::start(&bed).await;
     bed.resources.prepare(GROUP);
-    starts(&mut bed).await;
+    let steps = starts(&mut bed).await;
+    assert!(!steps.prepared && steps.table.is_some());
+    assert_eq!(steps.scripts.unwrap().slowest, "a");
     stops(&mut bed).await;
     assert_eq!(fake.asked(), [Action::Serve, Action::HoldBack]);
     assert_eq!(bed.asked(), ["a status", "a start", "a stop"]);
@@ -155,7 +158,8 @@ async fn what_is_about_to_start_is_prepared_and_what_is_not_wanted_is_taken_back
     bed.resources.unprepare(GROUP);
     fake.until_asked(2).await;
     bed.resources.prepare(GROUP);
-    starts(&mut bed).await;
+    let steps = starts(&mut bed).await;
+    assert!(steps.prepared && steps.table.is_some() && steps.scripts.is_none());
     // Of the active one nothing is taken back.
     bed.resources.unprepare(GROUP);
     assert_eq!(probed(&mut bed).await, Activity::Everything);
@@ -183,7 +187,8 @@ async fn an_address_that_cannot_be_put_takes_the_director_along() {
 #[tokio::test]
 async fn without_a_resident_director_the_script_is_run() {
     let mut bed = bed();
-    starts(&mut bed).await;
+    let steps = starts(&mut bed).await;
+    assert!(steps.table.is_none() && steps.scripts.is_some());
     stops(&mut bed).await;
     let expected = ["ldirectord status", "ldirectord start", "ldirectord stop"];
     assert_eq!(bed.asked(), expected);
