@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ha_status::Timing;
 
 use crate::bed::downloads::Download;
 use crate::bed::requests::Requests;
@@ -101,6 +102,8 @@ struct Outages {
     crash: Vec<Duration>,
     /// Where the kernels tell each other of connections.
     downloads: Option<Downloads>,
+    /// What the node that takes says of each event, where it does.
+    told: Vec<(&'static str, Timing)>,
 }
 
 /// Downloads that were under way at an event: how many of them went on to their end.
@@ -160,12 +163,19 @@ impl Outages {
         self.calm.push(outage(&requests, Instant::now())?);
         let stop = self.event(&rivals, &requests, 1, Rivals::stop);
         self.stop.push(stop.context("clean stop")?);
+        self.hear("clean stop", rivals.timing(1));
         let failback = self.event(&rivals, &requests, 0, Rivals::begin);
         self.failback.push(failback.context("failback")?);
+        self.hear("failback", rivals.timing(0));
         rivals.await_ready(LIMIT)?;
         let crash = self.event(&rivals, &requests, 1, Rivals::power_off);
         self.crash.push(crash.context("power loss")?);
+        self.hear("power loss", rivals.timing(1));
         Ok(())
+    }
+
+    fn hear(&mut self, event: &'static str, timing: Option<Timing>) {
+        self.told.extend(timing.map(|timing| (event, timing)));
     }
 
     /// Something happens, and then this node has the address: for how long was nobody served?
@@ -259,6 +269,9 @@ fn table(rows: &[Row]) -> String {
             );
         }
         within_budgets(&mut text, &our.outages);
+        for (event, timing) in &our.outages.told {
+            let _ = writeln!(text, " {event}: it ran there after {timing}");
+        }
         if let Some(Downloads { survived, begun }) = &our.outages.downloads {
             let _ = writeln!(
                 text,

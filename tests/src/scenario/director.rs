@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use ha_status::{ClusterSnapshot, DirectorSnapshot, NodeStatus, RunState, Snapshot};
+use ha_status::{ClusterSnapshot, DirectorSnapshot, NodeStatus, RunState, Snapshot, Timing};
 
 use super::programs::{NAMES, Programs};
 use super::status;
@@ -180,6 +180,12 @@ impl Director {
             Snapshot::Cluster(cluster) => Ok(cluster),
             Snapshot::Director(_) => bail!("{}: hbd answered as an ldird", self.name()),
         }
+    }
+
+    /// How its first group came to run here; `None` while it does not.
+    pub fn timing(&self) -> Result<Option<Timing>> {
+        let groups = self.cluster()?.groups.into_iter();
+        Ok(groups.map(|group| group.timing).next().flatten())
     }
 
     /// The balancing as this director's ldird sees it; fails where none runs.

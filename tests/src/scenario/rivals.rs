@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ha_status::{Health, NodeStatus};
+use ha_status::{Health, NodeStatus, Timing};
 use rustix::process::Signal;
 
 use super::director::{Configuration, Director};
@@ -171,6 +171,14 @@ impl Rivals {
             },
         )
         .with_context(|| self.last_words())
+    }
+
+    /// Where the time went until this node had the address, as far as its make says so.
+    pub fn timing(&self, node: usize) -> Option<Timing> {
+        match self.nodes.get(node)? {
+            Node::Ours(director) => director.timing().ok()?,
+            Node::Old(..) | Node::Keepalived(_) => None,
+        }
     }
 
     /// The preferred director's daemons end in order, as its unit's stop ends them.

@@ -4,12 +4,14 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use ha_status::Timing;
 
 use super::ownership::{figure, has_address, is_up, nodes, one_voice, settled_on, with_pair};
 use super::{Case, Place};
 use crate::bed::probe::{Gap, Probe};
 use crate::bed::wait;
+use crate::scenario::director::Director;
 use crate::scenario::pair::{Pair, VIP};
 
 pub(super) const CASES: &[Case] = &[
@@ -37,6 +39,7 @@ pub(super) const CASES: &[Case] = &[
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// A loss of power takes the deadtime of a second; everything else is agreed on.
+const DEADTIME: Duration = Duration::from_secs(1);
 const SANE_CRASH: Duration = Duration::from_secs(3);
 const SANE_MOVE: Duration = Duration::from_secs(1);
 const SANE_START: Duration = Duration::from_secs(3);
@@ -68,9 +71,33 @@ fn power_loss() -> Result<()> {
     with_pair(|pair| {
         sane("power loss", &pair.crash()?, SANE_CRASH)?;
         settled_on(pair, "lb2")?;
+        let timing = explained(pair.two())?;
+        let silence = timing.silence_ms.map(Duration::from_millis);
+        ensure!(silence >= Some(DEADTIME), "silent for {silence:?}");
         sane("failback", &pair.failback()?, SANE_MOVE)?;
-        settled_on(pair, "lb1")
+        settled_on(pair, "lb1")?;
+        let timing = explained(pair.one())?;
+        ensure!(timing.silence_ms.is_none(), "nobody died: {timing}");
+        ensure!(
+            pair.two().timing()?.is_none(),
+            "it does not run on lb2 any more"
+        );
+        Ok(())
     })
+}
+
+/// Where the time went, as the daemon shows it and says it.
+fn explained(node: &Director) -> Result<Timing> {
+    let timing = node.timing()?.context("it runs there")?;
+    println!("    {timing}");
+    ensure!(timing.address_ms.is_some(), "the address took its time");
+    let why = node.hbd(&["why", &VIP.to_string()])?;
+    let told = format!("runs here after {timing}\n");
+    ensure!(
+        why.matches(&told).count() == 2,
+        "now and when it came: {why}"
+    );
+    Ok(timing)
 }
 
 fn agreed_moves() -> Result<()> {

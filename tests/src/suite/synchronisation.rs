@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use ha_status::{Role, SyncEnd};
+use ha_status::{Role, SyncEnd, Timing};
 use rustix::process::Signal;
 
 use super::{Case, Place};
@@ -201,8 +201,9 @@ fn daemons(host: &Host) -> Result<Vec<String>> {
     Ok(text.lines().filter_map(first).collect())
 }
 
-/// Before: no synchronisation, and the group goes from lb1 to lb2 in order. After: with it, back.
-fn over_takeovers(shape: Shape, leave: impl FnOnce(&Director) -> Result<()>) -> Result<()> {
+/// Before: no synchronisation, and the group goes from lb1 to lb2 in order. After: with it, back. Gives
+/// where the time of the way back went.
+fn over_takeovers(shape: Shape, leave: impl FnOnce(&Director) -> Result<()>) -> Result<Timing> {
     let site = shape.start("")?;
     let (one, two) = (site.director("lb1")?, site.director("lb2")?);
     let downloads = begin(&site)?;
@@ -228,6 +229,9 @@ fn over_takeovers(shape: Shape, leave: impl FnOnce(&Director) -> Result<()>) -> 
     })?;
     leave(two)?;
     wait::until("lb1 serves", LIMIT, || one.serves())?;
+    let timing = one.timing()?.context("the group runs on lb1")?;
+    println!("    {timing}");
+    ensure!(timing.table_ms.is_some() && timing.address_ms.is_some());
     let ends: Vec<Result<String>> = downloads.into_iter().map(Download::end).collect();
     let mut servers = BTreeSet::new();
     for end in ends {
@@ -246,15 +250,22 @@ fn over_takeovers(shape: Shape, leave: impl FnOnce(&Director) -> Result<()>) -> 
     wait::until("lb1 leaves no daemon", LIMIT, || {
         daemons(one.host()).is_ok_and(|all| all.is_empty())
     })?;
-    Ok(())
+    Ok(timing)
 }
 
 fn direct_routing() -> Result<()> {
-    over_takeovers(Shape::Direct, |two| two.hbd(&["standby"]).map(drop))
+    let timing = over_takeovers(Shape::Direct, |two| two.hbd(&["standby"]).map(drop))?;
+    ensure!(timing.prepared && timing.silence_ms.is_none(), "agreed on");
+    Ok(())
 }
 
 fn translation() -> Result<()> {
-    over_takeovers(Shape::Translated, Director::power_off)
+    let timing = over_takeovers(Shape::Translated, Director::power_off)?;
+    ensure!(
+        !timing.prepared && timing.silence_ms.is_some(),
+        "a surprise"
+    );
+    Ok(())
 }
 
 /// One director, without hbd.
