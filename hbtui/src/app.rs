@@ -10,7 +10,7 @@ pub(crate) use rows::{EventRow, GroupRow, VirtualRow};
 
 use crate::{
     keys::{self, Command},
-    source,
+    source::{self, Undone},
 };
 use crossterm::event::KeyEvent;
 use ha_status::{
@@ -113,7 +113,7 @@ pub(crate) enum Message {
     Found(PathBuf),
     Told(source::Told),
     /// The daemon answered an action, well or badly.
-    Acted(Result<String, String>),
+    Acted(Result<String, Undone>),
 }
 
 /// What the shell must do.
@@ -276,10 +276,14 @@ impl App {
         Some(Effect::Act { path, action })
     }
 
-    fn acted(&mut self, result: Result<String, String>) {
+    fn acted(&mut self, result: Result<String, Undone>) {
         let (severity, text) = match result {
             Ok(text) => (Severity::Notice, format!("done: {text}")),
-            Err(text) => (Severity::Error, format!("not done: {text}")),
+            Err(Undone::Refused(text)) => (Severity::Error, format!("not done: {text}")),
+            Err(Undone::Unanswered(text)) => {
+                let text = format!("{text}: whether it is done is not known");
+                (Severity::Error, text)
+            }
         };
         self.note(severity, text.clone());
         self.remark(severity, text);

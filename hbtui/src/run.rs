@@ -95,7 +95,7 @@ pub(crate) async fn run(mut app: App, options: &Options) -> io::Result<()> {
 /// What the app cannot do itself.
 struct Outside {
     told: mpsc::Sender<source::Told>,
-    acted: mpsc::Sender<Result<String, String>>,
+    acted: mpsc::Sender<Result<String, source::Undone>>,
     /// By source: makes its task start anew.
     again: Vec<Arc<Notify>>,
     found: Finder,

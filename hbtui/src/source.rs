@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::{
     sync::{Notify, mpsc},
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 
 /// First pause before connecting again; doubled up to the longest.
@@ -165,25 +165,37 @@ pub(crate) async fn once(path: &Path) -> Result<(Hello, Reply), String> {
         .unwrap_or_else(|_| late())
 }
 
+/// Why nothing is known to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Undone {
+    /// The daemon says why it is not, or was never asked.
+    Refused(String),
+    /// It was asked, and whether it is done is not known.
+    Unanswered(String),
+}
+
 /// Has the daemon do something, over a connection of its own. Both outcomes are for the operator.
-pub(crate) async fn act(path: &Path, action: Action) -> Result<String, String> {
+pub(crate) async fn act(path: &Path, action: Action) -> Result<String, Undone> {
+    let until = Instant::now() + ACTION_LIMIT;
+    let late = |_| format!("no answer within {} s", ACTION_LIMIT.as_secs());
+    let connected = timeout_at(until, Client::connect(path)).await;
+    let connected = connected.map_err(late).and_then(|it| it.map_err(plain));
+    let mut client = connected.map_err(Undone::Refused)?;
     let answer = async {
-        let mut client = Client::connect(path).await.map_err(plain)?;
         let sent = client.request(&Request::Act { action }).await;
         sent.map_err(plain)?;
         loop {
             match client.next().await.map_err(plain)? {
-                Some(Reply::Done { text }) => return Ok(text),
-                Some(Reply::Error { text }) => return Err(text),
+                Some(Reply::Done { text }) => return Ok(Ok(text)),
+                Some(Reply::Error { text }) => return Ok(Err(Undone::Refused(text))),
                 Some(_) => {}
                 None => return Err("the connection ended before an answer".to_owned()),
             }
         }
     };
-    let late = || Err(format!("no answer within {} s", ACTION_LIMIT.as_secs()));
-    timeout(ACTION_LIMIT, answer)
-        .await
-        .unwrap_or_else(|_| late())
+    let answer = timeout_at(until, answer).await;
+    let answer = answer.map_err(late).and_then(|it| it);
+    answer.unwrap_or_else(|why| Err(Undone::Unanswered(why)))
 }
 
 /// The sockets of ldird: beside hbd's, or in the folder above, where ldird keeps its pid file as the

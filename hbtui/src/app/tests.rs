@@ -101,8 +101,21 @@ fn standby_asks_first_and_then_acts() {
     let path = "/run/hbd.sock".into();
     assert_eq!(effect, Some(Effect::Act { path, action }));
     assert_eq!(app.popup, None);
-    app.update(Message::Acted(Err("lb2 is dead".to_owned())), START_MS);
+    let text = "lb2 is dead".to_owned();
+    app.update(Message::Acted(Err(Undone::Refused(text))), START_MS);
     assert_eq!(app.message.as_ref().unwrap().text, "not done: lb2 is dead");
+}
+
+#[test]
+fn nobody_is_told_that_nothing_was_done_where_that_is_not_known() {
+    let mut app = app(false);
+    let text = "no answer within 30 s".to_owned();
+    app.update(Message::Acted(Err(Undone::Unanswered(text))), START_MS);
+    let told = &app.message.as_ref().unwrap().text;
+    assert_eq!(
+        told,
+        "no answer within 30 s: whether it is done is not known"
+    );
 }
 
 #[test]
