@@ -1,6 +1,7 @@
 //! Does every resource have a script that this machine can run, and that nobody else can change?
 
 use crate::config::Loaded;
+use crate::resources::resident::Directors;
 use ha_plumbing::Diagnostic;
 use std::fs::{self, File, Metadata};
 use std::io::Read;
@@ -39,10 +40,15 @@ pub(super) fn judge(etc: &Path, script: &str, args: &[String]) -> Vec<Diagnostic
     }
     if script == "ldirectord"
         && let Some(file) = args.first()
-        && !etc.join(file).is_file()
     {
-        let message = format!("{script}: {} does not exist", etc.join(file).display());
-        found.push(Diagnostic::warning(message).ownership());
+        let places = Directors::new(etc).places(file);
+        if !places.iter().any(|place| place.is_file()) {
+            let message = format!("{script}: {} does not exist", etc.join(file).display());
+            let [own, conf, _] = places.each_ref().map(|place| place.display());
+            let hint = format!("it is looked for as {own}, {conf} and {file}");
+            let found_none = Diagnostic::warning(message).hint(hint);
+            found.push(found_none.ownership());
+        }
     }
     found
 }

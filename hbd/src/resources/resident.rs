@@ -69,7 +69,7 @@ impl Directors {
     }
 
     /// Where ldird looks for a configuration.
-    pub(super) fn places(&self, named: &str) -> [PathBuf; 3] {
+    pub(crate) fn places(&self, named: &str) -> [PathBuf; 3] {
         let given = Path::new(named);
         [
             self.etc.join(given),

@@ -40,6 +40,13 @@ fn scripts_that_cannot_run_or_that_others_can_change_are_named() {
     for script in ["good-one", "old-text"] {
         assert_eq!(told(etc, script), [""; 0]);
     }
+    fs::create_dir(etc.join("conf")).unwrap();
+    fs::write(etc.join("conf/x.cf"), "").unwrap();
+    assert_eq!(
+        told(etc, "ldirectord"),
+        [""; 0],
+        "where ldird looks as well"
+    );
     let open = fs::Permissions::from_mode(0o777);
     fs::set_permissions(etc.join("resource.d"), open).unwrap();
     let told = told(etc, "good-one");
