@@ -24,7 +24,10 @@ impl Wording {
             Refusal::Joining => "this node is not active yet".to_owned(),
             Refusal::Leaving => "this node is shutting down".to_owned(),
             Refusal::OldPeer(node) => {
-                format!("{node} runs an old Heartbeat, which is not asked yet")
+                format!(
+                    "{node} runs an old Heartbeat, which hbd does not ask: call hb_standby or \
+                     hb_takeover there"
+                )
             }
             Refusal::Busy(count) => format!("{count} commands are under way"),
             Refusal::NoTaker { group, others_live } => {
