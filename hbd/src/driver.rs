@@ -178,7 +178,7 @@ impl Driver {
             }
             Input::Tick
             | Input::LinkWrite { .. }
-            | Input::PingAnswered(_)
+            | Input::PingAnswered { .. }
             | Input::Probed { .. }
             | Input::Started { .. }
             | Input::Stopped { .. }

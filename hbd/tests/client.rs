@@ -41,6 +41,7 @@ fn snapshot() -> ClusterSnapshot {
             deadtime_ms: 1000,
             since_ms: 1_996_000,
             same_haresources: Some(true),
+            quality: None,
         }],
         links: Vec::new(),
         groups: Vec::new(),

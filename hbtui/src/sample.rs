@@ -8,8 +8,8 @@
 use ha_status::{
     ClaimCause, ClaimReason, ClusterPhase, ClusterSnapshot, Counters, DirectorPhase,
     DirectorSnapshot, Duty, Fallback, Fate, Group, GroupReason, GroupRun, Health, Link, LinkState,
-    Node, NodeKind, NodeStatus, Notice, RealServer, Resource, RunState, Severity, Timing, Totals,
-    VirtualService,
+    Node, NodeKind, NodeStatus, Notice, Quality, RealServer, Resource, RunState, Severity, Span,
+    Timing, Totals, VirtualService,
 };
 
 /// 2026-11-20 16:00:00 UTC.
@@ -164,6 +164,30 @@ fn node(name: &str, local: bool) -> Node {
         deadtime_ms: 2_000,
         since_ms: START_MS - 3_600_000,
         same_haresources: Some(true),
+        quality: None,
+    }
+}
+
+/// Of a link that loses a packet now and then.
+fn quality() -> Quality {
+    let span = |heard| Span {
+        watched_ms: heard * 200,
+        heard,
+        lost: heard / 1_000,
+        duplicates: 0,
+        median_ms: 200,
+        p99_ms: 203,
+        longest_ms: 412,
+        outages: 0,
+        longest_outage_ms: 0,
+    };
+    Quality {
+        minute: span(300),
+        hour: span(18_000),
+        day: span(400_000),
+        silences: Vec::new(),
+        jitter_us: Some(840),
+        round_trip_us: None,
     }
 }
 
@@ -176,6 +200,7 @@ fn link(medium: &str, device: &str, heard_ms: u64) -> Link {
         not_sent: None,
         heard_ms: Some(heard_ms),
         packets: 18_000,
+        quality: Some(Box::new(quality())),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::theme;
 use ha_status::{
-    DirectorSnapshot, Draining, Fallback, Group, Link, Node, Notice, RealServer, Role, Stage,
+    DirectorSnapshot, Draining, Fallback, Group, Link, Node, Notice, RealServer, Role, Span, Stage,
 };
 use ratatui::text::Line;
 
@@ -15,6 +15,14 @@ pub(crate) fn age(milliseconds: u64) -> String {
         120..7_200 => format!("{} min", seconds / 60),
         7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A silence to the millisecond below ten seconds: `412 ms`.
+pub(crate) fn silence(milliseconds: u64) -> String {
+    match milliseconds {
+        0..10_000 => format!("{milliseconds} ms"),
+        _ => age(milliseconds),
     }
 }
 
@@ -108,13 +116,40 @@ pub(crate) fn about_link(link: &Link, now_ms: u64) -> Vec<String> {
         let since = calm_age(now_ms.saturating_sub(not_sent.since_ms));
         format!("not for {since}: {}", not_sent.trouble)
     });
-    vec![
+    let mut lines = vec![
         field("to node", &link.node),
         field("state", theme::link(link).1),
         field("last heard", &maybe_age(link.heard_ms)),
         field("packets", &link.packets.to_string()),
         field("sends", sends.as_deref().unwrap_or("yes")),
-    ]
+    ];
+    if let Some(quality) = &link.quality {
+        let spans = [
+            ("last minute", &quality.minute),
+            ("last hour", &quality.hour),
+            ("last day", &quality.day),
+        ];
+        lines.extend(spans.map(|(name, span)| field(name, &about_span(span))));
+        if let Some(jitter) = quality.jitter_us {
+            let (whole, part) = (jitter / 1_000, jitter % 1_000 / 100);
+            lines.push(field("jitter", &format!("{whole}.{part} ms")));
+        }
+    }
+    lines
+}
+
+/// `longest silence 412 ms, 99 of 100 within 203 ms, 0.10 % lost, 2 twice, no outage`.
+fn about_span(span: &Span) -> String {
+    let (longest, usual) = (silence(span.longest_ms), silence(span.p99_ms));
+    let (lost, twice) = (span.lost_share(), span.duplicates);
+    let outages = match span.outages {
+        0 => "no outage".to_owned(),
+        1 => format!("1 outage of {}", age(span.longest_outage_ms)),
+        many => format!("{many} outages of up to {}", age(span.longest_outage_ms)),
+    };
+    format!(
+        "longest silence {longest}, 99 of 100 within {usual}, {lost} lost, {twice} twice, {outages}"
+    )
 }
 
 pub(crate) fn about_group(group: &Group) -> Vec<String> {

@@ -157,8 +157,8 @@ impl Cluster {
                     self.outbox.changed();
                 }
             }
-            Input::PingAnswered(ping) => {
-                if self.pings.answered(ping, now) {
+            Input::PingAnswered { ping, took } => {
+                if self.pings.answered(ping, took, now) {
                     self.outbox.notice(Notice::PingAnswers { ping });
                     self.note_agreements();
                 }

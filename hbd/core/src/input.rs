@@ -19,9 +19,9 @@ pub enum Input {
         link: LinkId,
         result: Result<(), SendTrouble>,
     },
-    /// This ping node has answered a request that was sent lately. The shell asks with every
-    /// status message.
-    PingAnswered(LinkId),
+    /// This ping node has answered a request that was sent lately, so long ago. The shell asks with
+    /// every status message.
+    PingAnswered { ping: LinkId, took: Duration },
     /// The answer to `Output::Probe`.
     Probed { group: GroupId, activity: Activity },
     /// The answer to `Output::Start`: every resource runs, or what failed (everything of the group

@@ -24,6 +24,7 @@ mod own_life;
 pub mod ownership;
 mod pace;
 mod pings;
+mod quality;
 mod random;
 mod reception;
 pub mod roster;

@@ -2,6 +2,7 @@
 //! losing one never moves a resource.
 
 use crate::config::{LinkConfig, LinkId};
+use crate::quality::Quality;
 use crate::roster::NodeId;
 use crate::table::Table;
 use ha_status::{LinkState, SendTrouble};
@@ -17,6 +18,22 @@ pub(crate) struct Link {
     pub(crate) packets: u64,
     /// The highest number of the node's present life that came over this link.
     newest: u64,
+    /// Since when it has been silent, as far as that says something about the link: not from one
+    /// life of the node to the next.
+    silent_since: Option<Instant>,
+    pub(crate) quality: Quality,
+}
+
+/// A numbered packet of a node's present life.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbered {
+    pub(crate) seq: u64,
+    /// The highest number that was seen at all.
+    pub(crate) last: u64,
+    /// A status, and no answer to a request for what got lost.
+    pub(crate) beat: bool,
+    /// It was asked for again.
+    pub(crate) again: bool,
 }
 
 /// A packet that is older than the newest one by more is no sign of life of a slower link.
@@ -49,6 +66,8 @@ impl Links {
             heard: None,
             packets: 0,
             newest: 0,
+            silent_since: None,
+            quality: Quality::default(),
         };
         let rows = nodes.flat_map(|node| media.ids().map(move |id| ((node, id), row())));
         Self {
@@ -90,28 +109,38 @@ impl Links {
         for ((of, _), row) in self.rows.iter_mut() {
             if of == node {
                 row.newest = 0;
+                row.silent_since = None;
+                row.quality.interrupted();
             }
         }
     }
 
-    /// A packet of the node came over this link, with this number; `last` is the highest that was
-    /// seen at all. What the link has carried before, or another one long ago, may be a recording
-    /// and tells nothing about it. True if the link is up only now.
+    /// A packet of the node came over this link. What the link has carried before, or another one
+    /// long ago, may be a recording and tells nothing about it. True if the link is up only now.
     pub(crate) fn heard(
         &mut self,
         pair: (NodeId, LinkId),
-        seq: u64,
-        last: u64,
+        packet: Numbered,
+        dead_after: Duration,
         now: Instant,
     ) -> bool {
         let Some(row) = self.rows.get_mut(pair) else {
             return false;
         };
-        if seq <= row.newest || last.saturating_sub(seq) > MAX_LAG {
+        let Numbered { seq, last, .. } = packet;
+        let fresh = seq > row.newest && last.saturating_sub(seq) <= MAX_LAG;
+        if fresh {
+            row.measure_silence(packet, dead_after, now);
+        }
+        if !packet.again && last.saturating_sub(seq) <= MAX_LAG {
+            row.quality.number(seq, now);
+        }
+        if !fresh {
             return false;
         }
         row.newest = seq;
         row.heard = Some(now);
+        row.silent_since = Some(now);
         row.packets = row.packets.saturating_add(1);
         std::mem::replace(&mut row.state, LinkState::Up) != LinkState::Up
     }
@@ -141,13 +170,30 @@ impl Links {
 
     /// This node could not listen for so long: that silence does not count.
     pub(crate) fn stalled(&mut self, late: Duration) {
-        for heard in self.rows.values_mut().filter_map(|row| row.heard.as_mut()) {
-            *heard += late;
+        for row in self.rows.values_mut() {
+            for since in [&mut row.heard, &mut row.silent_since]
+                .into_iter()
+                .flatten()
+            {
+                *since += late;
+            }
         }
     }
 }
 
 impl Link {
+    /// Its silence has ended with this packet, which is fresh.
+    fn measure_silence(&mut self, packet: Numbered, dead_after: Duration, now: Instant) {
+        let Some(since) = self.silent_since else {
+            return;
+        };
+        let silence = now.saturating_duration_since(since);
+        self.quality.silence(silence, dead_after, now);
+        if packet.beat && packet.seq == self.newest.saturating_add(1) {
+            self.quality.beat(silence);
+        }
+    }
+
     fn deadline(&self, dead_after: impl FnOnce() -> Duration) -> Option<Instant> {
         match self.state {
             LinkState::Up => self.heard?.checked_add(dead_after()),

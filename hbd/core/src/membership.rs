@@ -15,6 +15,7 @@
 use crate::config::{Config, KnownPeer};
 use crate::extension::{Heard, Life, Report};
 use crate::old_peer::OldPeer;
+use crate::quality::Quality;
 use crate::random::Random;
 use crate::roster::{NodeId, Roster};
 use crate::sequence::Receiver;
@@ -46,6 +47,8 @@ pub(crate) struct Peer {
     /// Packets of it that were not believed.
     pub(crate) refused: Option<Refused>,
     pub(crate) receiver: Receiver,
+    /// How well it is heard, over all links together.
+    pub(crate) quality: Quality,
     /// When `status` last changed.
     pub(crate) since: Instant,
     /// When its last status came.
@@ -212,6 +215,7 @@ impl Membership {
                 known,
                 candidate: None,
                 refused: None,
+                quality: Quality::default(),
                 since: now,
                 heard: None,
                 silent_since: now,

@@ -5,9 +5,10 @@
 use crate::config::Config;
 use crate::extension;
 use crate::roster::Roster;
-use crate::sequence::{Answer, HISTORY_LENGTH, History, NAK_REASON, Request};
+use crate::sequence::{Acknowledgement, Answer, HISTORY_LENGTH, History, NAK_REASON, Request};
 use crate::wire::Message;
 use ha_status::HoldSet;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Non-sequenced messages begin with this.
@@ -15,6 +16,9 @@ const UNSEQUENCED: &str = "NS_";
 
 /// What `ld` says before the first load average is known.
 const NO_LOAD: &str = "n/a";
+
+/// Acknowledgements come for every tenth number: of so many it is remembered when they were sent.
+const TIMED: usize = 64;
 
 /// The longest load average that is passed on; the kernel's has some 30 bytes.
 const MAX_LOAD: usize = 64;
@@ -181,6 +185,8 @@ pub(crate) struct Voice {
     load: String,
     wall: (Instant, u64),
     history: History,
+    /// When the last numbers were sent, those that were sent again left out.
+    sent: VecDeque<(u64, Instant)>,
 }
 
 impl Voice {
@@ -193,6 +199,7 @@ impl Voice {
             load: NO_LOAD.to_owned(),
             wall: config.wall,
             history: History::new(config.max_rexmit_delay),
+            sent: VecDeque::new(),
         }
     }
 
@@ -225,13 +232,25 @@ impl Voice {
         }
         message.push_text("ttl", self.ttl.to_string());
         if sequenced {
+            if self.sent.len() == TIMED {
+                self.sent.pop_front();
+            }
+            self.sent.push_back((self.history.next_seq(), now));
             self.history.record(for_history(&message));
         }
         message
     }
 
-    pub(crate) fn acknowledge(&mut self, node: &str, seq: u64) {
-        self.history.acknowledge(node, seq);
+    /// A node has everything up to this number. How long that took, if the number is news and was
+    /// sent only once.
+    pub(crate) fn acknowledge(&mut self, node: &str, seq: u64, now: Instant) -> Option<Duration> {
+        match self.history.acknowledge(node, seq) {
+            Acknowledgement::Advanced => {
+                let (_, sent) = self.sent.iter().find(|(number, _)| *number == seq)?;
+                Some(now.saturating_duration_since(*sent))
+            }
+            Acknowledgement::Known | Acknowledgement::Corrupted { .. } => None,
+        }
     }
 
     pub(crate) fn forget(&mut self, node: &str) {
@@ -249,6 +268,7 @@ impl Voice {
     ) -> Vec<Message> {
         // Anything older is refused anyway; this bounds the refusals per request.
         let oldest = self.history.highest().saturating_sub(HISTORY_LENGTH as u64);
+        self.sent.retain(|(seq, _)| !(first..=last).contains(seq));
         let answers = self
             .history
             .answer(node, first.max(oldest.max(1)), last, now);

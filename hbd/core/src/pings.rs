@@ -11,6 +11,7 @@
 //! one that never answers must not keep groups from running (specification 11.1).
 
 use crate::config::{Config, LinkId};
+use crate::quality::Quality;
 use crate::table::Table;
 use ha_status::{LinkState, NodeStatus};
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ pub(crate) struct Ping {
     pub(crate) answers: u64,
     /// Where its silence begins to count.
     silent_since: Instant,
+    pub(crate) quality: Quality,
 }
 
 /// All of them, in file order.
@@ -49,6 +51,7 @@ impl Pings {
             heard: None,
             answers: 0,
             silent_since: now,
+            quality: Quality::default(),
         };
         Self {
             rows: config.pings.ids().map(|id| (id, row())).collect(),
@@ -71,11 +74,19 @@ impl Pings {
         }
     }
 
-    /// An answer came; true if it is the first, or the first after a silence.
-    pub(crate) fn answered(&mut self, id: LinkId, now: Instant) -> bool {
+    /// An answer came, so long after its request; true if it is the first, or the first after a
+    /// silence.
+    pub(crate) fn answered(&mut self, id: LinkId, took: Duration, now: Instant) -> bool {
+        let deadping = self.deadping;
         let Some(ping) = self.rows.get_mut(id) else {
             return false;
         };
+        ping.quality.answer(now);
+        ping.quality.round_trip(took);
+        if ping.heard.is_some() {
+            let silence = now.saturating_duration_since(ping.silent_since);
+            ping.quality.silence(silence, deadping, now);
+        }
         ping.heard = Some(now);
         ping.silent_since = now;
         ping.answers = ping.answers.saturating_add(1);

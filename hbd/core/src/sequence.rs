@@ -164,13 +164,20 @@ pub struct Receiver {
     forgotten: bool,
     /// The highest number of a `status` in this generation.
     last_status: u64,
-    /// Missing numbers, and when to ask for each.
-    missing: BTreeMap<u64, Instant>,
+    missing: BTreeMap<u64, Missing>,
     /// Acknowledged up to here, or nothing to acknowledge up to here.
     acknowledged: u64,
     /// Numbers with this remainder are acknowledged: spreads the acks of several peers.
     residue: u64,
     max_delay: Duration,
+}
+
+/// A number that did not come.
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    /// When to ask for it.
+    due: Instant,
+    asked: bool,
 }
 
 impl Receiver {
@@ -209,6 +216,11 @@ impl Receiver {
     /// How many numbers are missing.
     pub fn missing(&self) -> usize {
         self.missing.len()
+    }
+
+    /// Has this number been asked for again? What comes under it now is no first copy.
+    pub fn has_asked_for(&self, seq: u64) -> bool {
+        self.missing.get(&seq).is_some_and(|missing| missing.asked)
     }
 
     /// Judges a packet. `random` spreads the first request for a gap it may reveal.
@@ -279,9 +291,10 @@ impl Receiver {
     /// arrives or is given up. Drop them unsent while the peer is neither `up` nor `active`.
     pub fn requests(&mut self, now: Instant) -> Vec<Request> {
         let mut requests: Vec<Request> = Vec::new();
-        let due = self.missing.iter_mut().filter(|(_, at)| **at <= now);
-        for (&seq, at) in due {
-            *at = now + self.max_delay;
+        let missing = self.missing.iter_mut();
+        for (&seq, missing) in missing.filter(|(_, missing)| missing.due <= now) {
+            missing.due = now + self.max_delay;
+            missing.asked = true;
             match requests.last_mut() {
                 Some(request)
                     if request.last + 1 == seq && seq - request.first < MAX_PER_REQUEST as u64 =>
@@ -299,7 +312,7 @@ impl Receiver {
 
     /// When [`Receiver::requests`] has something next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.missing.values().min().copied()
+        self.missing.values().map(|missing| missing.due).min()
     }
 
     fn begin_generation(&mut self, generation: u64) -> Rejoin {
@@ -374,7 +387,9 @@ impl Receiver {
             return Order::LostMany { first, last };
         }
         let due = now + self.first_delay(random);
-        self.missing.extend((first..=last).map(|seq| (seq, due)));
+        let asked = false;
+        let missing = (first..=last).map(|seq| (seq, Missing { due, asked }));
+        self.missing.extend(missing);
         Order::Gap { first, last }
     }
 

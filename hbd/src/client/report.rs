@@ -2,7 +2,7 @@
 
 use ha_status::{
     ClusterPhase, ClusterSnapshot, Group, Link, LinkState, Node, NodeKind, NodeStatus, NotSent,
-    Notice, Refused, Resource, RunState, Severity,
+    Notice, Refused, Resource, RunState, Severity, Span,
 };
 use std::fmt::Write as _;
 
@@ -12,7 +12,8 @@ const LATELY_MAX: usize = 6;
 /// Longest group name in a table, characters; `why` and `--json` show all of it.
 const NAME_MAX: usize = 40;
 
-/// Nodes, links and groups as tables.
+/// Nodes, links and groups as tables. Of links also the share of packets lost, and the longest
+/// silence, in the last hour.
 pub(super) fn status(snapshot: &ClusterSnapshot) -> String {
     let mut out = heading(snapshot);
     out.push('\n');
@@ -25,7 +26,9 @@ pub(super) fn status(snapshot: &ClusterSnapshot) -> String {
         out.push('\n');
         let links = snapshot.links.iter().map(|link| link_row(snapshot, link));
         out.push_str(&table(
-            &["LINK", "STATE", "HEARD", "PACKETS", "SENDS"],
+            &[
+                "LINK", "STATE", "HEARD", "PACKETS", "LOST", "SILENCE", "SENDS",
+            ],
             links.collect(),
         ));
     }
@@ -104,11 +107,15 @@ fn link_row(snapshot: &ClusterSnapshot, link: &Link) -> Vec<String> {
         let since = age(snapshot.at_ms.saturating_sub(not_sent.since_ms));
         format!("not for {since}: {}", not_sent.trouble)
     });
+    let hour = link.quality.as_ref().map(|quality| &quality.hour);
+    let unknown = || "-".to_owned();
     vec![
         format!("{} {} {}", link.node, link.medium, link.device),
         link_state(link.state).to_owned(),
         heard(link.heard_ms),
         link.packets.to_string(),
+        hour.map_or_else(unknown, Span::lost_share),
+        hour.map_or_else(unknown, |hour| format!("{} ms", hour.longest_ms)),
         sends.unwrap_or_else(|| "yes".to_owned()),
     ]
 }

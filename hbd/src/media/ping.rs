@@ -34,6 +34,8 @@ const ANSWER_BYTES: usize = 1024;
 const HEADER_BYTES: usize = 8;
 /// What the message says it is.
 const KIND: &str = "NS_st";
+/// The field that says when it was sent, microseconds of this life, hex.
+const SENT_AT: &str = "at";
 
 /// The ping nodes, and a channel for each family.
 pub struct Pings {
@@ -44,6 +46,8 @@ pub struct Pings {
     generation: u64,
     /// Requests for each node so far.
     asked: u64,
+    /// From when the times in them count.
+    began: Instant,
     /// Not more often than this, however much this node has to say.
     pace: Duration,
     next: Option<Instant>,
@@ -82,6 +86,7 @@ impl Pings {
             v6: Channel::new(true),
             generation,
             asked: 0,
+            began: Instant::now(),
             // A heartbeat that is a little early must not be passed over.
             pace: keepalive / 2,
             next: None,
@@ -124,10 +129,15 @@ impl Pings {
         }
         self.next = Some(now + self.pace);
         self.asked = self.asked.saturating_add(1);
-        let (generation, asked) = (self.generation, self.asked);
+        let asked = self.asked;
+        let mark = Mark {
+            generation: self.generation,
+            number: asked,
+            at: microseconds(now.saturating_duration_since(self.began)),
+        };
         let mut changes = Vec::new();
         for (link, node) in self.nodes.iter_mut() {
-            let message = request(&node.spec, status, generation, asked);
+            let message = request(&node.spec, status, mark);
             let Ok(payload) = wire::encode_netstring(&message, keys) else {
                 continue;
             };
@@ -166,17 +176,17 @@ impl Pings {
             let Ok(message) = wire::decode(&payload, keys) else {
                 continue;
             };
-            if let Some(link) = self.answered(&message) {
+            if let Some((ping, took)) = self.answered(&message, Instant::now()) {
                 heard.push(Heard {
                     from: None,
-                    input: Input::PingAnswered(link),
+                    input: Input::PingAnswered { ping, took },
                 });
             }
         }
     }
 
-    /// Whose answer it is, if it is one.
-    fn answered(&mut self, message: &Message) -> Option<LinkId> {
+    /// Whose answer it is, if it is one, and how long after its request it is here.
+    fn answered(&mut self, message: &Message, now: Instant) -> Option<(LinkId, Duration)> {
         let number = message.hex("seq")?;
         let ours = message.kind() == KIND && message.hex("hg") == Some(self.generation);
         if !ours || number > self.asked || self.asked - number >= WINDOW {
@@ -188,8 +198,10 @@ impl Pings {
         if number <= node.answered {
             return None;
         }
+        let asked = Duration::from_micros(message.hex(SENT_AT)?);
         node.answered = number;
-        Some(link)
+        let took = now.saturating_duration_since(self.began);
+        Some((link, took.saturating_sub(asked)))
     }
 }
 
@@ -320,16 +332,29 @@ fn address(host: &PingHost) -> Result<SocketAddr, SendTrouble> {
     }
 }
 
-/// As if the ping node had said it. `hg` and `seq`, which other messages of this kind lack, are read
-/// by ourselves alone.
-fn request(spec: &PingSpec, status: &Message, generation: u64, number: u64) -> Message {
+/// What only we read when a request comes back.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    generation: u64,
+    number: u64,
+    /// Microseconds of this life.
+    at: u64,
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// As if the ping node had said it. Other messages of this kind lack what the mark says.
+fn request(spec: &PingSpec, status: &Message, mark: Mark) -> Message {
     let mut message = Message::new(KIND)
         .with("st", "ping")
         .with("info", spec.directive)
         .with("src", spec.name.as_str())
         .with("ts", status.text("ts").unwrap_or("1"));
-    message.set_hex("hg", generation);
-    message.set_hex("seq", number);
+    message.set_hex("hg", mark.generation);
+    message.set_hex("seq", mark.number);
+    message.set_hex(SENT_AT, mark.at);
     message
 }
 

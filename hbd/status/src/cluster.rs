@@ -4,6 +4,7 @@
 //! they change without anything having happened.
 
 use crate::notice::{Notice, Recent};
+use crate::quality::Quality;
 use crate::reason::{GroupReason, RefusedReason, SendTrouble};
 use crate::timing::Timing;
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,9 @@ pub struct Node {
     pub since_ms: u64,
     /// Does its haresources equal ours? `None` while unknown (an old peer never says).
     pub same_haresources: Option<bool>,
+    /// How well it is heard over all links together; `None` before, and of the local node. Volatile.
+    #[serde(default)]
+    pub quality: Option<Box<Quality>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +124,9 @@ pub struct Link {
     /// Why nothing leaves on this medium now, to whomever; `None` while it does.
     #[serde(default)]
     pub not_sent: Option<NotSent>,
+    /// How well the node is heard on this link; `None` before. Volatile.
+    #[serde(default)]
+    pub quality: Option<Box<Quality>>,
 }
 
 /// Nothing leaves on a medium.

@@ -10,6 +10,7 @@ pub mod director;
 pub mod mirror;
 pub mod notice;
 pub mod protocol;
+pub mod quality;
 pub mod reason;
 #[cfg(feature = "socket")]
 pub mod socket;
@@ -27,6 +28,7 @@ pub use director::{
 pub use mirror::{Gap, Heard, Mirror};
 pub use notice::{Notice, Recent, Severity, printable};
 pub use protocol::{Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot, Word};
+pub use quality::{Quality, Silences, Span};
 pub use reason::{
     Attempt, ClaimCause, ClaimReason, Fate, GroupReason, RefusedReason, SendTrouble, Unfit, Waiting,
 };

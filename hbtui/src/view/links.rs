@@ -1,4 +1,5 @@
-//! The links panel: each way of hearing each remote node.
+//! The links panel: each way of hearing each remote node. Lost packets and the longest silence are
+//! those of the last hour.
 
 use super::{
     View,
@@ -16,6 +17,8 @@ const COLUMNS: &[Column] = &[
     Column::left("device", 16, 0),
     Column::right("heard", 7, 1),
     Column::right("packets", 7, 2),
+    Column::right("lost", 7, 2),
+    Column::right("silence", 8, 2),
     Column::left("sends", 58, 3),
 ];
 
@@ -37,6 +40,7 @@ pub(super) fn draw(view: View, area: Rect, frame: &mut Frame) {
 
 fn row<'a>(view: View, link: &'a Link) -> Row<'a> {
     let (tone, word) = theme::link(link);
+    let hour = link.quality.as_ref().map(|quality| &quality.hour);
     let sends = link.not_sent.map(|not_sent| not_sent.trouble.to_string());
     Row::Cells(vec![
         Span::styled(
@@ -48,6 +52,8 @@ fn row<'a>(view: View, link: &'a Link) -> Row<'a> {
         Span::raw(&link.device),
         Span::raw(text::maybe_age(link.heard_ms)),
         Span::raw(text::count(link.packets)),
+        Span::raw(hour.map_or_else(String::new, ha_status::Span::lost_share)),
+        Span::raw(hour.map_or_else(String::new, |hour| text::silence(hour.longest_ms))),
         match sends {
             Some(trouble) => Span::styled(format!("NO: {trouble}"), view.theme.tone(tone)),
             None => Span::styled("yes", view.theme.faint()),

@@ -176,6 +176,7 @@ impl Cluster {
         };
         peer.candidate = None;
         peer.refused = None;
+        peer.quality.interrupted();
         if let Some(known) = peer.learn(header.uuid, is_extended(message)) {
             self.outbox.push(Output::Remember(known));
         }

@@ -5,6 +5,7 @@ use super::believing::is_extended;
 use super::ring::is_news;
 use crate::config::LinkId;
 use crate::extension::Report;
+use crate::links::Numbered;
 use crate::membership::Disbelief;
 use crate::messages::{self, Header, Kind};
 use crate::output::Notice;
@@ -54,13 +55,12 @@ impl Cluster {
         }
     }
 
-    fn hear_link(&mut self, node: NodeId, link: LinkId, seq: u64, now: Instant) {
+    fn hear_link(&mut self, node: NodeId, link: LinkId, mut packet: Numbered, now: Instant) {
         let peer = self.membership.peer(node);
         let last = peer.and_then(|peer| peer.receiver.last_seq());
-        if self
-            .links
-            .heard((node, link), seq, last.unwrap_or(seq), now)
-        {
+        packet.last = last.unwrap_or(packet.seq);
+        let dead_after = self.membership.dead_after(node);
+        if self.links.heard((node, link), packet, dead_after, now) {
             let node = self.roster.name(node).clone();
             self.outbox.notice(Notice::LinkUp { node, link });
             self.outbox.changed();
@@ -71,8 +71,11 @@ impl Cluster {
         let name = self.roster.name(node).clone();
         match kind {
             Kind::Ack => {
-                if let Some(seq) = message.hex("ackseq") {
-                    self.speech.voice.acknowledge(name.as_str(), seq);
+                let seq = message.hex("ackseq");
+                let voice = &mut self.speech.voice;
+                let took = seq.and_then(|seq| voice.acknowledge(name.as_str(), seq, now));
+                if let Some((took, peer)) = took.zip(self.membership.peer_mut(node)) {
+                    peer.quality.round_trip(took);
                 }
             }
             Kind::Rexmit => {
@@ -120,6 +123,13 @@ impl Cluster {
             self.refuse(node, Disbelief::Replay, header.generation, now);
             return;
         }
+        let again = peer.receiver.has_asked_for(seq);
+        let packet = Numbered {
+            seq,
+            last: seq,
+            beat: arrival.is_status && !again,
+            again,
+        };
         let verdict = peer.receiver.receive(arrival, random, now);
         if is_news(&verdict) {
             self.pass_on_along(link, message);
@@ -127,18 +137,28 @@ impl Cluster {
         match verdict {
             Verdict::Accept(accepted) => {
                 self.recognise(node, header, accepted.rejoin, message);
-                self.hear_link(node, link, seq, now);
+                self.hear_link(node, link, packet, now);
                 self.account(node, accepted, now);
                 self.dispatch(node, header.kind, accepted, message, now);
+                self.count(node, packet, now);
             }
             Verdict::Duplicate | Verdict::Old => {
                 self.reception.counters.duplicates =
                     self.reception.counters.duplicates.saturating_add(1);
-                self.hear_link(node, link, seq, now);
+                self.hear_link(node, link, packet, now);
             }
             Verdict::Stale | Verdict::Premature { .. } => {}
             Verdict::Unproven => self.consider(node, header, message, now),
             Verdict::Replay { got, .. } => self.refuse(node, Disbelief::Replay, got, now),
+        }
+    }
+
+    /// Counts a packet that no link had brought before.
+    fn count(&mut self, node: NodeId, packet: Numbered, now: Instant) {
+        if let Some(peer) = self.membership.peer_mut(node)
+            && !packet.again
+        {
+            peer.quality.number(packet.seq, now);
         }
     }
 
@@ -207,7 +227,12 @@ impl Cluster {
         }
         self.footing.carriers.heard();
         self.rejoin(node, rejoin);
+        let dead_after = self.membership.dead_after(node);
         let interval = self.membership.heard(node, message.hex("dt"), now);
+        if let Some((silence, peer)) = interval.zip(self.membership.peer_mut(node)) {
+            peer.quality.silence(silence, dead_after, now);
+            peer.quality.beat(silence);
+        }
         if rejoin.is_none() {
             self.judge_interval(node, interval);
         }

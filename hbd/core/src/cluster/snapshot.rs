@@ -65,6 +65,7 @@ impl Cluster {
                     deadtime_ms: milliseconds(self.config.deadtime),
                     since_ms: self.since_ms(self.own.since(), now),
                     same_haresources: Some(true),
+                    quality: None,
                 };
             };
             let digest = &self.config.haresources_digest;
@@ -79,6 +80,7 @@ impl Cluster {
                 deadtime_ms: milliseconds(self.membership.dead_after(id)),
                 since_ms: self.since_ms(peer.since, now),
                 same_haresources: peer.report.as_ref().map(|r| r.digest == *digest),
+                quality: peer.quality.shown(now).map(Box::new),
             }
         };
         let nodes = self.roster.order().map(row);
@@ -98,6 +100,7 @@ impl Cluster {
                 deadtime_ms: milliseconds(self.pings.dead_after(ping)),
                 since_ms: self.since_ms(ping.since, now),
                 same_haresources: None,
+                quality: ping.quality.shown(now).map(Box::new),
             })
         })
     }
@@ -153,6 +156,7 @@ impl Cluster {
                 heard_ms: link.age(now).map(milliseconds),
                 packets: link.packets,
                 not_sent: not_sent(id),
+                quality: link.quality.shown(now).map(Box::new),
             })
         };
         // As of old the way to a ping node is named like it.
@@ -166,6 +170,8 @@ impl Cluster {
                 heard_ms: ping.heard.map(|at| age(at, now)),
                 packets: ping.answers,
                 not_sent: not_sent(id),
+                // That of its node.
+                quality: None,
             })
         };
         let links = self.links.rows().filter_map(row);

@@ -328,7 +328,8 @@ impl Pair {
 
     fn send(&mut self, from: usize, message: &Message) {
         if message.kind() == "status" && self.answered.contains(&from) {
-            self.later(from, TRAVEL, Input::PingAnswered(PING));
+            let (ping, took) = (PING, TRAVEL);
+            self.later(from, TRAVEL, Input::PingAnswered { ping, took });
         }
         if self.cut {
             return;

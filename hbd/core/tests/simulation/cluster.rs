@@ -301,7 +301,8 @@ impl World {
                 let there =
                     self.nodes[node].boot == boot && !self.nodes[node].frozen.contains(&true);
                 if there {
-                    self.feed(node, Input::PingAnswered(GATEWAY))?;
+                    let (ping, took) = (GATEWAY, Duration::from_micros(ECHO));
+                    self.feed(node, Input::PingAnswered { ping, took })?;
                 }
                 Ok(())
             }

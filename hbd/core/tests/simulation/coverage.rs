@@ -88,7 +88,7 @@ impl Coverage {
             | Input::Received(_)
             | Input::Rejected { .. }
             | Input::LinkWrite { .. }
-            | Input::PingAnswered(_)
+            | Input::PingAnswered { .. }
             | Input::Load(_)
             | Input::WallClock(_) => return,
             Input::Probed { group, .. } => (Some(group), "probed"),

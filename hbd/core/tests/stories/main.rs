@@ -5,6 +5,7 @@
 mod differences;
 mod failures;
 mod life;
+mod links;
 mod moves;
 #[path = "../pair/mod.rs"]
 mod pair;

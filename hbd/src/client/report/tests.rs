@@ -18,6 +18,7 @@ fn node(name: &str, status: NodeStatus) -> Node {
         since_ms: 1_000_000,
         deadtime_ms: 1000,
         same_haresources: Some(true),
+        quality: None,
     }
 }
 
@@ -43,6 +44,7 @@ fn snapshot() -> ClusterSnapshot {
             heard_ms: Some(4200),
             packets: 17,
             not_sent: None,
+            quality: None,
         }],
         groups: vec![Group {
             name: "IPaddr::10.0.0.1/24/eth0".to_owned(),
@@ -90,8 +92,8 @@ NODE  STATUS  FOR        HEARD       SPEAKS
 lb1   active  2 min 5 s  -           this node
 lb2   dead    2 min 5 s  120 ms ago  hbd
 
-LINK            STATE  HEARD    PACKETS  SENDS
-lb2 bcast eth0  dead   4 s ago  17       yes
+LINK            STATE  HEARD    PACKETS  LOST  SILENCE  SENDS
+lb2 bcast eth0  dead   4 s ago  17       -     -        yes
 
 GROUP                     HERE     OWNER  PREFERRED  REASON
 IPaddr::10.0.0.1/24/eth0  running  lb1    lb2        lb2 fell silent on every link; lb1 was next
@@ -107,7 +109,7 @@ fn a_medium_on_which_nothing_leaves_is_shown_with_its_reason_in_status_and_why()
         since_ms: snapshot.at_ms - 4000,
     });
     let shown = status(&snapshot);
-    let row = "lb2 bcast eth0  dead   4 s ago  17       not for 4 s: the interface is down\n";
+    let row = "lb2 bcast eth0  dead   4 s ago  17       -     -        not for 4 s: the interface is down\n";
     assert!(shown.contains(row), "{shown}");
     let told = "  nothing leaves on bcast eth0 for 4 s: the interface is down\n";
     let why = why(&snapshot, "lb2").unwrap();

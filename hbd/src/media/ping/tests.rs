@@ -30,9 +30,20 @@ fn pings() -> Pings {
 fn an_answer_counts_once_and_only_for_whom_it_names_in_this_life() {
     let mut pings = pings();
     let status = Message::new("status").with("ts", "66112a40");
-    let answer = |name: &str, generation, number| request(&spec(name), &status, generation, number);
-    assert_eq!(pings.answered(&answer("10.0.0.2", 12, 200)), Some(OTHER));
-    assert_eq!(pings.answered(&answer("10.0.0.1", 12, 150)), Some(ONE));
+    let answer = |name: &str, generation, number| {
+        let mark = Mark {
+            generation,
+            number,
+            at: 7_000,
+        };
+        request(&spec(name), &status, mark)
+    };
+    let now = pings.began + Duration::from_millis(9);
+    let took = Duration::from_millis(2);
+    let last = answer("10.0.0.2", 12, 200);
+    assert_eq!(pings.answered(&last, now), Some((OTHER, took)));
+    let earlier = answer("10.0.0.1", 12, 150);
+    assert_eq!(pings.answered(&earlier, now), Some((ONE, took)));
     let refused = [
         ("played back", answer("10.0.0.2", 12, 200)),
         ("older than the last one", answer("10.0.0.1", 12, 149)),
@@ -45,19 +56,27 @@ fn an_answer_counts_once_and_only_for_whom_it_names_in_this_life() {
         ),
     ];
     for (why, answer) in refused {
-        assert_eq!(pings.answered(&answer), None, "{why}");
+        assert_eq!(pings.answered(&answer, now), None, "{why}");
     }
     let old = 200 - WINDOW;
     let mut pings = self::pings();
-    assert_eq!(pings.answered(&answer("10.0.0.1", 12, old)), None);
-    assert_eq!(pings.answered(&answer("10.0.0.1", 12, old + 1)), Some(ONE));
+    let now = pings.began;
+    let too_old = answer("10.0.0.1", 12, old);
+    assert_eq!(pings.answered(&too_old, now), None);
+    let found = pings.answered(&answer("10.0.0.1", 12, old + 1), now);
+    assert_eq!(found, Some((ONE, Duration::ZERO)));
 }
 
 #[test]
 fn a_request_is_signed_as_if_the_ping_node_had_said_it() {
     let keys = Keys::new(1, [(1, Key::new(Method::Sha1, b"hb-test-key-1"))]).unwrap();
     let status = Message::new("status").with("ts", "66112a40");
-    let message = request(&spec("192.0.2.1"), &status, 1, 2);
+    let mark = Mark {
+        generation: 1,
+        number: 2,
+        at: u64::MAX,
+    };
+    let message = request(&spec("192.0.2.1"), &status, mark);
     let payload = wire::encode_netstring(&message, &keys).unwrap();
     let text = String::from_utf8_lossy(&payload);
     let said = "###\n10:(0)t=NS_st,10:(0)st=ping,12:(0)info=ping,16:(0)src=192.0.2.1,\

@@ -159,6 +159,7 @@ impl Row for Node {
             since_ms,
             same_haresources,
             heard_ms: _,
+            quality: _,
         } = self;
         let times = (deadtime_ms, since_ms);
         (
@@ -174,7 +175,7 @@ impl Row for Node {
     }
 
     fn volatile(&self) -> impl PartialEq + '_ {
-        self.heard_ms
+        (self.heard_ms, &self.quality)
     }
 }
 
@@ -192,12 +193,13 @@ impl Row for Link {
             not_sent,
             heard_ms: _,
             packets: _,
+            quality: _,
         } = self;
         (node, medium, device, state, not_sent)
     }
 
     fn volatile(&self) -> impl PartialEq + '_ {
-        (self.heard_ms, self.packets)
+        (self.heard_ms, self.packets, &self.quality)
     }
 }
 

@@ -4,8 +4,8 @@
 use super::*;
 use crate::{
     Agent, Asks, ConnectionSync, GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus,
-    NotSent, Override, RefusedReason, Resource, Role, RunState, Says, SendTrouble, Severity, Stage,
-    SyncEnd, Timing,
+    NotSent, Override, Quality, RefusedReason, Resource, Role, RunState, Says, SendTrouble,
+    Severity, Span, Stage, SyncEnd, Timing,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -57,7 +57,23 @@ impl Dice<'_> {
             deadtime_ms: self.number(),
             since_ms: self.number(),
             same_haresources: self.flag().then(|| self.flag()),
+            quality: self.quality(),
         }
+    }
+
+    fn quality(&mut self) -> Option<Box<Quality>> {
+        let jitter_us = self.maybe();
+        let day = Span {
+            heard: self.number(),
+            ..Span::default()
+        };
+        self.flag().then(|| {
+            Box::new(Quality {
+                day,
+                jitter_us,
+                ..Quality::default()
+            })
+        })
     }
 
     fn link(&mut self) -> Link {
@@ -72,6 +88,7 @@ impl Dice<'_> {
                 trouble: SendTrouble::NoBuffers,
                 since_ms,
             }),
+            quality: self.quality(),
         }
     }
 
