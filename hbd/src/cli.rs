@@ -29,6 +29,7 @@ Examples:
   hbd                              run in the foreground, as a service manager wants it
   hbd status --follow              nodes, links and groups, and every change
   hbd why lb2                      why node lb2 is in its state
+  hbd why links                    how good the links are, and which deadtime they allow
   hbd standby                      hand every group to the other node";
 
 /// Keeps cluster nodes aware of each other and decides who runs which resource group of haresources.
@@ -183,10 +184,17 @@ pub enum ClientCommand {
         #[arg(long)]
         follow: bool,
     },
-    /// Explain the state of a node or group, and where the time of a failover went
+    /// Explain the state of a node or group, where the time of a failover went, or the links
+    #[command(
+        after_help = "`links`: how long each node and ping node was silent in the last day, over \
+                      each link and over all together, what the deadtime and shorter ones would \
+                      have meant, and which one they have deserved. Of what this node hears, since \
+                      hbd started."
+    )]
     Why {
-        /// A node's name, or a group's: its first resource, or a part of any that no other group has
-        #[arg(value_name = "NODE|GROUP")]
+        /// A node's name, or a group's: its first resource, or a part of any that no other group
+        /// has; or the word `links`
+        #[arg(value_name = "NODE|GROUP|links")]
         subject: String,
     },
     /// Hand resource groups to the other node

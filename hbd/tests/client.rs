@@ -151,7 +151,7 @@ async fn why_answers_or_says_what_there_is() {
     let (code, _, error) = converse("hbd", &["why", "lb7"], answer).await;
     assert_eq!(
         (code, error.as_str()),
-        (1, "no node or group `lb7`; there are lb1\n")
+        (1, "no node or group `lb7`; there are lb1, and `links`\n")
     );
 }
 

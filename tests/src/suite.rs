@@ -20,6 +20,7 @@ mod grammar;
 mod imported;
 mod interfaces;
 mod lifecycle;
+mod links;
 mod manager;
 mod media;
 mod model;
@@ -120,6 +121,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         compatibility::CASES,
         manager::CASES,
         media::CASES,
+        links::CASES,
         serial::CASES,
         demonstration::CASES,
     ];

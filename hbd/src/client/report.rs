@@ -1,5 +1,7 @@
 //! A snapshot in words and tables for a person at a terminal.
 
+mod links;
+
 use ha_status::{
     ClusterPhase, ClusterSnapshot, Group, Link, LinkState, Node, NodeKind, NodeStatus, NotSent,
     Notice, Refused, Resource, RunState, Severity, Span,
@@ -11,6 +13,9 @@ const LATELY_MAX: usize = 6;
 
 /// Longest group name in a table, characters; `why` and `--json` show all of it.
 const NAME_MAX: usize = 40;
+
+/// The subject of `why` that is neither a node nor a group, unless one has that name.
+const LINKS: &str = "links";
 
 /// Nodes, links and groups as tables. Of links also the share of packets lost, and the longest
 /// silence, in the last hour.
@@ -151,6 +156,9 @@ pub(super) fn why(snapshot: &ClusterSnapshot, subject: &str) -> Result<String, S
     if let Some(group) = exact {
         return Ok(why_group(snapshot, group));
     }
+    if lower == LINKS {
+        return Ok(links::why_links(snapshot));
+    }
     let mut partly = snapshot.groups.iter().filter(|group| {
         let resources = &mut group.resources.iter();
         resources.any(|one| resource(one).contains(subject)) || group.name.contains(subject)
@@ -159,7 +167,7 @@ pub(super) fn why(snapshot: &ClusterSnapshot, subject: &str) -> Result<String, S
         (Some(group), None) => Ok(why_group(snapshot, group)),
         (Some(_), Some(_)) => Err(format!("`{subject}` is a part of several groups")),
         (None, _) => Err(format!(
-            "no node or group `{subject}`; there are {}",
+            "no node or group `{subject}`; there are {}, and `links`",
             names(snapshot)
         )),
     }

@@ -22,7 +22,7 @@ fn node(name: &str, status: NodeStatus) -> Node {
     }
 }
 
-fn snapshot() -> ClusterSnapshot {
+pub(super) fn snapshot() -> ClusterSnapshot {
     ClusterSnapshot {
         node: "lb1".to_owned(),
         at_ms: 1_000_000 + 125_000,
@@ -200,7 +200,7 @@ fn why_answers_for_nodes_groups_and_parts_of_names() {
     let unknown = why(&snapshot, "mail").unwrap_err();
     assert_eq!(
         unknown,
-        "no node or group `mail`; there are lb1, lb2, IPaddr::10.0.0.1/24/eth0"
+        "no node or group `mail`; there are lb1, lb2, IPaddr::10.0.0.1/24/eth0, and `links`"
     );
     let mut two = snapshot.clone();
     two.groups.push(Group {
