@@ -7,6 +7,7 @@
 //! `hearing` takes messages in, `speaking` builds what is sent, `groups` carries out decisions,
 //! `commands` and `shutdown` follow what operators asked for, `snapshot` shows it all.
 
+mod asking;
 mod believing;
 mod circumstances;
 mod commands;
@@ -292,7 +293,10 @@ impl Cluster {
     fn settle(&mut self, now: Instant) {
         self.join(now);
         self.greet_old_peers(now);
+        self.yield_to_requests(now);
         self.evaluate(now);
+        self.answer_requests(now);
+        self.request_from_old_peers(now);
         self.pass_on_reports();
         self.finish_commands(now);
         self.finish_shutdown(now);

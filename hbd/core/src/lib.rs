@@ -13,6 +13,7 @@ mod footing;
 mod greeting;
 mod holddown;
 pub mod input;
+mod legacy;
 mod links;
 mod membership;
 mod messages;

@@ -14,6 +14,7 @@
 
 use crate::config::{Config, KnownPeer};
 use crate::extension::{Heard, Life, Report};
+use crate::legacy::Legacy;
 use crate::old_peer::OldPeer;
 use crate::quality::Quality;
 use crate::random::Random;
@@ -39,6 +40,8 @@ pub(crate) struct Peer {
     pub(crate) report: Option<Arc<Report>>,
     /// What it said of its resources in this life, if it is an old one.
     pub(crate) old: OldPeer,
+    /// What it asked for and was asked for in this life, if it is an old one that does so.
+    pub(crate) legacy: Legacy,
     /// What is kept of it across our own restarts; its generation is that of the life that is
     /// heard, or was last.
     pub(crate) known: KnownPeer,
@@ -125,6 +128,7 @@ impl Peer {
     pub(crate) fn begin_life(&mut self) {
         self.report = None;
         self.old = OldPeer::default();
+        self.legacy = Legacy::default();
         self.candidate = None;
         self.refused = None;
         self.advertised = None;
@@ -211,6 +215,7 @@ impl Membership {
                 extended: false,
                 report: None,
                 old: OldPeer::default(),
+                legacy: Legacy::default(),
                 receiver: receiver.knowing(known.generation),
                 known,
                 candidate: None,
@@ -330,6 +335,7 @@ impl Membership {
                 "dead".clone_into(&mut peer.word);
                 peer.report = None;
                 peer.old = OldPeer::default();
+                peer.legacy = Legacy::default();
                 peer.receiver.forget_missing();
             }
         }

@@ -121,6 +121,20 @@ pub(crate) fn ask_resources(step: &'static str, set: HoldSet) -> Message {
         .with("info", step)
 }
 
+/// An old daemon in `legacy` mode lets go of the group and answers.
+pub(crate) fn ip_request(group: &str) -> Message {
+    Message::new("ip-request").with("ipaddr", group)
+}
+
+/// Nothing of the group is active here; `held`: until just now there was.
+pub(crate) fn ip_request_resp(dest: &str, group: &str, held: bool) -> Message {
+    Message::new("ip-request-resp")
+        .with("dest", dest)
+        .with("ipaddr", group)
+        .with("weown", if held { "yes" } else { "no" })
+        .with("ok", "OK")
+}
+
 pub(crate) fn shutdone() -> Message {
     Message::new("shutdone").with("st", "dead")
 }

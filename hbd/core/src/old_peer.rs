@@ -134,6 +134,11 @@ impl OldPeer {
         }
     }
 
+    /// Has it said what it holds?
+    pub(crate) fn has_reported(self) -> bool {
+        self.holds.is_some()
+    }
+
     /// Whether it runs a group, which names it as the preferred node or another one.
     pub(crate) fn run(self, at_home: bool) -> RunState {
         match self.holds {

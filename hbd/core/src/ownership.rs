@@ -326,7 +326,18 @@ fn succeed(s: &Situation<'_>) -> Decision {
 
 /// The first reason why this node must not start the group it owns.
 pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
-    s.peers().find_map(|(node, peer)| match peer.presence {
+    s.peers().find_map(|(node, peer)| objection(s, node, &peer))
+}
+
+/// Is it certain that no other hbd node has anything of the group? Old peers answer for themselves.
+pub fn is_free(s: &Situation<'_>) -> bool {
+    let mut others = s.peers().filter(|(_, it)| it.presence != Presence::Old);
+    others.all(|(node, peer)| objection(s, node, &peer).is_none())
+}
+
+/// Why a node keeps others from starting the group.
+fn objection(s: &Situation<'_>, node: NodeId, peer: &Standing) -> Option<Blocker> {
+    match peer.presence {
         Presence::Absent => None,
         Presence::LeftHolding if peer.vouched => None,
         Presence::LeftHolding => Some(Blocker::LeftHolding(node)),
@@ -353,7 +364,7 @@ pub fn blocker(s: &Situation<'_>) -> Option<Blocker> {
                 | RunState::Stuck => Some(Blocker::Busy(node, peer.run)),
             }
         }
-    })
+    }
 }
 
 /// Could another node take the group if this one were lost? The live nodes that cannot, if so.

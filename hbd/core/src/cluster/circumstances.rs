@@ -2,11 +2,13 @@
 //! group is decided about again. Nobody has to remember to ask for that.
 
 use super::Cluster;
+use crate::config::GroupId;
 use crate::extension::{Life, Report};
 use crate::old_peer::OldPeer;
 use crate::ownership::{Bar, Phase};
 use crate::roster::NodeId;
 use ha_status::NodeStatus;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,6 +30,7 @@ struct Seen {
     extended: bool,
     deaf: bool,
     old: OldPeer,
+    freed: BTreeSet<GroupId>,
     /// Shared with the peer, so that comparing the same one costs nothing.
     report: Option<Arc<Report>>,
 }
@@ -40,6 +43,7 @@ impl Cluster {
             extended: peer.extended,
             deaf: self.footing.deafness.is_deaf(node, now),
             old: peer.old,
+            freed: peer.legacy.freed().clone(),
             report: peer.report.clone(),
         });
         Circumstances {

@@ -41,12 +41,18 @@ impl Cluster {
 
     /// A message of an old peer.
     pub(super) fn hear_old_peer(&mut self, node: NodeId, message: &Message, now: Instant) {
+        let peer = self.membership.peer(node);
+        if peer.is_none_or(|peer| peer.extended || !peer.lives()) {
+            return;
+        }
+        match message.kind() {
+            "ip-request" => return self.hear_request(node, message, now),
+            "ip-request-resp" => return self.hear_response(node, message),
+            _ => {}
+        }
         let Some(peer) = self.membership.peer_mut(node) else {
             return;
         };
-        if peer.extended || !peer.lives() {
-            return;
-        }
         let word = Word::read(message);
         if word == Word::Other {
             return;
@@ -90,7 +96,7 @@ impl Cluster {
     }
 
     /// The old protocol knows one other node: among several hbd nodes the first that lives is it.
-    fn speaks_for_all(&self, old: NodeId) -> bool {
+    pub(super) fn speaks_for_all(&self, old: NodeId) -> bool {
         let lives = |node: &NodeId| {
             let peer = self.membership.peer(*node);
             *node != old && peer.is_none_or(Peer::lives)

@@ -90,7 +90,11 @@ impl Cluster {
             };
         }
         let Some(report) = peer.report.as_ref() else {
-            let run = peer.old.run(group.preferred == Some(node));
+            let run = if peer.legacy.freed().contains(&id) {
+                RunState::Stopped
+            } else {
+                peer.old.run(group.preferred == Some(node))
+            };
             return Standing { run, ..unknown };
         };
         let told = report.groups.get(&id);

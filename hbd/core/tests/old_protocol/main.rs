@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod legacy;
+#[path = "../pair/mod.rs"]
 mod pair;
 
 use ha_status::NodeStatus;
