@@ -11,6 +11,7 @@ mod asking;
 mod believing;
 mod circumstances;
 mod commands;
+mod disputes;
 mod groups;
 mod hearing;
 mod old_peers;
@@ -294,6 +295,7 @@ impl Cluster {
         self.join(now);
         self.greet_old_peers(now);
         self.yield_to_requests(now);
+        self.yield_to_rivals(now);
         self.evaluate(now);
         self.answer_requests(now);
         self.request_from_old_peers(now);

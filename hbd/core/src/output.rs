@@ -270,4 +270,6 @@ pub enum YieldReason {
     StartFailed,
     /// The other node runs it and does not hear this one.
     Deaf,
+    /// The other node runs it as well, and is an old Heartbeat, which never lets go by itself.
+    Disputed,
 }

@@ -137,6 +137,8 @@ pub enum Why {
     Kept,
     /// The new owner runs it and does not hear us: nobody can make it let go.
     Deaf,
+    /// The new owner says that it runs it as well, and is an old peer: nobody can make it let go.
+    Disputed,
 }
 
 /// Why a node takes nothing.

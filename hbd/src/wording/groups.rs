@@ -103,6 +103,7 @@ fn reason_words(reason: YieldReason) -> &'static str {
         YieldReason::Takeover => "it asked to take over",
         YieldReason::Shutdown => "this node ends",
         YieldReason::Deaf => "it runs it and does not hear this node",
+        YieldReason::Disputed => "it runs it as well and will not let go",
         YieldReason::StartFailed => "it could not be started here",
     }
 }

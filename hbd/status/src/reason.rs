@@ -54,6 +54,8 @@ pub enum ClaimCause {
     Kept,
     /// It runs it and does not hear the node that answers.
     Deaf,
+    /// It ran it beside the node that answers and is an old Heartbeat, which never lets go by itself.
+    Disputed,
 }
 
 /// What became of the owner before.
@@ -166,6 +168,7 @@ impl fmt::Display for ClaimReason {
                 "{owner} ran it all along while the nodes could not hear each other"
             ),
             ClaimCause::Deaf => write!(f, "{owner} runs it and does not hear this node"),
+            ClaimCause::Disputed => write!(f, "{owner} ran it as well and would not let go"),
         }
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Group {
     expecting: Option<Instant>,
     /// Nodes that were seen running it while this one does, and keeps it.
     rivals: BTreeSet<NodeId>,
+    /// Since when an old peer has said that it runs what this node runs.
+    pub(super) disputed: Option<Instant>,
     pub(super) returns: Returns,
     /// What the last decision was based on.
     pub(super) decided: Option<Basis>,
@@ -142,6 +144,7 @@ impl Group {
             timing: None,
             expecting: None,
             rivals: BTreeSet::new(),
+            disputed: None,
             returns: Returns::default(),
             decided: None,
         };

@@ -40,6 +40,7 @@ impl Cluster {
             (Some(Why::OwnerFailed), _) => self.next(group, owner, Some(ha_status::Fate::Failed)),
             (Some(Why::Kept), _) => ClaimCause::Kept,
             (Some(Why::Deaf), _) => ClaimCause::Deaf,
+            (Some(Why::Disputed), _) => ClaimCause::Disputed,
             (Some(Why::OwnerGone | Why::First) | None, cause) => {
                 let fate = self.fate_of(reason.fate);
                 if fate.is_some() || reason.why == Some(Why::First) {

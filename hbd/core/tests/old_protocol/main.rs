@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod disputes;
 mod legacy;
 #[path = "../pair/mod.rs"]
 mod pair;

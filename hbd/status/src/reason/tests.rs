@@ -53,6 +53,10 @@ fn every_cause_of_a_claim_has_its_sentence() {
             "lb2 ran it all along while the nodes could not hear each other",
         ),
         (ClaimCause::Deaf, "lb2 runs it and does not hear this node"),
+        (
+            ClaimCause::Disputed,
+            "lb2 ran it as well and would not let go",
+        ),
     ];
     for (cause, sentence) in table {
         assert_eq!(claimed(cause).to_string(), sentence);

@@ -35,6 +35,7 @@ impl Cluster {
             Why::Takeover => YieldReason::Takeover,
             Why::OwnerFailed => YieldReason::StartFailed,
             Why::Deaf => YieldReason::Deaf,
+            Why::Disputed => YieldReason::Disputed,
             Why::First | Why::OwnerGone | Why::PreferredGone | Why::Kept => return,
         };
         let (group, to) = (id, self.roster.name(owner).clone());
@@ -57,7 +58,8 @@ impl Cluster {
             | Why::PreferredGone
             | Why::Standby
             | Why::Takeover
-            | Why::Deaf => {}
+            | Why::Deaf
+            | Why::Disputed => {}
         }
         if why == Why::Kept {
             // Said once to those who hear it, so that two cannot outbid each other for ever.
