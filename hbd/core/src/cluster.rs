@@ -293,10 +293,10 @@ impl Cluster {
     /// Draws all conclusions from the present state.
     fn settle(&mut self, now: Instant) {
         self.join(now);
-        self.greet_old_peers(now);
         self.yield_to_requests(now);
         self.yield_to_rivals(now);
         self.evaluate(now);
+        self.greet_old_peers(now);
         self.answer_requests(now);
         self.request_from_old_peers(now);
         self.pass_on_reports();

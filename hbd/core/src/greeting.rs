@@ -46,6 +46,11 @@ impl Greeting {
         self.told = Some(held);
     }
 
+    /// A report is due, be it the same as the last one.
+    pub(crate) fn is_due(&mut self) {
+        self.told = None;
+    }
+
     /// Its life is over; the next one is greeted anew.
     pub(crate) fn forget(&mut self, node: NodeId) {
         self.greeted.remove(&node);

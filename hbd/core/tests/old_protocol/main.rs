@@ -167,8 +167,13 @@ fn what_an_old_peer_gives_away_is_taken_and_its_question_is_answered() {
     pair.inject(0, old_report(4, "local", "0"));
     pair.run_for(ms(10));
     assert!(pair.runners(0).is_empty(), "it is still releasing");
+    let reports = pair.said(0, "resource").len();
     pair.inject(0, ask(5, "done"));
     assert_eq!(words(&said(&pair), &fields), ["foreign", "done"]);
+    // Never that we hold nothing of it: the giver would complain that nobody does.
+    let since = pair.said(0, "resource").split_off(reports);
+    assert_eq!(since.len(), 1);
+    assert_eq!(words(&since[0], &["rsc_hold", "isstable"]), ["local", "1"]);
     pair.run_for(ms(10));
     assert_eq!((pair.runners(0), pair.runners(1)), (vec![0], vec![]));
     let last = pair.said(0, "resource").pop().unwrap();
