@@ -4,7 +4,7 @@
 //! Waits for answers and words them for a person; decides nothing.
 
 mod consent;
-mod process;
+pub mod process;
 mod report;
 
 use crate::cli::{ClientCommand, Common, exit};

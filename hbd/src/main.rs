@@ -15,6 +15,7 @@ mod daemon;
 mod doubts;
 mod driver;
 mod genkey;
+mod heartbeat;
 mod identity;
 mod journal;
 mod link;
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == addr_tool::COMMAND) {
         return addr_tool::run(words).into();
+    }
+    if heartbeat::is_meant(std::env::args_os().next()) {
+        return heartbeat::run(std::env::args_os().skip(1)).into();
     }
     let cli = cli::Cli::parse();
     let code = match cli.command {

@@ -101,7 +101,7 @@ fn lock(path: &Path) -> io::Result<File> {
 }
 
 /// `/run/heartbeat.pid` for `/run/heartbeat` and for `/run/heartbeat/`, where the old daemon has it.
-fn pid_file(run: &Path) -> PathBuf {
+pub fn pid_file(run: &Path) -> PathBuf {
     // Components know no slash at the end.
     let mut path = OsString::from(run.components().as_path());
     path.push(".pid");

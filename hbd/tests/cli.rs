@@ -274,3 +274,22 @@ fn commands_say_so_when_no_daemon_runs() {
     );
     assert_eq!(code(&output), 1);
 }
+
+#[test]
+fn called_as_heartbeat_it_knows_that_commands_letters_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().join("heartbeat");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_hbd"), &name).unwrap();
+    let heartbeat = |letter| {
+        let mut command = Command::new(&name);
+        command.arg(letter).stdin(Stdio::null()).output().unwrap()
+    };
+    let version = heartbeat("-V");
+    assert_eq!(code(&version), 0);
+    assert!(stdout(&version).starts_with("hbd "));
+    for letter in ["-x", "-M", "check", "--help"] {
+        let output = heartbeat(letter);
+        assert_eq!(code(&output), 2, "{letter}");
+        assert!(stderr(&output).contains("Usage: heartbeat [-dfklrsvV]"));
+    }
+}

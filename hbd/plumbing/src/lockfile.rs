@@ -145,6 +145,13 @@ impl Lockfile {
     }
 }
 
+/// The living process of one of these programs that a pid file names. Changes nothing.
+pub fn holder(path: &Path, programs: &[&str]) -> Option<Pid> {
+    let pid = read_pid(&mut File::open(path).ok()?).ok()??;
+    let number = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+    is_rival(pid, programs).then_some(number)
+}
+
 /// Removes the file if it is still ours.
 impl Drop for Lockfile {
     fn drop(&mut self) {

@@ -28,7 +28,17 @@ impl Process {
         let waiting = tokio::task::spawn_blocking(move || wait(&handle, limit));
         waiting.await.unwrap_or(false)
     }
+
+    /// Waits until it has ended, however long that takes.
+    pub fn wait_for_end(self) {
+        if let Some(handle) = self.handle {
+            while !wait(&handle, WHILE) {}
+        }
+    }
 }
+
+/// One wait of [`Process::wait_for_end`].
+const WHILE: Duration = Duration::from_secs(3600);
 
 /// A handle becomes readable when its process ends (`pidfd_open(2)`).
 fn wait(handle: &OwnedFd, limit: Duration) -> bool {

@@ -73,11 +73,16 @@ fn a_living_rival_without_a_lock_counts() {
         format!("already running [pid {}] ({})", rival.id(), path.display())
     );
     assert!(path.exists());
+    let holds = |programs| holder(&path, programs).map(|pid| pid.as_raw_nonzero().get());
+    assert_eq!(holds(&["hbd", "sleep"]), i32::try_from(rival.id()).ok());
     // A recycled pid of another program is no rival.
+    assert_eq!(holds(&["hbd"]), None);
     let held = Lockfile::acquire(&path, Layout::Padded, &["heartbeat"]);
     rival.kill().unwrap();
     rival.wait().unwrap();
     held.unwrap();
+    fs::write(&path, format!("{:>11}\n", rival.id())).unwrap();
+    assert_eq!(holder(&path, &["sleep"]), None, "it has ended");
 }
 
 #[test]
