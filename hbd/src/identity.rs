@@ -23,7 +23,8 @@ use thiserror::Error;
 const UUID_FILE: &str = "hb_uuid";
 /// The file holding the generation of the last start.
 const GENERATION_FILE: &str = "hb_generation";
-/// The generation is right-aligned in so many columns, then a line feed.
+/// The generation is right-aligned in so many columns, then a line feed. On the wire an old daemon
+/// takes all 64 bits of it.
 const GENERATION_COLUMNS: usize = 15;
 /// A generation that could not be stored is raised by up to so much, by the clock.
 const UNSAVED_SPREAD: u64 = 100_000;

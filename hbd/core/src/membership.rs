@@ -25,7 +25,8 @@ use ha_status::NodeStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// An old peer dictates its own dead time, but not beyond three of ours and this (11.1).
+/// An old peer dictates its own dead time, but not beyond three of ours and this (11.1). It asks for
+/// 2 s more while it comes up and for 30 s more before it restarts itself.
 const MAX_EXTRA_DEADTIME: Duration = Duration::from_secs(60);
 
 /// Another node as this one sees it.

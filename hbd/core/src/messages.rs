@@ -139,7 +139,10 @@ pub(crate) fn shutdone() -> Message {
     Message::new("shutdone").with("st", "dead")
 }
 
-/// The configured nodes, each followed by a blank (specification 6.3).
+/// The configured nodes, each followed by a blank (specification 6.3), and exactly these: in any
+/// order, but an old daemon logs errors about a ping node in the list and about a living node that
+/// is missing, and adds whatever else is there as a node that it then waits for. One that gets no
+/// answer asks each second and never becomes active.
 pub(crate) fn repnodes(dest: &str, roster: &Roster) -> Message {
     let mut list = String::new();
     for id in roster.order() {

@@ -13,7 +13,8 @@
 //!
 //! It cannot be stopped while we are in flux or a conversation is open (7.10), so neither ever
 //! lasts: our reports are always stable, and `done` says that a start has begun, not that it has
-//! ended. The old one counts intentions as well (7.1).
+//! ended. The old one counts intentions as well (7.1), and accepts `me` while its scripts still run.
+//! Which side gives back is up to the holder's own `auto_failback`; the other's is not asked.
 
 use crate::wire::Message;
 use ha_status::{HoldSet, RunState};

@@ -135,6 +135,7 @@ impl Cluster {
         demands.collect()
     }
 
+    /// A second answer would do no harm: the asker looks before it starts.
     fn answer_request(&mut self, node: NodeId, key: &str, held: bool, now: Instant) {
         let asker = self.roster.name(node).as_str();
         let answer = messages::ip_request_resp(asker, key, held);

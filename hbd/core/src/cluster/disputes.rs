@@ -3,7 +3,7 @@
 //! heard it never lost it. It only logs that both own it. Nobody can make it let go, so we do.
 //!
 //! Where both have missed each other it restarts with empty hands two seconds later (6.6): we wait
-//! for that, and keep the group.
+//! for that, and keep the group: told that we hold all and are stable, it comes back with nothing.
 
 use super::Cluster;
 use crate::config::GroupId;

@@ -4,6 +4,9 @@
 //! verified with the key its index names, so keys can be rotated with overlap; a method without a
 //! key is accepted only where it is the one that signs, for anybody can use it. Digest texts are
 //! compared in constant time, as strictly as they are written: full length, lower case.
+//!
+//! An old daemon verifies packets with the one key it signs with itself, whatever index they name
+//! and its file lists: while keys are changed beside one it hears nobody who signs with another.
 
 use std::fmt;
 use std::io::Write as _;

@@ -45,6 +45,7 @@ pub fn decode_unsigned(packet: &[u8]) -> Result<Message, WireError> {
 }
 
 /// Writes a signed packet in the netstring framing, without inner `auth`: what we send over IP.
+/// An old daemon takes the classic framing there as well, with a NUL at its end or without.
 pub fn encode_netstring(message: &Message, keys: &Keys) -> Result<Vec<u8>, WireError> {
     bounded(netstring::encode(message, keys)?)
 }
