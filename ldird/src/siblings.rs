@@ -4,14 +4,13 @@
 
 use crate::instance::Instance;
 use ha_status::socket::Client;
-use ha_status::socket::directors::{self, ASK_LIMIT};
+use ha_status::socket::directors;
 use ha_status::{ConnectionSync, DirectorSnapshot, Hello, Reply, Request, Snapshot};
 use ldird_core::config::Config;
 use ldird_core::table::ServiceKey;
 use rustix::process::Pid;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use tokio::time::timeout;
+use std::path::{Path, PathBuf};
 
 /// A living director and what it wants in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,16 +23,9 @@ pub(crate) struct Sibling {
 
 /// All that answer, ourselves not among them.
 pub(crate) async fn living(instance: &Instance) -> Vec<Sibling> {
-    let mut siblings = Vec::new();
-    let asking = async {
-        for socket in directors::sockets(&instance.run) {
-            if socket != instance.socket {
-                siblings.extend(ask(&socket).await);
-            }
-        }
-    };
-    let _ = timeout(ASK_LIMIT, asking).await;
-    siblings
+    let mut sockets = directors::sockets(&instance.run);
+    sockets.retain(|socket| *socket != instance.socket);
+    directors::all(sockets, ask).await
 }
 
 /// Says who runs one of these services already.
@@ -79,19 +71,14 @@ pub(crate) async fn reach(instance: &Instance, pid: Pid) -> Option<Client> {
 
 /// A living director in this run folder that keeps the kernel's synchronisation daemons.
 pub(crate) async fn synchronising(run: &Path) -> Option<(String, ConnectionSync)> {
-    let asking = async {
-        for socket in directors::sockets(run) {
-            let shown = shown(&socket).await;
-            if let Some((hello, sync)) = shown.and_then(|(hello, one)| Some((hello, one.sync?))) {
-                return Some((hello.name, sync));
-            }
-        }
-        None
+    let ask = |socket| async move {
+        let (hello, director) = shown(socket).await?;
+        Some((hello.name, director.sync?))
     };
-    timeout(ASK_LIMIT, asking).await.ok()?
+    directors::first(directors::sockets(run), ask).await
 }
 
-async fn ask(socket: &Path) -> Option<Sibling> {
+async fn ask(socket: PathBuf) -> Option<Sibling> {
     let (hello, snapshot) = shown(socket).await?;
     let services = snapshot.services.into_iter().map(|service| service.id);
     Some(Sibling {
@@ -101,8 +88,8 @@ async fn ask(socket: &Path) -> Option<Sibling> {
     })
 }
 
-async fn shown(socket: &Path) -> Option<(Hello, DirectorSnapshot)> {
-    let mut client = Client::connect(socket).await.ok()?;
+async fn shown(socket: PathBuf) -> Option<(Hello, DirectorSnapshot)> {
+    let mut client = Client::connect(&socket).await.ok()?;
     let hello = client.hello().clone();
     client.request(&Request::Snapshot).await.ok()?;
     let Reply::Snapshot {
