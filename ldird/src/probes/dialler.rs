@@ -1,5 +1,6 @@
 //! How connections are opened: from which address, through which interface, with which mark.
 
+use super::switch::Switch;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::fmt;
 use std::io;
@@ -23,7 +24,13 @@ impl Dialler {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        self.prepare(&SockRef::from(&socket), target)?;
+        let socket_ref = SockRef::from(&socket);
+        if self.source_for(target).is_some() {
+            // Each target has all ports of the source address, but for those that its own ended
+            // connections still hold (TIME_WAIT, a minute).
+            Switch::BindAddressNoPort.on(&socket_ref)?;
+        }
+        self.prepare(&socket_ref, target)?;
         socket.connect(target).await
     }
 
@@ -45,12 +52,15 @@ impl Dialler {
         if self.mark != 0 {
             socket.set_mark(self.mark)?;
         }
-        match self.source {
-            Some(source) if source.is_ipv4() == target.is_ipv4() => {
-                socket.bind(&SocketAddr::new(source, 0).into())
-            }
-            Some(_) | None => Ok(()),
+        match self.source_for(target) {
+            Some(source) => socket.bind(&SocketAddr::new(source, 0).into()),
+            None => Ok(()),
         }
+    }
+
+    fn source_for(&self, target: SocketAddr) -> Option<IpAddr> {
+        let source = self.source?;
+        (source.is_ipv4() == target.is_ipv4()).then_some(source)
     }
 }
 
@@ -71,7 +81,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::Dialler;
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
     /// A datagram goes there and back, from the source where its family fits.
     async fn there_and_back(local: IpAddr, source: IpAddr, seen: IpAddr) {
@@ -96,6 +106,30 @@ mod tests {
         there_and_back(Ipv4Addr::LOCALHOST.into(), source, source).await;
         let v6 = IpAddr::from(Ipv6Addr::LOCALHOST);
         there_and_back(v6, source, v6).await;
+    }
+
+    /// Of either family: the option is IPv4's, and the kernel takes it for both.
+    #[tokio::test]
+    async fn connections_come_from_the_source_of_their_family() {
+        for local in [
+            IpAddr::from(Ipv4Addr::LOCALHOST),
+            Ipv6Addr::LOCALHOST.into(),
+        ] {
+            let source = match local {
+                IpAddr::V4(_) => Ipv4Addr::new(127, 0, 0, 7).into(),
+                IpAddr::V6(_) => local,
+            };
+            let server = TcpListener::bind((local, 0)).unwrap();
+            let dialler = Dialler {
+                source: Some(source),
+                ..Dialler::default()
+            };
+            let target = server.local_addr().unwrap();
+            let stream = dialler.connect(target).await.unwrap();
+            let (_, from) = server.accept().unwrap();
+            assert_eq!(from.ip(), source);
+            assert_eq!(stream.local_addr().unwrap(), from);
+        }
     }
 
     #[tokio::test]

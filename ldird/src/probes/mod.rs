@@ -32,6 +32,7 @@ mod services;
 mod sip;
 mod sql;
 mod stream;
+mod switch;
 mod tls;
 mod want;
 

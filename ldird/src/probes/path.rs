@@ -11,6 +11,7 @@
 mod segment;
 
 use super::means::TAPS_MAX;
+use super::switch::Switch;
 use super::{Answer, Means};
 use segment::{Flags, Said, Segment};
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
@@ -163,7 +164,7 @@ impl Path {
         let real = SocketAddr::from((self.real, port));
         means.dialler.prepare(&SockRef::from(&socket), real)?;
         if self.wrap == Wrap::Direct {
-            leave_alone(&socket)?;
+            Switch::NoDefragmentation.on(&SockRef::from(&socket))?;
         }
         Ok(Door {
             socket,
@@ -242,31 +243,6 @@ fn filter(segment: &Segment) -> [SockFilter; 15] {
         SockFilter::new(RETURN, 0, 0, PACKET_BYTES as u32),
         SockFilter::new(RETURN, 0, 0, 0),
     ]
-}
-
-/// What a raw socket with this option sends is no client's packet to IPVS (`ip_vs_in` lets it pass),
-/// which would else choose a real server for it.
-#[expect(unsafe_code, reason = "neither socket2 nor rustix has IP_NODEFRAG")]
-fn leave_alone(socket: &Socket) -> io::Result<()> {
-    use std::os::fd::AsRawFd as _;
-    let on: libc::c_int = 1;
-    let length = libc::socklen_t::try_from(size_of_val(&on)).map_err(io::Error::other)?;
-    // SAFETY: the descriptor is open, and the value is an int of that length, which the kernel reads
-    // before the call ends.
-    let set = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_IP,
-            libc::IP_NODEFRAG,
-            (&raw const on).cast(),
-            length,
-        )
-    };
-    if set == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }
 
 #[cfg(test)]

@@ -60,19 +60,38 @@ impl Bench {
         let text = format!(
             "checktimeout=2\nnegotiatetimeout=2\nvirtual={VIP}:80\n\treal=10.0.0.11:80 {method}\n{lines}"
         );
-        fs::write(self.director.folder().join("srv/x.cf"), &text)?;
+        let said = self.plan(&text)?;
+        let verdict = said.lines().find(|line| line.starts_with("tcp:"));
+        let verdict = verdict.and_then(|line| line.split_once(": "));
+        ensure!(verdict.is_some(), "{text}: {said}");
+        Ok(verdict.map_or("", |(_, verdict)| verdict).to_owned())
+    }
+
+    /// All that ldird says of this file.
+    fn plan(&self, text: &str) -> Result<String> {
+        fs::write(self.director.folder().join("srv/x.cf"), text)?;
         let ldird = Programs::find()?.path("ldird");
         let mut command = self.director.command(&ldird)?;
         let output = command
             .args(["/srv/x.cf", "plan"])
             .stdin(Stdio::null())
             .output()?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        let verdict = said.lines().find(|line| line.starts_with("tcp:"));
-        let verdict = verdict.and_then(|line| line.split_once(": "));
-        let complained = String::from_utf8_lossy(&output.stderr);
-        ensure!(verdict.is_some(), "{text}: {said}{complained}");
-        Ok(verdict.map_or("", |(_, verdict)| verdict).to_owned())
+        let said = [output.stdout, output.stderr].concat();
+        Ok(String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// A director with many servers and one source has as many ports as each of them needs.
+    fn one_port_is_enough_for_two_servers(&self) -> Result<()> {
+        let range = "sysctl -qw net.ipv4.ip_local_port_range='40000 40000'";
+        self.director.sh(range)?;
+        let text = format!(
+            "virtual={VIP}:80\n\treal=10.0.0.11:80 masq\n\treal=10.0.0.12:80 masq\n\
+             {CONNECT}\tchecksource=10.0.0.9\n"
+        );
+        let said = self.plan(&text)?;
+        let up = said.lines().filter(|line| line.contains(": up"));
+        ensure!(up.count() == 2, "{text}: {said}");
+        Ok(())
     }
 
     fn expect(&self, method: &str, lines: &str, expected: &[&str]) -> Result<()> {
@@ -108,7 +127,7 @@ fn origins() -> Result<()> {
         let nowhere = format!("{kind}\tchecksource=10.0.0.8\n");
         bench.expect("masq", &nowhere, &["could not be asked", "10.0.0.8"])?;
     }
-    Ok(())
+    bench.one_port_is_enough_for_two_servers()
 }
 
 /// The director holds the address, as an active one does, and its table leads to a server that
