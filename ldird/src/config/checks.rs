@@ -170,10 +170,10 @@ impl Recipe {
         }
     }
 
-    /// Does it speak TLS from the start?
+    /// Does it speak TLS, or may it come to?
     fn sees_certificates(&self) -> bool {
         let asks = matches!(self.how, How::Negotiate | How::Combined(_));
-        asks && self.service.is_secure()
+        asks && (self.service.is_secure() || self.service.may_become_secure())
     }
 
     fn tell_unused(&self, section: &Section, faults: &mut Faults<'_>) {

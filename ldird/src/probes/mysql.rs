@@ -87,58 +87,98 @@ impl Mysql {
     }
 
     async fn ask_in_either_way(&self, question: &Question, means: &Means) -> Answer {
-        let answer = match self.ask_in(Way::Plain, question, means).await {
-            Err(Fault::NeedsTls) => self.ask_in(Way::Tls, question, means).await,
-            Err(Fault::Denied(said)) => match self.ask_in(Way::Tls, question, means).await {
-                // What we cannot speak makes nobody up who has refused us.
-                Err(Fault::NoTls(_)) => Err(Fault::Denied(said)),
-                answer => answer,
-            },
+        let mut until = None;
+        let answer = match self.ask_plainly(question, means).await {
+            Err(Fault::NeedsTls) => self.ask_over_tls(question, means, &mut until).await,
+            Err(Fault::Denied(said)) => {
+                match self.ask_over_tls(question, means, &mut until).await {
+                    // What we cannot speak makes nobody up who has refused us.
+                    Err(Fault::NoTls(why)) => Err(Fault::Denied(refused(said, &why))),
+                    answer => answer,
+                }
+            }
             answer => answer,
         };
-        match answer {
+        let answer = match answer {
             Ok(Rows::Some) => Answer::up("a row"),
             Ok(Rows::None) => Answer::down("no row"),
             Err(Fault::Answer(answer) | Fault::NoTls(answer)) => answer,
             Err(Fault::Denied(said)) => Answer::down(said),
             Err(Fault::NeedsTls) => Answer::down("the server wants TLS and has none"),
-        }
-    }
-
-    async fn ask_in(&self, way: Way, question: &Question, means: &Means) -> Result<Rows, Fault> {
-        let connected = means.dialler.connect(self.target).await;
-        let mut line = Line::new(connected.map_err(|error| Answer::failed(&error))?);
-        let greeting = packet::greeting(&line.hear().await?.start);
-        let greeting = greeting.map_err(Answer::down)?;
-        let mut line = match way {
-            Way::Plain => line.boxed(),
-            Way::Tls => self.secured(line, &greeting, question, means).await?,
         };
-        log_in(&mut line, way, &greeting, question).await?;
-        let rows = rows(&mut line, &question.query).await;
-        line.leave().await;
-        rows
+        answer.with_certificate(until)
     }
 
-    async fn secured(
+    async fn ask_plainly(&self, question: &Question, means: &Means) -> Result<Rows, Fault> {
+        let (mut line, greeting) = self.greeted(means).await?;
+        ask_on(&mut line, Way::Plain, &greeting, question).await
+    }
+
+    /// `until`: when the certificate ends that was seen.
+    async fn ask_over_tls(
         &self,
-        mut line: Line<TcpStream>,
-        greeting: &Greeting,
         question: &Question,
         means: &Means,
-    ) -> Result<Line<Box<dyn Stream>>, Fault> {
+        until: &mut Option<u64>,
+    ) -> Result<Rows, Fault> {
+        let (line, greeting) = self.before_tls(question, means).await?;
+        let number = line.number;
+        let again = || async {
+            let before = self.before_tls(question, means).await;
+            before.ok().map(|(line, _)| line.stream)
+        };
+        let secured = stream::secure_inside(line.stream, &self.name, means, again).await;
+        let stream = secured.map_err(Fault::NoTls)?;
+        *until = stream.certificate_until();
+        let mut line = Line {
+            number,
+            ..Line::new(stream)
+        };
+        ask_on(&mut line, Way::Tls, &greeting, question).await
+    }
+
+    /// A connection on which TLS is to begin now.
+    async fn before_tls(
+        &self,
+        question: &Question,
+        means: &Means,
+    ) -> Result<(Line<TcpStream>, Greeting), Fault> {
+        let (mut line, greeting) = self.greeted(means).await?;
         if !greeting.has_tls() {
             let what = "an exchange of the password under RSA, or TLS, which it does not have";
             return Err(Fault::NoTls(Answer::limited(format!("{LIMITED} {what}"))));
         }
         line.say(&packet::tls_request(question)).await?;
-        let secured = stream::secure_inside(line.stream, &self.name, means).await;
-        let stream = secured.map_err(Fault::NoTls)?;
-        Ok(Line {
-            number: line.number,
-            ..Line::new(stream)
-        })
+        Ok((line, greeting))
     }
+
+    async fn greeted(&self, means: &Means) -> Result<(Line<TcpStream>, Greeting), Fault> {
+        let connected = means.dialler.connect(self.target).await;
+        let mut line = Line::new(connected.map_err(|error| Answer::failed(&error))?);
+        let greeting = packet::greeting(&line.hear().await?.start);
+        Ok((line, greeting.map_err(Answer::down)?))
+    }
+}
+
+/// A login that is denied without TLS, and does not come about over it: it may be denied for that.
+fn refused(said: String, why: &Answer) -> String {
+    if why.limited {
+        format!("{said}; over TLS: {}", why.message)
+    } else {
+        said
+    }
+}
+
+async fn ask_on<S: Stream>(
+    line: &mut Line<S>,
+    way: Way,
+    greeting: &Greeting,
+    question: &Question,
+) -> Result<Rows, Fault> {
+    log_in(line, way, greeting, question).await?;
+    let rows = rows(line, &question.query).await;
+    line.leave().await;
+    rows
 }
 
 async fn log_in<S: Stream>(
@@ -281,16 +321,6 @@ impl<S: Stream> Line<S> {
         self.number = 0;
         let _ = timeout(GOODBYE, self.say(&packet::QUIT)).await;
         finish(&mut self.stream, &mut Vec::new()).await;
-    }
-}
-
-impl Line<TcpStream> {
-    fn boxed(self) -> Line<Box<dyn Stream>> {
-        Line {
-            stream: Box::new(self.stream),
-            number: self.number,
-            left: self.left,
-        }
     }
 }
 

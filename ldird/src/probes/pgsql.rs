@@ -81,7 +81,8 @@ impl Pgsql {
     }
 
     async fn log_in(&self, question: &Question, means: &Means) -> Answer {
-        let first = match self.over_tls(question, means).await {
+        let mut until = None;
+        let first = match self.over_tls(question, means, &mut until).await {
             Err(Fault::Library(error)) if is_barred(&error) => {
                 self.without_tls(question, means).await
             }
@@ -91,28 +92,50 @@ impl Pgsql {
             },
             answer => answer,
         };
-        match first {
+        let answer = match first {
             Ok(Rows::Some) => Answer::up("a row"),
             Ok(Rows::None) => Answer::down("no row"),
             Err(Fault::Answer(answer) | Fault::NoTls(answer)) => answer,
             Err(Fault::Library(error)) => in_words(&error),
+        };
+        answer.with_certificate(until)
+    }
+
+    /// Over TLS if the server says that it has it. `until`: when the certificate ends that was seen.
+    async fn over_tls(
+        &self,
+        question: &Question,
+        means: &Means,
+        until: &mut Option<u64>,
+    ) -> Result<Rows, Fault> {
+        let (stream, word) = self.offered_tls(means).await?;
+        match word {
+            b'S' => {
+                let again = || async {
+                    let offered = self.offered_tls(means).await.ok();
+                    offered
+                        .filter(|(_, word)| *word == b'S')
+                        .map(|(stream, _)| stream)
+                };
+                let secured = stream::secure_inside(stream, &self.name, means, again).await;
+                let stream = secured.map_err(Fault::NoTls)?;
+                *until = stream.certificate_until();
+                ask_on(stream, question).await
+            }
+            b'N' => ask_on(Box::new(stream), question).await,
+            _ => Err(Answer::down("this is not PostgreSQL").into()),
         }
     }
 
-    /// Over TLS if the server says that it has it.
-    async fn over_tls(&self, question: &Question, means: &Means) -> Result<Rows, Fault> {
+    /// A connection, and what the server says to the question for TLS.
+    async fn offered_tls(&self, means: &Means) -> Result<(TcpStream, u8), Fault> {
         let mut stream = self.connect(means).await?;
         let asked = async {
             stream.write_all(&SSL_REQUEST).await?;
             stream.read_u8().await
         };
         match asked.await {
-            Ok(b'S') => {
-                let secured = stream::secure_inside(stream, &self.name, means).await;
-                ask_on(secured.map_err(Fault::NoTls)?, question).await
-            }
-            Ok(b'N') => ask_on(Box::new(stream), question).await,
-            Ok(_) => Err(Answer::down("this is not PostgreSQL").into()),
+            Ok(word) => Ok((stream, word)),
             Err(error) => Err(Answer::failed(&error).into()),
         }
     }

@@ -210,6 +210,11 @@ impl Service {
         matches!(self.name, "https" | "imaps" | "pops" | "ldaps")
     }
 
+    /// Is TLS agreed on inside it, where server and login have it?
+    pub(crate) fn may_become_secure(&self) -> bool {
+        matches!(self.name, "mysql" | "pgsql")
+    }
+
     /// The service that a virtual service's port implies.
     pub(crate) fn of_port(port: u16) -> Self {
         let found = Self::ALL.iter().find(|one| one.port == port && port > 0);

@@ -1,7 +1,7 @@
 //! Connections as checks of protocols use them: plain or TLS alike, with a peaceful end.
 
 use super::connect::in_words;
-use super::tls::{self, TlsFault, Trust};
+use super::tls::{self, Open, TlsFault, Trust};
 use super::{Answer, Means, want};
 use rustls::pki_types::{DnsName, ServerName};
 use std::net::{IpAddr, SocketAddr};
@@ -66,15 +66,16 @@ pub(super) async fn secure(
     Ok(Box::new(stream))
 }
 
-/// The same inside a protocol that began in the clear.
-pub(super) async fn secure_inside(
+/// The same inside a protocol that began in the clear; `open` leads a new connection to where TLS begins.
+pub(super) async fn secure_inside<O: Open>(
     stream: TcpStream,
     name: &ServerName<'static>,
     means: &Means,
+    open: impl Fn() -> O,
 ) -> Result<Box<dyn Stream>, Answer> {
-    match means.tls.greet_inside(stream, name).await {
+    match means.tls.greet_inside(stream, name, open).await {
         Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(no_tls(&TlsFault::Failed(error), "")),
+        Err(fault) => Err(no_tls(&fault, "")),
     }
 }
 

@@ -9,6 +9,7 @@ mod expiry;
 mod hello;
 mod trust;
 
+pub(super) use hello::Open;
 pub(crate) use trust::Trust;
 
 use super::dialler::Dialler;
@@ -86,20 +87,33 @@ impl Tls {
         if let Some(reason) = trust::refusal(&error) {
             return Err(TlsFault::Untrusted(reason));
         }
-        match hello::foreign(dialler, target, name).await {
-            Some(what) => Err(TlsFault::Foreign(what)),
-            None => Err(TlsFault::Failed(error)),
-        }
+        let open = || async { dialler.connect(target).await.ok() };
+        Err(named(error, open, name).await)
     }
 
-    /// Inside a protocol that began in the clear, where no other greeting can find out why this one
-    /// failed.
-    pub(super) async fn greet_inside(
+    /// Inside a protocol that began in the clear; `open` leads a new connection to where TLS begins.
+    pub(super) async fn greet_inside<O: Open>(
         &self,
         stream: TcpStream,
         name: &ServerName<'static>,
-    ) -> io::Result<TlsStream<TcpStream>> {
-        self.lenient.connect(name.clone(), stream).await
+        open: impl Fn() -> O,
+    ) -> Result<TlsStream<TcpStream>, TlsFault> {
+        match self.lenient.connect(name.clone(), stream).await {
+            Ok(stream) => Ok(stream),
+            Err(error) => Err(named(error, open, name).await),
+        }
+    }
+}
+
+/// Why a handshake failed: what the server wants, if it takes another greeting than ours.
+async fn named<O: Open>(
+    error: io::Error,
+    open: impl Fn() -> O,
+    name: &ServerName<'static>,
+) -> TlsFault {
+    match hello::foreign(open, name).await {
+        Some(what) => TlsFault::Foreign(what),
+        None => TlsFault::Failed(error),
     }
 }
 

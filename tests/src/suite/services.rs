@@ -46,6 +46,16 @@ pub(super) const CASES: &[Case] = &[
         run: || run(&databases::MARIADB_WITH_TLS_ALONE),
     },
     Case {
+        name: "a_real_mariadb_with_old_tls_alone_says_what_it_wants",
+        place: Place::Here,
+        run: || run(&databases::MARIADB_WITH_OLD_TLS),
+    },
+    Case {
+        name: "a_real_postgresql_with_old_tls_alone_is_up_and_says_what_it_wants",
+        place: Place::Here,
+        run: || run(&databases::POSTGRESQL_WITH_OLD_TLS),
+    },
+    Case {
         name: "verdicts_on_a_real_postgresql_are_right",
         place: Place::Here,
         run: || run(&databases::POSTGRESQL),
@@ -101,12 +111,21 @@ struct Row {
 }
 
 const fn up(what: &'static str, port: u16, lines: &'static [&'static str]) -> Row {
+    up_saying(what, port, lines, "")
+}
+
+const fn up_saying(
+    what: &'static str,
+    port: u16,
+    lines: &'static [&'static str],
+    says: &'static str,
+) -> Row {
     Row {
         what,
         port,
         lines,
         up: true,
-        says: "",
+        says,
     }
 }
 

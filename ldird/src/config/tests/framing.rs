@@ -40,6 +40,10 @@ fn what_is_added_to_checks_is_read_as_people_write_it() {
         ),
         row("certexpirywarn=14", Warned("certexpirywarn has no effect")),
         row("service=https\n\tcertexpirywarn=14", Good),
+        row(
+            "service=pgsql\n\tlogin=u\n\tpasswd=p\n\trequest=\"SELECT 1\"\n\tcertexpirywarn=14",
+            Good,
+        ),
         row("certexpirywarn=0", Bad("invalid certexpirywarn")),
         row("certexpirywarn=2 weeks", Bad("invalid certexpirywarn")),
         (

@@ -205,6 +205,35 @@ async fn a_handshake_that_fails_is_followed_by_a_login_without_tls() {
     );
 }
 
+/// A record with a server's hello: TLS 1.0 with RSA, which we do not speak.
+fn old_hello() -> Vec<u8> {
+    let body = [&[3, 1], [7; 32].as_slice(), &[0, 0x00, 0x2f, 0]].concat();
+    let length = u8::try_from(body.len()).unwrap();
+    let head = [22, 3, 1, 0, length + 4, 2, 0, 0, length];
+    [head.as_slice(), &body].concat()
+}
+
+/// What the server wants is found out by a greeting of its own, where TLS begins.
+#[tokio::test]
+async fn a_server_with_old_tls_alone_is_up_as_far_as_it_was_asked() {
+    let old = vec![b"S".to_vec(), old_hello()];
+    let barred = vec![error("28000", "no pg_hba.conf entry")];
+    let scripts = vec![old.clone(), old.clone(), barred];
+    let (server, heard) = serve(scripts, Duration::ZERO, false).await;
+    let found = ask(check(server)).await;
+    assert!(found.is_up() && found.limited, "{found:?}");
+    let wants = "the server wants TLS 1.0 with TLS_RSA_WITH_AES_128_CBC_SHA";
+    assert!(found.message.contains(wants), "{found:?}");
+    let heard = heard.lock().unwrap().clone();
+    let asked = super::SSL_REQUEST;
+    let asked = heard.windows(asked.len()).filter(|part| **part == asked);
+    assert_eq!(asked.count(), 2, "each time before TLS");
+    // Where the login passes without, there is no more to say.
+    let scripts = vec![old.clone(), old, vec![let_in(), rows(1)]];
+    let (server, _) = serve(scripts, Duration::ZERO, false).await;
+    assert_eq!(ask(check(server)).await, Answer::up("a row"));
+}
+
 #[tokio::test]
 async fn a_server_that_hangs_or_trickles_is_down_in_time() {
     let start = Instant::now();

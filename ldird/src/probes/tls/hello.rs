@@ -3,15 +3,16 @@
 //!
 //! Owns the bytes of that one message and the reading of its answer; no keys, no secrets.
 
-use super::super::dialler::Dialler;
 use rustls::pki_types::ServerName;
-use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// The answer up to the key exchange: a chain of certificates stands before it.
 const ANSWER_MAX_BYTES: usize = 128 * 1024;
 const READ_BYTES: usize = 4096;
 
+/// The kind of record that greetings are in.
+const HANDSHAKE: u8 = 22;
 const TLS_1_2: u16 = 0x0303;
 const TLS_1_3: u16 = 0x0304;
 
@@ -156,21 +157,25 @@ enum Offer {
     Spoken,
 }
 
+/// A new connection to the server, on which TLS is to begin.
+pub(in crate::probes) trait Open: Future<Output = Option<TcpStream>> {}
+
+impl<F: Future<Output = Option<TcpStream>>> Open for F {}
+
 /// Greets the server; what it chose if we lack that. `None` if it refuses everyone, or takes what
 /// we speak: then a failure has other reasons.
-pub(super) async fn foreign(
-    dialler: &Dialler,
-    target: SocketAddr,
+pub(super) async fn foreign<O: Open>(
+    open: impl Fn() -> O,
     name: &ServerName<'_>,
 ) -> Option<String> {
-    let choice = choice(dialler, target, &greeting(name, random(), Offer::All)).await?;
+    let choice = choice(open(), &greeting(name, random(), Offer::All)).await?;
     let (text, spoken) = choice.told();
     if !spoken {
         return Some(text);
     }
     // Something that is not told in the open, such as the curve of the certificate.
     let ours = greeting(name, random(), Offer::Spoken);
-    match self::choice(dialler, target, &ours).await {
+    match self::choice(open(), &ours).await {
         Some(_) => None,
         None => Some(format!(
             "{text}, and a certificate or group of another kind"
@@ -179,13 +184,17 @@ pub(super) async fn foreign(
 }
 
 /// What the server answers to a greeting; `None` if it refuses.
-async fn choice(dialler: &Dialler, target: SocketAddr, greeting: &[u8]) -> Option<Choice> {
-    let mut stream = dialler.connect(target).await.ok()?;
+async fn choice(open: impl Open, greeting: &[u8]) -> Option<Choice> {
+    let mut stream = open.await?;
     stream.write_all(greeting).await.ok()?;
     let mut answer = Vec::new();
     loop {
         if let Some(choice) = read(&answer) {
             return Some(choice);
+        }
+        if answer.first().is_some_and(|kind| *kind != HANDSHAKE) {
+            // It refuses, or this is no TLS: there is no end to wait for.
+            return None;
         }
         answer.reserve(READ_BYTES);
         let more = answer.len() < ANSWER_MAX_BYTES;
@@ -217,7 +226,7 @@ fn greeting(name: &ServerName<'_>, random: [u8; 32], offer: Offer) -> Vec<u8> {
     body.extend(prefixed(2, &extensions(name, offer)));
     let mut message = vec![1];
     message.extend(prefixed(3, &body));
-    let mut record = vec![22, 3, 1];
+    let mut record = vec![HANDSHAKE, 3, 1];
     record.extend(prefixed(2, &message));
     record
 }
@@ -299,7 +308,7 @@ fn read(answer: &[u8]) -> Option<Choice> {
 fn handshake(answer: &[u8]) -> Vec<u8> {
     let mut rest = Cursor(answer);
     let mut messages = Vec::new();
-    while rest.number(1) == Some(22) {
+    while rest.number(1) == Some(HANDSHAKE.into()) {
         let (Some(_), Some(length)) = (rest.number(2), rest.number(2)) else {
             break;
         };
