@@ -255,15 +255,16 @@ fn claim_duty(
     standing: &Standing,
 ) -> Result<(Option<Claim>, Option<Claim>), String> {
     let claim = |kind, wanted: bool| {
-        let claim = wanted.then(|| Claim::acquire(kind, &instance.path));
-        claim.transpose().map_err(|error| {
-            let holder = claim::holder(kind, &instance.path);
-            let holder = holder.map(|pid| format!(" by pid {}", pid.as_raw_nonzero()));
+        let claim = wanted.then(|| claimed(kind, instance)).transpose();
+        claim.map_err(|error| {
             let path = instance.path.display();
-            format!(
-                "{path} is run on standby already{}: {error}",
-                holder.unwrap_or_default()
-            )
+            match claim::holder(kind, instance.subject()) {
+                Some(pid) => {
+                    let pid = pid.as_raw_nonzero();
+                    format!("{path} is run on standby already by pid {pid}: {error}")
+                }
+                None => format!("nobody would know that {path} is run on standby: {error}"),
+            }
         })
     };
     let resident = claim(Kind::Resident, standing.resident)?;
@@ -271,18 +272,26 @@ fn claim_duty(
     Ok((resident, standby))
 }
 
+fn claimed(kind: Kind, instance: &Instance) -> std::io::Result<Claim> {
+    let claim = Claim::acquire(kind, instance.subject())?;
+    if let Some(line) = wording::claim_weak(&claim) {
+        line.log();
+    }
+    Ok(claim)
+}
+
 /// The claim on the configuration file, or who holds it.
 fn hold_file(instance: &Instance) -> Result<Option<Claim>, i32> {
-    let error = match Claim::acquire(Kind::Director, &instance.path) {
+    let error = match claimed(Kind::Director, instance) {
         Ok(claim) => return Ok(Some(claim)),
         Err(error) => error,
     };
     if error.kind() == std::io::ErrorKind::AddrInUse
-        && let Some(pid) = claim::holder(Kind::Director, &instance.path)
+        && let Some(pid) = claim::holder(Kind::Director, instance.subject())
     {
         return Err(pid.as_raw_nonzero().get());
     }
-    // Somebody else took the name, or there is no such thing here: one safeguard less.
+    // There is no such thing here: one safeguard less.
     let text = format!("A second director of this file would not be noticed: {error}");
     Line::new(Severity::Warning, text).log();
     Ok(None)

@@ -29,7 +29,7 @@ pub(crate) struct Duty {
 /// What a running director is there for. Asked of the kernel alone, which knows it of a frozen one
 /// as well; an old daemon is active.
 pub(crate) fn of(instance: &Instance, pid: Pid) -> Duty {
-    let holds = |kind| claim::holder(kind, &instance.path) == Some(pid);
+    let holds = |kind| claim::holder(kind, instance.subject()) == Some(pid);
     Duty {
         resident: holds(Kind::Resident),
         role: if holds(Kind::Standby) {

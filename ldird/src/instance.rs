@@ -3,7 +3,7 @@
 //! with a broken one, or with none.
 
 use crate::cli::{DEFAULT_FILE, DEFAULT_NAME, Invocation};
-use ha_plumbing::claim::{self, Kind};
+use ha_plumbing::claim::{self, Kind, Subject};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -86,6 +86,14 @@ impl Instance {
         }
     }
 
+    /// What the claims of its director are about.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject {
+            file: &self.path,
+            run: &self.run,
+        }
+    }
+
     /// Needs a runtime. The pid file says it first, then the claim on the configuration file, which
     /// outlives the pid file and knows no names, then an old daemon's pid file of the other name.
     pub(crate) fn state(&self) -> State {
@@ -93,7 +101,7 @@ impl Instance {
         if matches!(by_name, State::Running(_)) {
             return by_name;
         }
-        if let Some(pid) = claim::holder(Kind::Director, &self.path) {
+        if let Some(pid) = claim::holder(Kind::Director, self.subject()) {
             return State::Running(pid);
         }
         match self.other_pidfile().map(|path| state_of(&path)) {

@@ -2,6 +2,7 @@
 //! B), which operators' scripts look for.
 
 use crate::maintenance::Change;
+use ha_plumbing::claim::Claim;
 use ha_plumbing::journal;
 use ha_status::{Asks, Health, Role, Severity};
 use ldird_core::alerts::{Alert, Fact};
@@ -355,6 +356,13 @@ pub(crate) fn health(health: Health) -> &'static str {
         Health::Maintenance => "maintenance",
         Health::Off => "off",
     }
+}
+
+/// A claim that is held in one place only counts all the same.
+pub(crate) fn claim_weak(claim: &Claim) -> Option<Line> {
+    let trouble = claim.trouble()?;
+    let text = format!("One of two safeguards against a second director is missing: {trouble}");
+    Some(Line::new(Severity::Warning, text))
 }
 
 /// The role in a word.

@@ -1,10 +1,17 @@
 //! A director's claim on its configuration file: one director for each file in each network
-//! namespace, which is where the kernel keeps its table. Two more names say that it is resident, and
+//! namespace, which is where the kernel keeps its table. Two more claims say that it is resident, and
 //! that it is on standby. Here because hbd asks for them as well: its resource is a director.
 //!
-//! The claim is an abstract socket named after the file, so it ends with the process and with nothing
-//! else: neither a wiped `/run` nor another name for the same file nor a deleted file hides a director
-//! from `stop`. Whoever connects learns from the kernel who listens; nothing is ever said.
+//! A claim is a listening socket in two places, either of which does. Both end with the process and
+//! with nothing else, and whoever connects learns from the kernel who listens; nothing is ever said.
+//!
+//! - An abstract name made of the file's path: neither a wiped `/run` nor another name for the same
+//!   file nor a deleted file hides a director from `stop`. But any user may take such a name first,
+//!   or crowd its queue.
+//! - A socket in the run folder, where strangers can do neither.
+
+mod name;
+mod place;
 
 use rustix::net::{
     AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, shutdown,
@@ -12,8 +19,7 @@ use rustix::net::{
 };
 use rustix::process::{Pid, geteuid};
 use std::io;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener as StdListener, UnixStream as StdStream};
+use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
@@ -34,68 +40,168 @@ impl Kind {
     /// What the names of such claims begin with; `ss -lx` shows them.
     fn prefix(self) -> &'static str {
         match self {
-            Self::Director => "ldird:",
-            Self::Resident => "ldird-resident:",
-            Self::Standby => "ldird-standby:",
+            Self::Director => "ldird",
+            Self::Resident => "ldird-resident",
+            Self::Standby => "ldird-standby",
         }
     }
 }
 
-/// The kernel takes 107 bytes; a longer path is shortened from the left, behind its digest.
-const NAME_MAX: usize = 100;
+/// What a claim is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The configuration.
+    pub file: &'a Path,
+    /// Where its director has its sockets.
+    pub run: &'a Path,
+}
+
 /// Pause after a failed accept, so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A held claim. Dropping it lets go.
 #[derive(Debug)]
 pub struct Claim {
-    accepting: JoinHandle<()>,
-    /// The same socket as the task has, which ends only when the runtime comes to it.
-    listening: StdListener,
+    _named: Option<Listening>,
+    _placed: Option<(Listening, place::Made)>,
+    trouble: Option<String>,
 }
 
 impl Claim {
-    /// Needs a runtime. An error of kind `AddrInUse` means that somebody holds it: see [`holder`].
-    pub fn acquire(kind: Kind, path: &Path) -> io::Result<Self> {
-        let address = SocketAddr::from_abstract_name(name(kind, path))?;
-        let listener = StdListener::bind_addr(&address)?;
+    /// Needs a runtime. An error of kind `AddrInUse` means that a director holds it: see [`holder`].
+    pub fn acquire(kind: Kind, subject: Subject<'_>) -> io::Result<Self> {
+        let held = || io::Error::from(io::ErrorKind::AddrInUse);
+        let place = place::path(kind, subject);
+        let named = name::listen(&name::name(kind, subject.file)).and_then(Listening::new);
+        if named.is_err() && by_name(kind, subject.file).director().is_some() {
+            return Err(held());
+        }
+        let placed = match place::listen(&place) {
+            Ok((listener, made)) => Listening::new(listener).map(|listening| (listening, made)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+            Err(error) => Err(error),
+        };
+        // Another director may have come to the name while this one came to the place. Whoever looks
+        // last sees the other.
+        let found = by_name(kind, subject.file);
+        if named.is_err() && found.director().is_some() {
+            return Err(held());
+        }
+        let trouble = match (&named, &placed) {
+            (Ok(_), Ok(_)) => None,
+            (Err(error), Ok(_)) => Some(name::trouble(kind, subject.file, found, error)),
+            (Ok(_), Err(error)) => Some(place::trouble(&place, error)),
+            (Err(error), Err(other)) => {
+                let name = name::trouble(kind, subject.file, found, error);
+                let text = format!("{name}, and {}", place::trouble(&place, other));
+                return Err(io::Error::other(text));
+            }
+        };
+        Ok(Self {
+            _named: named.ok(),
+            _placed: placed.ok(),
+            trouble,
+        })
+    }
+
+    /// Why it is held in one of its two places only. It counts all the same.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+}
+
+/// One socket of a claim.
+#[derive(Debug)]
+struct Listening {
+    accepting: JoinHandle<()>,
+    /// The same socket as the task has, which ends only when the runtime comes to it.
+    listener: StdListener,
+}
+
+impl Listening {
+    fn new(listener: StdListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let listening = listener.try_clone()?;
-        let listener = UnixListener::from_std(listener)?;
+        let accepted = UnixListener::from_std(listener.try_clone()?)?;
         let accepting = tokio::spawn(async move {
             loop {
                 // Who asks has learnt everything by now.
-                if listener.accept().await.is_err() {
+                if accepted.accept().await.is_err() {
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         });
         Ok(Self {
             accepting,
-            listening,
+            listener,
         })
     }
 }
 
-impl Drop for Claim {
+impl Drop for Listening {
     fn drop(&mut self) {
         // From here on nobody finds us listening.
-        let _ = shutdown(&self.listening, Shutdown::Both);
+        let _ = shutdown(&self.listener, Shutdown::Both);
         self.accepting.abort();
     }
 }
 
-/// The director that holds this claim, frozen or not. Needs a runtime. Another user's socket of that
-/// name is no director: only root and we ourselves can run one that concerns us.
-pub fn holder(kind: Kind, path: &Path) -> Option<Pid> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
-    let address = SocketAddrUnix::new_abstract_name(name(kind, path).as_bytes()).ok()?;
-    connect(&socket, &address).ok()?;
-    let stream = UnixStream::from_std(StdStream::from(socket)).ok()?;
-    let peer = stream.peer_cred().ok()?;
-    let trusted = peer.uid() == 0 || peer.uid() == geteuid().as_raw();
-    Pid::from_raw(peer.pid().filter(|_| trusted)?)
+/// Who listens at one of the places of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Nobody,
+    /// Root, or we ourselves: only those can run a director that concerns us.
+    Director(Pid),
+    /// Another user's process; the kernel knows its number unless it is of another namespace.
+    Stranger {
+        uid: u32,
+        pid: Option<i32>,
+    },
+    /// Somebody whose queue is full, or who cannot be asked now.
+    Unknown,
+}
+
+impl Found {
+    fn director(self) -> Option<Pid> {
+        match self {
+            Self::Director(pid) => Some(pid),
+            Self::Nobody | Self::Stranger { .. } | Self::Unknown => None,
+        }
+    }
+}
+
+/// The director that holds this claim, frozen or not. Needs a runtime.
+pub fn holder(kind: Kind, subject: Subject<'_>) -> Option<Pid> {
+    let named = by_name(kind, subject.file).director();
+    named.or_else(|| place::found(&place::path(kind, subject)).director())
+}
+
+fn by_name(kind: Kind, file: &Path) -> Found {
+    match SocketAddrUnix::new_abstract_name(name::name(kind, file).as_bytes()) {
+        Ok(address) => listener_at(&address),
+        Err(_) => Found::Unknown,
+    }
+}
+
+fn listener_at(address: &SocketAddrUnix) -> Found {
+    let asked = || -> io::Result<Found> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        connect(&socket, address)?;
+        let peer = UnixStream::from_std(StdStream::from(socket))?.peer_cred()?;
+        let trusted = peer.uid() == 0 || peer.uid() == geteuid().as_raw();
+        let pid = peer.pid().and_then(Pid::from_raw);
+        Ok(match pid.filter(|_| trusted) {
+            Some(pid) => Found::Director(pid),
+            None => Found::Stranger {
+                uid: peer.uid(),
+                pid: peer.pid().filter(|pid| *pid > 0),
+            },
+        })
+    };
+    asked().unwrap_or_else(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Found::Nobody,
+        _ => Found::Unknown,
+    })
 }
 
 /// One path for all names of a file: links lead to it, and it need not exist (any more).
@@ -108,23 +214,6 @@ pub fn identity(path: &Path) -> PathBuf {
             _ => path.to_owned(),
         }
     })
-}
-
-fn name(kind: Kind, path: &Path) -> String {
-    let prefix = kind.prefix();
-    let text = identity(path).to_string_lossy().into_owned();
-    if text.len() + prefix.len() <= NAME_MAX {
-        return format!("{prefix}{text}");
-    }
-    let digest = fnv(text.as_bytes());
-    let mut from = text.len() + prefix.len() + 17 - NAME_MAX;
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    format!(
-        "{prefix}{digest:016x}:{}",
-        text.get(from..).unwrap_or_default()
-    )
 }
 
 /// FNV-1a: the same in every release, unlike the standard library's.

@@ -5,10 +5,9 @@
 //! does not answer, the script of that name knows what to do.
 
 use super::script::Cancel;
-use ha_plumbing::claim::{self, Kind};
+use ha_plumbing::claim::{self, Kind, Subject};
 use ha_status::socket::directors;
 use ha_status::{Action, Reply, Request};
-use rustix::process::Pid;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -83,18 +82,15 @@ impl Directors {
 fn look(places: &[PathBuf], run: &Path) -> Option<Resident> {
     let there = places.iter().find(|place| place.is_file());
     let wanted = there.map_or(places, std::slice::from_ref);
-    wanted.iter().find_map(|path| {
-        let pid = claim::holder(Kind::Resident, path)?;
+    wanted.iter().find_map(|file| {
+        let subject = Subject { file, run };
+        let pid = claim::holder(Kind::Resident, subject)?;
         Some(Resident {
             pid: u32::try_from(pid.as_raw_nonzero().get()).ok()?,
-            active: !holds_standby(path, pid),
+            active: claim::holder(Kind::Standby, subject) != Some(pid),
             sockets: directors::sockets(run),
         })
     })
-}
-
-fn holds_standby(path: &Path, pid: Pid) -> bool {
-    claim::holder(Kind::Standby, path) == Some(pid)
 }
 
 impl Resident {

@@ -25,6 +25,8 @@ pub(super) struct Turns {
     under_way: bool,
     /// Held while on standby, for those who ask without a socket.
     standby: Option<Claim>,
+    /// Why it could not be had, as it was told; it is tried again.
+    unclaimed: Option<String>,
     /// When those who wait have waited long enough.
     pub(super) due: Option<Instant>,
 }
@@ -35,6 +37,7 @@ impl Turns {
             waiting: Vec::new(),
             under_way: false,
             standby,
+            unclaimed: None,
             due: None,
         }
     }
@@ -102,22 +105,47 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
 
     /// Whoever asks `status` is told what the kernel's table is.
     fn mark(&mut self) {
-        self.turns.standby = match self.standing.role {
-            Role::Active => None,
-            Role::Standby => match self.turns.standby.take() {
-                Some(held) => Some(held),
-                None => self.claim_standby(),
-            },
-        };
+        match self.standing.role {
+            Role::Active => {
+                self.turns.standby = None;
+                self.turns.unclaimed = None;
+            }
+            Role::Standby => self.claim_standby(),
+        }
     }
 
-    fn claim_standby(&mut self) -> Option<Claim> {
-        match Claim::acquire(Kind::Standby, &self.instance.path) {
-            Ok(claim) => Some(claim),
+    /// On standby without a claim everybody without a socket takes it for active: once a second it is
+    /// tried again.
+    pub(super) fn mark_late(&mut self) {
+        if self.standing.role == Role::Standby && !self.turns.under_way {
+            self.claim_standby();
+        }
+    }
+
+    fn claim_standby(&mut self) {
+        if self.turns.standby.is_some() {
+            return;
+        }
+        match Claim::acquire(Kind::Standby, self.instance.subject()) {
+            Ok(claim) => {
+                if let Some(line) = wording::claim_weak(&claim) {
+                    self.tell(&line);
+                }
+                self.turns.standby = Some(claim);
+                if self.turns.unclaimed.take().is_some() {
+                    let text = "ldird status knows again that this is standby";
+                    self.tell(&Line::new(Severity::Notice, text));
+                }
+            }
             Err(error) => {
-                let text = format!("ldird status cannot know that this is standby: {error}");
-                self.tell(&Line::new(Severity::Error, text));
-                None
+                let error = error.to_string();
+                if self.turns.unclaimed.as_ref() != Some(&error) {
+                    let text = format!(
+                        "ldird status cannot know that this is standby: {error}; it is tried again"
+                    );
+                    self.tell(&Line::new(Severity::Error, text));
+                    self.turns.unclaimed = Some(error);
+                }
             }
         }
     }

@@ -23,6 +23,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if let Some(said) = self.pidfile.as_mut().and_then(Lockfile::refill) {
             self.tell(&Line::new(said.severity(), said.to_string()));
         }
+        self.mark_late();
         self.mail_settled();
         self.disk.look(self.configuration.maintenancedir.clone());
         self.looks_since_count += 1;

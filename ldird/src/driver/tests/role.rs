@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::standing::{Beginning, Standing};
+use ha_plumbing::claim::{Claim, Kind};
 use ha_status::{Duty, Role};
 
 impl Bed {
@@ -116,6 +117,30 @@ async fn a_director_that_was_started_for_its_resource_knows_no_standby() {
     })
     .await;
     assert!(bed.next_life().role == Role::Standby, "it has stopped");
+}
+
+#[tokio::test]
+async fn a_claim_to_be_on_standby_that_cannot_be_had_is_told_and_tried_again() {
+    let bed = Bed::resident();
+    bed.write(&on(1));
+    bed.direct(async |mut client: Client| {
+        done(&mut client, Action::Serve).await;
+        let instance = bed.instance();
+        let role = || crate::duty::of(&instance, rustix::process::getpid()).role;
+        let other = Claim::acquire(Kind::Standby, instance.subject()).unwrap();
+        done(&mut client, Action::HoldBack).await;
+        let told = |word: &'static str| {
+            move |now: &DirectorSnapshot| now.recent.iter().any(|one| one.text.contains(word))
+        };
+        wait_for(&mut client, told("cannot know that this is standby")).await;
+        drop(other);
+        wait_for(&mut client, told("knows again")).await;
+        assert_eq!(role(), Role::Standby);
+        done(&mut client, Action::Serve).await;
+        assert_eq!(role(), Role::Active, "nobody holds it");
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A director that runs from boot is told by word of mouth, and the script is for every other case.
 
 use super::*;
-use ha_plumbing::claim::{Claim, Kind};
+use ha_plumbing::claim::{Claim, Kind, Subject};
 use ha_status::Action;
 use ha_status::socket::{Asked, Control};
 use hbd_core::input::Steps;
@@ -19,15 +19,15 @@ struct Fake {
 impl Fake {
     /// Resident and on standby; answers on its socket.
     async fn start(bed: &Bed) -> Self {
-        let file = file(bed);
-        let resident = Claim::acquire(Kind::Resident, &file).unwrap();
-        let standby = Claim::acquire(Kind::Standby, &file).unwrap();
+        let resident = claim(bed.directory.path(), Kind::Resident);
+        let standby = claim(bed.directory.path(), Kind::Standby);
         let standby = Arc::new(Mutex::new(Some(standby)));
         let socket = bed.directory.path().join("ldird.ldirectord.sock");
         let control = Control::open(&socket, "ldird", "0", "ldirectord").await;
         let mut control = control.unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (heard, held) = (Arc::clone(&asked), Arc::clone(&standby));
+        let run = bed.directory.path().to_owned();
         let answering = tokio::spawn(async move {
             loop {
                 let request = control.next().await;
@@ -37,8 +37,7 @@ impl Fake {
                 match action {
                     Action::Serve => *held.lock().unwrap() = None,
                     Action::HoldBack | Action::Yield if held.lock().unwrap().is_none() => {
-                        let claim = Claim::acquire(Kind::Standby, &file).unwrap();
-                        *held.lock().unwrap() = Some(claim);
+                        *held.lock().unwrap() = Some(claim(&run, Kind::Standby));
                     }
                     _ => {}
                 }
@@ -87,6 +86,11 @@ fn bed() -> Bed {
 
 fn file(bed: &Bed) -> std::path::PathBuf {
     bed.directory.path().join("ldirectord.cf")
+}
+
+fn claim(run: &Path, kind: Kind) -> Claim {
+    let file = &run.join("ldirectord.cf");
+    Claim::acquire(kind, Subject { file, run }).unwrap()
 }
 
 /// What took how long.
@@ -197,7 +201,7 @@ async fn without_a_resident_director_the_script_is_run() {
 #[tokio::test]
 async fn a_resident_director_that_does_not_answer_is_left_to_the_script() {
     let mut bed = bed();
-    let _resident = Claim::acquire(Kind::Resident, &file(&bed)).unwrap();
+    let _resident = claim(bed.directory.path(), Kind::Resident);
     stops(&mut bed).await;
     assert_eq!(bed.asked(), ["ldirectord stop"]);
 }
