@@ -23,7 +23,7 @@ use crate::report;
 use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table};
 use crate::watched::Virtual;
 use ha_status::{DirectorPhase, Role};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 /// How often a big table is read as a whole when nothing happens, to notice what others did.
@@ -189,6 +189,15 @@ impl Director {
     /// `wall_ms` is the wall clock at `now`, milliseconds since 1970.
     pub fn services(&self, now: Instant, wall_ms: u64) -> Vec<ha_status::VirtualService> {
         report::services(&self.fleet, &self.ledger, now, wall_ms)
+    }
+
+    /// Of each service the real servers, as the file names them, that take new connections as far as is
+    /// known of them, or would if the resource were active here.
+    pub fn carrying(&self) -> BTreeMap<ServiceKey, Vec<DestinationKey>> {
+        let services = self.fleet.keys().filter_map(|key| self.fleet.get(key));
+        services
+            .map(|service| (service.config.key, service.carrying()))
+            .collect()
     }
 
     /// Does a real server of this service take connections? `None` while nobody knows, or the table

@@ -94,6 +94,13 @@ impl Virtual {
         self.reals.values().any(Watched::is_awaited)
     }
 
+    /// Who takes new connections, in file order.
+    pub(crate) fn carrying(&self) -> Vec<DestinationKey> {
+        let rows = self.in_order().into_iter();
+        let rows = rows.filter(|row| row.weight(false).is_some_and(|weight| weight > 0));
+        rows.map(|row| row.config.configured).collect()
+    }
+
     /// Can a real server, not the fallback, take new connections as things stand?
     pub(crate) fn is_served(&self) -> bool {
         let quiescent = self.config.quiescent;

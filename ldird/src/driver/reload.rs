@@ -16,7 +16,7 @@ use ha_plumbing::{Diagnostic, Diagnostics, service};
 use ha_status::socket::Responder;
 use ha_status::{Reply, Severity};
 use ldird_core::input::{Input, Left, Said};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
@@ -286,8 +286,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if let Some(conflict) = siblings::conflict(&loaded.siblings, new) {
             return Err((conflict, String::new()));
         }
-        let now = self.director.services(Instant::now(), 0);
-        match loss(&now, &configuration.core).filter(|_| !force) {
+        let (now, before) = (self.director.carrying(), &self.configuration.core);
+        match loss(&now, before, &configuration.core).filter(|_| !force) {
             Some(loss) => {
                 let hint = "; ldird [CONFIG] reload --force does it all the same".to_owned();
                 Err((format!("{loss}{hint}"), String::new()))

@@ -163,6 +163,25 @@ async fn a_reload_on_standby_puts_nothing_into_the_table() {
 }
 
 #[tokio::test]
+async fn a_reload_on_standby_that_takes_out_what_would_serve_needs_force() {
+    let bed = Bed::resident();
+    bed.write(&(on(1) + &on(2) + &on(3)));
+    bed.direct(async |mut client: Client| {
+        wait_for(&mut client, |now| now.phase == DirectorPhase::Running).await;
+        bed.write(&on(1));
+        let Reply::Error { text } = act(&mut client, Action::Reload { force: false }).await else {
+            panic!("the active one would have refused it as well");
+        };
+        assert!(text.contains("2 of 3 virtual services"), "{text}");
+        done(&mut client, Action::Reload { force: true }).await;
+        done(&mut client, Action::Serve).await;
+        assert_eq!(keys(&bed), [web(1)]);
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_director_that_is_killed_while_active_adopts_its_table_in_the_next_life() {
     let mut bed = Bed::resident();
     bed.write(&on(1));
