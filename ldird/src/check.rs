@@ -53,6 +53,7 @@ async fn check(path: &Path, manner: Manner) -> u8 {
         diagnostics.extend(machine::lacks(&configuration.core).await);
         diagnostics.extend(machine::programs(configuration));
         diagnostics.extend(machine::interface(configuration));
+        diagnostics.extend(machine::origins(configuration));
     }
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = !plain && std::io::stderr().is_terminal();

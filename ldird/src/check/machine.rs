@@ -1,10 +1,10 @@
 //! What a configuration will need of this machine, looked at before the service depends on it: IPVS
-//! in the kernel, its schedulers, somebody who answers at a fallback that is this machine, and the
-//! programs that are to be run.
+//! in the kernel, its schedulers, somebody who answers at a fallback that is this machine, where checks
+//! come from, and the programs that are to be run.
 
 use crate::config::{Configuration, Operations};
 use crate::mail;
-use crate::probes::{Command, PERL, Probe};
+use crate::probes::{Command, Dialler, PERL, Probe};
 use crate::process;
 use crate::sync::interface_index;
 use ha_plumbing::{Diagnostic, Diagnostics};
@@ -12,7 +12,8 @@ use ldird_core::config::Config;
 use ldird_core::table::{Protocol, ServiceKey};
 use ldird_ipvs::Client;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -91,6 +92,37 @@ pub(super) fn interface(configuration: &Configuration) -> Diagnostics {
         found.push(Diagnostic::warning(message).hint(hint));
     }
     found
+}
+
+/// Addresses and interfaces that checks are to come from and that are not there, each once.
+pub(super) fn origins(configuration: &Configuration) -> Diagnostics {
+    let probes = configuration.probes.values();
+    let origins: Vec<&Dialler> = probes.filter_map(|probe| probe.origin()).collect();
+    let sources = origins.iter().filter_map(|origin| origin.source);
+    let devices = origins.iter().filter_map(|origin| origin.device.as_deref());
+    let (sources, devices): (BTreeSet<IpAddr>, BTreeSet<&str>) =
+        (sources.collect(), devices.collect());
+    let mut found = Diagnostics::new();
+    for source in sources.into_iter().filter(|source| is_missing(*source)) {
+        let message = format!("checksource={source} is no address of this machine");
+        let hint = "until it is, nothing can be asked from there: servers stay as they are. One that \
+                    moves with the service is there while the resource is active";
+        found.push(Diagnostic::warning(message).hint(hint));
+    }
+    for device in devices {
+        if interface_index(device).is_err() {
+            let message = format!("checkdevice={device}: this machine has no such interface");
+            let hint = "until it has, nothing can be asked through it: servers stay as they are";
+            found.push(Diagnostic::warning(message).hint(hint));
+        }
+    }
+    found
+}
+
+/// Would the kernel say to a check that it cannot come from there?
+fn is_missing(address: IpAddr) -> bool {
+    let bound = UdpSocket::bind((address, 0));
+    bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
 }
 
 /// Each command once, with its directive.

@@ -16,6 +16,10 @@ impl Apart {
         Probe::Apart(Self(Arc::new(probe)))
     }
 
+    pub(super) fn inner(&self) -> &Probe {
+        &self.0
+    }
+
     pub(super) fn into_inner(self) -> Probe {
         Arc::unwrap_or_clone(self.0)
     }

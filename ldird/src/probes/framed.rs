@@ -52,6 +52,10 @@ impl Framed {
         }
     }
 
+    pub(super) fn origin(&self) -> Option<&Dialler> {
+        self.frame.origin.as_deref()
+    }
+
     /// The question without what is around it.
     pub(super) fn inner(&self) -> &Probe {
         &self.probe

@@ -121,6 +121,16 @@ kinds! {
 }
 
 impl Probe {
+    /// Where its connections come from, if the file says so.
+    pub(crate) fn origin(&self) -> Option<&Dialler> {
+        match self {
+            Self::Framed(framed) => framed.origin(),
+            Self::Apart(apart) => apart.inner().origin(),
+            Self::Combined { connect, .. } => connect.origin(),
+            _ => None,
+        }
+    }
+
     /// Does it start a process?
     fn runs_a_command(&self) -> bool {
         match self {

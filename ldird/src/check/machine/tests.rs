@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{Kernel, interface, lacks, programs};
+use super::{Kernel, interface, lacks, origins, programs};
 use crate::config;
 use crate::probes::Catalogue;
 use ha_plumbing::Source;
@@ -72,6 +72,34 @@ fn an_interface_that_is_missing_is_named() {
     let said = told("nowhere0");
     assert!(
         said.contains("syncdaemon: this machine has no interface nowhere0"),
+        "{said}"
+    );
+}
+
+#[test]
+fn where_checks_are_to_come_from_and_cannot_is_named_once() {
+    let told = |words: &str| {
+        let text = format!(
+            "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate\n\treal=10.0.0.2:80 gate\n\
+             \tchecktype=3\n\tservice=http\n\trequest=\"/\"\n\treceive=\"(a+)+b\"\n{words}"
+        );
+        let source = Source::from_bytes("/x.cf", text.as_bytes());
+        let configuration = config::read(&source, &mut Catalogue::default()).0.unwrap();
+        origins(&configuration).to_string()
+    };
+    assert_eq!(told(""), "");
+    assert_eq!(told("\tchecksource=127.0.0.7\n\tcheckdevice=lo\n"), "");
+    // TEST-NET-1: nobody has it (RFC 5737).
+    let said = told("\tchecksource=192.0.2.9\n\tcheckdevice=nowhere0\n");
+    let named = |what: &str| said.matches(what).count();
+    assert_eq!(
+        named("checksource=192.0.2.9 is no address of this machine"),
+        1,
+        "{said}"
+    );
+    assert_eq!(
+        named("checkdevice=nowhere0: this machine has no such"),
+        1,
         "{said}"
     );
 }
