@@ -31,6 +31,7 @@ mod ownership;
 mod peers;
 mod random;
 mod restart;
+mod roles;
 mod rows;
 mod serial;
 mod services;
@@ -107,6 +108,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         dashboard::CASES,
         simulation::CASES,
         peers::CASES,
+        roles::CASES,
         balancing::CASES,
         agents::CASES,
         table::CASES,

@@ -253,6 +253,24 @@ impl Host {
             .map(drop)
     }
 
+    /// Has its kernel this address as its own? Read and not asked of a program: cheap enough for
+    /// those who look all the time. A host without power has none.
+    pub fn owns(&self, address: Ipv4Addr) -> Result<bool> {
+        let Some(init) = self.lock().as_ref().map(Space::init) else {
+            return Ok(false);
+        };
+        let routes = fs::read_to_string(format!("/proc/{init}/net/fib_trie"))?;
+        let leaf = format!("|-- {address}");
+        let mut lines = routes.lines().map(str::trim).peekable();
+        while let Some(line) = lines.next() {
+            let below = lines.peek().is_some_and(|below| *below == "/32 host LOCAL");
+            if line == leaf && below {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Living processes of that name on this host, the oldest first.
     pub fn processes(&self, name: &str) -> Vec<Process> {
         self.lock()

@@ -22,6 +22,9 @@ const LDIRECTORD: &str = "/usr/sbin/ldirectord";
 /// The old director stops its children and its table at its own pace, in Perl, maybe under emulation.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
+/// Its processes die at once, but watch each other and may have started others meanwhile.
+const KILL_LIMIT: Duration = Duration::from_secs(10);
+
 /// Containers rarely allow more than a few pages; it goes on without.
 const NO_LOCKED_MEMORY: &str = "Cannot lock ourselves into memory";
 
@@ -82,11 +85,37 @@ impl Heartbeat {
         let begin = Instant::now();
         let seconds = limit.as_secs().to_string();
         self.host.run(&["timeout", &seconds, HEARTBEAT, "-k"])?;
+        self.reap();
+        Ok(begin.elapsed())
+    }
+
+    /// Ends all its processes at once and without a farewell; what it ran stays active.
+    pub fn kill(&self) -> Result<()> {
+        wait::until("heartbeat is gone", KILL_LIMIT, || {
+            self.host.signal("heartbeat", Signal::KILL) == 0
+        })?;
+        self.reap();
+        Ok(())
+    }
+
+    /// Its host loses power.
+    pub fn power_off(&self) -> Result<()> {
+        self.host.power_off()?;
+        self.reap();
+        Ok(())
+    }
+
+    /// Its host gets power again, and starts it.
+    pub fn power_on(&self) -> Result<()> {
+        self.host.power_on()?;
+        self.start()
+    }
+
+    fn reap(&self) {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mut child) = child.take() {
-            child.wait()?;
+            let _ = child.wait();
         }
-        Ok(begin.elapsed())
     }
 
     /// What `cl_status nodestatus` says of a node; `None` while the daemon does not answer.
@@ -122,11 +151,8 @@ impl Heartbeat {
 
 impl Drop for Heartbeat {
     fn drop(&mut self) {
-        let _ = self.host.power_off();
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mut child) = child.take() {
-            let _ = child.wait();
-        }
+        let _ = self.power_off();
+        self.reap();
     }
 }
 

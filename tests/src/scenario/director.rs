@@ -65,6 +65,21 @@ impl Director {
         Ok(director)
     }
 
+    /// Installs programs alone: the configuration on the host is the one that an old daemon had, with
+    /// all its scripts, and so is the state that it left.
+    pub fn adopt(host: Arc<Host>, programs: &Programs, probed: Ipv4Addr) -> Result<Self> {
+        let director = Self {
+            host,
+            programs: programs.clone(),
+            probed,
+            resident: false,
+            children: Mutex::default(),
+        };
+        director.install_programs()?;
+        director.boot()?;
+        Ok(director)
+    }
+
     /// With `ldird.service` enabled, as README.md recommends.
     pub fn resident(mut self) -> Self {
         self.resident = true;
