@@ -84,6 +84,7 @@ fn severity(notice: &Notice) -> Severity {
         Notice::ServiceAdded(_)
         | Notice::ServiceChanged(_)
         | Notice::SoftFailureReset { .. }
+        | Notice::LeavesLater { .. }
         | Notice::Started
         | Notice::Turned(_)
         | Notice::HeldBack
@@ -167,6 +168,11 @@ fn sentence(notice: &Notice) -> String {
         } => format!(
             "Purged real server ({}): {real} ({})",
             word(*when),
+            title(service)
+        ),
+        Notice::LeavesLater { service, real } => format!(
+            "Real server {real} ({}) is not in the new configuration and leaves when those that are new \
+             there have been checked",
             title(service)
         ),
         Notice::FallbackAdded { service, fallback } => format!(

@@ -282,6 +282,7 @@ impl Alerts {
             Notice::ServiceAdded(_)
             | Notice::ServiceChanged(_)
             | Notice::ServicePurged { .. }
+            | Notice::LeavesLater { .. }
             | Notice::SoftFailure { .. }
             | Notice::SoftFailureReset { .. }
             | Notice::Rising { .. }

@@ -13,7 +13,7 @@ pub(crate) const FALLBACK_WEIGHT: u32 = 1;
 /// A dead or unseen real server stays out, or stands at weight 0 if the service is `quiescent`.
 /// The fallback is in whenever no real server with a weight above 0 serves, except where
 /// `checktype=off` says that nothing is to be activated, or its place is that of a real server that
-/// somebody has taken out.
+/// somebody has taken out. Who leaves when others have been checked is in it until then.
 pub(crate) fn service(service: &Virtual) -> Service {
     let config = &service.config;
     let mut destinations = BTreeMap::new();
@@ -26,6 +26,10 @@ pub(crate) fn service(service: &Virtual) -> Service {
             anyone_serves |= weight > 0;
             destinations.insert(*key, destination(real, weight));
         }
+    }
+    for (key, spec) in service.succession.rows() {
+        anyone_serves = true;
+        destinations.insert(*key, spec.clone());
     }
     if let Some(fallback) = service.fallback()
         && !anyone_serves
@@ -46,7 +50,7 @@ pub(crate) fn service(service: &Virtual) -> Service {
     }
 }
 
-fn destination(real: &RealServer, weight: u32) -> DestinationSpec {
+pub(crate) fn destination(real: &RealServer, weight: u32) -> DestinationSpec {
     DestinationSpec {
         forwarding: real.forwarding,
         weight,

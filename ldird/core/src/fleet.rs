@@ -91,9 +91,9 @@ impl Fleet {
     /// A valid configuration replaces the running one. What is known of a real server of a service
     /// is kept.
     pub(crate) fn reload(&mut self, config: Config, now: Instant) -> Vec<Notice> {
-        self.set(config, now);
+        let mut notices = self.set(config, now);
         // Everything is set anew as well.
-        let mut notices = self.review_all(now);
+        notices.extend(self.review_all(now));
         self.changed.clear();
         let askers = &self.askers;
         let all_asked = self
@@ -117,7 +117,8 @@ impl Fleet {
         let interval = self.interval(self.services.get(&key)?);
         let service = self.services.get_mut(&key)?;
         let notice = service.review(fell, interval, now);
-        if service.climb(now) || notice.is_some() {
+        let gone = service.end_succession(now);
+        if service.climb(now) || gone || notice.is_some() {
             self.revision += 1;
             self.changed.insert(key);
         }
@@ -134,7 +135,9 @@ impl Fleet {
         notices
     }
 
-    fn set(&mut self, config: Config, now: Instant) {
+    /// Gives back what is to be told.
+    fn set(&mut self, config: Config, now: Instant) -> Vec<Notice> {
+        let mut notices = Vec::new();
         let mut old = std::mem::take(&mut self.services);
         self.order = config.services.iter().map(|service| service.key).collect();
         self.readdquiescent = config.readdquiescent;
@@ -143,18 +146,21 @@ impl Fleet {
         for service in config.services {
             let key = service.key;
             let mut service = Virtual::new(service, now);
-            if let Some(old) = old.remove(&key) {
-                service.inherit(old);
-            }
+            let gone = old.remove(&key).map(|old| service.inherit(old));
             for row in service.reals.values_mut() {
                 row.orders = self.overrides.get(&(key, row.config.configured));
                 row.settle_maintenance(now);
+            }
+            // On standby nobody serves here.
+            if let Some(gone) = gone.filter(|_| !self.holds_back()) {
+                notices.extend(service.part(gone, now));
             }
             self.services.insert(key, service);
         }
         self.find_askers(now);
         self.changed.clear();
         self.revision += 1;
+        notices
     }
 
     fn find_askers(&mut self, now: Instant) {
@@ -481,6 +487,10 @@ impl Fleet {
                     *turned.entry(*key).or_default() |= transition == Transition::WentDown;
                 }
                 notices.extend(row.notice(*key, limits, transition));
+            }
+            // One that was found serving is waited for no more.
+            if !service.succession.is_empty() {
+                turned.entry(*key).or_default();
             }
         }
         let turned = turned.into_iter();

@@ -72,6 +72,11 @@ pub enum Notice {
         real: DestinationKey,
         when: When,
     },
+    /// The new file does not name it; it serves until those that are new there have been checked.
+    LeavesLater {
+        service: ServiceKey,
+        real: DestinationKey,
+    },
     FallbackAdded {
         service: ServiceKey,
         fallback: DestinationKey,

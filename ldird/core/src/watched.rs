@@ -14,6 +14,9 @@ use crate::table::{DestinationKey, Service, ServiceKey};
 use ha_status::Asks;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use succession::Succession;
+
+mod succession;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Virtual {
@@ -25,6 +28,8 @@ pub(crate) struct Virtual {
     /// Real servers without address yet may be those that serve in the table: rows there that are
     /// nobody's and have weight.
     pub(crate) spared: bool,
+    /// Those of an earlier configuration that leave when others have been checked.
+    pub(crate) succession: Succession,
 }
 
 /// A real server of a virtual service.
@@ -70,15 +75,15 @@ impl Virtual {
             config,
             hold: None,
             spared: false,
+            succession: Succession::default(),
         }
     }
 
     /// The table was looked at: does somebody serve in it whose name may have no address yet?
     pub(crate) fn spare(&mut self, table: Option<&Service>) {
         let rows = table.into_iter().flat_map(|table| &table.destinations);
-        let fallback = self.config.fallback.as_ref().map(|one| one.key);
-        let mut strangers =
-            rows.filter(|(key, _)| !self.reals.contains_key(key) && fallback != Some(**key));
+        let leaves = |key| self.succession.rows().any(|(row, _)| row == key);
+        let mut strangers = rows.filter(|(key, _)| !self.has(key) && !leaves(*key));
         self.spared = self.config.incomplete && strangers.any(|(_, spec)| spec.weight > 0);
     }
 
@@ -105,7 +110,7 @@ impl Virtual {
     pub(crate) fn is_served(&self) -> bool {
         let quiescent = self.config.quiescent;
         let mut weights = self.reals.values().filter_map(|row| row.weight(quiescent));
-        self.spared || weights.any(|weight| weight > 0)
+        self.spared || !self.succession.is_empty() || weights.any(|weight| weight > 0)
     }
 
     /// Who serves where no real server does. One that is a real server as well is none while it is in
@@ -221,35 +226,8 @@ impl Virtual {
         let ramps = self.reals.values().filter_map(|row| row.ramp);
         let steps = length.and_then(|length| ramps.map(|ramp| ramp.due(length)).min());
         let hold = self.hold.as_ref().map(Hold::due);
-        [steps, hold].into_iter().flatten().min()
-    }
-
-    /// Takes over what is known of the real servers of an earlier configuration, also where another
-    /// question is asked about them from now on: they go on serving, or not, until it is answered.
-    pub(crate) fn inherit(&mut self, mut old: Self) {
-        self.hold = old.hold;
-        let mut elsewhere = Vec::new();
-        for (key, row) in &mut self.reals {
-            let configured = row.config.configured;
-            match old.reals.remove(key) {
-                Some(old) if old.config.configured == configured => row.inherit(old),
-                other => {
-                    elsewhere.push(*key);
-                    old.reals.extend(other.map(|other| (*key, other)));
-                }
-            }
-        }
-        // What stands at another place of the table than before, e.g. with another method.
-        for key in elsewhere {
-            let Some(row) = self.reals.get_mut(&key) else {
-                continue;
-            };
-            let configured = row.config.configured;
-            let mut others = old.reals.values();
-            if let Some(old) = others.find(|old| old.config.configured == configured) {
-                row.inherit(old.clone());
-            }
-        }
+        let times = [steps, hold, self.succession.due()];
+        times.into_iter().flatten().min()
     }
 }
 
@@ -552,43 +530,5 @@ impl Watched {
         let (message, unasked) = (&health.message, &health.could_not_ask);
         let counts = [health.failures, health.passes];
         (counts, message.clone(), unasked.clone())
-    }
-
-    fn inherit(&mut self, old: Self) {
-        self.in_folder = old.in_folder;
-        if let Some(agent) = &mut self.agent {
-            match &old.agent {
-                Some(known) => agent.clone_from(known),
-                // Who serves goes on until it says otherwise.
-                None => agent.expect_nothing(),
-            }
-        }
-        match (old.config.check, self.config.check) {
-            (was, is) if was == is => {
-                self.health = old.health;
-                self.placed = old.placed;
-                self.lingers = old.lingers;
-                self.early = old.early;
-                (self.ramp, self.held, self.fell) = (old.ramp, old.held, old.fell);
-                self.returning = old.returning;
-                (self.certificate, self.warned) = (old.certificate, old.warned);
-            }
-            // Failures of another question are counted anew.
-            (Check::Probe(_), Check::Probe(_)) => {
-                self.health = old.health;
-                (self.health.failures, self.health.passes) = (0, 0);
-                self.placed = old.placed;
-                self.lingers = old.lingers;
-                (self.ramp, self.held, self.fell) = (old.ramp, old.held, old.fell);
-                self.returning = old.returning;
-                // Told is told, also where the file asks more often now.
-                self.warned = old.warned;
-            }
-            // What nobody asked about is seen in the table.
-            (Check::Probe(_) | Check::On | Check::Off, Check::On | Check::Off)
-            | (Check::On | Check::Off, Check::Probe(_)) => {
-                self.health.maintenance = old.health.maintenance;
-            }
-        }
     }
 }

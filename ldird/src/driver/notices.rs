@@ -50,6 +50,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             | Notice::FallbackDeleted { .. }
             | Notice::SoftFailure { .. }
             | Notice::SoftFailureReset { .. }
+            | Notice::LeavesLater { .. }
             | Notice::Rising { .. }
             | Notice::RealWeighted { .. }
             | Notice::Enforced { .. }

@@ -76,6 +76,11 @@ lines! {
         service: SERVICE,
         real: REAL,
     } => "Resetting soft failure count: 10.0.0.1:80 (tcp:10.0.0.100:80)";
+    a_server_leaves_later: Notice::LeavesLater {
+        service: SERVICE,
+        real: REAL,
+    } => "Real server 10.0.0.1:80 (10.0.0.100:80) is not in the new configuration and leaves when \
+          those that are new there have been checked";
     a_service_is_added: Notice::ServiceAdded(SERVICE) => "Added virtual server: 10.0.0.100:80";
     a_service_is_purged: Notice::ServicePurged {
         service: ServiceKey::Fwmark { mark: 5, v6: false },

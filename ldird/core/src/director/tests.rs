@@ -14,4 +14,5 @@ mod revisions;
 mod role;
 mod rows;
 mod steps;
+mod succession;
 mod verdicts;

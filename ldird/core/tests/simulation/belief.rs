@@ -78,6 +78,18 @@ impl Belief {
         self.doubtful.retain(|probe| wanted.contains(probe));
     }
 
+    pub(crate) fn places(&self) -> BTreeSet<(ServiceKey, DestinationKey)> {
+        self.rows.keys().copied().collect()
+    }
+
+    /// Could it be up, and has it had no verdict?
+    pub(crate) fn is_awaited(&self, place: &(ServiceKey, DestinationKey)) -> bool {
+        let row = self.rows.get(place);
+        row.is_some_and(|row| {
+            row.probe().is_some() && row.state == State::Unknown && !row.maintenance
+        })
+    }
+
     pub(crate) fn asked(&mut self, probe: ProbeId) {
         self.asked.insert(probe);
     }

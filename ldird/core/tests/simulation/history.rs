@@ -30,6 +30,7 @@ mod faults;
 mod operators;
 mod options;
 mod plan;
+mod succession;
 
 use options::{Holding, Told};
 use plan::{Plan, swarm};
@@ -121,6 +122,12 @@ struct World {
     kept: Option<Instant>,
     /// Draws when the table goes in, or stays, for a moment.
     moments: Random,
+    /// Who leaves when others have been checked, and since when.
+    leaving: BTreeMap<Place, Instant>,
+    /// The same, also where nobody may be waited for any more.
+    lingering: BTreeMap<Place, Instant>,
+    /// Who has come with a reload.
+    fresh: BTreeMap<Place, u32>,
     /// Where weights are held.
     holds: BTreeMap<ServiceKey, Holding>,
     /// Lines of what happened; `None` if nobody reads them.
@@ -206,6 +213,9 @@ impl World {
             role,
             kept: None,
             moments: Random::new(seed ^ MOMENTS),
+            leaving: BTreeMap::new(),
+            lingering: BTreeMap::new(),
+            fresh: BTreeMap::new(),
             holds: BTreeMap::new(),
             timeline: traced.then(Vec::new),
             summary: Summary::default(),
@@ -299,6 +309,7 @@ impl World {
         self.end_orders();
         self.keep(&input);
         self.believe(&input);
+        self.forget_gone();
         self.summary.coverage.met(self.director.state(), &input);
         self.director.handle(input, self.now);
         self.compare()?;
@@ -390,6 +401,7 @@ impl World {
             }
             Input::Reload(_) if goal == Goal::Clean => {}
             Input::Reload(config) => {
+                self.succeed(config);
                 self.belief.configure(config);
                 self.proven.retain(|place| self.belief.is_placed(*place));
             }
@@ -427,6 +439,7 @@ impl World {
                 Output::Apply(edits) => self.apply(edits)?,
                 Output::Notice(notice) => {
                     self.summary.told.note(&notice);
+                    self.note_leaving(&notice);
                     self.note(|_| format!("say  {}", first_line(&notice)));
                 }
                 Output::Exit if self.director.phase() == DirectorPhase::Stopping => {

@@ -49,6 +49,7 @@ impl World {
         if self.holds_back() && !matches!(edit, Edit::DeleteService(_)) {
             return Err("the table is edited on standby".to_owned());
         }
+        self.check_succession(edit, shown)?;
         let key = edit.service();
         let after = self.kernel.table.get(&key);
         let foreign = self.foreign.get(&key);

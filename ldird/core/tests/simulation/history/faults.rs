@@ -201,6 +201,9 @@ impl World {
         self.kept = None;
         self.proven.clear();
         self.holds.clear();
+        self.leaving.clear();
+        self.lingering.clear();
+        self.fresh.clear();
         self.belief = Belief::default();
         self.compared = None;
         self.belief.configure(&self.config);

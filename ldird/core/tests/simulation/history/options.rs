@@ -19,6 +19,8 @@ pub(crate) struct Told {
     pub(crate) steps: u64,
     pub(crate) panics: u64,
     pub(crate) repairs: u64,
+    /// Who leaves when others have been checked.
+    pub(crate) leavings: u64,
     /// Agents that ask for something else, and that do not answer.
     pub(crate) wishes: u64,
     pub(crate) silences: u64,
@@ -31,6 +33,7 @@ impl Told {
             Notice::RealWeighted { .. } => self.steps += 1,
             Notice::Panic { .. } => self.panics += 1,
             Notice::Enforced { .. } => self.repairs += 1,
+            Notice::LeavesLater { .. } => self.leavings += 1,
             Notice::AgentAsks { .. } => self.wishes += 1,
             Notice::AgentSilent { .. } => self.silences += 1,
             _ => {}
@@ -42,6 +45,7 @@ impl Told {
         self.steps += other.steps;
         self.panics += other.panics;
         self.repairs += other.repairs;
+        self.leavings += other.leavings;
         self.wishes += other.wishes;
         self.silences += other.silences;
     }
@@ -53,10 +57,11 @@ impl Told {
             steps,
             panics,
             repairs,
+            leavings,
             wishes,
             silences,
         } = *self;
-        [rises, steps, panics, repairs, wishes, silences]
+        [rises, steps, panics, repairs, leavings, wishes, silences]
             .iter()
             .all(|count| *count > 0)
     }
