@@ -516,6 +516,13 @@ impl Fleet {
         self.services.get(&key)
     }
 
+    /// Is that a real server of this service, or its fallback?
+    pub(crate) fn names(&self, key: ServiceKey, row: &DestinationKey) -> bool {
+        self.services
+            .get(&key)
+            .is_some_and(|service| service.has(row))
+    }
+
     /// Is what others change in it put back?
     pub(crate) fn enforces(&self, key: ServiceKey) -> bool {
         let service = self.services.get(&key);

@@ -179,6 +179,12 @@ impl Ledger {
                 merged
                     .drift
                     .retain(|row| row.is_none_or(|row| wanted(&row)));
+                // Whoever the file names by an address is nobody else.
+                if let (Scope::Sparing, Some(_), Some(target)) = (scope, &want, &mut merged.target)
+                {
+                    let spared = |row: &DestinationKey| wanted(row) || !fleet.names(*key, row);
+                    target.destinations.retain(|row, _| spared(row));
+                }
             }
             self.enforce(*key, &mut merged, now, &mut tell);
             let mut edits = diff::service(*key, self.kernel.get(key), merged.target.as_ref());

@@ -309,3 +309,13 @@ fn rows_and_services_stay_as_long_as_names_have_no_address() {
     assert_eq!(rows(&bed), [row(9)]);
     assert!(!bed.table.contains_key(&other_service()));
 }
+
+/// Whoever has an address in the file is not the one whose name has none.
+#[test]
+fn a_server_that_the_file_takes_out_is_not_spared_for_the_sake_of_names() {
+    let mut config = config(vec![real(1, Check::Off), real(2, Check::On)]);
+    config.services[0].incomplete = true;
+    let mut bed = Bed::adopting(config, &[1, 9]);
+    bed.serve(Vec::new());
+    assert_eq!(bed.rows(), [(row(2), 1), (row(9), 1)]);
+}
