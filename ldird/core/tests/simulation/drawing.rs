@@ -18,6 +18,7 @@ const QUICK_INTERVAL: Duration = Duration::from_millis(250);
 /// What is drawn apart, so that older seeds keep their meaning.
 const OPTIONS: u64 = 77 << 40;
 const AGENTS: u64 = 78 << 40;
+const INCOMPLETE: u64 = 79 << 40;
 const STANDBY_INTERVAL: Duration = Duration::from_secs(3);
 
 pub(crate) fn service_key(number: u8) -> ServiceKey {
@@ -85,6 +86,33 @@ pub(crate) fn draw_config(random: &mut Random, crowded: bool) -> Config {
         }
     }
     draw_agents(&mut config);
+    draw_incomplete(&mut config);
+    config
+}
+
+/// Every fifth configuration lacks servers, or services, whose names have no address yet.
+fn draw_incomplete(config: &mut Config) {
+    let mut apart = Random::new(config.seed ^ INCOMPLETE);
+    if !apart.chance(20) {
+        return;
+    }
+    config.incomplete = apart.chance(50);
+    for service in &mut config.services {
+        service.incomplete = apart.chance(50);
+    }
+}
+
+/// The same when all names have addresses.
+pub(crate) fn complete(random: &mut Random, config: &Config) -> Config {
+    let mut config = config.clone();
+    config.incomplete = false;
+    for service in &mut config.services {
+        let real = draw_real(random);
+        let known = service.reals.iter().any(|one| one.key == real.key);
+        if std::mem::take(&mut service.incomplete) && !known {
+            service.reals.push(real);
+        }
+    }
     config
 }
 

@@ -27,11 +27,13 @@ use std::time::{Duration, Instant};
 mod checks;
 mod ending;
 mod faults;
+mod names;
 mod operators;
 mod options;
 mod plan;
 mod succession;
 
+use names::Nameless;
 use options::{Holding, Told};
 use plan::{Plan, swarm};
 
@@ -40,6 +42,7 @@ const TURBULENT: Duration = Duration::from_secs(40);
 const CALM: Duration = Duration::from_secs(30);
 const MOMENTS: u64 = 93 << 40;
 const AGENTS: u64 = 94 << 40;
+const NAMES: u64 = 95 << 40;
 const TIMELINE_LINES: usize = 60;
 /// No second of a history needs more steps; more means that something spins. The most need big tables
 /// with slow starts of several lengths, which agents begin.
@@ -128,6 +131,9 @@ struct World {
     lingering: BTreeMap<Place, Instant>,
     /// Who has come with a reload.
     fresh: BTreeMap<Place, u32>,
+    /// Names without address, and what they are when they have one.
+    nameless: Nameless,
+    names: Random,
     /// Where weights are held.
     holds: BTreeMap<ServiceKey, Holding>,
     /// Lines of what happened; `None` if nobody reads them.
@@ -216,6 +222,8 @@ impl World {
             leaving: BTreeMap::new(),
             lingering: BTreeMap::new(),
             fresh: BTreeMap::new(),
+            nameless: Nameless::default(),
+            names: Random::new(seed ^ NAMES),
             holds: BTreeMap::new(),
             timeline: traced.then(Vec::new),
             summary: Summary::default(),
@@ -223,6 +231,7 @@ impl World {
         };
         world.note(|world| format!("plan: {:?}", world.plan));
         world.belief.configure(&world.config);
+        world.nameless = Nameless::new(&world.config);
         world
     }
 
@@ -308,6 +317,7 @@ impl World {
         }
         self.end_orders();
         self.keep(&input);
+        self.note_held_back();
         self.believe(&input);
         self.forget_gone();
         self.summary.coverage.met(self.director.state(), &input);
@@ -402,6 +412,7 @@ impl World {
             Input::Reload(_) if goal == Goal::Clean => {}
             Input::Reload(config) => {
                 self.succeed(config);
+                self.nameless.configure(config);
                 self.belief.configure(config);
                 self.proven.retain(|place| self.belief.is_placed(*place));
             }

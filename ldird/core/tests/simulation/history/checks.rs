@@ -50,6 +50,7 @@ impl World {
             return Err("the table is edited on standby".to_owned());
         }
         self.check_succession(edit, shown)?;
+        self.check_nameless(edit)?;
         let key = edit.service();
         let after = self.kernel.table.get(&key);
         let foreign = self.foreign.get(&key);
@@ -172,6 +173,9 @@ impl World {
                 destinations.insert(real.key, spec(real, weight));
             }
         }
+        let spared = self.spared(service);
+        served |= spared.values().any(|spec| spec.weight > 0);
+        destinations.extend(spared);
         let all_off = service.reals.iter().all(|real| real.check == Check::Off);
         if let Some(fallback) = &service.fallback
             && !served

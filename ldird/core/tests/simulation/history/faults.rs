@@ -3,8 +3,10 @@
 use super::super::belief::Belief;
 use super::super::drawing::{REALS, draw_config, row, service_key};
 use super::World;
+use super::names::Nameless;
 use ha_status::Role;
 use ldird_core::Director;
+use ldird_core::config::Config;
 use ldird_core::conversation::{Reach, Step};
 use ldird_core::input::{Finding, Input};
 use std::time::Duration;
@@ -40,20 +42,10 @@ impl World {
         const RELOADING_MAX: u64 = 14;
         let reloading = (self.plan.reloading * self.weight_of_moment()).min(RELOADING_MAX);
         if self.random.chance(reloading) {
-            self.config = draw_config(&mut self.random, self.plan.crowded);
-            self.foreign
-                .retain(|key, _| self.config.services.iter().all(|s| s.key != *key));
-            self.summary.reloads += 1;
-            self.feed(Input::Reload(self.config.clone()))?;
-            // The files are still there; the shell says so again after each reload.
-            for (service, real) in self.maintenance.clone() {
-                self.feed(Input::Maintenance {
-                    service,
-                    real,
-                    active: true,
-                })?;
-            }
+            let config = draw_config(&mut self.random, self.plan.crowded);
+            self.load(config)?;
         }
+        self.perhaps_names_are_found()?;
         if self.random.chance(reloading) {
             self.others_change()?;
         }
@@ -75,6 +67,24 @@ impl World {
         }
         if self.random.chance(self.plan.killing) {
             self.kill()?;
+        }
+        Ok(())
+    }
+
+    /// Another configuration.
+    pub(super) fn load(&mut self, config: Config) -> Result<(), String> {
+        self.config = config;
+        self.foreign
+            .retain(|key, _| self.config.services.iter().all(|s| s.key != *key));
+        self.summary.reloads += 1;
+        self.feed(Input::Reload(self.config.clone()))?;
+        // The files are still there; the shell says so again after each reload.
+        for (service, real) in self.maintenance.clone() {
+            self.feed(Input::Maintenance {
+                service,
+                real,
+                active: true,
+            })?;
         }
         Ok(())
     }
@@ -204,12 +214,14 @@ impl World {
         self.leaving.clear();
         self.lingering.clear();
         self.fresh.clear();
+        self.nameless = Nameless::new(&self.config);
         self.belief = Belief::default();
         self.compared = None;
         self.belief.configure(&self.config);
         self.director = Director::in_role(self.config.clone(), self.role, self.now);
         self.drain()?;
         if self.random.chance(50) {
+            self.leave_behind(&self.ours.clone());
             self.feed(Input::LeftBehind(self.ours.clone().into()))?;
         } else {
             self.ours.clear();

@@ -21,6 +21,8 @@ pub(crate) struct Told {
     pub(crate) repairs: u64,
     /// Who leaves when others have been checked.
     pub(crate) leavings: u64,
+    /// Names that had no address and have one.
+    pub(crate) found: u64,
     /// Agents that ask for something else, and that do not answer.
     pub(crate) wishes: u64,
     pub(crate) silences: u64,
@@ -46,6 +48,7 @@ impl Told {
         self.panics += other.panics;
         self.repairs += other.repairs;
         self.leavings += other.leavings;
+        self.found += other.found;
         self.wishes += other.wishes;
         self.silences += other.silences;
     }
@@ -58,12 +61,14 @@ impl Told {
             panics,
             repairs,
             leavings,
+            found,
             wishes,
             silences,
         } = *self;
-        [rises, steps, panics, repairs, leavings, wishes, silences]
-            .iter()
-            .all(|count| *count > 0)
+        let counts = [
+            rises, steps, panics, repairs, leavings, found, wishes, silences,
+        ];
+        counts.iter().all(|count| *count > 0)
     }
 }
 
@@ -155,7 +160,7 @@ impl World {
     /// Somebody changes a service whose file says that it is put back.
     pub(super) fn provoke(&mut self) -> Result<(), String> {
         let mut services = self.config.services.iter();
-        let enforced = services.find(|service| service.options.enforce);
+        let enforced = services.find(|service| service.options.enforce && !service.incomplete);
         let Some(key) = enforced.map(|service| service.key) else {
             return Ok(());
         };
