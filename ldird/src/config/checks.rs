@@ -20,7 +20,7 @@ use crate::probes::{
 use commands::{command, place};
 use ha_plumbing::Span;
 use ldird_core::table::{ServiceKey, Tunnel};
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(super) struct Recipe {
     /// Who else is asked about each real server.
     agent: Option<AgentRecipe>,
     /// Where clients connect to, if a check is to take their way, and the tunnel that leads there.
-    clients: Option<(SocketAddrV4, Tunnel)>,
+    clients: Option<(SocketAddr, Tunnel)>,
     /// The virtual service's address or mark, and its port.
     place: [String; 2],
 }
@@ -378,21 +378,15 @@ impl Recipe {
 
     /// With the way to this real server.
     fn frame_of(&self, line: &RealLine, address: IpAddr) -> Arc<Frame> {
-        let (Some((virtual_server, tunnel)), IpAddr::V4(real)) = (self.clients, address) else {
+        let path = self.clients.and_then(|(virtual_server, tunnel)| {
+            let wrap = framing::wrap(tunnel, line.forwarding)?;
+            Path::new(virtual_server, address, wrap, self.timeouts.check)
+        });
+        if path.is_none() {
             return Arc::clone(&self.frame);
-        };
-        let Some(wrap) = framing::wrap(tunnel, line.forwarding) else {
-            return Arc::clone(&self.frame);
-        };
-        let path = Path {
-            virtual_server,
-            real,
-            wrap,
-            timeout: self.timeouts.check,
-        };
-        let mut frame = Frame::clone(&self.frame);
-        frame.path = Some(path);
-        Arc::new(frame)
+        }
+        let frame = Frame::clone(&self.frame);
+        Arc::new(Frame { path, ..frame })
     }
 
     fn unframed(

@@ -2,12 +2,12 @@
 //! may take, and where checks come from. None of it is known to the old daemon.
 
 use super::Section;
-use super::given::{At, Faults, Given, RealLine};
+use super::given::{At, Family, Faults, Given, RealLine};
 use super::words::{between_quotes, trimmed, without_comment};
 use crate::probes::{Dialler, Frame, Statuses, Wrap};
 use ha_plumbing::Word;
 use ldird_core::table::{Forwarding, Protocol, ServiceKey, Tunnel};
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -146,8 +146,7 @@ fn origin(section: &Section, global: &Given, faults: &mut Faults<'_>) -> Option<
     let device = given.checkdevice.as_ref().or(global.checkdevice.as_ref());
     let mark = given.checkmark.as_ref().or(global.checkmark.as_ref());
     if let Some(at) = &given.checksource {
-        let other =
-            |real: &RealLine| (real.family == super::given::Family::V4) != at.value.is_ipv4();
+        let other = |real: &RealLine| (real.family == Family::V4) != at.value.is_ipv4();
         if given.reals.iter().any(other) {
             let message = format!(
                 "checksource={} is of another family than some real servers: \
@@ -171,24 +170,40 @@ pub(super) fn clients_way(
     key: ServiceKey,
     asks: bool,
     faults: &mut Faults<'_>,
-) -> Option<SocketAddrV4> {
+) -> Option<SocketAddr> {
     let at = section.given.checkpath.as_ref().filter(|at| at.value)?;
-    let handed_on = |real: &RealLine| wrap(Tunnel::Ipip, real.forwarding).is_some();
-    let why = match key {
-        _ if !asks => "nothing is asked",
-        _ if !section.given.reals.iter().any(handed_on) => {
+    let handed_on = |real: &&RealLine| wrap(Tunnel::Ipip, real.forwarding).is_some();
+    let mut reals = section.given.reals.iter().filter(handed_on).peekable();
+    if !asks || reals.peek().is_none() {
+        let why = if asks {
             "it is for real servers with gate or ipip"
-        }
-        ServiceKey::Address {
-            protocol: Protocol::Tcp,
-            address: SocketAddr::V4(address),
-        } if address.port() != 0 => return Some(address),
-        ServiceKey::Address { .. } | ServiceKey::Fwmark { .. } => {
-            "it is for virtual services of tcp with an IPv4 address and a port"
-        }
+        } else {
+            "nothing is asked"
+        };
+        faults.warning(at.span, format!("checkpath=vip has no effect: {why}"));
+        return None;
+    }
+    let ServiceKey::Address {
+        protocol: Protocol::Tcp,
+        address,
+    } = key
+    else {
+        let message = "checkpath=vip is for virtual services of tcp: what clients of another \
+                       protocol or of a firewall mark send, and what is an answer, only they know";
+        faults.error(at.span, message);
+        return None;
     };
-    faults.warning(at.span, format!("checkpath=vip has no effect: {why}"));
-    None
+    if address.port() == 0 {
+        let message = "checkpath=vip is for virtual services with a port";
+        faults.error(at.span, message);
+        return None;
+    }
+    if reals.any(|real| (real.family == Family::V4) != address.is_ipv4()) {
+        let message = "checkpath=vip has no effect on real servers of the other address family: \
+                       they are asked as ever";
+        faults.warning(at.span, message);
+    }
+    Some(address)
 }
 
 /// How the director hands packets on to this real server; `None` where it is not the clients' way.

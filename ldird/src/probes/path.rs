@@ -4,55 +4,42 @@
 //!
 //! Half a handshake of TCP is made by hand: the director holds the virtual address itself, so its
 //! kernel would neither send such a connection out nor take the answer, which comes from an address
-//! of its own. The first packet leaves through a raw socket that IPVS leaves alone, the answer is
-//! seen by a packet socket, and the connection is taken back before the server's program hears of it.
+//! of its own. The first packet leaves past IPVS, the answer is seen by a packet socket, and the
+//! connection is taken back before the server's program hears of it.
 //! Nothing of this machine is changed: no rule, no route, no setting, nothing to clean up.
 
+mod door;
+mod next_hop;
 mod segment;
+mod tap;
+
+pub(crate) use door::Wrap;
 
 use super::means::TAPS_MAX;
-use super::switch::Switch;
 use super::{Answer, Means};
-use segment::{Flags, Said, Segment};
-use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
+use door::Door;
+use segment::{Ends, Flags, Said, Segment};
+use socket2::{Domain, Socket, Type};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::net::UdpSocket;
+use tap::Tap;
 use tokio::time::timeout;
 
 /// The first packet is sent so often, as packets get lost; each further pause is twice as long.
 const SENDS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// Packets looked at in one check; the filter lets through only what belongs to it.
+/// Packets looked at in one check.
 const PACKETS_MAX: u32 = 100;
-/// As much of a packet as is looked at.
-const PACKET_BYTES: usize = 128;
 /// For asking the kernel which of our addresses it would use; nothing is sent there.
 const ANY_PORT: u16 = 9;
 
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const PROTOCOL_IPIP: i32 = 4;
-const PROTOCOL_GRE: i32 = 47;
-const PROTOCOL_RAW: i32 = 255;
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Path {
-    pub(crate) virtual_server: SocketAddrV4,
-    pub(crate) real: Ipv4Addr,
-    pub(crate) wrap: Wrap,
-    pub(crate) timeout: Duration,
-}
-
-/// How the director hands packets on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Wrap {
-    /// As they are, to the real server's hardware address.
-    Direct,
-    Ipip,
-    /// In UDP to this port.
-    Gue(u16),
-    Gre,
+    virtual_server: SocketAddr,
+    real: IpAddr,
+    wrap: Wrap,
+    timeout: Duration,
 }
 
 /// What the clients' way says of a server that is up otherwise.
@@ -65,6 +52,22 @@ pub(super) enum Walked {
 }
 
 impl Path {
+    /// `None` if the two are of different families: nobody knows which address of ours a server
+    /// behind such a tunnel could answer.
+    pub(crate) fn new(
+        virtual_server: SocketAddr,
+        real: IpAddr,
+        wrap: Wrap,
+        timeout: Duration,
+    ) -> Option<Self> {
+        (virtual_server.is_ipv4() == real.is_ipv4()).then_some(Self {
+            virtual_server,
+            real,
+            wrap,
+            timeout,
+        })
+    }
+
     pub(super) async fn walk(&self, means: &Means) -> Walked {
         // Whoever waits for a place does not spend the server's time.
         let place = timeout(self.timeout, means.taps.acquire()).await;
@@ -92,157 +95,76 @@ impl Path {
         let Some(source) = self.source(means)? else {
             return Ok(None);
         };
-        let said = self.shake_hands_from(source, means).await;
-        said.map(Some).map_err(|error| Answer::failed(&error))
+        self.shake_hands_from(source, means).await.map(Some)
     }
 
-    async fn shake_hands_from(&self, source: Ipv4Addr, means: &Means) -> io::Result<Said> {
+    async fn shake_hands_from(&self, source: IpAddr, means: &Means) -> Result<Said, Answer> {
         // While this one holds the port nobody else connects from it.
-        let port = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        port.bind(&SocketAddr::from((source, 0)).into())?;
-        let local = port.local_addr()?.as_socket_ipv4();
-        let local = local.ok_or_else(|| io::Error::other("no local port"))?;
+        let (_port, local) = reserved(source).map_err(|error| Answer::failed(&error))?;
+        let ends = Ends::new(local, self.virtual_server);
+        let ends = ends.ok_or_else(|| Answer::unasked("no address of ours is of its family"))?;
         let segment = Segment {
-            from: local,
-            to: self.virtual_server,
+            ends,
             sequence: u32::from_ne_bytes(super::random::bytes()),
         };
-        let tap = tap(&segment)?;
-        let door = self.door(means)?;
-        let send = |flags| door.send(&segment.bytes(flags));
-        let mut left = PACKETS_MAX;
-        let mut pause = FIRST_PAUSE;
-        for turn in 1..=SENDS {
-            send(Flags::Syn)?;
-            let heard = hear(&tap, &segment, &mut left);
-            let said = if turn < SENDS {
-                let Ok(said) = timeout(pause, heard).await else {
-                    pause *= 2;
-                    continue;
-                };
-                said?
-            } else {
-                heard.await?
-            };
-            if said == Said::Open {
-                // Whoever did not hear it lets the half connection go by itself.
-                let _ = send(Flags::Reset);
-            }
-            return Ok(said);
-        }
-        Err(io::Error::other("nothing was sent"))
+        let tap = Tap::open(&segment, PACKETS_MAX);
+        let tap = tap.map_err(|error| Answer::failed(&error))?;
+        let door = Door::open(self.wrap, self.real, &ends, &means.dialler)?;
+        let said = said(&segment, tap, &door).await;
+        said.map_err(|error| Answer::failed(&error))
     }
 
     /// Our address on the way to the real server; `None` if that is ours as well.
-    fn source(&self, means: &Means) -> Result<Option<Ipv4Addr>, Answer> {
-        let real = SocketAddr::from((self.real, ANY_PORT));
+    fn source(&self, means: &Means) -> Result<Option<IpAddr>, Answer> {
+        let real = SocketAddr::new(self.real, ANY_PORT);
         let socket = means.dialler.connect_udp(real);
         let local = socket.and_then(|socket| socket.local_addr());
-        match local.map_err(|error| Answer::failed(&error))?.ip() {
-            IpAddr::V4(source) if source == self.real => Ok(None),
-            IpAddr::V4(source) if source == *self.virtual_server.ip() => Err(Answer::unasked(
+        let source = local.map_err(|error| Answer::failed(&error))?.ip();
+        if source == self.real {
+            Ok(None)
+        } else if source == self.virtual_server.ip() {
+            Err(Answer::unasked(
                 "the virtual address is our own on the way to it: checksource=ADDRESS names another",
-            )),
-            IpAddr::V4(source) => Ok(Some(source)),
-            IpAddr::V6(_) => Err(Answer::unasked("no IPv4 address of ours leads to it")),
+            ))
+        } else {
+            Ok(Some(source))
         }
     }
+}
 
-    /// Where packets for the virtual address leave to this real server.
-    fn door(&self, means: &Means) -> io::Result<Door> {
-        let (kind, protocol, port, header): (_, _, _, &'static [u8]) = match self.wrap {
-            Wrap::Direct => (Type::RAW, PROTOCOL_RAW, 0, &[]),
-            Wrap::Ipip => (Type::RAW, PROTOCOL_IPIP, 0, &[]),
-            // No flags, and what it carries: IPv4 (RFC 2784).
-            Wrap::Gre => (Type::RAW, PROTOCOL_GRE, 0, &[0, 0, 8, 0]),
-            // Version 0, no options, what it carries: IPv4 (draft-ietf-intarea-gue).
-            Wrap::Gue(port) => (Type::DGRAM, 0, port, &[0, 4, 0, 0]),
+/// A port of this address, and what holds it.
+fn reserved(source: IpAddr) -> io::Result<(Socket, SocketAddr)> {
+    let source = SocketAddr::new(source, 0);
+    let port = Socket::new(Domain::for_address(source), Type::STREAM, None)?;
+    port.bind(&source.into())?;
+    let local = port.local_addr()?.as_socket();
+    let local = local.ok_or_else(|| io::Error::other("no local port"))?;
+    Ok((port, local))
+}
+
+/// Sends the first packet until somebody answers.
+async fn said(segment: &Segment, mut tap: Tap, door: &Door) -> io::Result<Said> {
+    let send = |flags| door.send(&segment.bytes(flags));
+    let mut pause = FIRST_PAUSE;
+    for turn in 1..=SENDS {
+        send(Flags::Syn)?;
+        let heard = tap.hear(segment);
+        let said = if turn < SENDS {
+            let Ok(said) = timeout(pause, heard).await else {
+                pause *= 2;
+                continue;
+            };
+            said?
+        } else {
+            heard.await?
         };
-        let protocol = (protocol != 0).then(|| Protocol::from(protocol));
-        let socket = Socket::new(Domain::IPV4, kind, protocol)?;
-        socket.set_nonblocking(true)?;
-        let real = SocketAddr::from((self.real, port));
-        means.dialler.prepare(&SockRef::from(&socket), real)?;
-        if self.wrap == Wrap::Direct {
-            Switch::NoDefragmentation.on(&SockRef::from(&socket))?;
+        if said == Said::Open {
+            // Whoever did not hear it lets the half connection go by itself.
+            let _ = send(Flags::Reset);
         }
-        Ok(Door {
-            socket,
-            real,
-            header,
-        })
+        return Ok(said);
     }
-}
-
-struct Door {
-    socket: Socket,
-    real: SocketAddr,
-    /// Stands before each packet.
-    header: &'static [u8],
-}
-
-impl Door {
-    fn send(&self, packet: &[u8]) -> io::Result<()> {
-        let bytes = [self.header, packet].concat();
-        self.socket.send_to(&bytes, &self.real.into()).map(drop)
-    }
-}
-
-/// Waits for what belongs to this handshake.
-async fn hear(tap: &UdpSocket, segment: &Segment, left: &mut u32) -> io::Result<Said> {
-    let mut buffer = [0; PACKET_BYTES];
-    while *left > 0 {
-        *left -= 1;
-        let length = tap.recv(&mut buffer).await?;
-        let packet = buffer.get(..length).unwrap_or_default();
-        if let Some(said) = segment.answer(packet) {
-            return Ok(said);
-        }
-    }
-    Err(io::Error::other("a flood of packets that are no answer"))
-}
-
-/// Sees the answers before the kernel throws them away for coming from an address of ours.
-fn tap(segment: &Segment) -> io::Result<UdpSocket> {
-    let protocol = Protocol::from(i32::from(ETHERTYPE_IPV4.to_be()));
-    let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol))?;
-    socket.attach_filter(&filter(segment))?;
-    socket.set_nonblocking(true)?;
-    // A packet socket is waited for and read exactly as a UDP one.
-    UdpSocket::from_std(socket.into())
-}
-
-/// Only TCP from the virtual server to our port, in whole packets: the tap of a busy director must
-/// not see its traffic (classic BPF, as `tcpdump -dd` writes it).
-fn filter(segment: &Segment) -> [SockFilter; 15] {
-    const LOAD_WORD: u16 = 0x20;
-    const LOAD_HALF: u16 = 0x28;
-    const LOAD_BYTE: u16 = 0x30;
-    const LOAD_HALF_BEHIND_HEADER: u16 = 0x48;
-    const HEADER_LENGTH: u16 = 0xb1;
-    const EQUAL: u16 = 0x15;
-    const ANY_BIT: u16 = 0x45;
-    const RETURN: u16 = 0x06;
-    let load = |code, at| SockFilter::new(code, 0, 0, at);
-    // Else to the end, so many steps on.
-    let must_be = |value, steps| SockFilter::new(EQUAL, 0, steps, value);
-    [
-        load(LOAD_BYTE, 9),
-        must_be(6, 12),
-        load(LOAD_WORD, 12),
-        must_be(u32::from(*segment.to.ip()), 10),
-        load(LOAD_WORD, 16),
-        must_be(u32::from(*segment.from.ip()), 8),
-        load(LOAD_HALF, 6),
-        SockFilter::new(ANY_BIT, 6, 0, 0x1fff),
-        load(HEADER_LENGTH, 0),
-        load(LOAD_HALF_BEHIND_HEADER, 0),
-        must_be(segment.to.port().into(), 3),
-        load(LOAD_HALF_BEHIND_HEADER, 2),
-        must_be(segment.from.port().into(), 1),
-        SockFilter::new(RETURN, 0, 0, PACKET_BYTES as u32),
-        SockFilter::new(RETURN, 0, 0, 0),
-    ]
+    Err(io::Error::other("nothing was sent"))
 }
 
 #[cfg(test)]

@@ -207,7 +207,8 @@ fn nginx_conf() -> String {
         "user root;\ndaemon off;\nworker_processes 1;\npid /srv/nginx.pid;\n\
          events {{ worker_connections 256; }}\n\
          http {{\n    access_log off;\n    default_type text/html;\n{scratch}    \
-         server {{\n        listen 80 default_server;\n        root /srv/pages;\n    }}\n}}\n"
+         server {{\n        listen 80 default_server;\n        \
+         listen [::]:80 default_server;\n        root /srv/pages;\n    }}\n}}\n"
     )
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 
 use super::{Case, Place};
 use crate::bed::host::Host;
+use crate::bed::modules;
 use crate::bed::network::Network;
 use crate::bed::real_server::RealServer;
 use crate::scenario::programs::Programs;
@@ -22,7 +23,12 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "who_lacks_the_virtual_address_is_down_on_the_clients_way",
         place: Place::Kernel,
-        run: clients_way,
+        run: || clients_way(&V4),
+    },
+    Case {
+        name: "who_lacks_the_virtual_address_of_ipv6_is_down_on_the_clients_way",
+        place: Place::Kernel,
+        run: || clients_way(&V6),
     },
 ];
 
@@ -48,18 +54,24 @@ impl Bench {
         let host = |name, address| network.host(name).nic("lan", &[address]).power_on();
         let director = Arc::new(director);
         fs::create_dir_all(director.folder().join("srv"))?;
+        let (one, two) = (
+            host("real1", "10.0.0.11/24")?,
+            host("real2", "10.0.0.12/24")?,
+        );
+        // At once, not after a second of looking for others who have the address.
+        for (host, last) in [(&*director, 1), (&one, 11), (&two, 12)] {
+            host.sh(&format!("ip address add fd00::{last}/64 dev eth0 nodad"))?;
+        }
         Ok(Self {
             director,
-            real: RealServer::start(Arc::new(host("real1", "10.0.0.11/24")?))?,
-            other: RealServer::start(Arc::new(host("real2", "10.0.0.12/24")?))?,
+            real: RealServer::start(Arc::new(one))?,
+            other: RealServer::start(Arc::new(two))?,
         })
     }
 
-    /// What ldird finds of the first real server with these lines in its section.
-    fn verdict(&self, method: &str, lines: &str) -> Result<String> {
-        let text = format!(
-            "checktimeout=2\nnegotiatetimeout=2\nvirtual={VIP}:80\n\treal=10.0.0.11:80 {method}\n{lines}"
-        );
+    /// What ldird finds of the real server of this section.
+    fn verdict(&self, section: &str) -> Result<String> {
+        let text = format!("checktimeout=2\nnegotiatetimeout=2\n{section}");
         let said = self.plan(&text)?;
         let verdict = said.lines().find(|line| line.starts_with("tcp:"));
         let verdict = verdict.and_then(|line| line.split_once(": "));
@@ -94,10 +106,16 @@ impl Bench {
         Ok(())
     }
 
+    /// Of the first real server with these lines in its section.
     fn expect(&self, method: &str, lines: &str, expected: &[&str]) -> Result<()> {
-        let said = self.verdict(method, lines)?;
+        let section = format!("virtual={VIP}:80\n\treal=10.0.0.11:80 {method}\n{lines}");
+        self.expect_of(&section, expected)
+    }
+
+    fn expect_of(&self, section: &str, expected: &[&str]) -> Result<()> {
+        let said = self.verdict(section)?;
         let all = expected.iter().all(|part| said.contains(part));
-        ensure!(all, "{method}\n{lines}: {said}, not {expected:?}");
+        ensure!(all, "{section}: {said}, not {expected:?}");
         Ok(())
     }
 }
@@ -130,41 +148,113 @@ fn origins() -> Result<()> {
     bench.one_port_is_enough_for_two_servers()
 }
 
+/// What differs between the address families.
+struct Family {
+    /// The virtual service, its address and how that is written on an interface.
+    service: &'static str,
+    vip: &'static str,
+    prefix: u8,
+    lone: u8,
+    /// The directives, and the two real servers.
+    words: [&'static str; 2],
+    reals: [&'static str; 2],
+    /// Of the director's own addresses the one to ask from.
+    origin: &'static str,
+    iptables: &'static str,
+    /// Makes the real server answer for nobody else's address, and unwrap what comes in a tunnel.
+    silent: &'static str,
+    unwrap: &'static str,
+}
+
+const V4: Family = Family {
+    service: "10.0.0.100:80",
+    vip: "10.0.0.100",
+    prefix: 24,
+    lone: 32,
+    words: ["virtual", "real"],
+    reals: ["10.0.0.11", "10.0.0.12"],
+    origin: "",
+    iptables: "iptables",
+    silent: "sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2",
+    unwrap: "ip link set tunl0 up && \
+             sysctl -qw net.ipv4.conf.tunl0.rp_filter=0 net.ipv4.conf.all.rp_filter=0",
+};
+
+const V6: Family = Family {
+    service: "[fd00::64]:80",
+    vip: "fd00::64",
+    prefix: 64,
+    lone: 128,
+    words: ["virtual6", "real6"],
+    reals: ["[fd00::11]", "[fd00::12]"],
+    // Of two addresses of one network the kernel takes the younger, which is the virtual one.
+    origin: "\tchecksource=fd00::1\n",
+    iptables: "ip6tables",
+    // Neighbours are told of addresses of the interface alone.
+    silent: "true",
+    unwrap: "ip link set ip6tnl0 up",
+};
+
 /// The director holds the address, as an active one does, and its table leads to a server that
 /// answers for it: neither may be taken for the one that is asked.
-fn clients_way() -> Result<()> {
+fn clients_way(family: &Family) -> Result<()> {
+    let Family {
+        service,
+        vip,
+        prefix,
+        lone,
+        words: [virtual_word, real_word],
+        reals: [one, two],
+        origin,
+        iptables,
+        silent,
+        unwrap,
+    } = family;
+    modules::load_all(&["ip_vs", "ipip", "ip6_tunnel"])?;
     let bench = Bench::new()?;
     let director = &bench.director;
-    bench.other.join_direct_routing(VIP)?;
-    director.sh(&format!("ip address add {VIP}/24 dev eth0"))?;
+    let (real, other) = (bench.real.host(), bench.other.host());
+    for host in [real, other] {
+        host.sh(silent)?;
+    }
+    other.sh(&format!("ip address add {vip}/{lone} dev lo"))?;
+    director.sh(&format!("ip address add {vip}/{prefix} dev eth0 nodad"))?;
     director.sh(&format!(
-        "ipvsadm -A -t {VIP}:80 -s rr && ipvsadm -a -t {VIP}:80 -r 10.0.0.12:80 -g"
+        "ipvsadm -A -t {service} -s rr && ipvsadm -a -t {service} -r {two}:80 -g"
     ))?;
-    let traces = "ipvsadm -Sn; ip rule; ip route show table all; ip neigh show 10.0.0.100; \
-                  sysctl net.ipv4.conf.all net.ipv4.conf.eth0";
-    let before = director.sh(traces)?;
-    let way = format!("{HTTP}\tcheckpath=vip\n");
-    let (lacks, refused) = (
-        "no answer on the clients' way, from 10.0.0.100:80: is that address on its lo?",
-        "connection refused on the clients' way",
+    let traces = format!(
+        "ipvsadm -Sn; ip rule; ip route show table all; ip -6 rule; \
+         ip -6 route show table all; ip neigh show {vip}; \
+         sysctl net.ipv4.conf.all net.ipv4.conf.eth0"
     );
-    bench.expect("gate", HTTP, &["up"])?;
-    bench.expect("gate", &way, &["down", "200 OK, but", lacks])?;
-    // A server of another protocol's port has nobody there.
-    let real = bench.real.host();
-    let arp = "sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2";
-    real.sh(arp)?;
-    real.sh(&format!("ip address add {VIP}/32 dev lo"))?;
-    bench.expect("gate", &way, &["up", "200 OK"])?;
-    let rst = "iptables -A INPUT -p tcp -d 10.0.0.100 -j REJECT --reject-with tcp-reset";
-    if real.sh(rst).is_ok() {
-        bench.expect("gate", &way, &["down", refused])?;
-        real.sh("iptables -F INPUT")?;
+    let before = director.sh(&traces)?;
+    let expect = |method: &str, lines: &str, expected: &[&str]| {
+        let section = format!("{virtual_word}={service}\n\t{real_word}={one}:80 {method}\n{lines}");
+        bench.expect_of(&section, expected)
+    };
+    let plain = format!("{HTTP}{origin}");
+    let way = format!("{plain}\tcheckpath=vip\n");
+    let lacks =
+        format!("no answer on the clients' way, from {service}: is that address on its lo?");
+    let lacks = lacks.as_str();
+    expect("gate", &plain, &["up"])?;
+    expect("gate", &way, &["down", "200 OK, but", lacks])?;
+    real.sh(&format!("ip address add {vip}/{lone} dev lo"))?;
+    expect("gate", &way, &["up", "200 OK"])?;
+    let rst = format!("{iptables} -A INPUT -p tcp -d {vip} -j REJECT --reject-with tcp-reset");
+    if real.sh(&rst).is_ok() {
+        let refused = "connection refused on the clients' way";
+        expect("gate", &way, &["down", refused])?;
+        real.sh(&format!("{iptables} -F INPUT"))?;
     }
     // Through a tunnel: what arrives has to be unwrapped.
-    bench.expect("ipip", &way, &["down", lacks])?;
-    real.sh("ip link set tunl0 up && sysctl -qw net.ipv4.conf.tunl0.rp_filter=0 net.ipv4.conf.all.rp_filter=0")?;
-    bench.expect("ipip", &way, &["up", "200 OK"])?;
-    ensure!(director.sh(traces)? == before, "something was left behind");
+    expect("ipip", &way, &["down", lacks])?;
+    real.sh(unwrap)?;
+    expect("ipip", &way, &["up", "200 OK"])?;
+    let after = director.sh(&traces)?;
+    ensure!(
+        after == before,
+        "something was left behind: {after}, not {before}"
+    );
     Ok(())
 }

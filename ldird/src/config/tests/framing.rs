@@ -72,12 +72,23 @@ fn where_checks_come_from_and_go_is_read_as_people_write_it() {
         ),
         row(
             "protocol=udp\n\tcheckpath=vip",
-            Warned("checkpath=vip has no effect"),
+            Bad("checkpath=vip is for virtual services of tcp"),
         ),
         (
             "a mark",
-            "virtual=7\n\treal=10.0.0.1:80 gate\n\tcheckpath=vip\n".to_owned(),
-            Warned("checkpath=vip has no effect"),
+            "virtual=7\n\treal=10.0.0.1:80 gate\n\tchecktype=ping\n\tcheckpath=vip\n".to_owned(),
+            Bad("checkpath=vip is for virtual services of tcp"),
+        ),
+        (
+            "all ports",
+            SECTION.replace(".100:80", ".100:0")
+                + "\tchecktype=ping\n\tpersistent=60\n\tcheckpath=vip\n",
+            Bad("checkpath=vip is for virtual services with a port"),
+        ),
+        (
+            "a tunnel through the other family",
+            "virtual6=[2001:db8::64]:80\n\treal=10.0.0.1:80 ipip\n\tcheckpath=vip\n".to_owned(),
+            Warned("checkpath=vip has no effect on real servers of the other"),
         ),
         (
             "address translation",
@@ -162,14 +173,10 @@ fn the_clients_way_leads_to_each_real_server_by_its_method() {
                 \treal=10.0.0.3:80 masq\n\tchecktype=connect\n\tcheckpath=vip\n\ttunnel=gue 6080\n";
     let timeout = Duration::from_secs(5);
     let expected = |host: u8, port, wrap: Option<Wrap>| {
-        let real = std::net::Ipv4Addr::new(10, 0, 0, host);
+        let real = std::net::IpAddr::from([10, 0, 0, host]);
+        let virtual_server = SocketAddr::from(([10, 0, 0, 100], 80));
         let frame = Frame {
-            path: wrap.map(|wrap| Path {
-                virtual_server: "10.0.0.100:80".parse().unwrap(),
-                real,
-                wrap,
-                timeout,
-            }),
+            path: wrap.and_then(|wrap| Path::new(virtual_server, real, wrap, timeout)),
             ..Frame::default()
         };
         let target = SocketAddr::from((real, port));

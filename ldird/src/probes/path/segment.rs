@@ -1,10 +1,11 @@
-//! Packets of half a handshake as bytes (RFC 791, RFC 9293): no socket, no clock.
+//! Packets of half a handshake as bytes (RFC 791, RFC 8200, RFC 9293): no socket, no clock.
 
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
-const IP_HEADER_BYTES: u16 = 20;
+const IPV4_HEADER_BYTES: u16 = 20;
+const IPV6_HEADER_BYTES: usize = 40;
 const TCP_HEADER_BYTES: u16 = 20;
-const PROTOCOL_TCP: u8 = 6;
+pub(super) const PROTOCOL_TCP: u8 = 6;
 const TIME_TO_LIVE: u8 = 64;
 const DO_NOT_FRAGMENT: u16 = 0x4000;
 const WINDOW: u16 = 64_240;
@@ -16,9 +17,21 @@ const ACK: u8 = 0x10;
 /// The beginning of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Segment {
-    pub(super) from: SocketAddrV4,
-    pub(super) to: SocketAddrV4,
+    pub(super) ends: Ends,
     pub(super) sequence: u32,
+}
+
+/// Both of one family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    V4 {
+        from: SocketAddrV4,
+        to: SocketAddrV4,
+    },
+    V6 {
+        from: SocketAddrV6,
+        to: SocketAddrV6,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,53 +48,110 @@ pub(super) enum Said {
     Refused,
 }
 
+impl Ends {
+    /// `None` if they are of two families.
+    pub(super) fn new(from: SocketAddr, to: SocketAddr) -> Option<Self> {
+        match (from, to) {
+            (SocketAddr::V4(from), SocketAddr::V4(to)) => Some(Self::V4 { from, to }),
+            (SocketAddr::V6(from), SocketAddr::V6(to)) => Some(Self::V6 { from, to }),
+            (SocketAddr::V4(_), SocketAddr::V6(_)) | (SocketAddr::V6(_), SocketAddr::V4(_)) => None,
+        }
+    }
+
+    /// Of the two ends.
+    pub(super) fn ports(&self) -> (u16, u16) {
+        match self {
+            Self::V4 { from, to } => (from.port(), to.port()),
+            Self::V6 { from, to } => (from.port(), to.port()),
+        }
+    }
+
+    /// The addresses as they stand in a header, one behind the other.
+    pub(super) fn addresses(&self) -> Vec<u8> {
+        match self {
+            Self::V4 { from, to } => [from.ip().octets(), to.ip().octets()].concat(),
+            Self::V6 { from, to } => [from.ip().octets(), to.ip().octets()].concat(),
+        }
+    }
+
+    /// The same, as they stand in an answer.
+    pub(super) fn back(&self) -> Self {
+        match *self {
+            Self::V4 { from, to } => Self::V4 { from: to, to: from },
+            Self::V6 { from, to } => Self::V6 { from: to, to: from },
+        }
+    }
+}
+
 impl Segment {
-    /// A whole packet of IPv4.
+    /// A whole packet of IP.
     pub(super) fn bytes(&self, flags: Flags) -> Vec<u8> {
+        let tcp = self.tcp(flags);
+        let mut packet = match self.ends {
+            Ends::V4 { .. } => {
+                let mut header = vec![0x45, 0];
+                header.extend((IPV4_HEADER_BYTES + TCP_HEADER_BYTES).to_be_bytes());
+                header.extend([0, 0]);
+                header.extend(DO_NOT_FRAGMENT.to_be_bytes());
+                header.extend([TIME_TO_LIVE, PROTOCOL_TCP, 0, 0]);
+                header.extend(self.ends.addresses());
+                let sum = checksum(&header);
+                put(&mut header, 10, sum);
+                header
+            }
+            Ends::V6 { .. } => {
+                let mut header = vec![0x60, 0, 0, 0];
+                header.extend(TCP_HEADER_BYTES.to_be_bytes());
+                header.extend([PROTOCOL_TCP, TIME_TO_LIVE]);
+                header.extend(self.ends.addresses());
+                header
+            }
+        };
+        packet.extend(tcp);
+        packet
+    }
+
+    fn tcp(&self, flags: Flags) -> Vec<u8> {
         let (flags, sequence) = match flags {
             Flags::Syn => (SYN, self.sequence),
             Flags::Reset => (RST, self.sequence.wrapping_add(1)),
         };
+        let (from, to) = self.ends.ports();
         let mut tcp = Vec::with_capacity(TCP_HEADER_BYTES.into());
-        tcp.extend(self.from.port().to_be_bytes());
-        tcp.extend(self.to.port().to_be_bytes());
+        tcp.extend(from.to_be_bytes());
+        tcp.extend(to.to_be_bytes());
         tcp.extend(sequence.to_be_bytes());
         // Acknowledges nothing; a header of five words.
         tcp.extend([0, 0, 0, 0, 5 << 4, flags]);
         tcp.extend(WINDOW.to_be_bytes());
         tcp.extend([0; 4]);
-        let mut pseudo = [self.from.ip().octets(), self.to.ip().octets()].concat();
+        let mut pseudo = self.ends.addresses();
+        // The two families write length and protocol in different widths, which sum up alike.
         pseudo.extend([0, PROTOCOL_TCP]);
         pseudo.extend(TCP_HEADER_BYTES.to_be_bytes());
         pseudo.extend(&tcp);
         put(&mut tcp, 16, checksum(&pseudo));
-
-        let mut packet = vec![0x45, 0];
-        packet.extend((IP_HEADER_BYTES + TCP_HEADER_BYTES).to_be_bytes());
-        packet.extend([0, 0]);
-        packet.extend(DO_NOT_FRAGMENT.to_be_bytes());
-        packet.extend([TIME_TO_LIVE, PROTOCOL_TCP, 0, 0]);
-        packet.extend(self.from.ip().octets());
-        packet.extend(self.to.ip().octets());
-        let sum = checksum(&packet);
-        put(&mut packet, 10, sum);
-        packet.extend(tcp);
-        packet
+        tcp
     }
 
     /// What a packet from there says to our first one; `None` if it is no answer to it.
     pub(super) fn answer(&self, packet: &[u8]) -> Option<Said> {
         let first = *packet.first()?;
-        let length = usize::from(first & 15) * 4;
-        if first >> 4 != 4 || length < IP_HEADER_BYTES.into() {
+        let (version, protocol_at, addresses_at, length) = match self.ends {
+            Ends::V4 { .. } => (4, 9, 12, usize::from(first & 15) * 4),
+            // What has a header of another kind before TCP is no answer of an ordinary server.
+            Ends::V6 { .. } => (6, 6, 8, IPV6_HEADER_BYTES),
+        };
+        if first >> 4 != version || length < IPV4_HEADER_BYTES.into() {
             return None;
         }
         let is = |at: usize, bytes: &[u8]| packet.get(at..at + bytes.len()) == Some(bytes);
-        let belongs = is(9, &[PROTOCOL_TCP])
-            && is(12, &self.to.ip().octets())
-            && is(16, &self.from.ip().octets())
-            && is(length, &self.to.port().to_be_bytes())
-            && is(length + 2, &self.from.port().to_be_bytes())
+        let back = self.ends.back();
+        let (from, to) = back.ports();
+        let belongs = is(protocol_at, &[PROTOCOL_TCP])
+            && is(addresses_at, &back.addresses())
+            && is(length, &from.to_be_bytes())
+            && is(length + 2, &to.to_be_bytes())
             && is(length + 8, &self.sequence.wrapping_add(1).to_be_bytes());
         let flags = *packet.get(length + 13).filter(|_| belongs)?;
         match flags & (SYN | RST | ACK) {
@@ -115,74 +185,116 @@ fn checksum(bytes: &[u8]) -> u16 {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Flags, Said, Segment, checksum, put};
+    use super::{Ends, Flags, Said, Segment, checksum, put};
     use proptest::prelude::*;
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
-    const SEGMENT: Segment = Segment {
-        from: std::net::SocketAddrV4::new(std::net::Ipv4Addr::new(10, 0, 0, 1), 40_000),
-        to: std::net::SocketAddrV4::new(std::net::Ipv4Addr::new(10, 0, 0, 100), 80),
+    const V4: Segment = Segment {
+        ends: Ends::V4 {
+            from: SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 40_000),
+            to: SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 100), 80),
+        },
         sequence: u32::MAX,
     };
 
+    const V6: Segment = Segment {
+        ends: Ends::V6 {
+            from: SocketAddrV6::new(v6(1), 40_000, 0, 0),
+            to: SocketAddrV6::new(v6(100), 80, 0, 0),
+        },
+        sequence: u32::MAX,
+    };
+
+    const fn v6(last: u16) -> Ipv6Addr {
+        Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last)
+    }
+
+    /// Where TCP begins.
+    fn header(segment: &Segment) -> usize {
+        match segment.ends {
+            Ends::V4 { .. } => 20,
+            Ends::V6 { .. } => 40,
+        }
+    }
+
     #[test]
     fn a_packet_is_whole_and_its_sums_are_right() {
-        for (flags, sequence, bits) in [(Flags::Syn, u32::MAX, 2), (Flags::Reset, 0, 4)] {
-            let packet = SEGMENT.bytes(flags);
-            assert_eq!(packet.len(), 40);
-            assert_eq!(packet[2..4], [0, 40]);
-            assert_eq!(
-                checksum(&packet[..20]),
-                0,
-                "RFC 1071: the sum over all is zero"
-            );
-            let mut pseudo = packet[12..20].to_vec();
-            pseudo.extend([0, 6, 0, 20]);
-            pseudo.extend(&packet[20..]);
-            assert_eq!(checksum(&pseudo), 0);
-            assert_eq!(packet[24..28], u32::to_be_bytes(sequence));
-            assert_eq!(packet[33], bits);
+        for segment in [V4, V6] {
+            for (flags, sequence, bits) in [(Flags::Syn, u32::MAX, 2), (Flags::Reset, 0, 4)] {
+                let packet = segment.bytes(flags);
+                let at = header(&segment);
+                assert_eq!(packet.len(), at + 20);
+                match segment.ends {
+                    Ends::V4 { .. } => {
+                        assert_eq!(packet[2..4], [0, 40], "the whole packet");
+                        assert_eq!(checksum(&packet[..20]), 0, "RFC 1071: zero over all");
+                    }
+                    Ends::V6 { .. } => assert_eq!(packet[4..6], [0, 20], "behind the header"),
+                }
+                let mut pseudo = packet[at - segment.ends.addresses().len()..at].to_vec();
+                pseudo.extend([0, 0, 0, 20, 0, 0, 0, 6]);
+                pseudo.extend(&packet[at..]);
+                assert_eq!(checksum(&pseudo), 0);
+                assert_eq!(packet[at + 4..at + 8], u32::to_be_bytes(sequence));
+                assert_eq!(packet[at + 13], bits);
+            }
         }
     }
 
     /// As a server answers.
-    fn answer(flags: u8) -> Vec<u8> {
+    fn answer(segment: &Segment, flags: u8) -> Vec<u8> {
         let back = Segment {
-            from: SEGMENT.to,
-            to: SEGMENT.from,
+            ends: segment.ends.back(),
             sequence: 7,
         };
         let mut packet = back.bytes(Flags::Syn);
-        put(&mut packet, 28, 0);
-        put(&mut packet, 30, 0);
-        packet[33] = flags;
+        let at = header(segment);
+        put(&mut packet, at + 8, 0);
+        put(&mut packet, at + 10, 0);
+        packet[at + 13] = flags;
         packet
     }
 
     #[test]
     fn only_an_answer_to_the_first_packet_is_one() {
-        assert_eq!(SEGMENT.answer(&answer(0x12)), Some(Said::Open));
-        assert_eq!(SEGMENT.answer(&answer(0x14)), Some(Said::Refused));
-        for flags in [0x02, 0x10, 0x04, 0x11] {
-            assert_eq!(SEGMENT.answer(&answer(flags)), None, "{flags:#x}");
-        }
-        for at in [0, 9, 12, 16, 20, 22, 31] {
-            let mut other = answer(0x12);
-            other[at] ^= 1;
-            assert_eq!(SEGMENT.answer(&other), None, "byte {at}");
+        for (segment, bytes) in [
+            (V4, [0, 9, 12, 16, 20, 22, 31]),
+            (V6, [0, 6, 8, 24, 40, 42, 51]),
+        ] {
+            let said = |packet: &[u8]| segment.answer(packet);
+            assert_eq!(said(&answer(&segment, 0x12)), Some(Said::Open));
+            assert_eq!(said(&answer(&segment, 0x14)), Some(Said::Refused));
+            for flags in [0x02, 0x10, 0x04, 0x11] {
+                assert_eq!(said(&answer(&segment, flags)), None, "{flags:#x}");
+            }
+            for at in bytes {
+                let mut other = answer(&segment, 0x12);
+                // The version stands in the high half.
+                other[at] ^= 0x11;
+                assert_eq!(said(&other), None, "byte {at}");
+            }
         }
         let options = {
-            let mut packet = answer(0x12);
+            let mut packet = answer(&V4, 0x12);
             packet[0] = 0x46;
             packet.splice(20..20, [1; 4]);
             packet
         };
-        assert_eq!(SEGMENT.answer(&options), Some(Said::Open));
+        assert_eq!(V4.answer(&options), Some(Said::Open));
+    }
+
+    #[test]
+    fn ends_are_of_one_family() {
+        let v4 = "10.0.0.1:80".parse().unwrap();
+        let v6 = "[2001:db8::1]:80".parse().unwrap();
+        assert!(Ends::new(v4, v4).is_some() && Ends::new(v6, v6).is_some());
+        assert_eq!((Ends::new(v4, v6), Ends::new(v6, v4)), (None, None));
     }
 
     proptest! {
         #[test]
-        fn no_packet_is_a_surprise(packet in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = SEGMENT.answer(&packet);
+        fn no_packet_is_a_surprise(packet in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = (V4.answer(&packet), V6.answer(&packet));
         }
     }
 }
