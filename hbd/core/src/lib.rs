@@ -30,6 +30,7 @@ mod random;
 mod reception;
 pub mod roster;
 pub mod sequence;
+pub mod shadow;
 mod speech;
 pub mod table;
 pub mod takeover;

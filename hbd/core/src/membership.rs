@@ -190,6 +190,22 @@ pub(crate) struct Membership {
     not_before: Instant,
 }
 
+/// How long a node may be silent: an old one as long as it asks for, within reason, any other one as
+/// long as ha.cf says.
+pub(crate) fn silence_limit(
+    asked: Option<Duration>,
+    keepalive: Duration,
+    deadtime: Duration,
+) -> Duration {
+    match asked {
+        Some(asked) if !asked.is_zero() => {
+            let most = deadtime.saturating_mul(3) + MAX_EXTRA_DEADTIME;
+            asked.clamp((keepalive * 2).min(most), most)
+        }
+        Some(_) | None => deadtime,
+    }
+}
+
 /// A node whose deadline came.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Death {
@@ -289,13 +305,8 @@ impl Membership {
         let Some(peer) = self.peer(id) else {
             return self.deadtime;
         };
-        let usual = match peer.advertised {
-            Some(asked) if !peer.extended && !asked.is_zero() => {
-                let most = self.deadtime.saturating_mul(3) + MAX_EXTRA_DEADTIME;
-                asked.clamp((self.keepalive * 2).min(most), most)
-            }
-            Some(_) | None => self.deadtime,
-        };
+        let asked = peer.advertised.filter(|_| !peer.extended);
+        let usual = silence_limit(asked, self.keepalive, self.deadtime);
         match (self.joining, peer.status) {
             (true, NodeStatus::Init) if peer.vouched_dead => self.deadtime,
             (true, _) => usual.max(self.initdead),

@@ -436,7 +436,7 @@ pub(crate) fn name(node: usize) -> NodeName {
     NodeName::new(NAMES[node]).expect("a legal name")
 }
 
-fn config(
+pub(crate) fn config(
     node: usize,
     nodes: usize,
     preferred: &[usize],
@@ -488,6 +488,6 @@ fn config(
     clippy::disallowed_methods,
     reason = "an Instant cannot be made otherwise; only differences to it are used"
 )]
-fn base() -> Instant {
+pub(crate) fn base() -> Instant {
     Instant::now()
 }
