@@ -4,6 +4,7 @@ use crate::config::DEFAULT_BAUD;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ha_status::HoldSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Exit codes, those of the old daemon (Heartbeat specification 9.1).
 pub mod exit {
@@ -24,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   hbd check                        every fault in /etc/ha.d, with file, line and caret
   hbd check --offline DIR          files meant for another machine
+  hbd shadow --for 7d              listen beside the live daemon: would hbd have done the same?
   hbd genkey                       /etc/ha.d/authkeys with a new key: copy it to every other node
   hbd link test /dev/ttyS0         on both ends of a serial cable: does it carry heartbeats?
   hbd                              run in the foreground, as a service manager wants it
@@ -31,6 +33,18 @@ Examples:
   hbd why lb2                      why node lb2 is in its state
   hbd why links                    how good the links are, and which deadtime they allow
   hbd standby                      hand every group to the other node";
+
+const SHADOW_HELP: &str = "\
+Run it on either node beside the live daemon, which need not be stopped, or on a third machine in the
+same network with a copy of ha.cf, haresources and authkeys (--etc DIR). It needs root, for it listens
+with packet sockets; a serial line has one reader and is not heard.
+
+USR1 prints the report, HUP reads authkeys again, TERM prints the report and ends. Its status socket is
+in RUN/shadow: `hbtui --hbd /run/heartbeat/shadow/hbd.sock` and `hbd --run /run/heartbeat/shadow status`
+show what it hears.
+
+Exits with 0 if the pair did what hbd would have done, with 1 if it did not or was never heard, with 6
+if the files cannot be used.";
 
 /// Keeps cluster nodes aware of each other and decides who runs which resource group of haresources.
 ///
@@ -96,6 +110,40 @@ pub enum Command {
     /// Try a serial cable, before a daemon uses it
     #[command(subcommand)]
     Link(Link),
+    /// Listen to a live pair, send nothing, and say what hbd would have done in its place
+    #[command(after_help = SHADOW_HELP)]
+    Shadow(Shadow),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Shadow {
+    /// End after this time: 90s, 10m, 2h or 7d, a year at most
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
+    pub limit: Option<Duration>,
+    /// Keep the report in this file, each minute and at the end
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// A time as people write it.
+fn time(text: &str) -> Result<Duration, String> {
+    const YEAR_S: u64 = 366 * 86_400;
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..) {
+        Some("" | "s") => Some(1),
+        Some("m") => Some(60),
+        Some("h") => Some(3600),
+        Some("d") => Some(86_400),
+        Some(_) | None => None,
+    };
+    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
+    let seconds = number
+        .zip(unit)
+        .and_then(|(one, other)| one.checked_mul(other));
+    let seconds = seconds.filter(|seconds| *seconds <= YEAR_S);
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "a time is 90s, 10m, 2h or 7d, a year at most".to_owned())
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -238,6 +286,36 @@ impl From<Groups> for HoldSet {
             Groups::All => Self::All,
             Groups::Local => Self::Local,
             Groups::Foreign | Groups::Failback => Self::Foreign,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, seconds) in [
+            ("90", 90),
+            ("90s", 90),
+            ("10m", 600),
+            ("2h", 7200),
+            ("7d", 604_800),
+        ] {
+            assert_eq!(time(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "0",
+            "m",
+            "10x",
+            "-5m",
+            "1.5h",
+            "99999999999999999999d",
+            "400d",
+        ] {
+            assert!(time(text).is_err(), "{text}");
         }
     }
 }

@@ -19,10 +19,12 @@ mod heartbeat;
 mod identity;
 mod journal;
 mod link;
+mod link_address;
 mod media;
 mod presence;
 mod reload;
 mod resources;
+mod shadow;
 mod surroundings;
 mod wording;
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Some(cli::Command::Client(command)) => client::run(&cli.common, &command),
         Some(cli::Command::Genkey(options)) => genkey::run(&cli.common, &options),
         Some(cli::Command::Link(cli::Link::Test(options))) => link::test(&cli.common, &options),
+        Some(cli::Command::Shadow(options)) => shadow::run(&cli.common, &options),
     };
     code.into()
 }

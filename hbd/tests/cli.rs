@@ -293,3 +293,19 @@ fn called_as_heartbeat_it_knows_that_commands_letters_alone() {
         assert!(stderr(&output).contains("Usage: heartbeat [-dfklrsvV]"));
     }
 }
+
+#[test]
+fn a_shadow_refuses_files_that_cannot_be_used_and_times_that_are_none() {
+    let etc = samples_with_a_key();
+    fs::write(etc.path().join("ha.cf"), "node lb1\nkeepalve 1\n").unwrap();
+    let etc = etc.path().to_str().unwrap();
+    let output = hbd(&["shadow", "--etc", etc]);
+    assert_eq!(code(&output), 6, "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("/ha.cf:2:1"),
+        "{}",
+        stderr(&output)
+    );
+    let output = hbd(&["shadow", "--for", "ever"]);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+}

@@ -1,7 +1,8 @@
 //! Gratuitous ARP (RFC 5227 3): "this address is at this hardware address", told to everybody on
 //! the link, once as a request and once as a reply, because old stacks heed only one of them.
 
-use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
+use crate::link_address::link_address;
+use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::Ipv4Addr;
 
@@ -25,7 +26,7 @@ pub(super) fn socket() -> io::Result<Socket> {
 }
 
 pub(super) fn send(socket: &Socket, link: u32, mac: [u8; 6], ip: Ipv4Addr) -> io::Result<()> {
-    let neighbours = link_address(link)?;
+    let neighbours = link_address(link, ETHERTYPE_ARP)?;
     for form in [Form::Request, Form::Reply] {
         socket.send_to(&frame(form, mac, ip), &neighbours)?;
     }
@@ -56,32 +57,4 @@ pub(super) fn frame(form: Form, mac: [u8; 6], ip: Ipv4Addr) -> [u8; FRAME_BYTES]
     put(&target);
     put(&ip.octets());
     frame
-}
-
-/// Everybody on the link with this index.
-#[expect(
-    unsafe_code,
-    reason = "neither std nor socket2 can build a sockaddr_ll"
-)]
-fn link_address(link: u32) -> io::Result<SockAddr> {
-    let index = i32::try_from(link).map_err(io::Error::other)?;
-    let address = libc::sockaddr_ll {
-        sll_family: u16::try_from(libc::AF_PACKET).map_err(io::Error::other)?,
-        sll_protocol: ETHERTYPE_ARP.to_be(),
-        sll_ifindex: index,
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 6,
-        sll_addr: [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0],
-    };
-    let length =
-        libc::socklen_t::try_from(size_of::<libc::sockaddr_ll>()).map_err(io::Error::other)?;
-    let mut storage = SockAddrStorage::zeroed();
-    // SAFETY: `sockaddr_ll` is one of the address structures that a `sockaddr_storage` is made to
-    // hold, it is plain data, and `view_as` checks that it fits.
-    unsafe {
-        *storage.view_as::<libc::sockaddr_ll>() = address;
-    }
-    // SAFETY: the storage holds an initialised `sockaddr_ll` of that length with its family set.
-    Ok(unsafe { SockAddr::new(storage, length) })
 }

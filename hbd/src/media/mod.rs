@@ -33,6 +33,7 @@ use way::Obstacle;
 
 pub use ping::Pings;
 pub use receiver::Deaf;
+pub(crate) use receiver::poll_datagram;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;

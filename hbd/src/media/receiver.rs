@@ -215,7 +215,7 @@ impl Receiver {
 }
 
 /// Ready when the socket itself has something, whatever the runtime has noticed so far.
-pub(super) fn poll_datagram(socket: &UdpSocket, context: &mut Context<'_>) -> Poll<()> {
+pub(crate) fn poll_datagram(socket: &UdpSocket, context: &mut Context<'_>) -> Poll<()> {
     let peek = || {
         Ok(recv(
             socket,
