@@ -21,6 +21,7 @@ mod imported;
 mod interfaces;
 mod lifecycle;
 mod links;
+mod listening;
 mod manager;
 mod media;
 mod model;
@@ -109,6 +110,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         simulation::CASES,
         peers::CASES,
         roles::CASES,
+        listening::CASES,
         balancing::CASES,
         agents::CASES,
         table::CASES,
