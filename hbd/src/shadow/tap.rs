@@ -287,12 +287,13 @@ mod options {
     }
 
     fn membership(socket: &Socket, index: u32, kind: libc::c_int, mac: [u8; 6]) -> io::Result<()> {
-        let [a, b, c, d, e, f] = mac;
+        let mut address = [0; 8];
+        address[..mac.len()].copy_from_slice(&mac);
         let request = libc::packet_mreq {
             mr_ifindex: i32::try_from(index).map_err(io::Error::other)?,
             mr_type: u16::try_from(kind).map_err(io::Error::other)?,
             mr_alen: 6,
-            mr_address: [a, b, c, d, e, f, 0, 0],
+            mr_address: address,
         };
         set(socket, libc::PACKET_ADD_MEMBERSHIP, &request)
     }
