@@ -26,7 +26,7 @@ struct Arguments {
     /// Stay in the foreground, log to standard error, in detail; no pid file
     #[arg(short, long)]
     debug: bool,
-    /// reload: also if it takes out more than half of what serves
+    /// reload: also if it takes out more than half of what serves, or of one virtual service
     #[arg(long)]
     force: bool,
     /// Print the version
@@ -53,7 +53,8 @@ Commands:
                 changes nothing
   try-restart   restart if it is running
   reload        read CONFIG again; a broken one changes nothing (also force-reload), and one
-                that takes out more than half of what serves needs --force
+                that takes out more than half of what serves, or of one virtual service,
+                needs --force
   status        is it running? exit 0 yes, 3 no or on standby, 1 stale pid file
   run [--standby|--dry-run]
                 stay in the foreground, for a service manager; --standby: check from the
@@ -120,7 +121,7 @@ pub(crate) enum Command {
     Stop,
     Restart,
     TryRestart,
-    /// `force`: also if that takes out more than half of what serves.
+    /// `force`: also if that takes out more than half of what serves, or of one service.
     Reload {
         force: bool,
     },

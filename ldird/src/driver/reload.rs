@@ -26,7 +26,7 @@ const READ_LIMIT: Duration = Duration::from_secs(10);
 /// A reload that was asked for, and by whom.
 #[derive(Debug, Default)]
 pub(super) struct Wish {
-    /// Also if it takes out more than half of what serves.
+    /// Also if it takes out more than half of what serves, or of one service.
     pub(super) force: bool,
     /// The file has changed: the callback is run once it is in force.
     pub(super) callback: bool,
