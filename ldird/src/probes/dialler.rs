@@ -27,8 +27,9 @@ impl Dialler {
         let socket_ref = SockRef::from(&socket);
         if self.source_for(target).is_some() {
             // Each target has all ports of the source address, but for those that its own ended
-            // connections still hold (TIME_WAIT, a minute).
-            Switch::BindAddressNoPort.on(&socket_ref)?;
+            // connections still hold (TIME_WAIT, a minute). Only thrift: where the kernel has no such
+            // option, the address has its ports once for all targets.
+            let _ = Switch::BindAddressNoPort.on(&socket_ref);
         }
         self.prepare(&socket_ref, target)?;
         socket.connect(target).await
