@@ -34,6 +34,15 @@ pub(crate) struct Legacy {
     freed: BTreeSet<GroupId>,
     /// When it was last asked for which.
     asked: BTreeMap<GroupId, Instant>,
+    /// It answered that it had it: it is asked once more at once, and then as ever.
+    doubted: BTreeMap<GroupId, Doubt>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// It is to be asked once more.
+    Open,
+    Asked,
 }
 
 /// It waits for a group.
@@ -73,16 +82,28 @@ impl Legacy {
     pub(crate) fn may_be_asked(&self, group: GroupId, now: Instant) -> bool {
         let last = self.asked.get(&group);
         let waits = last.is_some_and(|at| now.saturating_duration_since(*at) < ASK_AGAIN);
-        !waits && !self.freed.contains(&group)
+        let open = self.doubted.get(&group) == Some(&Doubt::Open);
+        (open || !waits) && !self.freed.contains(&group)
     }
 
     pub(crate) fn asked(&mut self, group: GroupId, now: Instant) {
         self.asked.insert(group, now);
+        if let Some(doubt) = self.doubted.get_mut(&group) {
+            *doubt = Doubt::Asked;
+        }
     }
 
-    /// It answered: whatever it had of the group is stopped. An answer to nothing is none.
+    /// It answered that it had the group when it was asked.
+    pub(crate) fn doubt(&mut self, group: GroupId) {
+        if self.asked.contains_key(&group) {
+            self.doubted.entry(group).or_insert(Doubt::Open);
+        }
+    }
+
+    /// It answered that it has nothing of the group. An answer to nothing is none.
     pub(crate) fn free(&mut self, group: GroupId) {
         if self.asked.contains_key(&group) {
+            self.doubted.remove(&group);
             self.freed.insert(group);
         }
     }

@@ -3,14 +3,16 @@
 
 use super::Cluster;
 use super::groups::Waiting;
-use crate::config::{Failback, GroupId};
+use crate::config::{Failback, GroupId, ResourceConfig};
 use crate::legacy::{Demand, SILENCE};
 use crate::membership::Peer;
 use crate::messages;
 use crate::ownership::{Blocker, Cause, Phase, Why, is_free};
 use crate::roster::NodeId;
+use crate::takeover::Run;
 use crate::wire::Message;
 use ha_status::NodeStatus;
+use std::net::IpAddr;
 use std::time::Instant;
 
 impl Cluster {
@@ -30,8 +32,9 @@ impl Cluster {
                 let key = key.to_owned();
                 peer.legacy.demand(id, Demand { key, held });
             }
-            // Of what no line here names nothing can be active here.
-            None => self.answer_request(node, key, false, now),
+            // Of what no line here names nothing can be active here; another node's lines may differ.
+            None if self.speaks_for_all(node) => self.answer_request(node, key, false, now),
+            None => {}
         }
     }
 
@@ -44,8 +47,15 @@ impl Cluster {
         let group = message
             .text("ipaddr")
             .and_then(|key| self.group_called(key));
-        if let Some((id, peer)) = group.zip(self.membership.peer_mut(node)) {
+        let Some((id, peer)) = group.zip(self.membership.peer_mut(node)) else {
+            return;
+        };
+        // It had the group, and answers as if it had stopped it whatever came of that, also where its
+        // line is written in another way and it stopped nothing: it has to say that it has it no more.
+        if message.text("weown") == Some("no") {
             peer.legacy.free(id);
+        } else {
+            peer.legacy.doubt(id);
         }
     }
 
@@ -98,7 +108,10 @@ impl Cluster {
             };
             let peer = self.membership.peer(node)?;
             let due = self.is_legacy(peer, now) && peer.legacy.may_be_asked(id, now);
-            (due && group.preferred == me).then_some((node, id))
+            // What could not be started here stays where it runs.
+            let able = group.runner.run() == Run::Stopped
+                && self.with_situation(id, now, |situation| situation.barred.is_none());
+            (due && able && group.preferred == me).then_some((node, id))
         });
         let due: Vec<(NodeId, GroupId)> = blocked.collect();
         for (node, id) in due {
@@ -142,21 +155,43 @@ impl Cluster {
         self.send(answer, Some(node), now);
     }
 
-    /// The group that an old peer calls so: by the first words of its line, else by what the script
-    /// is told first, for `10.0.0.1` is `IPaddr::10.0.0.1/24` to one who has written it otherwise.
+    /// The group that an old peer calls so: by the first words of its line, which may be written in
+    /// another way there and begin with another resource of the same group.
     fn group_called(&self, key: &str) -> Option<GroupId> {
         let groups = || self.config.groups.iter();
         let exactly = groups().find(|(_, group)| group.name == key);
-        let about = || groups().find(|(_, group)| subject(&group.name) == subject(key));
+        let about = || {
+            groups().find(|(_, group)| {
+                group
+                    .resources
+                    .iter()
+                    .any(|resource| is_about(resource, key))
+            })
+        };
         exactly.or_else(about).map(|(id, _)| id)
     }
 }
 
-/// What a resource is about, without its script and without what follows an address.
-fn subject(resource: &str) -> &str {
-    let arguments = resource.split_once("::").map_or(resource, |(_, rest)| rest);
-    match arguments.split_once('/') {
-        Some((address, _)) if !address.is_empty() => address,
-        Some(_) | None => arguments,
+/// Does an old peer mean this resource? `10.0.0.1` is `IPaddr2::10.0.0.1/24/eth0` to one who has written
+/// it so; any other resource is what it is with all that its script is told.
+fn is_about(resource: &ResourceConfig, key: &str) -> bool {
+    let (script, arguments) = match key.split_once("::") {
+        Some((script, arguments)) => (script, arguments),
+        None if address(key).is_some() => ("IPaddr", key),
+        None => (key, ""),
+    };
+    let ours = resource.args.join("::");
+    let is_address = |script: &str| matches!(script, "IPaddr" | "IPaddr2" | "IPv6addr");
+    if is_address(script) && is_address(&resource.script) {
+        return address(arguments).is_some_and(|one| address(&ours) == Some(one));
     }
+    resource.script == script && ours == arguments
 }
+
+/// Of `10.0.0.1/24/eth0:0/10.0.0.255`.
+fn address(arguments: &str) -> Option<IpAddr> {
+    arguments.split('/').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

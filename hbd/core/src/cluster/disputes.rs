@@ -21,7 +21,7 @@ impl Cluster {
     pub(super) fn yield_to_rivals(&mut self, now: Instant) {
         let groups: Vec<GroupId> = self.groups.ids().collect();
         for id in groups {
-            let rival = self.old_rival(id);
+            let rival = self.old_rival(id, now);
             let group = self.group_mut(id);
             let Some(rival) = rival else {
                 group.disputed = None;
@@ -43,8 +43,12 @@ impl Cluster {
         RESTARTS_AFTER + self.config.keepalive * 2
     }
 
-    /// An old peer that says to run what this node runs, and means to go on doing.
-    fn old_rival(&self, id: GroupId) -> Option<NodeId> {
+    /// An old peer that says to run what this node runs, and means to go on doing. Among more than two
+    /// nodes it does not say so: its words for all that is not its own mean whichever node it took over.
+    fn old_rival(&self, id: GroupId, now: Instant) -> Option<NodeId> {
+        if self.roster.order().count() != 2 {
+            return None;
+        }
         let group = self.group(id);
         let ours = self.phase() == Phase::Active
             && group.stake.claim.owner == Some(self.roster.local())
@@ -55,7 +59,7 @@ impl Cluster {
         let mut peers = self.membership.peers();
         let rival = peers.find(|(node, peer)| {
             let old = peer.lives() && !peer.extended;
-            old && peer.old.run(group.preferred == Some(*node)) == RunState::Running
+            old && self.standing(*node, id, now).run == RunState::Running
         });
         rival.map(|(node, _)| node)
     }

@@ -65,10 +65,14 @@ impl Beside {
     }
 
     fn answers(&mut self, dest: &str, group: &str, ok: &str) {
+        self.answers_that_it_had(dest, group, "no", ok);
+    }
+
+    fn answers_that_it_had(&mut self, dest: &str, group: &str, had: &str, ok: &str) {
         let fields = [
             ("dest", dest),
             ("ipaddr", group),
-            ("weown", "no"),
+            ("weown", had),
             ("ok", ok),
         ];
         self.hear("ip-request-resp", &fields);
@@ -155,6 +159,27 @@ fn only_an_answer_that_means_us_frees_a_group() {
     beside.answers("lb1", ITS, "OK");
     beside.pair.run_for(ms(10));
     assert_eq!(beside.runs(), [false, false]);
+    beside.answers("lb1", OURS, "OK");
+    beside.pair.run_for(ms(10));
+    assert_eq!(beside.runs(), [true, false]);
+}
+
+/// Its script answers so whatever came of the stop, also where it knows no such line and stopped nothing.
+#[test]
+fn who_had_the_group_is_asked_again_before_it_is_taken() {
+    let mut beside = Beside::new(Failback::Legacy);
+    beside.pass(ms(1500));
+    assert_eq!(beside.said("ip-request").len(), 1);
+    beside.answers_that_it_had("lb1", OURS, "yes", "OK");
+    beside.pass(ms(200));
+    assert_eq!(beside.runs(), [false, false]);
+    assert_eq!(beside.said("ip-request").len(), 2, "at once");
+    beside.answers_that_it_had("lb1", OURS, "yes", "OK");
+    beside.pass(Duration::from_secs(5));
+    assert_eq!(beside.runs(), [false, false]);
+    assert_eq!(beside.said("ip-request").len(), 2, "and then as ever");
+    beside.pass(Duration::from_secs(6));
+    assert_eq!(beside.said("ip-request").len(), 3);
     beside.answers("lb1", OURS, "OK");
     beside.pair.run_for(ms(10));
     assert_eq!(beside.runs(), [true, false]);
