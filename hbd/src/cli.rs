@@ -34,16 +34,17 @@ Examples:
   hbd why links                    how good the links are, and which deadtime they allow
   hbd standby                      hand every group to the other node";
 
+// Each paragraph is one line: clap breaks it where the terminal ends.
 const SHADOW_HELP: &str = "\
-Run it on either node beside the live daemon, which need not be stopped, or on a third machine in the
-same network with a copy of ha.cf, haresources and authkeys (--etc DIR). It needs root, for it listens
+Run it on either node beside the live daemon, which need not be stopped, or on a third machine in the \
+same network with a copy of ha.cf, haresources and authkeys (--etc DIR). It needs root, for it listens \
 with packet sockets; a serial line has one reader and is not heard.
 
-USR1 prints the report, HUP reads authkeys again, TERM prints the report and ends. Its status socket is
-in RUN/shadow: `hbtui --hbd /run/heartbeat/shadow/hbd.sock` and `hbd --run /run/heartbeat/shadow status`
+USR1 prints the report, HUP reads authkeys again, TERM prints the report and ends. Its status socket is \
+in RUN/shadow: `hbtui --hbd /run/heartbeat/shadow/hbd.sock` and `hbd --run /run/heartbeat/shadow status` \
 show what it hears.
 
-Exits with 0 if the pair did what hbd would have done, with 1 if it did not or was never heard, with 6
+Exits with 0 if the pair did what hbd would have done, with 1 if it did not or was never heard, with 6 \
 if the files cannot be used.";
 
 /// Keeps cluster nodes aware of each other and decides who runs which resource group of haresources.
