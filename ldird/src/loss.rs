@@ -1,25 +1,23 @@
 //! What a reload would take out of service: half a file is a valid configuration, too. Pure.
 
-use ldird_core::config::{Check, Config, RealServer};
-use ldird_core::table::{DestinationKey, ServiceKey};
-use std::collections::{BTreeMap, BTreeSet};
+use ldird_core::Prospect;
+use ldird_core::table::ServiceKey;
+use std::collections::BTreeMap;
 use std::fmt;
 
-/// Who takes connections, or would if the resource were active here: of each service, as the file names
-/// them.
-pub(crate) type Serving = BTreeMap<ServiceKey, Vec<DestinationKey>>;
-
-/// More than half of what serves now would be gone.
+/// More than half of what serves now would be gone; some of it `rests`, named and without weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
     Whole {
         services: Share,
         reals: Share,
+        rests: bool,
     },
     /// Of services that stay; this is the first of them.
     Within {
         service: ServiceKey,
         reals: Share,
+        rests: bool,
         more: usize,
     },
 }
@@ -39,15 +37,23 @@ impl Share {
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole { services, reals } => write!(
-                f,
-                "it takes out {} of {} virtual services and {} of {} real servers that serve now",
-                services.gone, services.of, reals.gone, reals.of
-            ),
+        let rests = match self {
+            Self::Whole {
+                services,
+                reals,
+                rests,
+            } => {
+                write!(
+                    f,
+                    "it takes out {} of {} virtual services and {} of {} real servers that serve now",
+                    services.gone, services.of, reals.gone, reals.of
+                )?;
+                rests
+            }
             Self::Within {
                 service,
                 reals: Share { gone, of },
+                rests,
                 more,
             } => {
                 write!(
@@ -55,66 +61,66 @@ impl fmt::Display for Loss {
                     "it takes out {gone} of {of} real servers of {service} that serve now"
                 )?;
                 match more {
-                    0 => Ok(()),
-                    1 => f.write_str(", and as many of 1 more virtual service"),
-                    more => write!(f, ", and as many of {more} more virtual services"),
+                    0 => {}
+                    1 => f.write_str(", and as many of 1 more virtual service")?,
+                    more => write!(f, ", and as many of {more} more virtual services")?,
                 }
+                rests
             }
+        };
+        if *rests {
+            f.write_str("; who gets weight 0 is out as well")?;
         }
+        Ok(())
     }
 }
 
-/// What goes if `next` replaces `before`; `None` where at least half of it stays. Within a service
-/// servers that the file has not named before make up for those that go: they have other addresses
-/// now. Of the whole they do not: a file, or a name server, that is wrong about most of it is wrong.
-pub(crate) fn loss(now: &Serving, before: &Config, next: &Config) -> Option<Loss> {
-    let before: BTreeSet<(ServiceKey, DestinationKey)> = reals(before)
-        .map(|(key, real)| (key, real.configured))
-        .collect();
-    let mut kept = BTreeSet::new();
-    let mut new: BTreeMap<ServiceKey, usize> =
-        next.services.iter().map(|one| (one.key, 0)).collect();
-    for (key, real) in reals(next).filter(|(_, real)| real.check != Check::Off) {
-        let place = (key, real.configured);
-        kept.insert(place);
-        if let Some(new) = new.get_mut(&key) {
-            *new += usize::from(!before.contains(&place));
-        }
-    }
+/// What goes, by what the other configuration makes of each service; `None` where at least half of it
+/// stays.
+///
+/// Within a service, servers that can serve then and do not now make up for those that go: they have
+/// other addresses, or it is the turn of the other half of them (blue and green). Of the whole those
+/// make up that have been checked before, and new ones for servers that are still named and get no
+/// weight any more. New names for old ones do not: a file, or a name server, that is wrong about most
+/// of it is wrong.
+pub(crate) fn loss(prospects: &BTreeMap<ServiceKey, Prospect>) -> Option<Loss> {
     let mut services = Share { gone: 0, of: 0 };
     let mut reals = services;
     let mut within = Vec::new();
-    for (key, serving) in now.iter().filter(|(_, serving)| !serving.is_empty()) {
-        let of = serving.len();
-        let leaves = |real: &&DestinationKey| !kept.contains(&(*key, **real));
-        let gone = serving.iter().filter(leaves).count();
+    let mut rested = 0;
+    for (key, one) in prospects.iter().filter(|(_, one)| one.serving > 0) {
+        let of = one.serving;
         services.of += 1;
         reals.of += of;
-        reals.gone += gone;
-        match new.get(key) {
-            None => services.gone += 1,
-            Some(new) => {
-                let gone = gone.saturating_sub(*new);
-                let share = Share { gone, of };
-                within.extend(share.is_most().then_some((*key, share)));
-            }
+        rested += one.rested;
+        if one.stays {
+            let known = one.proven.min(one.dropped);
+            reals.gone += one.dropped - known + one.rested.saturating_sub(one.fresh - known);
+            let gone = (one.dropped + one.rested).saturating_sub(one.fresh);
+            let share = Share { gone, of };
+            let rests = one.rested > 0;
+            within.extend(share.is_most().then_some((*key, share, rests)));
+        } else {
+            services.gone += 1;
+            reals.gone += of;
         }
     }
     if services.is_most() || reals.is_most() {
-        return Some(Loss::Whole { services, reals });
+        let rests = rested > 0;
+        return Some(Loss::Whole {
+            services,
+            reals,
+            rests,
+        });
     }
     let more = within.len().saturating_sub(1);
-    let (service, reals) = within.into_iter().next()?;
+    let (service, reals, rests) = within.into_iter().next()?;
     Some(Loss::Within {
         service,
         reals,
+        rests,
         more,
     })
-}
-
-fn reals(config: &Config) -> impl Iterator<Item = (ServiceKey, &RealServer)> {
-    let services = config.services.iter();
-    services.flat_map(|service| service.reals.iter().map(|real| (service.key, real)))
 }
 
 #[cfg(test)]

@@ -212,8 +212,17 @@ impl Maintenance {
         fresh
     }
 
+    /// Who would be out by a file if this configuration were in force; `None`: by those last seen.
+    pub(crate) fn foreseen(&self, listed: Option<&Listed>, config: &Config) -> BTreeSet<Place> {
+        let listing = match listed {
+            Some(Ok(listing)) => listing,
+            Some(Err(_)) | None => &self.listing,
+        };
+        self.active_in(listing, config).into_keys().collect()
+    }
+
     fn differences(&mut self, config: &Config) -> Vec<Change> {
-        let now = self.active_now(config);
+        let now = self.active_in(&self.listing, config);
         let before = std::mem::replace(&mut self.active, now);
         let gone = before.iter();
         let gone = gone.filter(|(place, _)| !self.active.contains_key(place));
@@ -224,10 +233,10 @@ impl Maintenance {
         gone.chain(came).collect()
     }
 
-    /// Who is named in the directory now, and by which file.
-    fn active_now(&self, config: &Config) -> BTreeMap<Place, String> {
+    /// Who is named in the directory, and by which file.
+    fn active_in(&self, listing: &Listing, config: &Config) -> BTreeMap<Place, String> {
         let mut files: BTreeMap<(IpAddr, Option<u16>), &String> = BTreeMap::new();
-        for name in &self.listing {
+        for name in listing {
             match target(name) {
                 Target::Address(address, port) => {
                     files.entry((address, port)).or_insert(name);

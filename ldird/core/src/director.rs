@@ -12,7 +12,7 @@
 
 use crate::config::{Config, ProbeId};
 use crate::conversation::{Action, Event, Goal, Reach, State, Step};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Prospect};
 use crate::input::{Input, Left, Verdict};
 use crate::ledger::Ledger;
 use crate::merge::Scope;
@@ -22,7 +22,7 @@ use crate::punctual::Punctual;
 use crate::report;
 use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table};
 use crate::watched::Virtual;
-use ha_status::{DirectorPhase, Role};
+use ha_status::{DirectorPhase, Health, Role};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -133,7 +133,7 @@ impl Director {
             Input::Reload(config) => self.reload(config, now),
             Input::LeftBehind(left) => self.left_behind(left, now),
             Input::Others(services) => self.ledger.others = services,
-            Input::Turn(role) => self.turn(role, now),
+            Input::Turn(role) => self.turn(role, None, now),
             Input::Yield { table } => self.give_way(table, now),
             Input::Prepare { table } => self.prepare(table, now),
             Input::Shutdown => self.shutdown(now),
@@ -191,13 +191,15 @@ impl Director {
         report::services(&self.fleet, &self.ledger, now, wall_ms)
     }
 
-    /// Of each service the real servers, as the file names them, that take new connections as far as is
-    /// known of them, or would if the resource were active here.
-    pub fn carrying(&self) -> BTreeMap<ServiceKey, Vec<DestinationKey>> {
-        let services = self.fleet.keys().filter_map(|key| self.fleet.get(key));
-        services
-            .map(|service| (service.config.key, service.carrying()))
-            .collect()
+    /// Of each service, what another configuration would leave of those who serve it; `maintained` are
+    /// in maintenance then, by a file of the directory.
+    pub fn prospects(
+        &self,
+        next: &Config,
+        maintained: &BTreeSet<Place>,
+        now: Instant,
+    ) -> BTreeMap<ServiceKey, Prospect> {
+        self.fleet.prospects(next, maintained, now)
     }
 
     /// Does a real server of this service take connections? `None` while nobody knows, or the table
@@ -208,6 +210,14 @@ impl Director {
         let known = service.is_served() || !service.waits();
         let follows = self.state.goal == Goal::Follow && !behind && self.role() == Role::Active;
         (known && follows).then(|| service.is_served())
+    }
+
+    /// What is known of a real server, as the file names it.
+    pub fn health(&self, service: ServiceKey, real: DestinationKey) -> Option<Health> {
+        let reals = &self.fleet.get(service)?.reals;
+        let mut rows = reals.values();
+        let row = rows.find(|row| row.config.configured == real)?;
+        Some(report::shown_health(row))
     }
 
     /// What the last check of a real server said, if there was one.
@@ -444,9 +454,9 @@ impl Director {
         }
     }
 
-    /// Everything is set anew for the role; who asks again while that is under way is answered when it
-    /// is done.
-    fn turn(&mut self, role: Role, now: Instant) {
+    /// Everything is set anew for the role, on standby with the table left in until `kept`; who asks
+    /// again while that is under way is answered when it is done.
+    fn turn(&mut self, role: Role, kept: Option<Instant>, now: Instant) {
         if self.is_stopping() {
             return;
         }
@@ -455,7 +465,7 @@ impl Director {
             self.tell(done);
             return;
         }
-        self.fleet.turn(role, now);
+        self.fleet.turn(role, kept, now);
         self.turning = true;
         self.set_anew();
         self.step(Event::Reload, now);
@@ -464,10 +474,8 @@ impl Director {
     /// To standby, with the table left where it is for a moment.
     fn give_way(&mut self, table: Duration, now: Instant) {
         let was_active = self.fleet.role == Role::Active;
-        self.turn(Role::Standby, now);
-        if was_active && !self.is_stopping() {
-            self.fleet.keep(now + table);
-        }
+        let kept = was_active.then_some(now + table);
+        self.turn(Role::Standby, kept, now);
     }
 
     /// The table goes in although this is standby: a turn to active is expected.

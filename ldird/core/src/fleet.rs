@@ -3,6 +3,7 @@
 //! when a row is first seen in it.
 
 mod agents;
+mod prospect;
 
 use crate::asking::Asking;
 use crate::config::{Check, Config, ProbeId, Standby};
@@ -13,10 +14,12 @@ use crate::output::Notice;
 use crate::overrides::{Emptied, Order, Overrides, Place, Slot};
 use crate::schedule::{Finish, Schedule};
 use crate::table::{DestinationKey, Service, ServiceKey, Table};
-use crate::watched::{Virtual, Watched};
+use crate::watched::{Gone, Virtual, Watched};
 use ha_status::Role;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
+
+pub use prospect::Prospect;
 
 /// Why a failure that was noticed late is no verdict.
 const STOOD_STILL: &str = "this director stood still meanwhile";
@@ -146,11 +149,7 @@ impl Fleet {
         for service in config.services {
             let key = service.key;
             let mut service = Virtual::new(service, now);
-            let gone = old.remove(&key).map(|old| service.inherit(old));
-            for row in service.reals.values_mut() {
-                row.orders = self.overrides.get(&(key, row.config.configured));
-                row.settle_maintenance(now);
-            }
+            let gone = self.take_over(&mut service, old.remove(&key), now);
             // On standby nobody serves here.
             if let Some(gone) = gone.filter(|_| !self.holds_back()) {
                 notices.extend(service.part(gone, now));
@@ -161,6 +160,17 @@ impl Fleet {
         self.changed.clear();
         self.revision += 1;
         notices
+    }
+
+    /// What is known of a service, and said of it, when it comes into force.
+    fn take_over(&self, service: &mut Virtual, old: Option<Virtual>, now: Instant) -> Option<Gone> {
+        let gone = old.map(|old| service.inherit(old));
+        let key = service.config.key;
+        for row in service.reals.values_mut() {
+            row.orders = self.overrides.get(&(key, row.config.configured));
+            row.settle_maintenance(now);
+        }
+        gone
     }
 
     fn find_askers(&mut self, now: Instant) {
@@ -210,11 +220,12 @@ impl Fleet {
         least.map_or(interval, |least| interval.max(least))
     }
 
-    /// From now on its services belong into the kernel's table, or do not. What is known of the real
-    /// servers stays.
-    pub(crate) fn turn(&mut self, role: Role, now: Instant) {
+    /// From now on its services belong into the kernel's table, or do not; on standby they stay in it
+    /// until `kept`. What is known of the real servers stays.
+    pub(crate) fn turn(&mut self, role: Role, kept: Option<Instant>, now: Instant) {
         self.role = role;
-        self.kept = None;
+        self.kept = kept.filter(|_| role == Role::Standby);
+        self.part_if_held_back();
         // Clients come to all of them anew.
         let rows = self.services.values_mut();
         for row in rows.flat_map(|service| service.reals.values_mut()) {
@@ -264,7 +275,20 @@ impl Fleet {
 
     /// The moment is over, if it is; true if it is now.
     pub(crate) fn end_keeping(&mut self, now: Instant) -> bool {
-        self.kept.take_if(|until| *until <= now).is_some()
+        let ended = self.kept.take_if(|until| *until <= now).is_some();
+        if ended {
+            self.part_if_held_back();
+        }
+        ended
+    }
+
+    /// Who is not in the file any more serves until others can. Where the table is held back nobody
+    /// does, and when the role comes back the file alone counts.
+    fn part_if_held_back(&mut self) {
+        if self.holds_back() {
+            let services = self.services.values_mut();
+            services.for_each(Virtual::give_up_succession);
+        }
     }
 
     /// What `cleanstop=no` says of a service that is held back: as a stop, that leaves it where it is.
@@ -489,7 +513,7 @@ impl Fleet {
                 notices.extend(row.notice(*key, limits, transition));
             }
             // One that was found serving is waited for no more.
-            if !service.succession.is_empty() {
+            if !service.succession.is_over() {
                 turned.entry(*key).or_default();
             }
         }

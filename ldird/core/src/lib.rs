@@ -34,3 +34,4 @@ pub mod table;
 mod watched;
 
 pub use director::Director;
+pub use fleet::Prospect;

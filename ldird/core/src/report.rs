@@ -113,10 +113,13 @@ fn purged_reals(fleet: &Fleet, service: ServiceKey, when: When) -> Vec<Notice> {
         return Vec::new();
     };
     let serving = ours.in_order().into_iter().filter(|row| row.serves());
+    let serving = serving.map(|row| row.config.key);
+    let leaving = ours.succession.rows().map(|(key, _)| *key);
     serving
-        .map(|row| Notice::RealPurged {
+        .chain(leaving)
+        .map(|real| Notice::RealPurged {
             service,
-            real: row.config.key,
+            real,
             when,
         })
         .collect()
@@ -261,7 +264,7 @@ fn stage(row: &Watched, options: &Options, clock: Clock) -> Option<Stage> {
 }
 
 /// What its checks find, unless its agent takes out who is well.
-fn shown_health(row: &Watched) -> ha_status::Health {
+pub(crate) fn shown_health(row: &Watched) -> ha_status::Health {
     let health = verdict(row.config.check, &row.health);
     match (health, row.agent.as_ref().map(Agent::asks)) {
         (ha_status::Health::Up, Some(Asks::Maintenance)) => ha_status::Health::Maintenance,

@@ -12,9 +12,11 @@ use crate::overrides::{self, Orders, Say};
 use crate::ramp::Ramp;
 use crate::table::{DestinationKey, Service, ServiceKey};
 use ha_status::Asks;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use succession::Succession;
+
+pub(crate) use succession::Gone;
 
 mod succession;
 
@@ -99,9 +101,9 @@ impl Virtual {
         self.reals.values().any(Watched::is_awaited)
     }
 
-    /// Who takes new connections, in file order.
-    pub(crate) fn carrying(&self) -> Vec<DestinationKey> {
-        let rows = self.in_order().into_iter();
+    /// Who of the file takes new connections, as it names them; those that leave do so as well.
+    pub(crate) fn carrying(&self) -> BTreeSet<DestinationKey> {
+        let rows = self.reals.values();
         let rows = rows.filter(|row| row.weight(false).is_some_and(|weight| weight > 0));
         rows.map(|row| row.config.configured).collect()
     }
@@ -259,7 +261,18 @@ impl Watched {
 
     /// The weight at which it is to stand in the table, `None` if it is not to be in it.
     pub(crate) fn weight(&self, quiescent: bool) -> Option<u32> {
-        overrides::weight(Say {
+        overrides::weight(self.say(quiescent))
+    }
+
+    /// Does it take new connections, or will it if its first check passes?
+    pub(crate) fn may_serve(&self) -> bool {
+        let say = self.say(false);
+        let healthy = say.healthy || self.is_awaited();
+        overrides::weight(Say { healthy, ..say }).is_some_and(|weight| weight > 0)
+    }
+
+    fn say(&self, quiescent: bool) -> Say {
+        Say {
             off: self.config.check == Check::Off,
             maintenance: self.health.maintenance,
             operator: self.orders.says(),
@@ -273,7 +286,7 @@ impl Watched {
                 Some(ramp) => ramp.of(self.full_weight()),
                 None => self.full_weight(),
             },
-        })
+        }
     }
 
     /// The role has turned: clients come anew, and the table is made anew.
@@ -290,7 +303,7 @@ impl Watched {
     }
 
     /// It may be up, and has not been asked yet.
-    fn is_awaited(&self) -> bool {
+    pub(crate) fn is_awaited(&self) -> bool {
         let agent = self.agent.as_ref().is_some_and(Agent::is_awaited);
         let agent = agent && !self.health.maintenance;
         match self.config.check {

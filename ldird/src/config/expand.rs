@@ -14,7 +14,7 @@ use super::options;
 use super::resolve::{self, Host, Ports, RangeFault};
 use super::settings::{ipvs_timeouts, log_target, maintenancedir, seed};
 use super::virtual_server::What;
-use super::{Configuration, File, Section, sync};
+use super::{Configuration, File, Section, Trial, sync};
 use crate::monitor::Monitor;
 use crate::probes::{Catalogue, Probe};
 use ha_plumbing::Span;
@@ -45,6 +45,7 @@ pub(super) fn expand(
         probes: BTreeMap::new(),
         monitor: None,
         monitors: BTreeMap::new(),
+        trials: Vec::new(),
         missing: false,
         missing_everywhere: false,
         faults,
@@ -82,6 +83,7 @@ pub(super) fn expand(
         operations,
         source: expansion.faults.source.clone(),
         names: names.clone(),
+        trials: expansion.trials,
     };
     (configuration, numbers)
 }
@@ -146,6 +148,16 @@ pub(super) fn names_of(file: &File) -> BTreeSet<Name> {
     found
 }
 
+/// Those of single real servers: another address of theirs can be checked beside the one that is known.
+pub(super) fn tried_names_of(file: &File) -> BTreeSet<Name> {
+    let lines = file.sections.iter().flat_map(|one| &one.given.reals);
+    let single = lines.filter(|line| line.last.is_none());
+    let names = single.map(|line| (line.host.value.clone(), line.family));
+    names
+        .filter(|(name, family)| resolve::host(name, *family) == Host::Name)
+        .collect()
+}
+
 /// Those that stand in virtual lines.
 pub(super) fn virtual_names_of(file: &File) -> BTreeSet<Name> {
     let lines = file.sections.iter().filter_map(|one| one.line.as_ref());
@@ -194,6 +206,7 @@ struct Expansion<'a, 'f, 's> {
     /// The section's under way.
     monitor: Option<MonitorTemplate>,
     monitors: BTreeMap<ProbeId, Vec<Monitor>>,
+    trials: Vec<Trial>,
     /// A name of the section under way has no address, or a global one.
     missing: bool,
     missing_everywhere: bool,
@@ -375,11 +388,13 @@ impl<'a> Expansion<'a, '_, '_> {
     ) -> Vec<RealServer> {
         let mut reals: Vec<RealServer> = Vec::new();
         let mut places: BTreeMap<DestinationKey, (usize, u32)> = BTreeMap::new();
-        for line in &section.given.reals {
+        let tunnel = |line: &RealLine| {
             let tunnel = section.given.tunnel.as_ref();
             let tunnel = tunnel.filter(|_| line.forwarding == Forwarding::Ipip);
-            let tunnel = tunnel.map_or(Tunnel::Ipip, |at| at.value);
-            for real in self.servers_of(line, key, (recipe, interval, tunnel)) {
+            tunnel.map_or(Tunnel::Ipip, |at| at.value)
+        };
+        for line in &section.given.reals {
+            for real in self.servers_of(line, key, (recipe, interval, tunnel(line))) {
                 match places.entry(real.key) {
                     Entry::Vacant(place) => {
                         place.insert((reals.len(), line.span.line));
@@ -398,7 +413,52 @@ impl<'a> Expansion<'a, '_, '_> {
                 }
             }
         }
+        // Behind the others: whoever stands in the file comes first.
+        for line in &section.given.reals {
+            for real in self.tried_server_of(line, key, (recipe, interval, tunnel(line))) {
+                if let Entry::Vacant(place) = places.entry(real.key) {
+                    place.insert((reals.len(), line.span.line));
+                    reals.push(real);
+                }
+            }
+        }
         reals
+    }
+
+    /// The server of a line at the address that is on trial for its name, if there is one.
+    fn tried_server_of(
+        &mut self,
+        line: &RealLine,
+        key: ServiceKey,
+        parts: (&Recipe, Duration, Tunnel),
+    ) -> Option<RealServer> {
+        let name = (line.host.value.clone(), line.family);
+        let address = self.names.trial(&name).filter(|_| line.last.is_none())?;
+        let known = match self.names.answer(&name) {
+            Answer::Address(known) | Answer::Kept(known) => known,
+            Answer::Missing => return None,
+        };
+        if is_refused(address) {
+            return None;
+        }
+        let port = self.real_port(line)?;
+        let real = self
+            .servers_at(line, key, (vec![address], port), parts)
+            .pop()?;
+        let checked = matches!(real.check, Check::Probe(_));
+        let known = DestinationKey {
+            address: known,
+            port,
+        };
+        self.trials.push(Trial {
+            name,
+            service: key,
+            known,
+            tried: real.configured,
+            checked,
+        });
+        // Unchecked it would serve at once.
+        checked.then_some(real)
     }
 
     fn servers_of(
@@ -411,6 +471,16 @@ impl<'a> Expansion<'a, '_, '_> {
             return Vec::new();
         };
         recipe.tell_portless(line, port, self.faults);
+        self.servers_at(line, key, (addresses, port), (recipe, interval, tunnel))
+    }
+
+    fn servers_at(
+        &mut self,
+        line: &RealLine,
+        key: ServiceKey,
+        (addresses, port): (Vec<IpAddr>, u16),
+        (recipe, interval, tunnel): (&Recipe, Duration, Tunnel),
+    ) -> Vec<RealServer> {
         let mut servers = Vec::new();
         for address in addresses {
             let Some(question) = recipe.question(line, address, port, self.faults) else {

@@ -36,6 +36,7 @@ use ha_plumbing::log::Facility;
 use ha_plumbing::{Diagnostic, Diagnostics, Source, Span, Word};
 use ldird_core::config::{Config, ProbeId};
 use ldird_core::sync::Settings;
+use ldird_core::table::{DestinationKey, ServiceKey};
 use ldird_ipvs::Timeouts;
 use lines::{Place, Statement};
 use std::collections::BTreeMap;
@@ -46,7 +47,7 @@ use virtual_server::VirtualLine;
 use words::{rest, trimmed};
 
 pub(crate) use given::Family;
-pub(crate) use names::{Known, Names};
+pub(crate) use names::{Known, Name, Names};
 pub(crate) use operations::{Mail, Operations, Signature};
 pub(crate) use report::{prefix, report};
 
@@ -73,6 +74,20 @@ pub(crate) struct Configuration {
     /// The file as it was read, and the addresses of its names.
     source: Source,
     pub(crate) names: Names,
+    /// Servers of `core` at addresses that are on trial.
+    pub(crate) trials: Vec<Trial>,
+}
+
+/// A real server at the address that a name server says now, beside the one that works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trial {
+    pub(crate) name: Name,
+    pub(crate) service: ServiceKey,
+    /// As it is in force, and as it may be.
+    pub(crate) known: DestinationKey,
+    pub(crate) tried: DestinationKey,
+    /// Is there a check to pass?
+    pub(crate) checked: bool,
 }
 
 /// Where the daemon logs.
@@ -123,6 +138,18 @@ impl Configuration {
     ) -> (Option<Configuration>, Diagnostics) {
         read_asking(&self.source, Asking::Done(names), catalogue)
     }
+
+    /// What it comes to when those addresses have passed that were not on trial `before`; `None` where
+    /// there are none.
+    pub(crate) fn outcome(&self, before: &Names, catalogue: &Catalogue) -> Option<Config> {
+        let new = self.names.newly_tried(before);
+        if new.is_empty() {
+            return None;
+        }
+        let names = self.names.clone().accept(&new);
+        let (outcome, _) = self.with_names(names, &mut catalogue.clone());
+        outcome.map(|outcome| outcome.core)
+    }
 }
 
 /// Whether the file's names have been asked for.
@@ -161,12 +188,24 @@ fn read_parts(
     let names = match asking {
         Asking::Done(names) => names,
         Asking::Now(mut names) => {
-            names.refresh(expand::names_of(&file));
             names.fix(expand::virtual_names_of(&file));
+            names.try_out(expand::tried_names_of(&file));
+            names.refresh(expand::names_of(&file));
             names
         }
     };
     let (configuration, numbers) = expand::expand(&file, &names, catalogue, &mut faults);
+    // Where nothing is checked, nothing can be passed.
+    let checked = |name: &Name| {
+        let mut trials = configuration.trials.iter();
+        trials.any(|trial| trial.name == *name && trial.checked)
+    };
+    let trials = configuration.trials.iter().map(|trial| &trial.name);
+    let unchecked: Vec<Name> = trials.filter(|name| !checked(name)).cloned().collect();
+    if !unchecked.is_empty() {
+        let names = names.accept(&unchecked);
+        return read_parts(source, Asking::Done(names), catalogue);
+    }
     let mut all = Diagnostics::new();
     faults
         .into_sorted()

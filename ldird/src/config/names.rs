@@ -7,8 +7,10 @@
 //!                                       known   ──► the same, at `reresolve`
 //! ```
 //!
-//! A name that had an address keeps it while no name server answers. What a missing name means is
-//! decided in `expand`: it costs the server that bears it, nothing more.
+//! A name that had an address keeps it while no name server answers, or none has an address for it.
+//! Another address is not taken at its word where a check can tell: it is on trial beside the one that
+//! works, and the name has it when it has passed (`accept`). What a missing name means is decided in
+//! `expand`: it costs the server that bears it, nothing more.
 
 use super::given::Family;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -49,6 +51,12 @@ pub(crate) struct Names {
     ask: Arc<Ask>,
     /// Answers, of now or of earlier.
     known: Known,
+    /// Other answers of now, on trial beside those that are known.
+    trials: Known,
+    /// Whose other addresses are tried: names of single real servers.
+    tried: BTreeSet<Name>,
+    /// Other addresses are taken at their word.
+    trusting: bool,
     /// Those of `known` that nobody confirmed the last time.
     kept: BTreeSet<Name>,
     missing: BTreeSet<Name>,
@@ -80,6 +88,9 @@ impl Names {
         Self {
             ask: Arc::new(move |name, family| ask(name, family).into_iter().collect()),
             known: BTreeMap::new(),
+            trials: BTreeMap::new(),
+            tried: BTreeSet::new(),
+            trusting: false,
             kept: BTreeSet::new(),
             missing: BTreeSet::new(),
             fixed: BTreeSet::new(),
@@ -113,6 +124,8 @@ impl Names {
     pub(super) fn refresh(&mut self, wanted: BTreeSet<Name>) {
         let found = self.look_up(wanted.iter().cloned().collect(), LOAD_LIMIT);
         self.known.retain(|name, _| wanted.contains(name));
+        let tried = &self.tried;
+        self.trials.retain(|name, _| tried.contains(name));
         self.kept = self.known.keys().cloned().collect();
         for (name, addresses) in found {
             self.kept.remove(&name);
@@ -120,6 +133,7 @@ impl Names {
         }
         self.missing = wanted;
         self.missing.retain(|name| !self.known.contains_key(name));
+        self.trusting = false;
     }
 
     /// These are not followed between reloads.
@@ -127,41 +141,99 @@ impl Names {
         self.fixed = names;
     }
 
+    /// Other addresses of these are tried first.
+    pub(super) fn try_out(&mut self, names: BTreeSet<Name>) {
+        self.tried = names;
+    }
+
+    /// The next answers are taken at their word: somebody says that they are right.
+    pub(crate) fn trusting(mut self) -> Self {
+        self.trusting = true;
+        self
+    }
+
+    /// The address on trial for a name.
+    pub(super) fn trial(&self, name: &Name) -> Option<IpAddr> {
+        self.trials.get(name).copied()
+    }
+
+    /// What is on trial for these has passed: the names have it.
+    pub(crate) fn accept<'a>(mut self, names: impl IntoIterator<Item = &'a Name>) -> Self {
+        for name in names {
+            if let Some(address) = self.trials.remove(name) {
+                self.kept.remove(name);
+                self.known.insert(name.clone(), address);
+            }
+        }
+        self
+    }
+
+    /// What is on trial here and was not before.
+    pub(super) fn newly_tried(&self, before: &Self) -> Vec<Name> {
+        let trials = self.trials.iter();
+        let new = trials.filter(|(name, address)| before.trials.get(*name) != Some(*address));
+        new.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Are the addresses the same, whoever has confirmed them?
+    pub(crate) fn say_the_same(&self, other: &Self) -> bool {
+        (&self.known, &self.trials) == (&other.known, &other.trials)
+    }
+
     /// Takes the first of its addresses, unless it has the one that is known as well: a name server
-    /// that tells them in another order each time moves nothing. Is it another one?
+    /// that tells them in another order each time moves nothing. Is anything new?
     fn learn(&mut self, name: Name, addresses: &[IpAddr]) -> bool {
         let Some(first) = addresses.first() else {
             return false;
         };
-        if self
-            .known
-            .get(&name)
-            .is_some_and(|known| addresses.contains(known))
-        {
-            return false;
+        let (known, tried) = (self.known.get(&name), self.trials.get(&name));
+        if known.is_some_and(|known| addresses.contains(known)) {
+            return self.trials.remove(&name).is_some();
+        }
+        if known.is_some() && self.tried.contains(&name) && !self.trusting {
+            let goes_on = tried.is_some_and(|tried| addresses.contains(tried));
+            if !goes_on {
+                self.trials.insert(name, *first);
+            }
+            return !goes_on;
         }
         self.missing.remove(&name);
+        self.trials.remove(&name);
         self.known.insert(name, *first);
         true
     }
 
     /// What these say that `before` did not, in a line.
     pub(crate) fn news(&self, before: &Self) -> String {
-        const NAMED: usize = 5;
         let moved = self.known.iter().filter_map(|(name, address)| {
             let was = before.known.get(name)?;
             (was != address).then(|| format!("{} is {address} now, not {was}", name.0))
         });
-        let mut moved: Vec<String> = moved.collect();
-        let more = moved.len().saturating_sub(NAMED);
-        moved.truncate(NAMED);
-        if more > 0 {
-            moved.push(format!("and {more} more"));
-        }
-        if moved.is_empty() {
-            "Names resolve that did not before: their servers join".to_owned()
-        } else {
-            format!("Names have other addresses: {}", moved.join("; "))
+        let tried = self.newly_tried(before).into_iter().filter_map(|name| {
+            let (known, tried) = (self.known.get(&name)?, self.trials.get(&name)?);
+            let (name, _) = name;
+            Some(format!(
+                "{name} is said to be {tried}, and stays {known} until that has passed a check"
+            ))
+        });
+        let given_up = before.trials.iter().filter_map(|(name, tried)| {
+            let known = self.known.get(name).filter(|known| *known != tried)?;
+            let gone = !self.trials.contains_key(name);
+            gone.then(|| format!("{} is {known} again, not {tried}", name.0))
+        });
+        let lost = self.kept.difference(&before.kept).filter_map(|name| {
+            let known = self.known.get(name)?;
+            Some(format!("{} does not resolve, and stays {known}", name.0))
+        });
+        let known = |name: &&Name| self.known.contains_key(*name);
+        let found = before.kept.difference(&self.kept).filter(known);
+        let found = found.map(|name| format!("{} resolves again", name.0));
+        let addresses = listed(moved.chain(tried).chain(given_up).collect());
+        let answers = listed(lost.chain(found).collect());
+        match (addresses.as_str(), answers.as_str()) {
+            ("", "") => "Names resolve that did not before: their servers join".to_owned(),
+            ("", answers) => format!("Names: {answers}"),
+            (addresses, _) => format!("Names have other addresses: {addresses}"),
         }
     }
 
@@ -222,19 +294,30 @@ impl Names {
                 let known = self.known.keys();
                 wanted.extend(known.filter(|name| !self.fixed.contains(*name)).cloned());
             }
-            let asking = self.clone();
+            let (asking, asked) = (self.clone(), wanted.clone());
             let (sender, answers) = oneshot::channel();
             // A thread of its own: it may outlive the director's loop, which must not wait for it.
             std::thread::spawn(move || sender.send(asking.look_up(wanted, ROUND_LIMIT)));
-            let found = answers.await.unwrap_or_default().into_iter();
-            let news = found.map(|(name, addresses)| {
-                self.kept.remove(&name);
-                self.learn(name, &addresses)
-            });
-            if news.filter(|new| *new).count() > 0 {
+            let found = answers.await.unwrap_or_default();
+            if self.hear(asked, found) {
                 return self;
             }
         }
+    }
+
+    /// A round is over; is anything new?
+    fn hear(&mut self, asked: VecDeque<Name>, found: BTreeMap<Name, Vec<IpAddr>>) -> bool {
+        let mut news = false;
+        for name in asked {
+            if self.known.contains_key(&name) && !found.contains_key(&name) {
+                news |= self.kept.insert(name);
+            }
+        }
+        for (name, addresses) in found {
+            news |= self.kept.remove(&name);
+            news |= self.learn(name, &addresses);
+        }
+        news
     }
 
     /// Asks for these side by side; those that are not answered within the limit are left out.
@@ -276,9 +359,21 @@ impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Names")
             .field("known", &self.known)
+            .field("trials", &self.trials)
             .field("missing", &self.missing)
             .finish_non_exhaustive()
     }
+}
+
+/// The first of these, in a line.
+fn listed(mut clauses: Vec<String>) -> String {
+    const NAMED: usize = 5;
+    let more = clauses.len().saturating_sub(NAMED);
+    clauses.truncate(NAMED);
+    if more > 0 {
+        clauses.push(format!("and {more} more"));
+    }
+    clauses.join("; ")
 }
 
 /// Leave for one look-up.

@@ -14,12 +14,16 @@ use crate::siblings::{self, Sibling};
 use crate::wording::Line;
 use ha_plumbing::{Diagnostic, Diagnostics, service};
 use ha_status::socket::Responder;
-use ha_status::{Reply, Severity};
+use ha_status::{Health, Reply, Severity};
+use ldird_core::config::Config;
 use ldird_core::input::{Input, Left, Said};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
+/// Addresses that have passed their checks and were refused all the same are tried again.
+const JUDGE_AGAIN: Duration = Duration::from_secs(60);
 /// Reading a configuration and what it includes takes less, host names and all.
 const READ_LIMIT: Duration = Duration::from_secs(10);
 
@@ -48,6 +52,8 @@ pub(super) struct Reloads {
 #[derive(Debug)]
 pub(super) struct Loaded {
     configuration: Option<Configuration>,
+    /// What it comes to when addresses pass that it puts on trial; `None`: it is that already.
+    outcome: Option<Config>,
     diagnostics: Diagnostics,
     catalogue: Catalogue,
     /// `None`: as it was last seen.
@@ -73,6 +79,8 @@ pub(super) struct Naming {
     asking: Option<JoinHandle<Names>>,
     /// Why the last news was refused, as it was told.
     refused: Option<String>,
+    /// Addresses that have passed and were refused are not tried again before.
+    judge_at: Option<Instant>,
 }
 
 impl Naming {
@@ -92,6 +100,7 @@ impl Reloads {
         let loaded = finished(&mut self.loading).await;
         loaded.unwrap_or_else(|| Loaded {
             configuration: None,
+            outcome: None,
             diagnostics: Diagnostic::error("the configuration could not be read").into(),
             catalogue: Catalogue::default(),
             listing: None,
@@ -117,19 +126,22 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         self.reloads.now = wish;
         let watch = self.disk.watch();
         let (instance, mut catalogue) = (self.instance.clone(), self.catalogue.clone());
-        let names = self.configuration.names.clone();
+        let (before, force) = (self.configuration.names.clone(), self.reloads.now.force);
         self.reloads.loading = Some(tokio::spawn(async move {
             let path = instance.path.clone();
             let read = spawn_blocking(move || {
                 // What is read now is no change any more.
                 watch.accept();
+                let names = before.clone();
+                let names = if force { names.trusting() } else { names };
                 let (configuration, diagnostics) = config::reload(&path, names, &mut catalogue);
-                (configuration, diagnostics, catalogue)
+                let outcome = outcome(configuration.as_ref(), &before, &catalogue);
+                (configuration, outcome, diagnostics, catalogue)
             });
             let Ok(read) = timeout(READ_LIMIT, read).await else {
                 return unread(&instance);
             };
-            let (configuration, diagnostics, catalogue) =
+            let (configuration, outcome, diagnostics, catalogue) =
                 read.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
             let directory = configuration.as_ref().map(|all| all.maintenancedir.clone());
             let listing = match directory {
@@ -139,6 +151,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             let siblings = living(configuration.is_some(), &instance).await;
             Loaded {
                 configuration,
+                outcome,
                 diagnostics,
                 catalogue,
                 listing,
@@ -180,8 +193,34 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 self.adopt(loaded, wish);
             }
             Err((summary, _)) => {
+                self.naming.judge_at = Some(Instant::now() + JUDGE_AGAIN);
                 self.refuse_names(format!("{news}; nothing is changed: {summary}"));
             }
+        }
+    }
+
+    /// Once a second: names whose other address has passed its checks have it. One that is up for one
+    /// service only waits for the others that the known one serves.
+    pub(super) fn judge_trials(&mut self) {
+        let now = Instant::now();
+        if self.configuration.trials.is_empty() || self.naming.judge_at.is_some_and(|at| now < at) {
+            return;
+        }
+        let is_up = |service, real| self.director.health(service, real) == Some(Health::Up);
+        let checked = self.configuration.trials.iter().filter(|one| one.checked);
+        let mut passed = BTreeSet::new();
+        let mut open = BTreeSet::new();
+        for trial in checked {
+            if is_up(trial.service, trial.tried) {
+                passed.insert(&trial.name);
+            } else if is_up(trial.service, trial.known) {
+                open.insert(&trial.name);
+            }
+        }
+        let passed: Vec<_> = passed.difference(&open).copied().collect();
+        if !passed.is_empty() {
+            let names = self.configuration.names.clone().accept(passed);
+            self.named(names);
         }
     }
 
@@ -199,11 +238,21 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if self.stop_by.is_some() || self.reloads.loading.is_some() {
             return;
         }
+        if names.say_the_same(&self.configuration.names) {
+            // Who does not resolve any more keeps its address, and who does again has it already.
+            let news = names.news(&self.configuration.names);
+            self.tell(&Line::new(Severity::Warning, news));
+            self.configuration.names = names;
+            self.ask_for_names();
+            return;
+        }
         let (held, mut catalogue) = (self.configuration.clone(), self.catalogue.clone());
         self.reloads.loading = Some(spawn_blocking(move || {
             let (configuration, diagnostics) = held.with_names(names, &mut catalogue);
+            let outcome = outcome(configuration.as_ref(), &held.names, &catalogue);
             Loaded {
                 configuration,
+                outcome,
                 diagnostics,
                 catalogue,
                 listing: None,
@@ -225,6 +274,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             let (configuration, diagnostics) = config::reload(&path, names, &mut catalogue);
             Loaded {
                 configuration,
+                outcome: None,
                 diagnostics,
                 catalogue,
                 listing: None,
@@ -286,8 +336,12 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if let Some(conflict) = siblings::conflict(&loaded.siblings, new) {
             return Err((conflict, String::new()));
         }
-        let (now, before) = (self.director.carrying(), &self.configuration.core);
-        match loss(&now, before, &configuration.core).filter(|_| !force) {
+        let next = loaded.outcome.as_ref().unwrap_or(&configuration.core);
+        let listing = loaded.listing.as_ref();
+        let maintained = self.maintenance.foreseen(listing, next);
+        let now = Instant::now();
+        let prospects = self.director.prospects(next, &maintained, now);
+        match loss(&prospects).filter(|_| !force) {
             Some(loss) => {
                 let hint = "; ldird [CONFIG] reload --force does it all the same".to_owned();
                 Err((format!("{loss}{hint}"), String::new()))
@@ -387,12 +441,21 @@ fn unread(instance: &Instance) -> Loaded {
     let text = format!("{path}: the disk or a name server has not answered within {limit} s");
     Loaded {
         configuration: None,
+        outcome: None,
         diagnostics: Diagnostic::error(text).into(),
         catalogue: Catalogue::default(),
         listing: None,
         siblings: Vec::new(),
         why: Why::Reload,
     }
+}
+
+fn outcome(
+    configuration: Option<&Configuration>,
+    before: &Names,
+    catalogue: &Catalogue,
+) -> Option<Config> {
+    configuration?.outcome(before, catalogue)
 }
 
 async fn living(usable: bool, instance: &Instance) -> Vec<Sibling> {

@@ -24,6 +24,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             self.tell(&Line::new(said.severity(), said.to_string()));
         }
         self.mark_late();
+        self.judge_trials();
         self.mail_settled();
         self.disk.look(self.configuration.maintenancedir.clone());
         self.looks_since_count += 1;

@@ -5,6 +5,7 @@
 //! ```text
 //!   serves, and is not in the new file ──somebody is new there──► leaving
 //!   leaving ──each new one has had a verdict, or LEAVE_WITHIN is over──► gone
+//!   leaving ──the table is held back: nobody serves here any more──────► gone
 //! ```
 
 use super::{Virtual, Watched};
@@ -22,12 +23,14 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Succession {
     leaving: BTreeMap<DestinationKey, Leaving>,
-    /// New ones; those that have had their verdict may still be among them.
+    /// New ones that have had no verdict since they came.
     awaited: BTreeSet<DestinationKey>,
 }
 
 #[derive(Debug, Clone)]
 struct Leaving {
+    /// As the file named it.
+    configured: DestinationKey,
     /// As it stands in the table.
     spec: DestinationSpec,
     until: Instant,
@@ -49,6 +52,11 @@ impl Succession {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.leaving.is_empty()
+    }
+
+    /// Does nobody leave, and is nobody waited for?
+    pub(crate) fn is_over(&self) -> bool {
+        self.leaving.is_empty() && self.awaited.is_empty()
     }
 
     /// When the next one is gone at the latest.
@@ -120,6 +128,7 @@ impl Virtual {
                     continue;
                 }
                 let leaving = Leaving {
+                    configured: row.config.configured,
                     spec: desired::destination(&row.config, weight),
                     until: now + LEAVE_WITHIN,
                 };
@@ -134,6 +143,11 @@ impl Virtual {
 
     /// Who leaves is gone once nobody is waited for any more, or its time is up. True if that is new.
     pub(crate) fn end_succession(&mut self, now: Instant) -> bool {
+        // Who is asked anew later, e.g. when its maintenance ends, comes in nobody's place.
+        let reals = &self.reals;
+        let unasked = |row: &Watched| row.is_awaited() || row.health.maintenance;
+        let awaited = &mut self.succession.awaited;
+        awaited.retain(|key| reals.get(key).is_some_and(unasked));
         if self.succession.is_empty() {
             return false;
         }
@@ -144,10 +158,29 @@ impl Virtual {
         leaving.len() != before
     }
 
+    /// Nobody serves here any more: who leaves is gone, and does not come back with the role.
+    pub(crate) fn give_up_succession(&mut self) {
+        self.succession = Succession::default();
+    }
+
     /// Is that the place of a real server, or of the fallback?
     pub(crate) fn has(&self, key: &DestinationKey) -> bool {
         let fallback = self.config.fallback.as_ref();
         self.reals.contains_key(key) || fallback.is_some_and(|one| one.key == *key)
+    }
+
+    /// Who is not in the file any more and serves until others can, as it was named.
+    pub(crate) fn leaving(&self) -> BTreeSet<DestinationKey> {
+        let leaving = self.succession.leaving.values();
+        leaving.map(|one| one.configured).collect()
+    }
+
+    /// Those for whom somebody leaves, as the file names them; nobody where nobody does.
+    pub(crate) fn successors(&self) -> BTreeSet<DestinationKey> {
+        let some = !self.succession.is_empty();
+        let awaited = self.succession.awaited.iter().filter(|_| some);
+        let rows = awaited.filter_map(|key| self.reals.get(key));
+        rows.map(|row| row.config.configured).collect()
     }
 
     /// Is somebody new who may serve, and has not been asked yet?

@@ -90,6 +90,12 @@ impl Belief {
         })
     }
 
+    /// The same, or is that to be seen when its maintenance ends?
+    pub(crate) fn is_unasked(&self, place: &(ServiceKey, DestinationKey)) -> bool {
+        let maintained = self.rows.get(place).is_some_and(|row| row.maintenance);
+        maintained || self.is_awaited(place)
+    }
+
     pub(crate) fn asked(&mut self, probe: ProbeId) {
         self.asked.insert(probe);
     }

@@ -317,6 +317,7 @@ impl World {
         }
         self.end_orders();
         self.keep(&input);
+        self.leave_with_the_role();
         self.note_held_back();
         self.believe(&input);
         self.forget_gone();

@@ -6,6 +6,7 @@ use crate::input::{Finding, Input};
 use crate::output::Notice;
 use crate::table::Forwarding;
 use ha_status::Role;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Longer than any of them may stay.
@@ -133,4 +134,70 @@ fn on_standby_nobody_is_kept() {
             .any(|one| matches!(one, Notice::LeavesLater { .. }))
     );
     assert_eq!(bed.rows(), []);
+}
+
+#[test]
+fn who_was_leaving_does_not_come_back_with_the_role() {
+    let table = Duration::from_secs(2);
+    for away in [Input::Turn(Role::Standby), Input::Yield { table }] {
+        let yields = matches!(away, Input::Yield { .. });
+        let mut bed = settled();
+        reload(&mut bed, &[3]);
+        let outputs = bed.feed(away);
+        bed.serve(outputs);
+        if yields {
+            assert_eq!(bed.rows(), weighted(&[1, 2]), "clients still come here");
+            bed.pass(table);
+        }
+        assert_eq!(bed.rows(), []);
+        let outputs = bed.feed(Input::Turn(Role::Active));
+        bed.serve(outputs);
+        assert_eq!(bed.rows(), weighted(&[127]), "as the file says");
+    }
+}
+
+#[test]
+fn who_comes_back_from_maintenance_is_nobodys_successor() {
+    let mut bed = settled();
+    reload(&mut bed, &[1, 2, 3]);
+    find(&mut bed, 3, Finding::Up);
+    for active in [true, false] {
+        let outputs = bed.feed(Input::Maintenance {
+            service: SERVICE,
+            real: row(3),
+            active,
+        });
+        bed.serve(outputs);
+    }
+    let told = reload(&mut bed, &[2, 3]);
+    let later = |one: &Notice| matches!(one, Notice::LeavesLater { .. });
+    assert!(!told.iter().any(later), "{told:?}");
+    assert_eq!(bed.rows(), weighted(&[2]));
+}
+
+/// Who serves, how many of them the next file would drop, and how many others it has.
+fn prospect(bed: &Bed, reals: &[u8]) -> [usize; 3] {
+    let next = with(reals.iter().map(|last| server(*last)).collect());
+    let all = bed.director.prospects(&next, &BTreeSet::new(), bed.now);
+    let one = all[&SERVICE];
+    [one.serving, one.dropped, one.fresh]
+}
+
+#[test]
+fn those_who_leave_serve_and_stay_as_long_as_one_of_their_successors_does() {
+    let mut bed = settled();
+    reload(&mut bed, &[3, 4]);
+    assert_eq!(
+        prospect(&bed, &[3, 4]),
+        [2, 0, 0],
+        "the same file once more"
+    );
+    assert_eq!(prospect(&bed, &[4]), [2, 0, 0]);
+    assert_eq!(prospect(&bed, &[1, 2]), [2, 0, 0], "back again");
+    assert_eq!(prospect(&bed, &[]), [2, 2, 0], "nobody would be left");
+    assert_eq!(prospect(&bed, &[5, 6]), [2, 2, 2]);
+    find(&mut bed, 3, Finding::Up);
+    find(&mut bed, 4, Finding::Up);
+    assert_eq!(prospect(&bed, &[3, 4]), [2, 0, 0]);
+    assert_eq!(prospect(&bed, &[3]), [2, 1, 0]);
 }

@@ -47,15 +47,24 @@ impl World {
         let serves = |key: &ServiceKey| config.services.iter().any(|one| one.key == *key);
         self.leaving
             .retain(|place, _| !next.contains_key(place) && serves(&place.0));
-        // On standby nobody serves here, and nobody is waited for.
+        self.leave_with_the_role();
+    }
+
+    /// On standby nobody serves here, and nobody is waited for: who was leaving does not come back when
+    /// the role does.
+    pub(super) fn leave_with_the_role(&mut self) {
         if self.holds_back() {
             self.leaving.clear();
+            self.lingering.clear();
             self.fresh.clear();
         }
     }
 
-    /// Where nobody is waited for, nobody is leaving any more.
+    /// Where nobody is waited for, nobody is leaving any more; and who has had its verdict is new no
+    /// more, whatever it is asked later.
     pub(super) fn forget_gone(&mut self) {
+        let belief = &self.belief;
+        self.fresh.retain(|place, _| belief.is_unasked(place));
         let waits = |key: ServiceKey| {
             let mut fresh = self.fresh.iter().filter(|(place, _)| place.0 == key);
             fresh.any(|(place, weight)| {
