@@ -128,6 +128,7 @@ pub fn director() -> DirectorSnapshot {
         phase: DirectorPhase::Running,
         duty: Duty::default(),
         sync: None,
+        outdated: None,
         services: vec![web, ftp],
         totals: Totals::default(),
         recent: vec![notice(
@@ -256,6 +257,7 @@ fn service(protocol: &str, port: u16, scheduler: &str) -> VirtualService {
         }),
         panic: None,
         enforced: 0,
+        leaving: Vec::new(),
         reals: Vec::new(),
         connections: 48_211,
         packets_in: 612_000,
@@ -277,6 +279,7 @@ fn real(host: u32, health: Health, message: &str) -> RealServer {
         check: "negotiate http".to_owned(),
         message: message.to_owned(),
         could_not_ask: None,
+        trial: None,
         stage: None,
         certificate_until_ms: None,
         agent: None,

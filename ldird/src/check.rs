@@ -8,11 +8,15 @@ mod machine;
 use crate::cli::{Invocation, Manner};
 use crate::config::{self, Configuration, Names};
 use crate::console::{CONFIGURATION, FAILED, OK, say};
+use crate::duty;
 use crate::instance::Instance;
-use crate::wording::counted;
+use crate::standing::now_ms;
+use crate::wording::{self, counted};
 use ha_plumbing::Diagnostics;
+use ha_plumbing::wall::milliseconds;
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 /// Checks CONFIG and every further file; the worst exit code counts.
 pub(crate) async fn run(invocation: &Invocation, manner: Manner) -> u8 {
@@ -25,7 +29,14 @@ pub(crate) async fn run(invocation: &Invocation, manner: Manner) -> u8 {
             ..invocation.clone()
         };
         let code = match Instance::locate(&named) {
-            Ok(instance) => check(&instance.path, manner).await,
+            Ok(instance) => {
+                let code = check(&instance.path, manner).await;
+                if manner.offline {
+                    code
+                } else {
+                    code.max(refused(&instance).await)
+                }
+            }
             Err(error) => {
                 eprintln!("{error}");
                 FAILED
@@ -34,6 +45,22 @@ pub(crate) async fn run(invocation: &Invocation, manner: Manner) -> u8 {
         worst = worst.max(code);
     }
     worst
+}
+
+/// A file that is in order by itself may have been refused by the director that runs, e.g. because it
+/// takes out most of what serves. One that has been written since is another one.
+async fn refused(instance: &Instance) -> u8 {
+    let Some(outdated) = duty::outdated(instance).await else {
+        return OK;
+    };
+    let text = wording::outdated(&outdated, now_ms(), &instance.name);
+    eprintln!("{}: {text}", instance.path.display());
+    let written = std::fs::metadata(&instance.path).and_then(|file| file.modified());
+    let written = written
+        .ok()
+        .and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let is_newer = written.is_some_and(|at| milliseconds(at) > outdated.refused_ms);
+    if is_newer { OK } else { FAILED }
 }
 
 async fn check(path: &Path, manner: Manner) -> u8 {

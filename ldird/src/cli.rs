@@ -54,7 +54,7 @@ Commands:
   try-restart   restart if it is running
   reload        read CONFIG again; a broken one changes nothing (also force-reload), and one
                 that takes out more than half of what serves, or of one virtual service,
-                needs --force
+                or leaves them weight 0, needs --force
   status        is it running? exit 0 yes, 3 no or on standby, 1 stale pid file
   run [--standby|--dry-run]
                 stay in the foreground, for a service manager; --standby: check from the

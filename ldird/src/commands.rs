@@ -55,8 +55,10 @@ pub(crate) async fn run(invocation: &Invocation) -> anyhow::Result<u8> {
         Command::Reload { force } => reload(&instance, force).await,
         Command::Status => {
             let code = status(&instance);
+            older_rules(&instance).await;
             for other in others(invocation, &instance) {
                 status(&other);
+                older_rules(&other).await;
             }
             Ok(code)
         }
@@ -128,7 +130,13 @@ async fn activate(instance: &Instance, pid: Pid) -> u8 {
 
 async fn told(instance: &Instance, pid: Pid, action: Action) -> u8 {
     match duty::tell(instance, pid, action.clone()).await {
-        Ok(_) => OK,
+        Ok(text) => {
+            // What is to be known beside the role.
+            for line in text.lines().skip(1) {
+                eprintln!("{line}");
+            }
+            OK
+        }
         Err(why) => not_done(instance, action, &why),
     }
 }
@@ -428,6 +436,13 @@ fn others(invocation: &Invocation, instance: &Instance) -> Vec<Instance> {
 
 /// The line goes to both channels: cluster managers read one, the old daemon wrote the other.
 /// On standby the resource is not active, and a manager must hear just that.
+/// Says so if the director that runs has refused its file.
+async fn older_rules(instance: &Instance) {
+    if let Some(text) = duty::older_rules(instance).await {
+        eprintln!("warning: {}: {text}", instance.path.display());
+    }
+}
+
 fn status(instance: &Instance) -> u8 {
     let path = instance.path.display();
     match instance.state() {

@@ -4,6 +4,7 @@
 //! everything else is asked of the core.
 
 use crate::apply::Counters;
+use crate::config;
 use crate::instance::Instance;
 use crate::lateness::Late;
 use crate::wording::Line;
@@ -11,8 +12,8 @@ use ha_plumbing::journal::Journal;
 use ha_plumbing::wall::{Wall, milliseconds};
 use ha_status::socket::{BindError, Control};
 use ha_status::{
-    Asks, ConnectionSync, DirectorSnapshot, Draining, Duty, Health, RealServer, Role, Totals,
-    VirtualService,
+    Asks, ConnectionSync, DirectorSnapshot, Draining, Duty, Health, Outdated, RealServer, Role,
+    Totals, Trial, VirtualService,
 };
 use ldird_core::Director;
 use ldird_core::config::Config;
@@ -42,6 +43,9 @@ pub(crate) struct View {
     start: Instant,
     pub(crate) duty: Duty,
     pub(crate) sync: Option<ConnectionSync>,
+    pub(crate) outdated: Option<Outdated>,
+    /// Servers at addresses that are on trial.
+    pub(crate) trials: Vec<config::Trial>,
     /// Connections that servers had when they were first seen to get no new ones.
     pub(crate) drains: BTreeMap<Place, (Instant, u32)>,
     pub(crate) counters: Counters,
@@ -58,6 +62,8 @@ impl View {
             start: now,
             duty: Duty::default(),
             sync: None,
+            outdated: None,
+            trials: Vec::new(),
             drains: BTreeMap::new(),
             counters: Counters::new(),
             totals: Totals::default(),
@@ -88,6 +94,16 @@ impl View {
         let mut services = director.services(now, at_ms);
         for (service, configured) in services.iter_mut().zip(&config.services) {
             let service_key = configured.key;
+            for trial in self.trials.iter().filter(|one| one.service == service_key) {
+                let places = service.reals.iter_mut().zip(&configured.reals);
+                let mut tried = places.filter(|(_, real)| real.configured == trial.tried);
+                if let Some((real, _)) = tried.next() {
+                    real.trial = Some(Trial {
+                        name: trial.name.0.clone(),
+                        known: trial.known.to_string(),
+                    });
+                }
+            }
             if let Some(counted) = self.counters.get(&configured.key) {
                 service.connections = counted.connections;
                 service.packets_in = counted.packets_in;
@@ -112,6 +128,7 @@ impl View {
             phase: director.phase(),
             duty: self.duty.clone(),
             sync: self.sync.clone(),
+            outdated: self.outdated.clone(),
             services,
             totals: Totals {
                 lateness: self.late.told(now),
@@ -162,6 +179,7 @@ pub(crate) fn metrics(snapshot: &DirectorSnapshot) -> String {
             "ldird_active",
             u64::from(snapshot.duty.role == Role::Active),
         ),
+        ("ldird_file_refused", u64::from(snapshot.outdated.is_some())),
     ] {
         write_row(&mut text, name, "", value);
     }

@@ -22,11 +22,15 @@ use ha_plumbing::service;
 use ha_plumbing::signals::Signals;
 use ha_status::{Role, Severity};
 use ldird_ipvs::Client;
+use std::io;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The old daemon keeps no lock on its pid file; it is known by its name.
 const RIVALS: &[&str] = &["ldirectord"];
+
+/// One that ends while it is looked for has gone by the next look.
+const CLAIM_TRIES: usize = 3;
 
 /// How the director stands towards its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,14 +239,14 @@ fn hold(mode: Mode, instance: &Instance) -> Result<(Option<Claim>, Option<Lockfi
     let claim = match hold_file(instance) {
         Ok(held) => held,
         // As always for who says start; a service manager must not take it for a start.
-        Err(_) if mode == Mode::Background => return Err(OK),
-        Err(pid) => {
+        Err(Unheld::Running(_)) if mode == Mode::Background => return Err(OK),
+        Err(why) => {
             let path = instance.path.display();
-            return Err(refuse(&format!("already running [pid {pid}] ({path})")));
+            return Err(refuse(&format!("{why} ({path})")));
         }
     };
     match hold_pidfile(mode, instance) {
-        Ok(pidfile) => Ok((claim, pidfile)),
+        Ok(pidfile) => Ok((Some(claim), pidfile)),
         Err(LockError::Running { .. }) if mode == Mode::Background => Err(OK),
         Err(error @ LockError::Running { .. }) => Err(refuse(&error.to_string())),
         Err(error) => Err(refuse(&format!("Can not open PIDFILE: {error}"))),
@@ -272,7 +276,7 @@ fn claim_duty(
     Ok((resident, standby))
 }
 
-fn claimed(kind: Kind, instance: &Instance) -> std::io::Result<Claim> {
+fn claimed(kind: Kind, instance: &Instance) -> io::Result<Claim> {
     let claim = Claim::acquire(kind, instance.subject())?;
     if let Some(line) = wording::claim_weak(&claim) {
         line.log();
@@ -280,21 +284,40 @@ fn claimed(kind: Kind, instance: &Instance) -> std::io::Result<Claim> {
     Ok(claim)
 }
 
-/// The claim on the configuration file, or who holds it.
-fn hold_file(instance: &Instance) -> Result<Option<Claim>, i32> {
-    let error = match claimed(Kind::Director, instance) {
-        Ok(claim) => return Ok(Some(claim)),
-        Err(error) => error,
-    };
-    if error.kind() == std::io::ErrorKind::AddrInUse
-        && let Some(pid) = claim::holder(Kind::Director, instance.subject())
-    {
-        return Err(pid.as_raw_nonzero().get());
+/// Why the claim on the configuration file cannot be had.
+#[derive(Debug, thiserror::Error)]
+enum Unheld {
+    #[error("already running [pid {0}]")]
+    Running(i32),
+    /// Somebody holds it, of whom the kernel says no pid: one of another pid namespace, or one whose
+    /// queue is full.
+    #[error(
+        "another director holds the claim on this file, and cannot be named: ss -lxp shows who listens \
+         at @ldird:… or in the run folder"
+    )]
+    Nameless,
+    /// Neither place of the claim can be had, so that nobody can tell.
+    #[error("whether another director runs this file cannot be known: {0}")]
+    Unknowable(io::Error),
+}
+
+/// The claim on the configuration file. Two directors of one file would undo each other's work, so that
+/// who cannot have it does not start: no more than with one that is known to run.
+fn hold_file(instance: &Instance) -> Result<Claim, Unheld> {
+    for _ in 0..CLAIM_TRIES {
+        let error = match claimed(Kind::Director, instance) {
+            Ok(claim) => return Ok(claim),
+            Err(error) => error,
+        };
+        if error.kind() != io::ErrorKind::AddrInUse {
+            return Err(Unheld::Unknowable(error));
+        }
+        if let Some(pid) = claim::holder(Kind::Director, instance.subject()) {
+            return Err(Unheld::Running(pid.as_raw_nonzero().get()));
+        }
+        // It may have ended just now.
     }
-    // There is no such thing here: one safeguard less.
-    let text = format!("A second director of this file would not be noticed: {error}");
-    Line::new(Severity::Warning, text).log();
-    Ok(None)
+    Err(Unheld::Nameless)
 }
 
 fn hold_pidfile(mode: Mode, instance: &Instance) -> Result<Option<Lockfile>, LockError> {
@@ -347,3 +370,6 @@ fn settings(mode: Mode, instance: &Instance, target: &LogTarget) -> log::Setting
         debug: if mode == Mode::Debug { 2 } else { 0 },
     }
 }
+
+#[cfg(test)]
+mod tests;

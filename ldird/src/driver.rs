@@ -390,7 +390,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     }
 
     fn revision(&self) -> u64 {
-        self.director.revision() + self.sync.revision()
+        self.director.revision() + self.sync.revision() + self.reloads.revision
     }
 
     fn due(&mut self) {

@@ -1,11 +1,13 @@
 //! Asking the running director for its duty, and telling it a new one: the client's half of what
 //! `start`, `stop` and `status` are for a director that is resident.
 
-use crate::instance::Instance;
+use crate::instance::{Instance, State};
 use crate::siblings;
+use crate::standing::now_ms;
+use crate::wording;
 use ha_plumbing::claim::{self, Kind};
 use ha_status::socket::Client;
-use ha_status::{Action, Reply, Request, Role};
+use ha_status::{Action, Outdated, Reply, Request, Role, Snapshot};
 use rustix::process::Pid;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
@@ -15,6 +17,8 @@ const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// The same for one that is to stop.
 const STOP_OPEN_LIMIT: Duration = Duration::from_secs(4);
 const OPEN_LOOK: Duration = Duration::from_millis(50);
+/// Who is asked beside the purpose of a command answers within so long, or not at all.
+const ASK_LIMIT: Duration = Duration::from_secs(1);
 /// A turn is answered sooner, done or not; a director that says nothing by then is frozen.
 const TURN_LIMIT: Duration = Duration::from_secs(15);
 
@@ -79,6 +83,39 @@ pub(crate) async fn tell(instance: &Instance, pid: Pid, action: Action) -> Resul
             TURN_LIMIT.as_secs()
         ))),
     }
+}
+
+/// That the director which runs has refused its file, and what is to be done; `None` if it has not, or
+/// does not answer at once.
+pub(crate) async fn older_rules(instance: &Instance) -> Option<String> {
+    let outdated = outdated(instance).await?;
+    Some(wording::outdated(&outdated, now_ms(), &instance.name))
+}
+
+/// The same for programs.
+pub(crate) async fn outdated(instance: &Instance) -> Option<Outdated> {
+    let State::Running(pid) = instance.state() else {
+        return None;
+    };
+    let shown = async {
+        let mut client = siblings::reach(instance, pid).await?;
+        client.request(&Request::Snapshot).await.ok()?;
+        match client.next().await.ok()?? {
+            Reply::Snapshot {
+                snapshot: Snapshot::Director(shown),
+                ..
+            } => shown.outdated,
+            Reply::Hello(_)
+            | Reply::Rows { .. }
+            | Reply::Snapshot { .. }
+            | Reply::Change { .. }
+            | Reply::Notice { .. }
+            | Reply::Metrics { .. }
+            | Reply::Done { .. }
+            | Reply::Error { .. } => None,
+        }
+    };
+    timeout(ASK_LIMIT, shown).await.ok()?
 }
 
 /// A director that is just starting is waited for.

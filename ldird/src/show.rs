@@ -3,11 +3,11 @@
 use crate::console::{FAILED, OK, say};
 use crate::instance::{Instance, State};
 use crate::siblings;
-use crate::wording::{counted, health};
+use crate::wording::{age, counted, health, outdated as outdated_words};
 use ha_status::socket::{Client, ClientError};
 use ha_status::{
-    Agent, ConnectionSync, DirectorSnapshot, Draining, Duty, Lateness, Override, Panic, RealServer,
-    Reply, Request, Role, Says, Snapshot, Stage,
+    Agent, ConnectionSync, DirectorSnapshot, Draining, Duty, Lateness, Leaving, Override, Panic,
+    RealServer, Reply, Request, Role, Says, Snapshot, Stage, Trial,
 };
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -90,7 +90,11 @@ fn table(snapshot: &DirectorSnapshot) -> String {
     };
     let sync = snapshot.sync.as_ref().map(synchronised);
     let late = punctuality(&snapshot.totals.lateness);
-    let head = [Some(standing(snapshot)), sync, late];
+    let older = snapshot.outdated.as_ref().map(|outdated| {
+        let text = outdated_words(outdated, snapshot.at_ms, &snapshot.config);
+        format!("  OLDER RULES: {text}")
+    });
+    let head = [Some(standing(snapshot)), older, sync, late];
     head.into_iter().flatten().for_each(&mut line);
     for service in &snapshot.services {
         let missing = if service.in_table {
@@ -117,6 +121,9 @@ fn table(snapshot: &DirectorSnapshot) -> String {
             real_rows(real, snapshot.at_ms)
                 .into_iter()
                 .for_each(&mut line);
+        }
+        for leaving in &service.leaving {
+            line(on_its_way(leaving, snapshot.at_ms));
         }
         if let Some(fallback) = &service.fallback {
             let active = if fallback.active {
@@ -152,13 +159,14 @@ fn real_rows(real: &RealServer, at_ms: u64) -> Vec<String> {
     let stage = real
         .stage
         .map(|stage| format!("      {}", in_stage(stage, at_ms)));
+    let trial = real.trial.as_ref().map(tried);
     let expiry = real
         .certificate_until_ms
         .map(|until| certificate(until, at_ms));
     let agent = real.agent.as_ref().map(|agent| asked_for(agent, at_ms));
     let orders = real.overrides.iter().map(|order| overridden(order, at_ms));
     let draining = real.draining.as_ref().map(drained);
-    [Some(row), stage, expiry, agent]
+    [Some(row), trial, stage, expiry, agent]
         .into_iter()
         .flatten()
         .chain(orders)
@@ -177,6 +185,26 @@ fn panicking(panic: &Panic, at_ms: u64) -> String {
         },
         age(panic.until_ms.saturating_sub(at_ms)),
     )
+}
+
+/// `  10.0.0.1:80   leaves: not in the file any more; weight 1 until those in its place …`
+fn on_its_way(leaving: &Leaving, at_ms: u64) -> String {
+    let Leaving {
+        address,
+        weight,
+        until_ms,
+    } = leaving;
+    let left = age(until_ms.saturating_sub(at_ms));
+    format!(
+        "  {address:<24} leaves: not in the file any more; weight {weight} until those in its place \
+         have been checked, or for {left}"
+    )
+}
+
+/// `      on trial: web is said to be here, and stays 10.0.0.1:80 until a check has passed`
+fn tried(trial: &Trial) -> String {
+    let Trial { name, known } = trial;
+    format!("      on trial: {name} is said to be here, and stays {known} until a check has passed")
 }
 
 /// What a real server is in the middle of.
@@ -309,17 +337,6 @@ fn drained(draining: &Draining) -> String {
 }
 
 const WRITES: &str = "writing to a String succeeds";
-
-/// `7s`, `2m05s`, `3h10m`, `4d02h`.
-pub(crate) fn age(milliseconds: u64) -> String {
-    let seconds = milliseconds / 1000;
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
-        86_400.. => format!("{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
-    }
-}
 
 /// What the last check said, or why it could not be asked.
 pub(crate) fn said(real: &RealServer) -> String {

@@ -4,7 +4,7 @@
 use crate::maintenance::Change;
 use ha_plumbing::claim::Claim;
 use ha_plumbing::journal;
-use ha_status::{Asks, Health, Role, Severity};
+use ha_status::{Asks, Health, Outdated, Role, Severity};
 use ldird_core::alerts::{Alert, Fact};
 use ldird_core::output::{Drift, Notice, PanicEnd, When};
 use ldird_core::table::ServiceKey;
@@ -432,6 +432,27 @@ fn word(when: When) -> &'static str {
         When::Start => "start",
         When::Stop => "stop",
     }
+}
+
+/// `7s`, `2m05s`, `3h10m`, `4d02h`.
+pub(crate) fn age(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+        86_400.. => format!("{}d{:02}h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// What is to be known of rules that are older than their file, and to be done.
+pub(crate) fn outdated(outdated: &Outdated, at_ms: u64, name: &str) -> String {
+    let ago = age(at_ms.saturating_sub(outdated.refused_ms));
+    let why = &outdated.why;
+    format!(
+        "the file was refused {ago} ago, and the rules in force are older ({why}); \
+         mend it until ldird {name} check is content, then ldird {name} reload"
+    )
 }
 
 #[cfg(test)]

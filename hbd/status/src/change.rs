@@ -11,7 +11,8 @@ pub(crate) mod tests;
 
 use crate::{
     ClusterPhase, ClusterSnapshot, ConnectionSync, Counters, DirectorPhase, DirectorSnapshot, Duty,
-    Fallback, Group, Link, Node, Notice, RealServer, Refused, Snapshot, Totals, VirtualService,
+    Fallback, Group, Link, Node, Notice, Outdated, RealServer, Refused, Snapshot, Totals,
+    VirtualService,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,8 @@ pub enum Change {
         duty: Duty,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sync: Option<ConnectionSync>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outdated: Option<Outdated>,
     },
     Totals {
         totals: Totals,
@@ -192,6 +195,7 @@ fn director(
             phase: new.phase,
             duty: new.duty.clone(),
             sync: new.sync.clone(),
+            outdated: new.outdated.clone(),
         });
     }
     rows::changed(&old.services, &new.services, volatile, |service| {
@@ -276,12 +280,14 @@ fn apply_to_director(director: &mut DirectorSnapshot, change: &Change) {
             phase,
             duty,
             sync,
+            outdated,
         } => {
             director.at_ms = *at_ms;
             director.uptime_ms = *uptime_ms;
             director.phase = *phase;
             director.duty.clone_from(duty);
             director.sync.clone_from(sync);
+            director.outdated.clone_from(outdated);
         }
         Change::Totals { totals } => director.totals = totals.clone(),
         Change::Service { service } => {

@@ -22,6 +22,9 @@ pub struct DirectorSnapshot {
     /// Connections are synchronised with the other director; absent: not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync: Option<ConnectionSync>,
+    /// The file on disk is not the one in force, which is older; absent: it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outdated: Option<Outdated>,
     /// In file order.
     pub services: Vec<VirtualService>,
     pub totals: Totals,
@@ -66,6 +69,15 @@ pub enum Role {
     Active,
     /// It knows every verdict and holds its table back until the resource becomes active here.
     Standby,
+}
+
+/// The rules in force are older than the file: it was refused when it was to be read again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outdated {
+    /// Wall clock of the last refusal, milliseconds since 1970.
+    pub refused_ms: u64,
+    /// Why, in a line.
+    pub why: String,
 }
 
 /// The kernel's synchronisation daemon that belongs to the director's role.
@@ -127,7 +139,11 @@ pub struct VirtualService {
     /// How many rows that others changed have been put back since the daemon started (`enforce`).
     #[serde(default)]
     pub enforced: u64,
-    /// In file order, ranges expanded.
+    /// Real servers that the file does not name any more, and that serve until those in their place
+    /// have been checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<Leaving>,
+    /// In file order, ranges expanded; those at addresses on trial come last.
     pub reals: Vec<RealServer>,
     /// Connections scheduled since the service was added. Volatile.
     pub connections: u64,
@@ -135,6 +151,25 @@ pub struct VirtualService {
     pub packets_in: u64,
     /// Volatile.
     pub bytes_in: u64,
+}
+
+/// A real server on its way out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// `10.0.0.1:80`.
+    pub address: String,
+    /// Its weight until then.
+    pub weight: u32,
+    /// Wall clock at which it is gone at the latest, milliseconds since 1970.
+    pub until_ms: u64,
+}
+
+/// Another address of a name, which has to pass a check before the name has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    pub name: String,
+    /// The one that it has, and that stays until then, e.g. `10.0.0.1:80`.
+    pub known: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,6 +210,10 @@ pub struct RealServer {
     /// Where it is on its way to what its checks say; `None` if it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// A name server says that a name of the file is here now; `None`: it stands in the file, or the
+    /// name has been here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
     /// When its certificate ends, as a check saw it, milliseconds since 1970; `None` where none was
     /// shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]

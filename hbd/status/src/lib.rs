@@ -23,7 +23,8 @@ pub use cluster::{
 };
 pub use director::{
     Agent, Asks, ConnectionSync, DirectorPhase, DirectorSnapshot, Draining, Duty, Fallback, Health,
-    Lateness, Override, Panic, RealServer, Role, Says, Stage, SyncEnd, Totals, VirtualService,
+    Lateness, Leaving, Outdated, Override, Panic, RealServer, Role, Says, Stage, SyncEnd, Totals,
+    Trial, VirtualService,
 };
 pub use mirror::{Gap, Heard, Mirror};
 pub use notice::{Notice, Recent, Severity, printable};

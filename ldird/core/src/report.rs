@@ -190,6 +190,14 @@ fn service_row(service: &Virtual, ledger: &Ledger, clock: Clock) -> ha_status::V
                 active: weight(&fallback.key).is_some()
                     && !service.reals.contains_key(&fallback.key),
             }),
+        leaving: service
+            .on_their_way()
+            .map(|(real, weight, until)| ha_status::Leaving {
+                address: real.to_string(),
+                weight,
+                until_ms: clock.wall_ms(until),
+            })
+            .collect(),
         reals: rows
             .map(|row| real_row(row, weight(&row.config.key), config, clock))
             .collect(),
@@ -230,6 +238,7 @@ fn real_row(
         overrides: row.orders.iter().map(|one| one.shown.clone()).collect(),
         stage: stage(row, &service.options, clock),
         draining: None,
+        trial: None,
         agent: row
             .agent
             .as_ref()

@@ -4,11 +4,12 @@
 //! counts only if there was none.
 
 mod fallbacks;
+mod named;
 
 use super::attributes;
 use super::checks::{Question, Recipe};
 use super::given::{At, FallbackLine, Family, Faults, Given, RealLine, Service};
-use super::names::{Answer, Name, Names};
+use super::names::{Answer, Names};
 use super::operations::{MonitorTemplate, operations};
 use super::options;
 use super::resolve::{self, Host, Ports, RangeFault};
@@ -20,11 +21,13 @@ use crate::probes::{Catalogue, Probe};
 use ha_plumbing::Span;
 use ldird_core::config::{AgentCheck, Check, Config, ProbeId, RealServer, Standby, VirtualService};
 use ldird_core::table::{DestinationKey, Forwarding, Protocol, ServiceKey, Tunnel};
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(super) use named::{names_of, tried_names_of, virtual_names_of};
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -116,57 +119,6 @@ fn standby_interval(global: &Given) -> Option<Duration> {
 fn reresolve(global: &Given) -> Option<Duration> {
     let seconds = global.reresolve.as_ref()?.value;
     Some(Duration::from_secs(seconds.into()))
-}
-
-/// Every name whose address has to be asked for.
-pub(super) fn names_of(file: &File) -> BTreeSet<Name> {
-    let mut found = BTreeSet::new();
-    let mut note = |at: &At<String>, family| {
-        if resolve::host(&at.value, family) == Host::Name {
-            found.insert((at.value.clone(), family));
-        }
-    };
-    let scopes = std::iter::once(&file.global).chain(file.sections.iter().map(|one| &one.given));
-    for given in scopes {
-        let lines = [
-            (&given.fallback, Family::V4),
-            (&given.fallback6, Family::V6),
-        ];
-        for (line, family) in lines {
-            if let Some(line) = line {
-                note(&line.host, family);
-            }
-        }
-        for line in &given.reals {
-            note(&line.host, line.family);
-            if let Some(last) = &line.last {
-                note(last, line.family);
-            }
-        }
-    }
-    found.append(&mut virtual_names_of(file));
-    found
-}
-
-/// Those of single real servers: another address of theirs can be checked beside the one that is known.
-pub(super) fn tried_names_of(file: &File) -> BTreeSet<Name> {
-    let lines = file.sections.iter().flat_map(|one| &one.given.reals);
-    let single = lines.filter(|line| line.last.is_none());
-    let names = single.map(|line| (line.host.value.clone(), line.family));
-    names
-        .filter(|(name, family)| resolve::host(name, *family) == Host::Name)
-        .collect()
-}
-
-/// Those that stand in virtual lines.
-pub(super) fn virtual_names_of(file: &File) -> BTreeSet<Name> {
-    let lines = file.sections.iter().filter_map(|one| one.line.as_ref());
-    let hosts = lines.filter_map(|line| match &line.what {
-        What::Address { host, .. } => Some((host.value.clone(), line.family)),
-        What::Mark(_) => None,
-    });
-    let is_name = |name: &Name| resolve::host(&name.0, name.1) == Host::Name;
-    hosts.filter(is_name).collect()
 }
 
 const REFUSED: &str = "the kernel refuses servers at such an address";
@@ -415,50 +367,14 @@ impl<'a> Expansion<'a, '_, '_> {
         }
         // Behind the others: whoever stands in the file comes first.
         for line in &section.given.reals {
-            for real in self.tried_server_of(line, key, (recipe, interval, tunnel(line))) {
-                if let Entry::Vacant(place) = places.entry(real.key) {
-                    place.insert((reals.len(), line.span.line));
-                    reals.push(real);
-                }
+            if let Some(real) = self.tried_server_of(line, key, (recipe, interval, tunnel(line)))
+                && let Entry::Vacant(place) = places.entry(real.key)
+            {
+                place.insert((reals.len(), line.span.line));
+                reals.push(real);
             }
         }
         reals
-    }
-
-    /// The server of a line at the address that is on trial for its name, if there is one.
-    fn tried_server_of(
-        &mut self,
-        line: &RealLine,
-        key: ServiceKey,
-        parts: (&Recipe, Duration, Tunnel),
-    ) -> Option<RealServer> {
-        let name = (line.host.value.clone(), line.family);
-        let address = self.names.trial(&name).filter(|_| line.last.is_none())?;
-        let known = match self.names.answer(&name) {
-            Answer::Address(known) | Answer::Kept(known) => known,
-            Answer::Missing => return None,
-        };
-        if is_refused(address) {
-            return None;
-        }
-        let port = self.real_port(line)?;
-        let real = self
-            .servers_at(line, key, (vec![address], port), parts)
-            .pop()?;
-        let checked = matches!(real.check, Check::Probe(_));
-        let known = DestinationKey {
-            address: known,
-            port,
-        };
-        self.trials.push(Trial {
-            name,
-            service: key,
-            known,
-            tried: real.configured,
-            checked,
-        });
-        // Unchecked it would serve at once.
-        checked.then_some(real)
     }
 
     fn servers_of(

@@ -3,9 +3,9 @@
 use super::Driver;
 use crate::config::Configuration;
 use crate::orders::{self, FOR_MAX_S, ORDERS_MAX, WEIGHT_MAX, WHY_MAX};
-use crate::show::age;
 use crate::standing::now_ms;
 use crate::wording::Line;
+use crate::wording::age;
 use ha_status::socket::Responder;
 use ha_status::{Action, Override, Says, Severity, Word};
 use ldird_core::input::Input;

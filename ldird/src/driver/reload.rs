@@ -11,10 +11,11 @@ use crate::loss::loss;
 use crate::maintenance::{Listed, list_in_time};
 use crate::probes::Catalogue;
 use crate::siblings::{self, Sibling};
-use crate::wording::Line;
+use crate::standing::now_ms;
+use crate::wording::{self, Line};
 use ha_plumbing::{Diagnostic, Diagnostics, service};
 use ha_status::socket::Responder;
-use ha_status::{Health, Reply, Severity};
+use ha_status::{Health, Outdated, Reply, Severity};
 use ldird_core::config::Config;
 use ldird_core::input::{Input, Left, Said};
 use std::collections::BTreeSet;
@@ -46,6 +47,10 @@ pub(super) struct Reloads {
     next: Option<Wish>,
     /// Taken over by the core and not in the table yet.
     adopted: Vec<Responder>,
+    /// The last one was refused: what is in force is older than the file.
+    pub(super) outdated: Option<Outdated>,
+    /// Grows whenever that changes.
+    pub(super) revision: u64,
 }
 
 /// A configuration that was read, or its faults, and the world at that moment.
@@ -320,9 +325,18 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         match self.acceptable(&loaded, wish.force) {
             Ok(()) => {
                 self.naming.refused = None;
+                self.note_outdated(None);
                 self.adopt(loaded, wish);
             }
-            Err((summary, detail)) => self.refuse(wish, &summary, &detail),
+            Err((summary, detail)) => {
+                let mut faults = loaded.diagnostics.iter();
+                let fault = faults.find(|one| one.severity == ha_plumbing::Severity::Error);
+                self.note_outdated(Some(Outdated {
+                    refused_ms: now_ms(),
+                    why: fault.map_or_else(|| summary.clone(), config::prefix),
+                }));
+                self.refuse(wish, &summary, &detail);
+            }
         }
     }
 
@@ -364,6 +378,20 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         if self.ready.is_none() {
             service::ready("running");
         }
+    }
+
+    fn note_outdated(&mut self, outdated: Option<Outdated>) {
+        self.reloads.revision += u64::from(self.reloads.outdated != outdated);
+        self.reloads.outdated = outdated;
+        self.publish_soon();
+    }
+
+    /// What whoever makes this director the active one has to know of its rules, if anything.
+    pub(super) fn older_rules(&self) -> Option<String> {
+        let outdated = self.reloads.outdated.as_ref()?;
+        let (name, path) = (&self.instance.name, self.instance.path.display());
+        let text = wording::outdated(outdated, now_ms(), name);
+        Some(format!("{path}: {text}"))
     }
 
     fn adopt(&mut self, loaded: Loaded, wish: Wish) {

@@ -34,6 +34,8 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
     pub(super) fn snapshot(&mut self) -> DirectorSnapshot {
         self.view.duty = self.duty();
         self.view.sync = self.sync.shown();
+        self.view.outdated = self.reloads.outdated.clone();
+        self.view.trials.clone_from(&self.configuration.trials);
         let config = &self.configuration.core;
         self.view.snapshot(&self.director, config, Instant::now())
     }

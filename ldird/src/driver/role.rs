@@ -74,6 +74,12 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             who.clone_into(&mut self.standing.by);
             self.standing_file.note(&self.standing);
             self.turns.under_way = true;
+            if role == Role::Active
+                && let Some(text) = self.older_rules()
+            {
+                let text = format!("Becomes active with older rules: {text}");
+                self.tell(&Line::new(Severity::Warning, text));
+            }
             for (_, overtaken) in self.turns.waiting.drain(..) {
                 let text = format!("overtaken: {who} asked for {}", wording::role(role));
                 overtaken.answer(Err(text));
@@ -167,8 +173,13 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             return;
         }
         self.turns.due = None;
+        let older = self.older_rules();
         for (role, reply) in self.turns.waiting.drain(..) {
-            reply.answer(Ok(wording::role(role).to_owned()));
+            let mut text = wording::role(role).to_owned();
+            if let (Role::Active, Some(older)) = (role, &older) {
+                text = format!("{text}\nwarning: {older}");
+            }
+            reply.answer(Ok(text));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a shadow says: a line for each difference that comes or goes, and the report.
 
-use crate::show::age;
+use crate::wording::age;
 use crate::wording::{Line, plural};
 use ha_plumbing::log::Stamp;
 use ha_plumbing::wall::milliseconds;

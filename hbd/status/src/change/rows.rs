@@ -82,6 +82,7 @@ pub(crate) fn columns(service: &VirtualService) -> VirtualService {
         fallback: service.fallback.clone(),
         panic: service.panic,
         enforced: service.enforced,
+        leaving: service.leaving.clone(),
         reals: Vec::new(),
         connections: service.connections,
         packets_in: service.packets_in,
@@ -229,13 +230,14 @@ impl Row for DirectorSnapshot {
             phase,
             duty,
             sync,
+            outdated,
             at_ms: _,
             uptime_ms: _,
             services: _,
             totals: _,
             recent: _,
         } = self;
-        (config, path, phase, duty, sync)
+        (config, path, phase, duty, sync, outdated)
     }
 
     fn volatile(&self) -> impl PartialEq + '_ {
@@ -261,12 +263,13 @@ impl Row for VirtualService {
             fallback: _,
             panic,
             enforced,
+            leaving,
             reals: _,
             connections: _,
             packets_in: _,
             bytes_in: _,
         } = self;
-        let kernel = (in_table, panic, enforced);
+        let kernel = (in_table, panic, enforced, leaving);
         (id, address, protocol, scheduler, persistent, name, kernel)
     }
 
@@ -294,6 +297,7 @@ impl Row for RealServer {
             message,
             could_not_ask,
             stage,
+            trial,
             certificate_until_ms,
             agent,
             overrides,
@@ -310,6 +314,7 @@ impl Row for RealServer {
             message,
             could_not_ask,
             stage,
+            trial,
             certificate_until_ms,
             agent,
             overrides,

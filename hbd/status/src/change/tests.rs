@@ -3,9 +3,9 @@
 
 use super::*;
 use crate::{
-    Agent, Asks, ConnectionSync, GroupReason, GroupRun, Health, LinkState, NodeKind, NodeStatus,
-    NotSent, Override, Quality, RefusedReason, Resource, Role, RunState, Says, SendTrouble,
-    Severity, Span, Stage, SyncEnd, Timing,
+    Agent, Asks, ConnectionSync, GroupReason, GroupRun, Health, Leaving, LinkState, NodeKind,
+    NodeStatus, NotSent, Outdated, Override, Quality, RefusedReason, Resource, Role, RunState,
+    Says, SendTrouble, Severity, Span, Stage, SyncEnd, Timing, Trial,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -155,6 +155,10 @@ impl Dice<'_> {
             check: "connect".to_owned(),
             message: self.word(),
             could_not_ask: self.flag().then(|| self.word()),
+            trial: (self.throw(4) == 0).then(|| Trial {
+                name: self.word(),
+                known: self.word(),
+            }),
             stage: self.flag().then_some(Stage::Held),
             certificate_until_ms: self.maybe(),
             agent: self.flag().then(|| Agent {
@@ -196,6 +200,11 @@ impl Dice<'_> {
             fallback: self.flag().then(|| self.fallback()),
             panic: None,
             enforced: self.throw(3).into(),
+            leaving: self.rows(|dice| Leaving {
+                address: dice.word(),
+                weight: 1,
+                until_ms: dice.number(),
+            }),
             reals: self.rows(Dice::real),
             connections: self.number(),
             packets_in: self.number(),
@@ -249,6 +258,10 @@ impl Dice<'_> {
                     sync_id: 7,
                     runs: self.throw(2) == 0,
                     problem: String::new(),
+                }),
+                outdated: (self.throw(4) == 0).then(|| Outdated {
+                    refused_ms: self.number(),
+                    why: self.word(),
                 }),
                 services: self.rows(Dice::service),
                 totals: Totals {
@@ -359,6 +372,7 @@ pub(crate) fn director(service: VirtualService) -> Snapshot {
         phase: DirectorPhase::Running,
         duty: Duty::default(),
         sync: None,
+        outdated: None,
         services: vec![service],
         totals: Totals::default(),
         recent: Vec::new(),

@@ -77,6 +77,7 @@ fn director_lines(director: &DirectorSnapshot) -> (Vec<Arc<str>>, Snapshot) {
         phase: director.phase,
         duty: director.duty.clone(),
         sync: director.sync.clone(),
+        outdated: director.outdated.clone(),
         services: Vec::new(),
         totals: director.totals.clone(),
         recent: director.recent.clone(),

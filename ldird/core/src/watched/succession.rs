@@ -175,6 +175,12 @@ impl Virtual {
         leaving.map(|one| one.configured).collect()
     }
 
+    /// The same with the weight of each, and until when it stays at the longest.
+    pub(crate) fn on_their_way(&self) -> impl Iterator<Item = (DestinationKey, u32, Instant)> {
+        let leaving = self.succession.leaving.values();
+        leaving.map(|one| (one.configured, one.spec.weight, one.until))
+    }
+
     /// Those for whom somebody leaves, as the file names them; nobody where nobody does.
     pub(crate) fn successors(&self) -> BTreeSet<DestinationKey> {
         let some = !self.succession.is_empty();

@@ -116,3 +116,83 @@ async fn what_somebody_changes_is_put_back_counted_and_told() {
     })
     .await;
 }
+
+/// Two that stand in the file, and `web` behind them, which has this address.
+fn with_a_name(port: u16, elsewhere: &[SocketAddr]) -> String {
+    let fixed = elsewhere.iter().map(|real| format!("\treal={real} masq\n"));
+    let fixed: String = fixed.collect();
+    format!(
+        "reresolve=1\ncheckinterval=1\nvirtual=10.0.0.100:80\n\tchecktype=connect\n\
+         {fixed}\treal=web:{port} masq\n"
+    )
+}
+
+/// Those that take connections, in the order of the table.
+fn taking(shown: &DirectorSnapshot) -> Vec<String> {
+    let reals = shown.services[0].reals.iter();
+    let taking = reals.filter(|real| real.table_weight.is_some_and(|weight| weight > 0));
+    taking.map(|real| real.address.clone()).collect()
+}
+
+#[tokio::test]
+async fn an_address_that_a_name_server_makes_up_is_checked_before_it_takes_a_place() {
+    let bed = Bed::new();
+    let (_first, first) = listener().await;
+    let (_second, second) = listener().await;
+    let (_web, web) = listener().await;
+    let port = web.port();
+    bed.write(&with_a_name(port, &[first, second]));
+    // Nobody listens at the one that is wrong.
+    let (right, wrong, new) = ([127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 3]);
+    let said = Arc::new(Mutex::new(Some(right)));
+    let server = Arc::clone(&said);
+    let names = move || {
+        let server = Arc::clone(&server);
+        Names::asking(move |_, _| {
+            server
+                .lock()
+                .unwrap()
+                .map(|said| Ipv4Addr::from(said).into())
+        })
+    };
+    let at = |address: [u8; 4]| SocketAddr::from((address, port)).to_string();
+    let before = [first.to_string(), second.to_string(), at(right)];
+    bed.direct_with(names(), async |mut client| {
+        wait_for(&mut client, |shown| taking(shown) == before).await;
+        *said.lock().unwrap() = Some(wrong);
+        let on_trial = |shown: &DirectorSnapshot| {
+            let last = shown.services[0].reals.last().unwrap();
+            last.address == at(wrong) && last.health == Health::Down && last.trial.is_some()
+        };
+        let shown = wait_for(&mut client, on_trial).await;
+        assert_eq!(taking(&shown), before);
+        let news = "web is said to be 127.0.0.2, and stays 127.0.0.1 until that has passed a check";
+        assert!(told(&shown, news), "{:#?}", shown.recent);
+        // No address at all for anybody.
+        *said.lock().unwrap() = None;
+        let lost = "web does not resolve, and stays 127.0.0.1";
+        let shown = wait_for(&mut client, |shown| told(shown, lost)).await;
+        assert_eq!(taking(&shown), before);
+        act(&mut client, Action::HoldBack).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+    assert!(bed.table.lock().unwrap().is_empty());
+    // The trial goes on in the next life, from the address that worked.
+    *said.lock().unwrap() = Some(new);
+    let known = names_kept::remembered(&bed.instance()).0;
+    let names = names().knowing(known);
+    bed.direct_with(names, async |mut client| {
+        let shown = wait_for(&mut client, |shown| taking(shown) == before).await;
+        assert_eq!(shown.services[0].reals.len(), 4);
+        let _new = TcpListener::bind(at(new)).await.unwrap();
+        let after = [first.to_string(), second.to_string(), at(new)];
+        let shown = wait_for(&mut client, |shown| {
+            shown.services[0].reals.len() == 3 && taking(shown) == after
+        })
+        .await;
+        assert!(told(&shown, "web is 127.0.0.3 now, not 127.0.0.1"));
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}

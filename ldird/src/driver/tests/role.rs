@@ -3,7 +3,7 @@
 use super::*;
 use crate::standing::{Beginning, Standing};
 use ha_plumbing::claim::{Claim, Kind};
-use ha_status::{Duty, Role};
+use ha_status::{Duty, Role, Severity};
 
 impl Bed {
     /// A director of the service manager, for the first time since the boot.
@@ -304,6 +304,46 @@ async fn a_director_that_is_not_resident_prepares_nothing_and_gives_no_way() {
             assert!(text.contains("not resident"), "{text}");
         }
         all_serve(&mut client, 1).await;
+        act(&mut client, Action::Stop).await;
+    })
+    .await;
+}
+
+/// Whoever wakes up with it at night must not take the old rules for those of the file.
+#[tokio::test]
+async fn a_director_that_has_refused_its_file_says_so_when_it_becomes_active() {
+    let bed = Bed::resident();
+    bed.write(&on(1));
+    bed.direct(async |mut client: Client| {
+        let text = match act(&mut client, Action::Serve).await {
+            Reply::Done { text } => text,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(text, "active");
+        done(&mut client, Action::HoldBack).await;
+        bed.write("nosuch=1\n");
+        let refused = act(&mut client, Action::Reload { force: false }).await;
+        assert!(matches!(refused, Reply::Error { .. }), "{refused:?}");
+        let shown = wait_for(&mut client, |_| true).await;
+        let outdated = shown.outdated.unwrap();
+        assert!(outdated.why.contains("nosuch"), "{outdated:?}");
+        assert!(outdated.refused_ms > 0);
+        let Reply::Done { text } = act(&mut client, Action::Serve).await else {
+            panic!("it becomes active all the same");
+        };
+        let warning = text.strip_prefix("active\nwarning: ").unwrap();
+        assert!(warning.contains("the rules in force are older"), "{text}");
+        assert!(warning.contains("then ldird x.cf reload"), "{text}");
+        let shown = wait_for(&mut client, |_| true).await;
+        let loud = |one: &ha_status::Notice| {
+            one.severity == Severity::Warning && one.text.starts_with("Becomes active with older")
+        };
+        assert!(shown.recent.iter().any(loud), "{:#?}", shown.recent);
+        bed.write(&on(1));
+        done(&mut client, Action::Reload { force: false }).await;
+        let shown = wait_for(&mut client, |_| true).await;
+        assert_eq!(shown.outdated, None);
+        done(&mut client, Action::Serve).await;
         act(&mut client, Action::Stop).await;
     })
     .await;
