@@ -1,9 +1,14 @@
 //! What old peers have been told of this node: each gets `starting` once in its life, and all get
 //! a report whenever it has changed (Heartbeat specification 7.3, 7.4).
+//!
+//! One that was dead to us and goes on in the same life restarts itself within seconds, with empty hands
+//! (6.6). Until then it holds what we hold: a report would only have it complain that both do, and
+//! offer a set that it is about to let go of. So it is told nothing before it has had time to restart.
 
 use crate::roster::NodeId;
 use ha_status::HoldSet;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Greeting {
@@ -11,6 +16,8 @@ pub(crate) struct Greeting {
     greeted: BTreeSet<NodeId>,
     /// What they were told last that we hold.
     told: Option<HoldSet>,
+    /// Old peers that have returned from a partition, and until when each may take to restart.
+    returned: BTreeMap<NodeId, Instant>,
 }
 
 /// What must be said to old peers now.
@@ -51,9 +58,21 @@ impl Greeting {
         self.told = None;
     }
 
+    /// It was dead to us and lives on.
+    pub(crate) fn returned(&mut self, node: NodeId, patience: Instant) {
+        self.greeted.remove(&node);
+        self.returned.insert(node, patience);
+    }
+
+    /// Is it likely to restart, and to be told nothing before?
+    pub(crate) fn restarts(&self, node: NodeId, now: Instant) -> bool {
+        self.returned.get(&node).is_some_and(|until| now < *until)
+    }
+
     /// Its life is over; the next one is greeted anew.
     pub(crate) fn forget(&mut self, node: NodeId) {
         self.greeted.remove(&node);
+        self.returned.remove(&node);
     }
 }
 

@@ -135,6 +135,16 @@ pub(crate) fn ip_request_resp(dest: &str, group: &str, held: bool) -> Message {
         .with("ok", "OK")
 }
 
+/// The answer to `query-cstatus`: this node has no client of that name.
+pub(crate) fn client_is_offline(dest: &str, client: &str, asker: &str) -> Message {
+    Message::new("respond-cstatus")
+        .with("dest", dest)
+        .with("result", "OK")
+        .with("cn", client)
+        .with("to_id", asker)
+        .with("cs", "offline")
+}
+
 pub(crate) fn shutdone() -> Message {
     Message::new("shutdone").with("st", "dead")
 }

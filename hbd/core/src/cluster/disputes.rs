@@ -38,8 +38,9 @@ impl Cluster {
         }
     }
 
-    /// The two sides may begin to count a few heartbeats apart.
-    fn patience_with_rivals(&self) -> Duration {
+    /// How long an old peer that notices may take to restart itself. The two sides may begin to count a
+    /// few heartbeats apart.
+    pub(super) fn patience_with_rivals(&self) -> Duration {
         RESTARTS_AFTER + self.config.keepalive * 2
     }
 

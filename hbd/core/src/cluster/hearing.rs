@@ -226,7 +226,7 @@ impl Cluster {
             return;
         }
         self.footing.carriers.heard();
-        self.rejoin(node, rejoin);
+        self.rejoin(node, rejoin, now);
         let dead_after = self.membership.dead_after(node);
         let interval = self.membership.heard(node, message.hex("dt"), now);
         if let Some((silence, peer)) = interval.zip(self.membership.peer_mut(node)) {
@@ -240,7 +240,7 @@ impl Cluster {
         self.hear_extension(node, message, now);
     }
 
-    fn rejoin(&mut self, node: NodeId, rejoin: Option<Rejoin>) {
+    fn rejoin(&mut self, node: NodeId, rejoin: Option<Rejoin>, now: Instant) {
         let name = self.roster.name(node).clone();
         match rejoin {
             None | Some(Rejoin::First) => {}
@@ -253,6 +253,8 @@ impl Cluster {
                 self.outbox.notice(Notice::NodeRestarted { node: name });
             }
             Some(Rejoin::Healed) => {
+                let patience = self.patience_with_rivals();
+                self.greeting.returned(node, now + patience);
                 self.outbox.notice(Notice::NodeReturned { node: name });
                 self.announce_running();
             }

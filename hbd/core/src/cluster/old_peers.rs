@@ -22,7 +22,9 @@ impl Cluster {
         }
         let old = |status| status == NodeStatus::Active;
         let peers = self.membership.peers();
-        let old = peers.filter(|(_, peer)| old(peer.status) && !peer.extended);
+        let old = peers.filter(|(id, peer)| {
+            old(peer.status) && !peer.extended && !self.greeting.restarts(*id, now)
+        });
         let old: Vec<NodeId> = old.map(|(id, _)| id).collect();
         let held = if old.is_empty() {
             HoldSet::None
@@ -48,6 +50,7 @@ impl Cluster {
         match message.kind() {
             "ip-request" => return self.hear_request(node, message, now),
             "ip-request-resp" => return self.hear_response(node, message),
+            "query-cstatus" => return self.answer_for_clients(node, message, now),
             _ => {}
         }
         let Some(peer) = self.membership.peer_mut(node) else {
@@ -63,6 +66,7 @@ impl Cluster {
         }
         match answer {
             Answer::Nothing => {}
+            Answer::Report if self.greeting.restarts(node, now) => {}
             Answer::Report => self.report_held(now),
             Answer::Accept(set) if self.speaks_for_all(node) => {
                 self.send(messages::ask_resources("other", set), None, now);
@@ -70,6 +74,19 @@ impl Cluster {
             Answer::Take(set) if self.speaks_for_all(node) => self.take_given(node, set, now),
             Answer::Accept(_) | Answer::Take(_) => {}
         }
+    }
+
+    /// Its `cl_status clientstatus` asks for a client of this node's daemon: there is none, and without an
+    /// answer it waits in vain.
+    fn answer_for_clients(&mut self, node: NodeId, message: &Message, now: Instant) {
+        let asked = message.text("cn").zip(message.text("from_id"));
+        let Some((client, asker)) = asked.filter(|_| messages::addressed_to(message, &self.config))
+        else {
+            return;
+        };
+        let name = self.roster.name(node).clone();
+        let answer = messages::client_is_offline(name.as_str(), client, asker);
+        self.send(answer, Some(node), now);
     }
 
     /// An old peer has released a set: it becomes ours, and the conversation ends.

@@ -6,6 +6,7 @@ mod disputes;
 mod legacy;
 #[path = "../pair/mod.rs"]
 mod pair;
+mod partitions;
 
 use ha_status::NodeStatus;
 use hbd_core::config::Failback;
@@ -241,6 +242,22 @@ fn a_status_has_the_fields_of_the_old_protocol_in_order() {
     assert_eq!(last.text("ttl"), Some("3"));
     assert_eq!(last.hex("dt"), Some(1000));
     assert_eq!(last.text("ld"), Some("0.00 0.01 0.05 1/123 4567"));
+}
+
+/// `cl_status clientstatus` on the old node waits for the answer, and has no other use for it.
+#[test]
+fn an_old_peer_that_asks_for_clients_is_told_that_there_are_none() {
+    let mut pair = Pair::new(2, &[0], Failback::On);
+    pair.start(0);
+    pair.inject(0, old_message("status", 1));
+    for (seq, dest) in [(2, "lb3"), (3, "lb1")] {
+        let fields = [("dest", dest), ("cn", "ipfail"), ("from_id", "4711")];
+        pair.inject(0, about_resources("query-cstatus", seq, &fields));
+    }
+    let said = pair.said(0, "respond-cstatus");
+    let fields = ["dest", "result", "cn", "to_id", "cs"];
+    let answers: Vec<_> = said.iter().map(|answer| words(answer, &fields)).collect();
+    assert_eq!(answers, [["lb2", "OK", "ipfail", "4711", "offline"]]);
 }
 
 #[test]
