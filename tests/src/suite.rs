@@ -19,6 +19,7 @@ mod garbage;
 mod grammar;
 mod imported;
 mod interfaces;
+mod interplay;
 mod lifecycle;
 mod links;
 mod listening;
@@ -110,6 +111,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         simulation::CASES,
         peers::CASES,
         roles::CASES,
+        interplay::CASES,
         listening::CASES,
         balancing::CASES,
         agents::CASES,

@@ -204,6 +204,22 @@ impl Host {
             .ip(&[format!("link set {} up", nic.port)])
     }
 
+    /// The switch forwards nothing from or to this cable, and its carrier stays: nothing but the
+    /// silence tells either side.
+    pub fn isolate(&self, device: &str) -> Result<()> {
+        let port = &self.nic(device)?.port;
+        self.network
+            .switch
+            .ip(&[format!("link set {port} nomaster")])
+    }
+
+    /// Ends [`Host::isolate`].
+    pub fn admit(&self, device: &str) -> Result<()> {
+        let nic = self.nic(device)?;
+        let line = format!("link set {} master {}", nic.port, nic.segment);
+        self.network.switch.ip(&[line])
+    }
+
     /// A card fails or is taken out: the device is gone, and whatever hung on it.
     pub fn remove_nic(&self, device: &str) -> Result<()> {
         let port = &self.nic(device)?.port;

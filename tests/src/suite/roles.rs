@@ -2,7 +2,7 @@
 //! and either started first, and one after the other on the same node with the same state.
 
 mod legacy;
-mod node;
+pub(super) mod node;
 mod swap;
 
 use super::{Case, Place};

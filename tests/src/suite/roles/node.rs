@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use ha_status::NodeStatus;
+use rustix::process::Signal;
 
 use crate::bed::host::Host;
 use crate::bed::network::Network;
-use crate::bed::peers::Heartbeat;
+use crate::bed::peers::{HEARTBEAT, Heartbeat};
+use crate::bed::wait;
 use crate::scenario::director::{Configuration, Director};
 use crate::scenario::programs::Programs;
 
-pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+pub(in crate::suite) const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 /// Prefers lb2.
-pub(super) const SECOND: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 101);
+pub(in crate::suite) const SECOND: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 101);
 /// An old daemon ends its children one after the other, a second each.
 const STOP: Duration = Duration::from_secs(20);
 /// Lines of an old log that are shown when something fails.
@@ -23,13 +26,13 @@ const TAIL: usize = 25;
 
 /// Which of the two daemons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(in crate::suite) enum Place {
     Old,
     New,
 }
 
 impl Place {
-    pub(super) fn other(self) -> Self {
+    pub(in crate::suite) fn other(self) -> Self {
         match self {
             Self::Old => Self::New,
             Self::New => Self::Old,
@@ -39,14 +42,14 @@ impl Place {
 
 /// Who is what in a pair. The preferred node is called lb1.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Setup {
-    pub(super) home: Place,
-    pub(super) first: Place,
+pub(in crate::suite) struct Setup {
+    pub(in crate::suite) home: Place,
+    pub(in crate::suite) first: Place,
 }
 
 /// Of ha.cf and haresources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rules {
+pub(in crate::suite) enum Rules {
     /// `auto_failback on`, and one group.
     Returns,
     /// No such line, and a group for each node.
@@ -82,19 +85,25 @@ enum Daemon {
     New(Director),
 }
 
-pub(super) struct Node {
+pub(in crate::suite) struct Node {
     daemon: Daemon,
     host: Arc<Host>,
 }
 
 impl Node {
-    pub(super) fn old(host: &Arc<Host>, files: &[(&'static str, String)]) -> Result<Self> {
+    pub(in crate::suite) fn old(
+        host: &Arc<Host>,
+        files: &[(&'static str, String)],
+    ) -> Result<Self> {
         let daemon = Daemon::Old(Heartbeat::install(Arc::clone(host), files)?);
         let host = Arc::clone(host);
         Ok(Self { daemon, host })
     }
 
-    pub(super) fn new(host: &Arc<Host>, files: Vec<(&'static str, String)>) -> Result<Self> {
+    pub(in crate::suite) fn new(
+        host: &Arc<Host>,
+        files: Vec<(&'static str, String)>,
+    ) -> Result<Self> {
         let configuration = Configuration::Files(files);
         let programs = Programs::find()?;
         let director = Director::install(Arc::clone(host), &programs, &configuration, VIP)?;
@@ -103,25 +112,25 @@ impl Node {
         Ok(Self { daemon, host })
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::suite) fn name(&self) -> &str {
         self.host.name()
     }
 
-    pub(super) fn start(&self) -> Result<()> {
+    pub(in crate::suite) fn start(&self) -> Result<()> {
         match &self.daemon {
             Daemon::Old(old) => old.start(),
             Daemon::New(new) => new.start(),
         }
     }
 
-    pub(super) fn stop(&self) -> Result<()> {
+    pub(in crate::suite) fn stop(&self) -> Result<()> {
         match &self.daemon {
             Daemon::Old(old) => old.stop(STOP).map(drop),
             Daemon::New(new) => new.stop(),
         }
     }
 
-    pub(super) fn power_off(&self) -> Result<()> {
+    pub(in crate::suite) fn power_off(&self) -> Result<()> {
         match &self.daemon {
             Daemon::Old(old) => old.power_off(),
             Daemon::New(new) => new.power_off(),
@@ -129,26 +138,75 @@ impl Node {
     }
 
     /// With its daemon.
-    pub(super) fn power_on(&self) -> Result<()> {
+    pub(in crate::suite) fn power_on(&self) -> Result<()> {
         match &self.daemon {
             Daemon::Old(old) => old.power_on(),
             Daemon::New(new) => new.power_on(),
         }
     }
 
-    pub(super) fn has(&self, address: Ipv4Addr) -> bool {
+    /// Its daemon dies at once; what it ran stays active.
+    pub(in crate::suite) fn kill(&self) -> Result<()> {
+        match &self.daemon {
+            Daemon::Old(old) => old.kill(),
+            Daemon::New(_) => {
+                wait::until("hbd is gone", STOP, || {
+                    self.host.signal("hbd", Signal::KILL) == 0
+                })?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads its files again.
+    pub(in crate::suite) fn reload(&self) -> Result<()> {
+        match &self.daemon {
+            Daemon::Old(_) => self.host.run(&[HEARTBEAT, "-r"]).map(drop),
+            Daemon::New(new) => new.hbd(&["reload"]).map(drop),
+        }
+    }
+
+    /// Does its daemon call this node active?
+    pub(in crate::suite) fn sees(&self, other: &str) -> bool {
+        match &self.daemon {
+            Daemon::Old(old) => old.node_status(other).as_deref() == Some("active"),
+            Daemon::New(new) => new.sees(other, NodeStatus::Active),
+        }
+    }
+
+    pub(in crate::suite) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The daemon, where it is hbd.
+    pub(in crate::suite) fn director(&self) -> Option<&Director> {
+        match &self.daemon {
+            Daemon::Old(_) => None,
+            Daemon::New(new) => Some(new),
+        }
+    }
+
+    /// Everything that an old daemon logged.
+    pub(in crate::suite) fn log(&self) -> String {
+        match &self.daemon {
+            Daemon::Old(old) => old.log(),
+            Daemon::New(_) => String::new(),
+        }
+    }
+
+    pub(in crate::suite) fn has(&self, address: Ipv4Addr) -> bool {
         self.host.owns(address).is_ok_and(|owns| owns)
     }
 
     /// What an old daemon complains of.
-    pub(super) fn complaints(&self) -> Vec<String> {
+    pub(in crate::suite) fn complaints(&self) -> Vec<String> {
         match &self.daemon {
             Daemon::Old(old) => old.complaints(),
             Daemon::New(_) => Vec::new(),
         }
     }
 
-    pub(super) fn last_words(&self) -> String {
+    pub(in crate::suite) fn last_words(&self) -> String {
         let words = match &self.daemon {
             Daemon::Old(old) => {
                 let log = old.log();
@@ -163,15 +221,15 @@ impl Node {
 }
 
 /// Two nodes with a group each.
-pub(super) struct Pair {
-    pub(super) setup: Setup,
+pub(in crate::suite) struct Pair {
+    pub(in crate::suite) setup: Setup,
     old: Node,
     new: Node,
 }
 
 impl Pair {
     /// Starts nothing yet.
-    pub(super) fn build(setup: Setup) -> Result<Self> {
+    pub(in crate::suite) fn build(setup: Setup) -> Result<Self> {
         let network = Network::new()?;
         network.segment("lan")?;
         let host = |number: u8| {
@@ -191,24 +249,24 @@ impl Pair {
         })
     }
 
-    pub(super) fn at(&self, place: Place) -> &Node {
+    pub(in crate::suite) fn at(&self, place: Place) -> &Node {
         match place {
             Place::Old => &self.old,
             Place::New => &self.new,
         }
     }
 
-    pub(super) fn nodes(&self) -> [&Node; 2] {
+    pub(in crate::suite) fn nodes(&self) -> [&Node; 2] {
         [&self.old, &self.new]
     }
 
-    pub(super) fn last_words(&self) -> String {
+    pub(in crate::suite) fn last_words(&self) -> String {
         self.nodes().map(Node::last_words).join("\n")
     }
 }
 
 /// `/etc/ha.d` of either node: lb1 is the preferred one.
-pub(super) fn files(rules: Rules) -> Vec<(&'static str, String)> {
+pub(in crate::suite) fn files(rules: Rules) -> Vec<(&'static str, String)> {
     let failback = rules.failback();
     let ha_cf = format!(
         "logfile /var/log/ha-log\nkeepalive 250ms\nwarntime 2\ndeadtime 5\ninitdead 12\n\
