@@ -35,7 +35,7 @@ const SHORT: Duration = Duration::from_secs(10);
 /// Pairs at the same time: they wait nearly all of it.
 const TOGETHER: usize = 12;
 const DAY: u64 = 86_400;
-/// Measured: one story in a hundred.
+/// It was seen twice in some 250 stories.
 const TELLINGS: usize = 3;
 
 const MEDIA: [Medium; 4] = [Medium::Bcast, Medium::Ucast, Medium::Mcast, Medium::Serial];
@@ -128,7 +128,7 @@ fn play(parts: &[(Setup, &'static Story)]) -> Vec<Result<BTreeSet<String>>> {
 }
 
 /// Tells a story in which the old daemon loses a word of its own script from the beginning again: it
-/// waits for that word for ever, and does so beside its like and alone as well.
+/// waits for that word for ever. Seen beside hbd, and while no other daemon ran at all.
 fn tell_whole(setup: Setup, story: &Story) -> Result<BTreeSet<String>> {
     for _ in 1..TELLINGS {
         let stage = Stage::build(setup, story.failback)?;
