@@ -182,6 +182,9 @@ impl Driver {
             | Input::Probed { .. }
             | Input::Started { .. }
             | Input::Stopped { .. }
+            | Input::Prepared { .. }
+            | Input::Unprepared { .. }
+            | Input::Unwilling { .. }
             | Input::Lost { .. }
             | Input::Mended { .. }
             | Input::Carrier { .. }
@@ -224,6 +227,7 @@ impl Driver {
             Output::Start(group) => self.resources.start(group),
             Output::Prepare(group) => self.resources.prepare(group),
             Output::Unprepare(group) => self.resources.unprepare(group),
+            Output::Linger(group) => self.resources.linger(group),
             Output::Stop(group) => self.resources.stop(group),
             Output::LetGo(group) => self.resources.let_go(group),
             Output::Announce(group) => self.resources.announce(group),

@@ -177,6 +177,8 @@ pub(crate) struct Driver<R> {
     /// Why what they said is not on disk.
     orders_unkept: Option<String>,
     turns: Turns,
+    /// Who waits for the table of a hand-over; one, as the last word counts.
+    preparing: Option<Responder>,
     looks: Interval,
     looks_since_count: u32,
     counting: bool,
@@ -225,6 +227,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             standing_file: StandingFile::open(&parts.instance, &parts.standing),
             standing: parts.standing,
             turns: Turns::new(parts.standby),
+            preparing: None,
             orders,
             told: Vec::new(),
             orders_unkept: None,

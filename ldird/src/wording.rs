@@ -87,6 +87,7 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::LeavesLater { .. }
         | Notice::Started
         | Notice::Turned(_)
+        | Notice::Prepared { whole: true }
         | Notice::HeldBack
         | Notice::OverrideEnded { .. }
         | Notice::Reloaded
@@ -113,6 +114,7 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::Enforced { .. }
         | Notice::AgentSilent { .. }
         | Notice::CertificateEnds { .. }
+        | Notice::Prepared { whole: false }
         | Notice::Drift(_) => Severity::Warning,
         Notice::EditFailed { .. }
         | Notice::MoreEditsFailed(_)
@@ -294,6 +296,13 @@ fn sentence(notice: &Notice) -> String {
         Notice::Turned(Role::Active) => "Active: the IPVS table is in the kernel".to_owned(),
         Notice::Turned(Role::Standby) => {
             "On standby: checks go on, the resource is active elsewhere".to_owned()
+        }
+        Notice::Prepared { whole: true } => {
+            "On standby: the IPVS table is in the kernel, for a hand-over".to_owned()
+        }
+        Notice::Prepared { whole: false } => {
+            "On standby: the IPVS table is in the kernel for a hand-over, but for what it refuses"
+                .to_owned()
         }
         Notice::HeldBack => {
             "On standby: the IPVS table, in the kernel for a hand-over, is held back again"

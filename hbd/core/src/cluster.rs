@@ -177,6 +177,9 @@ impl Cluster {
                 self.started(group, result, now);
             }
             Input::Stopped { group, result } => self.stopped(group, result, now),
+            Input::Prepared { group } => self.prepared(group),
+            Input::Unprepared { group } => self.unprepared(group),
+            Input::Unwilling { group } => self.must_not_linger(group),
             Input::Lost {
                 group,
                 resource,
@@ -288,6 +291,7 @@ impl Cluster {
             self.run_event(group, Event::Due, now);
         }
         self.end_preparations(now);
+        self.announce_again(now);
     }
 
     /// Draws all conclusions from the present state.
@@ -325,6 +329,7 @@ impl Cluster {
         let patience = groups().filter_map(|group| self.patience_ends(group));
         let resting = groups().filter_map(|group| self.rests_at(group));
         let prepared = groups().filter_map(Group::prepared_until);
+        let lingering = groups().filter_map(Group::lingering_deadline);
         let deadlines = [
             Some(self.speech.pace.deadline()),
             membership.deadline(),
@@ -333,6 +338,7 @@ impl Cluster {
             patience.min(),
             resting.min(),
             prepared.min(),
+            lingering.min(),
             self.footing.deadline(),
             self.pings.deadline(),
             self.orders.deadline(),

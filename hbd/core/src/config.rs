@@ -59,8 +59,17 @@ impl GroupId {
     }
 }
 
-/// What was prepared for a group that is about to start is undone after so long: its owner takes its time.
+/// What was prepared for a group that is about to start is undone after so long, unless its owner is
+/// stopping it all the while.
 pub const PREPARED_LIMIT: Duration = Duration::from_secs(30);
+
+/// An address that was only prepared leaves by itself so long after its node last asked for it: the
+/// node may have been killed, or stand still. Whole seconds, as the kernel counts.
+pub const PREPARED_LIFE: Duration = Duration::from_secs(3);
+
+/// For so long at the most a group that another node is to run goes on running here, until that one is
+/// ready for it.
+pub const LINGER_LIMIT: Duration = Duration::from_secs(1);
 
 /// The most groups a cluster can have: one status message reports them all.
 pub const MAX_GROUPS: usize = 1000;

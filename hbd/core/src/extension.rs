@@ -9,7 +9,8 @@
 //! | `hbd` | digest of haresources |
 //! | `hbn` | its nodes, blank-separated: `GENERATION.WAKES/NAME` if it hears one, else `-/NAME`; |
 //! |       | with a `~` before it while that life may still be a recording |
-//! | `hbg` | its groups, blank-separated: `TAG+TAG…,STATE CAUSE,EPOCH,OWNER` without the blank |
+//! | `hbg` | its groups, blank-separated: `TAG+TAG…,STATE CAUSE READINESS,EPOCH,OWNER` without the |
+//! |       | blanks in it; a sender that knows no readiness leaves it out |
 //! | `hbo` | of nodes that it hears and a third does not, see below; mostly empty |
 //!
 //! A tag stands for one thing that the group holds, an address or a disk: two groups that share one
@@ -29,7 +30,7 @@
 //! the generation of the node they are meant for, hex.
 
 use crate::config::{Config, GroupConfig, GroupId, MAX_GROUPS, MAX_NODES, group_tag};
-use crate::ownership::{Cause, Claim, better_claim};
+use crate::ownership::{Cause, Claim, Readiness, better_claim};
 use crate::roster::{NodeId, Precedence, Roster};
 use crate::table::Table;
 use crate::wire::Message;
@@ -96,6 +97,7 @@ pub(crate) struct Relay {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GroupReport {
     pub(crate) run: RunState,
+    pub(crate) readiness: Readiness,
     pub(crate) claim: Claim,
 }
 
@@ -179,7 +181,12 @@ impl Codec {
     fn write_groups(&self, report: &Report, roster: &Roster) -> String {
         let mut text = String::with_capacity(32 * self.tags.len());
         for (id, tags) in self.tags.iter() {
-            let Some(GroupReport { run, claim }) = report.groups.get(&id) else {
+            let Some(GroupReport {
+                run,
+                readiness,
+                claim,
+            }) = report.groups.get(&id)
+            else {
                 continue;
             };
             let mut before = if text.is_empty() { "" } else { " " };
@@ -188,12 +195,14 @@ impl Codec {
                 before = "+";
             }
             let (run, cause) = (run_letter(*run), cause_letter(claim.cause));
+            let readiness = readiness_letter(*readiness);
+            let epoch = claim.epoch;
             let written = match claim.owner {
                 Some(owner) => {
                     let owner = roster.place(owner);
-                    write!(text, ",{run}{cause},{:x},{owner:x}", claim.epoch)
+                    write!(text, ",{run}{cause}{readiness},{epoch:x},{owner:x}")
                 }
-                None => write!(text, ",{run}{cause},{:x},-", claim.epoch),
+                None => write!(text, ",{run}{cause}{readiness},{epoch:x},-"),
             };
             written.expect("writing to a String succeeds");
         }
@@ -285,6 +294,11 @@ fn both(one: GroupReport, other: GroupReport, precedence: &Precedence) -> GroupR
         } else {
             one.run
         },
+        readiness: if Readiness::Busy == other.readiness {
+            other.readiness
+        } else {
+            one.readiness
+        },
         claim: better_claim(one.claim, other.claim, precedence),
     }
 }
@@ -348,6 +362,7 @@ fn read_group(entry: &str, table: &[Option<NodeId>]) -> Option<(Vec<u64>, GroupR
     let mut letters = parts.next()?.chars();
     let run = read_run(letters.next()?)?;
     let cause = read_cause(letters.next()?)?;
+    let readiness = read_readiness(letters.next());
     let epoch = hex(parts.next()?)?;
     let owner = match parts.next()? {
         "-" => None,
@@ -358,7 +373,14 @@ fn read_group(entry: &str, table: &[Option<NodeId>]) -> Option<(Vec<u64>, GroupR
         owner,
         cause,
     };
-    Some((tags, GroupReport { run, claim }))
+    Some((
+        tags,
+        GroupReport {
+            run,
+            readiness,
+            claim,
+        },
+    ))
 }
 
 /// Digits only: `from_str_radix` would take a sign.
@@ -407,6 +429,24 @@ fn read_cause(letter: char) -> Option<Cause> {
         's' => Cause::Stay,
         _ => return None,
     })
+}
+
+/// Nothing for what is not said.
+fn readiness_letter(readiness: Readiness) -> &'static str {
+    match readiness {
+        Readiness::Unsaid => "",
+        Readiness::Still => "i",
+        Readiness::Busy => "p",
+    }
+}
+
+/// What a later version may say beyond that means nothing to this one.
+fn read_readiness(letter: Option<char>) -> Readiness {
+    match letter {
+        Some('i') => Readiness::Still,
+        Some('p') => Readiness::Busy,
+        Some(_) | None => Readiness::Unsaid,
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,14 @@ pub enum Input {
         group: GroupId,
         result: Result<(), Failure>,
     },
+    /// The answer to `Output::Prepare`: what could be made ready is. Not of one that was overtaken by a
+    /// `Start` or an `Unprepare`.
+    Prepared { group: GroupId },
+    /// The answer to `Output::Unprepare`, in the same way.
+    Unprepared { group: GroupId },
+    /// The answer to `Output::Linger` if the group must not go on running here beside a node that is
+    /// ready for it.
+    Unwilling { group: GroupId },
     /// A running group has lost something that it holds, an address or its interface, for longer
     /// than the shell bears: it has failed here.
     Lost {

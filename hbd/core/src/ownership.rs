@@ -43,6 +43,18 @@ pub enum Presence {
     Leaving,
 }
 
+/// What a node says of how it makes ready for a group that another one hands over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Readiness {
+    /// It knows no such thing, or is not heard.
+    #[default]
+    Unsaid,
+    /// There is nothing that it does, or it has done all it can.
+    Still,
+    /// It makes ready, or undoes what it had made ready.
+    Busy,
+}
+
 /// One node's position towards one group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
@@ -60,6 +72,7 @@ pub struct Standing {
     /// Does its haresources list the group?
     pub knows: bool,
     pub run: RunState,
+    pub readiness: Readiness,
     /// The claim it reports; `None` if that is nonsense.
     pub claim: Option<Claim>,
 }
@@ -91,6 +104,8 @@ pub struct Situation<'a> {
     pub returns: bool,
     /// The node we expected to take the group has had time enough, and has not.
     pub overdue: bool,
+    /// What runs here may go on for a moment while its next owner makes ready.
+    pub lingers: bool,
 }
 
 /// What to do about one group now.
@@ -100,6 +115,8 @@ pub enum Decision {
     Nothing,
     Start,
     Stop,
+    /// It is another node's, which is making ready for it: until it is, clients are served here.
+    Linger(NodeId),
     /// Stop it, addresses first: another node runs it too.
     LetGo,
     /// Forget the failed start: somebody named this node again.
@@ -462,8 +479,31 @@ impl Situation<'_> {
         match (self.held, self.claim.owner) {
             (false, _) => Decision::Nothing,
             (true, Some(owner)) if owner != self.me && self.of(owner).runs() => Decision::LetGo,
+            (true, Some(owner)) if owner != self.me && self.lingers_for(owner) => {
+                Decision::Linger(owner)
+            }
             (true, _) => Decision::Stop,
         }
+    }
+
+    /// Is the new owner making ready, or has it not heard yet that it is the owner? One that runs the
+    /// group, cannot be asked or knows no preparations is not waited for.
+    fn lingers_for(&self, owner: NodeId) -> bool {
+        let it = self.of(owner);
+        let agrees = it.claim == Some(self.claim);
+        self.lingers
+            && self.of(self.me).run == RunState::Running
+            && it.presence == Presence::Active
+            && it.current
+            && it.knows
+            && !it.deaf
+            && !it.apart
+            && it.run == RunState::Stopped
+            && match it.readiness {
+                Readiness::Unsaid => false,
+                Readiness::Still => !agrees,
+                Readiness::Busy => true,
+            }
     }
 
     /// Does another node that may hold the group have a better right to what an earlier life left

@@ -1,7 +1,8 @@
 //! Tells the neighbours who has an address now: `arp.rs` for IPv4, `ndp.rs` for IPv6.
 //!
 //! The first announcement leaves at once, five more follow 200 ms apart, because switches and
-//! hosts may lose one. They stop when the address is no longer held. Nobody waits for them, and a
+//! hosts may lose one. They stop when the address is no longer held, or
+//! another node is about to have it. Nobody waits for them, and a
 //! frame that cannot be sent is not worth more than a debug line.
 
 mod arp;
@@ -72,7 +73,7 @@ impl Announcer {
     async fn repeat(self, mut announcements: Vec<Announcement>, kernel: Kernel) {
         for _ in 0..REPEATS {
             tokio::time::sleep(INTERVAL).await;
-            announcements.retain(|announcement| kernel.holds(&announcement.placement));
+            announcements.retain(|announcement| kernel.speaks_for(&announcement.placement));
             self.send(&announcements);
         }
     }

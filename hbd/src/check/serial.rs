@@ -84,6 +84,7 @@ fn heartbeat_bytes(loaded: &Loaded) -> usize {
         | Output::CommandDone { .. }
         | Output::Prepare(_)
         | Output::Unprepare(_)
+        | Output::Linger(_)
         | Output::Exit(_) => None,
     });
     let peers = loaded.nodes.len().saturating_sub(1);

@@ -9,6 +9,7 @@ use super::kernel::{Kernel, KernelError};
 use super::promotion;
 use super::view::{AddressRow, LabelNumbers, View, numbered};
 use crate::announce::Announcer;
+use hbd_core::config::PREPARED_LIFE;
 use thiserror::Error;
 
 /// An address as a resource of a group.
@@ -65,18 +66,7 @@ impl Addresses {
     /// adopted. On failure some may be there: stop them.
     pub async fn start<'a>(&self, resources: &'a [AddressResource]) -> Result<(), Failed<'a>> {
         let view = self.view(resources).await?;
-        let mut promised = self.promised();
-        let mut placements = Vec::with_capacity(resources.len());
-        for resource in resources {
-            let placed = resource
-                .spec
-                .clone()
-                .and_then(|spec| place(&spec, resource.labels, &view, &mut promised));
-            placements.push(placed.map_err(|why| Failed {
-                resource,
-                why: why.into(),
-            })?);
-        }
+        let placements = self.places(resources, &view)?;
         // Held before they are put: a concurrent start must see that the label is taken, and a
         // removal between the two must be noticed.
         for placement in &placements {
@@ -91,6 +81,77 @@ impl Addresses {
         }
         self.announcer.announce(&placements, &view, &self.kernel);
         Ok(())
+    }
+
+    /// Puts all of them for [`PREPARED_LIFE`] and announces them: a group that another node still runs
+    /// is about to start here. Those that were not there before are named first, to be put again or
+    /// taken away; on failure none of them stays.
+    pub async fn prepare<'a>(
+        &self,
+        resources: &'a [AddressResource],
+        name: impl FnOnce(&[Placement]),
+    ) -> Result<(), Failed<'a>> {
+        let view = self.view(resources).await?;
+        let mut placements = self.places(resources, &view)?;
+        placements.retain(|placement| !view.has(placement.link, placement.ip));
+        name(&placements);
+        for placement in placements.iter().filter(|placement| placement.ip.is_ipv4()) {
+            // When one of them leaves, others of its network stay.
+            if let Err(error) = promotion::ensure(&placement.device) {
+                tracing::debug!("promote_secondaries of {}: {error}", placement.device);
+            }
+        }
+        if let Err(why) = self.renew(&placements).await {
+            self.unprepare(&placements).await;
+            let resource = resources.first().expect("a run of addresses is never empty");
+            let why = why.into();
+            return Err(Failed { resource, why });
+        }
+        self.announcer.announce(&placements, &view, &self.kernel);
+        Ok(())
+    }
+
+    /// They stay for [`PREPARED_LIFE`] from now on.
+    pub async fn renew(&self, prepared: &[Placement]) -> Result<(), KernelError> {
+        let results = self.kernel.add_for(prepared, PREPARED_LIFE).await;
+        results.into_iter().collect()
+    }
+
+    /// The group does not start, after all. What cannot be deleted leaves when its time is over.
+    pub async fn unprepare(&self, prepared: &[Placement]) {
+        self.kernel.drop_prepared(prepared);
+        let rows: Vec<AddressRow> = prepared.iter().map(Placement::row).collect();
+        for (row, result) in rows.iter().zip(self.kernel.delete(&rows).await) {
+            if let Err(error) = result {
+                tracing::debug!("{} stays for a moment: {error}", row.ip);
+            }
+        }
+    }
+
+    /// Another node is about to have them: these announcements would contradict its own.
+    pub fn quieten(&self, resources: &[AddressResource]) {
+        self.kernel.quieten(&self.held(resources), true);
+    }
+
+    /// Where all of them go.
+    fn places<'a>(
+        &self,
+        resources: &'a [AddressResource],
+        view: &View,
+    ) -> Result<Vec<Placement>, Failed<'a>> {
+        let mut promised = self.promised();
+        let mut placements = Vec::with_capacity(resources.len());
+        for resource in resources {
+            let placed = resource
+                .spec
+                .clone()
+                .and_then(|spec| place(&spec, resource.labels, view, &mut promised));
+            placements.push(placed.map_err(|why| Failed {
+                resource,
+                why: why.into(),
+            })?);
+        }
+        Ok(placements)
     }
 
     /// Takes all of them away, wherever they are, right to left: the one that was put first is the
@@ -163,23 +224,17 @@ impl Addresses {
     /// Tells the neighbours again.
     pub async fn announce(&self, resources: &[AddressResource]) -> Result<(), KernelError> {
         let view = self.kernel.view().await?;
-        let wanted = |placement: &Placement| {
-            resources.iter().any(|resource| {
-                resource
-                    .spec
-                    .as_ref()
-                    .is_ok_and(|spec| spec.ip == placement.ip)
-            })
-        };
-        let placements: Vec<Placement> = self
-            .kernel
-            .held()
-            .values()
-            .filter(|placement| wanted(placement))
-            .cloned()
-            .collect();
+        let placements = self.held(resources);
+        self.kernel.quieten(&placements, false);
         self.announcer.announce(&placements, &view, &self.kernel);
         Ok(())
+    }
+
+    /// Those of them that this node holds.
+    fn held(&self, resources: &[AddressResource]) -> Vec<Placement> {
+        let wanted = |placement: &&Placement| specs(resources).any(|spec| spec.ip == placement.ip);
+        let held = self.kernel.held();
+        held.values().filter(wanted).cloned().collect()
     }
 
     async fn view<'a>(
@@ -207,10 +262,12 @@ impl Addresses {
         self.kernel.view_towards(ips).await
     }
 
-    /// Labels of held addresses: some of them may not be visible in the view yet.
+    /// Labels of held and of prepared addresses: some of them may not be visible in the view yet.
     fn promised(&self) -> LabelNumbers {
         let mut promised = LabelNumbers::new();
-        for placement in self.kernel.held().values() {
+        let mut placements: Vec<Placement> = self.kernel.held().values().cloned().collect();
+        placements.extend(self.kernel.prepared().values().cloned());
+        for placement in &placements {
             if let Some((device, number)) = placement.label.as_deref().and_then(numbered) {
                 promised
                     .entry(device.to_owned())

@@ -17,7 +17,7 @@ use super::promotion;
 use super::view::{AddressRow, RouteRow, View};
 use futures_util::{Stream, StreamExt, future::join_all};
 use ha_status::Severity;
-use rows::{deletion, local_address, message, route_request, route_row};
+use rows::{deletion, fleeting, local_address, message, route_request, route_row};
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::AddressMessage;
@@ -84,6 +84,10 @@ pub struct Kernel {
     held: Arc<Mutex<Held>>,
     /// What was held and has not been deleted for sure.
     leaving: Arc<Mutex<Held>>,
+    /// Put for a moment, for a group that is about to start.
+    prepared: Arc<Mutex<Held>>,
+    /// Held, and not to be announced: another node is about to have it.
+    quiet: Arc<Mutex<BTreeSet<Key>>>,
     /// Rung when something is held that was not.
     bell: Arc<Notify>,
     /// Fair: requests leave in the order in which they were made.
@@ -104,6 +108,8 @@ impl Kernel {
             views,
             held: Arc::default(),
             leaving: Arc::default(),
+            prepared: Arc::default(),
+            quiet: Arc::default(),
             bell: Arc::default(),
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
         })
@@ -135,21 +141,74 @@ impl Kernel {
         Ok(view)
     }
 
-    /// Puts addresses on their interfaces, all at once. There already is success.
+    /// Puts addresses on their interfaces for good, all at once. There already is success.
     pub async fn add(&self, placements: &[Placement]) -> Vec<Result<(), KernelError>> {
         let requests = placements.iter().map(|placement| async {
-            let mut request =
-                self.handle
-                    .address()
-                    .add(placement.link, placement.ip, placement.prefix);
-            *request.message_mut() = message(placement);
-            let _permit = self.in_flight.acquire().await;
-            match limited("adding the address", request.execute()).await {
+            // One that was put for a moment stays from now on.
+            let stays = self.prepared().remove(&key(placement)).is_some();
+            match self.put(placement, message(placement), stays).await {
                 Err(KernelError::Refused { errno: EEXIST, .. }) => Ok(()),
                 result => result,
             }
         });
         join_all(requests).await
+    }
+
+    /// Puts addresses on their interfaces, or leaves them there, for so long from now on.
+    pub async fn add_for(
+        &self,
+        placements: &[Placement],
+        life: Duration,
+    ) -> Vec<Result<(), KernelError>> {
+        let requests = placements.iter().map(|placement| async move {
+            self.prepared().insert(key(placement), placement.clone());
+            let message = fleeting(placement, life);
+            self.put(placement, message, true).await
+        });
+        join_all(requests).await
+    }
+
+    async fn put(
+        &self,
+        placement: &Placement,
+        message: AddressMessage,
+        replace: bool,
+    ) -> Result<(), KernelError> {
+        let new = self.handle.address();
+        let mut request = new.add(placement.link, placement.ip, placement.prefix);
+        if replace {
+            request = request.replace();
+        }
+        *request.message_mut() = message;
+        let _permit = self.in_flight.acquire().await;
+        limited("adding the address", request.execute()).await
+    }
+
+    /// They have been taken away, or may leave when their time is over.
+    pub fn drop_prepared(&self, placements: &[Placement]) {
+        let mut prepared = self.prepared();
+        for placement in placements {
+            prepared.remove(&key(placement));
+        }
+    }
+
+    /// Another node is about to have these, which must be heard; or they are this node's after all.
+    pub fn quieten(&self, placements: &[Placement], quiet: bool) {
+        let mut keys = self.quiet();
+        for placement in placements {
+            if quiet {
+                keys.insert(key(placement));
+            } else {
+                keys.remove(&key(placement));
+            }
+        }
+    }
+
+    /// Are the neighbours to be told that this node has it?
+    pub fn speaks_for(&self, placement: &Placement) -> bool {
+        let key = key(placement);
+        self.prepared().contains_key(&key)
+            || (self.held().contains_key(&key) && !self.quiet().contains(&key))
     }
 
     /// Takes addresses away, all at once. Gone already is success.
@@ -178,6 +237,7 @@ impl Kernel {
     /// From now on the address is put back when it vanishes.
     pub fn hold(&self, placement: Placement) {
         self.leaving().remove(&key(&placement));
+        self.quiet().remove(&key(&placement));
         self.held().insert(key(&placement), placement);
         self.bell.notify_one();
     }
@@ -193,6 +253,7 @@ impl Kernel {
         let mut held = self.held();
         let keys: Vec<Key> = held.keys().filter(|key| is_it(key)).cloned().collect();
         for key in keys {
+            self.quiet().remove(&key);
             let placement = held.remove(&key);
             leaving.extend(placement.map(|placement| (key, placement)));
         }
@@ -216,6 +277,16 @@ impl Kernel {
     /// Every held address, for labels that are promised but not visible yet.
     pub fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().expect("no holder of this lock can panic")
+    }
+
+    /// Those that were put for a moment, whose labels nobody else must get.
+    pub fn prepared(&self) -> MutexGuard<'_, Held> {
+        let prepared = self.prepared.lock();
+        prepared.expect("no holder of this lock can panic")
+    }
+
+    fn quiet(&self) -> MutexGuard<'_, BTreeSet<Key>> {
+        self.quiet.lock().expect("no holder of this lock can panic")
     }
 
     fn leaving(&self) -> MutexGuard<'_, Held> {

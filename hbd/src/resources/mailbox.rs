@@ -11,6 +11,10 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Job {
     Probe,
+    /// It is another node's, and runs here until that one is ready.
+    Linger,
+    /// What was prepared is to stay for longer. Never pending: the worker sets itself to it.
+    Renew,
     /// What was prepared is not wanted. Never pending together with the next.
     Unprepare,
     /// It is about to be started.
@@ -23,6 +27,32 @@ pub(super) enum Job {
 }
 
 type Pending = Arc<Mutex<BTreeSet<Job>>>;
+
+impl Job {
+    /// Does a job that was asked end this one, which is under way?
+    fn ends(self, under_way: Self) -> bool {
+        match self {
+            Self::Stop | Self::LetGo => true,
+            // What a preparation has come to is all that they need.
+            Self::Start | Self::Prepare | Self::Unprepare => matches!(
+                under_way,
+                Self::Prepare | Self::Unprepare | Self::Renew | Self::Linger
+            ),
+            Self::Probe | Self::Linger | Self::Renew | Self::Announce => false,
+        }
+    }
+
+    /// Is there no use for a pending one once this is asked?
+    fn supersedes(self, pending: Self) -> bool {
+        match self {
+            Self::Prepare => pending == Self::Unprepare,
+            Self::Unprepare => pending == Self::Prepare,
+            Self::Start => matches!(pending, Self::Prepare | Self::Unprepare),
+            Self::Stop | Self::LetGo => pending == Self::Linger,
+            Self::Probe | Self::Linger | Self::Renew | Self::Announce => false,
+        }
+    }
+}
 
 /// The asking side.
 pub(super) struct Requests {
@@ -50,11 +80,7 @@ pub(super) fn mailbox() -> (Requests, Jobs) {
 impl Requests {
     pub(super) fn ask(&self, job: Job) {
         let mut pending = lock(&self.pending);
-        match job {
-            Job::Prepare => pending.remove(&Job::Unprepare),
-            Job::Unprepare => pending.remove(&Job::Prepare),
-            Job::Probe | Job::Start | Job::LetGo | Job::Stop | Job::Announce => false,
-        };
+        pending.retain(|other| !job.supersedes(*other));
         pending.insert(job);
         drop(pending);
         // Full: it rings already. Closed: the daemon ends.
@@ -73,15 +99,15 @@ impl Jobs {
         }
     }
 
-    /// Is a stop pending?
-    pub(super) fn stops(&self) -> bool {
+    /// Is a job pending that ends this one?
+    pub(super) fn ends(&self, under_way: Job) -> bool {
         let pending = lock(&self.pending);
-        pending.contains(&Job::Stop) || pending.contains(&Job::LetGo)
+        pending.iter().any(|job| job.ends(under_way))
     }
 
-    /// Waits until a stop is pending, for ever if nobody can ask any more. Cancel-safe.
-    pub(super) async fn stop(&mut self) {
-        while !self.stops() {
+    /// Waits until such a job is pending, for ever if nobody can ask any more. Cancel-safe.
+    pub(super) async fn end(&mut self, under_way: Job) {
+        while !self.ends(under_way) {
             if self.bell.recv().await.is_none() {
                 std::future::pending::<()>().await;
             }
@@ -130,5 +156,33 @@ mod tests {
             assert_eq!(jobs.next().await, Some(Job::Start));
             assert_eq!(jobs.next().await, None);
         }
+    }
+
+    #[tokio::test]
+    async fn a_start_waits_for_no_preparation_and_no_end_of_one() {
+        for before in [Job::Prepare, Job::Unprepare] {
+            let (requests, mut jobs) = mailbox();
+            requests.ask(before);
+            assert_eq!(jobs.next().await, Some(before));
+            assert!(!jobs.ends(before));
+            requests.ask(Job::Start);
+            assert!(jobs.ends(before), "{before:?} is under way");
+            requests.ask(before);
+            requests.ask(Job::Start);
+            drop(requests);
+            assert_eq!(jobs.next().await, Some(Job::Start), "{before:?} is pending");
+            assert_eq!(jobs.next().await, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stop_alone_ends_a_start() {
+        let (requests, jobs) = mailbox();
+        for other in [Job::Probe, Job::Prepare, Job::Unprepare, Job::Announce] {
+            requests.ask(other);
+        }
+        assert!(!jobs.ends(Job::Start));
+        requests.ask(Job::LetGo);
+        assert!(jobs.ends(Job::Start));
     }
 }

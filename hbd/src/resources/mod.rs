@@ -100,6 +100,11 @@ impl Resources {
         self.ask(group, Job::Unprepare);
     }
 
+    /// It goes on running for a moment, beside the preparations of the node whose it is now.
+    pub fn linger(&self, group: GroupId) {
+        self.ask(group, Job::Linger);
+    }
+
     pub fn stop(&self, group: GroupId) {
         self.ask(group, Job::Stop);
     }

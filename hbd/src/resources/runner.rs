@@ -10,6 +10,7 @@
 //! The order of a group and the meaning of a script's answers are those of the old ResourceManager
 //! (Heartbeat specification 7.9); the time limits are new.
 
+mod moving;
 mod stopwatch;
 mod together;
 
@@ -26,6 +27,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use moving::Prepared;
 use stopwatch::{By, Stopwatch};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -61,6 +63,8 @@ pub(super) struct Worker {
     stuck: AtomicBool,
     /// Of the start that is under way or to come.
     stopwatch: Mutex<Stopwatch>,
+    /// What was put for a start to come.
+    prepared: Mutex<Prepared>,
 }
 
 impl Worker {
@@ -85,19 +89,25 @@ impl Worker {
             owed: Mutex::default(),
             stuck: AtomicBool::new(false),
             stopwatch: Mutex::default(),
+            prepared: Mutex::default(),
         }
     }
 
     /// Does one job after the other until the daemon ends. A stop that comes while another job is
-    /// under way ends it.
+    /// under way ends it, and so does a start a preparation.
     pub(super) async fn run(self, mut jobs: Jobs) {
-        while let Some(job) = jobs.next().await {
-            let cancel = watch::Sender::new(jobs.stops());
+        loop {
+            let job = tokio::select! {
+                job = jobs.next() => job,
+                () = self.renewal() => Some(Job::Renew),
+            };
+            let Some(job) = job else { return };
+            let cancel = watch::Sender::new(jobs.ends(job));
             let work = self.work(job, cancel.subscribe());
             tokio::pin!(work);
             tokio::select! {
                 () = &mut work => continue,
-                () = jobs.stop() => {}
+                () = jobs.end(job) => {}
             }
             cancel.send_replace(true);
             work.await;
@@ -111,24 +121,43 @@ impl Worker {
                 group,
                 activity: self.probe(cancel).await,
             },
-            Job::Start => Input::Started {
-                group,
-                result: self.start(cancel).await,
-                steps: self.stopwatch().read(),
-            },
-            Job::Stop => Input::Stopped {
-                group,
-                result: self.stop().await,
-            },
-            Job::LetGo => {
-                self.take_addresses_away().await;
-                Input::Stopped {
+            Job::Start => {
+                let result = self.start(cancel).await;
+                self.forget_prepared();
+                let steps = self.stopwatch().read();
+                Input::Started {
                     group,
-                    result: self.stop().await,
+                    result,
+                    steps,
                 }
             }
-            Job::Prepare => return self.prepare(cancel).await,
-            Job::Unprepare => return self.unprepare(cancel).await,
+            Job::Stop | Job::LetGo => {
+                if job == Job::LetGo {
+                    self.take_addresses_away().await;
+                }
+                let result = self.stop().await;
+                self.forget_prepared();
+                Input::Stopped { group, result }
+            }
+            Job::Prepare => {
+                if !self.prepare(cancel).await {
+                    return;
+                }
+                Input::Prepared { group }
+            }
+            Job::Unprepare => {
+                if !self.unprepare(cancel).await {
+                    return;
+                }
+                Input::Unprepared { group }
+            }
+            Job::Renew => return self.renew(cancel).await,
+            Job::Linger => {
+                if self.linger(cancel).await {
+                    return;
+                }
+                Input::Unwilling { group }
+            }
             Job::Announce => return self.announce().await,
         };
         self.report(Report::Input(input)).await;

@@ -108,6 +108,8 @@ pub enum Waiting {
         /// How long it must have been there, milliseconds.
         steady_ms: u64,
     },
+    /// It runs here until the node, whose it is now, is ready for it.
+    Lingering { node: String },
 }
 
 /// A node that lives and could not take a group over.
@@ -233,6 +235,9 @@ impl fmt::Display for Waiting {
                     "it went back to {node} {times} times lately, so {node} must be steady for \
                      {wait} s before it goes there again"
                 )
+            }
+            Self::Lingering { node } => {
+                write!(f, "served here until {node} is ready for it")
             }
         }
     }

@@ -300,6 +300,7 @@ impl Alerts {
             | Notice::TableUnreadable(_)
             | Notice::Drift(_)
             | Notice::Started
+            | Notice::Prepared { .. }
             | Notice::HeldBack
             | Notice::Reloaded => {}
         }

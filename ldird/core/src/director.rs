@@ -60,6 +60,8 @@ pub struct Director {
     /// A reload, or a turn of the role, that the table has not followed yet.
     reloading: bool,
     turning: bool,
+    /// A preparation that the table has not followed yet.
+    preparing: bool,
     clean_tries: u32,
     outputs: VecDeque<Output>,
     revision: u64,
@@ -87,6 +89,7 @@ impl Director {
             unreadable: false,
             reloading: false,
             turning: false,
+            preparing: false,
             clean_tries: 0,
             outputs: VecDeque::new(),
             revision: 0,
@@ -110,6 +113,7 @@ impl Director {
         let notices = self.fleet.pass_time(now);
         self.tell(notices);
         if !self.is_stopping() && self.fleet.end_keeping(now) {
+            self.preparing = false;
             self.set_anew();
             self.tell([Notice::HeldBack]);
             self.step(Event::Reload, now);
@@ -452,6 +456,14 @@ impl Director {
         if std::mem::take(&mut self.turning) {
             self.tell([Notice::Turned(self.fleet.role)]);
         }
+        if std::mem::take(&mut self.preparing) {
+            self.tell([self.prepared()]);
+        }
+    }
+
+    fn prepared(&self) -> Notice {
+        let whole = self.ledger.refusals.is_empty();
+        Notice::Prepared { whole }
     }
 
     /// Everything is set anew for the role, on standby with the table left in until `kept`; who asks
@@ -467,6 +479,7 @@ impl Director {
         }
         self.fleet.turn(role, kept, now);
         self.turning = true;
+        self.preparing &= role == Role::Active;
         self.set_anew();
         self.step(Event::Reload, now);
     }
@@ -480,9 +493,15 @@ impl Director {
 
     /// The table goes in although this is standby: a turn to active is expected.
     fn prepare(&mut self, table: Duration, now: Instant) {
-        if !self.is_stopping() && self.fleet.keep(now + table) {
+        if self.is_stopping() || self.fleet.role == Role::Active {
+            return;
+        }
+        if self.fleet.keep(now + table) {
+            self.preparing = true;
             self.set_anew();
             self.step(Event::Reload, now);
+        } else if !self.preparing {
+            self.tell([self.prepared()]);
         }
     }
 

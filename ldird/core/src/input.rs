@@ -54,7 +54,8 @@ pub enum Input {
     Yield { table: Duration },
     /// On standby: the resource is about to become active here, so the table goes into the kernel
     /// already. It is held back again when a turn to standby says so, or after so long. The role does
-    /// not change, and nothing answers. Nothing happens to the active one.
+    /// not change. Answered by `Notice::Prepared`, unless a turn to standby ends it first. Nothing happens
+    /// to the active one.
     Prepare { table: Duration },
     /// End: clean the table as `cleanstop` says, then `Output::Exit`.
     Shutdown,

@@ -25,23 +25,37 @@ const LEFT_FOR: Duration = Duration::from_secs(1);
 const ADDRESSES_MAX: usize = 1024;
 
 impl<R: FnOnce(&Configuration)> Driver<R> {
-    /// The resource is about to become active here.
+    /// The resource is about to become active here, or on another director while it is active here: may
+    /// the table be in the kernels of both? Answered when this one has it.
     pub(super) fn prepare(&mut self, reply: Responder) {
         let Some(reply) = self.may_turn(Role::Standby, reply) else {
             return;
         };
-        if self.standing.role == Role::Active {
-            reply.answer(Ok("active".to_owned()));
-            return;
-        }
         if let Some(why) = obstacle(&self.configuration.core) {
             reply.answer(Err(why));
             return;
         }
+        if self.standing.role == Role::Active {
+            reply.answer(Ok("active".to_owned()));
+            return;
+        }
+        if let Some(overtaken) = self.preparing.replace(reply) {
+            overtaken.answer(Err("overtaken by another one".to_owned()));
+        }
         self.feed(Input::Prepare {
             table: PREPARED_FOR,
         });
-        reply.answer(Ok("prepared".to_owned()));
+    }
+
+    /// The kernel has what was asked for.
+    pub(super) fn answer_preparations(&mut self, whole: bool) {
+        if let Some(reply) = self.preparing.take() {
+            reply.answer(if whole {
+                Ok("prepared".to_owned())
+            } else {
+                Err("the kernel refuses a part of the table".to_owned())
+            });
+        }
     }
 
     /// The resource stops here, and another director takes over.

@@ -29,6 +29,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 self.turned(*role);
                 self.feed_sync(ldird_core::sync::Input::Turned(*role));
             }
+            Notice::Prepared { whole } => self.answer_preparations(*whole),
             Notice::OverrideEnded {
                 service,
                 real,

@@ -85,6 +85,12 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 overtaken.answer(Err(text));
             }
         }
+        if role == Role::Standby
+            && let Some(overtaken) = self.preparing.take()
+        {
+            let text = format!("overtaken: {who} asked for {}", wording::role(role));
+            overtaken.answer(Err(text));
+        }
         self.turns.waiting.push((role, reply));
         self.turn_aside(role);
         let due = Instant::now() + TURN_LIMIT;

@@ -4,6 +4,7 @@
 mod claiming;
 mod deciding;
 mod learning;
+mod lingering;
 mod preparing;
 mod relaying;
 mod running;
@@ -19,6 +20,7 @@ use crate::roster::{NodeId, Roster};
 use crate::table::Table;
 use crate::takeover::{Event, Run, Runner};
 use ha_status::Timing;
+use lingering::Lingering;
 use preparing::Preparation;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -34,12 +36,15 @@ pub(super) struct Group {
     pub(super) waiting: Option<Waiting>,
     pub(super) homeless: bool,
     preparation: Preparation,
+    lingering: Lingering,
+    /// When the neighbours are to be told once more who has what runs here.
+    announce_at: Option<Instant>,
     course: Option<Course>,
     /// How it came to run here; only while it does.
     pub(super) timing: Option<Timing>,
     /// Since when another node has been expected to take it.
     expecting: Option<Instant>,
-    /// Nodes that were seen running it while this one does, and keeps it.
+    /// Nodes that were seen running it, or may have its addresses already, while this one runs it.
     rivals: BTreeSet<NodeId>,
     /// Since when an old peer has said that it runs what this node runs.
     pub(super) disputed: Option<Instant>,
@@ -69,6 +74,8 @@ pub(super) enum Waiting {
     Blocked(Blocker),
     /// The preferred node must have been there for longer.
     HoldDown(NodeId),
+    /// Its new owner is making ready.
+    Lingering(NodeId),
 }
 
 /// How the present claim came about.
@@ -128,6 +135,7 @@ struct Moment {
     forgiven: bool,
     rested: bool,
     overdue: bool,
+    lingers: bool,
 }
 
 impl Group {
@@ -140,6 +148,8 @@ impl Group {
             waiting: None,
             homeless: false,
             preparation: Preparation::None,
+            lingering: Lingering::None,
+            announce_at: None,
             course: None,
             timing: None,
             expecting: None,
@@ -190,6 +200,7 @@ impl Cluster {
     fn carry_out(&mut self, id: GroupId, decision: Decision, now: Instant) {
         self.group_mut(id).waiting = waiting(decision);
         self.look_ahead(id, decision, now);
+        self.look_back(id, decision, now);
         let homeless = decision == Decision::Homeless;
         let before = std::mem::replace(&mut self.group_mut(id).homeless, homeless);
         if homeless && !before {
@@ -206,6 +217,7 @@ impl Cluster {
             Decision::Nothing
             | Decision::Wait(_)
             | Decision::HoldDown(_)
+            | Decision::Linger(_)
             | Decision::Expect(_)
             | Decision::Homeless => {}
             Decision::Start => self.run_event(id, Event::Start, now),
@@ -222,6 +234,7 @@ fn waiting(decision: Decision) -> Option<Waiting> {
     match decision {
         Decision::Wait(blocker) => Some(Waiting::Blocked(blocker)),
         Decision::HoldDown(node) => Some(Waiting::HoldDown(node)),
+        Decision::Linger(node) => Some(Waiting::Lingering(node)),
         Decision::Nothing
         | Decision::Start
         | Decision::Stop

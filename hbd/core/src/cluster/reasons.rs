@@ -109,6 +109,9 @@ impl Cluster {
                 times: group.returns.lately(self.config.hold_down, now),
                 steady_ms: milliseconds(self.hold_down(group, now)),
             },
+            Waiting::Lingering(node) => ha_status::Waiting::Lingering {
+                node: self.name(node),
+            },
         }
     }
 

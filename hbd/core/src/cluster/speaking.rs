@@ -119,8 +119,16 @@ impl Cluster {
     fn group_reports(&self) -> impl Iterator<Item = (GroupId, GroupReport)> {
         self.groups.iter().map(|(id, group)| {
             let run = group.runner.run().state();
+            let readiness = group.readiness();
             let claim = group.stake.claim;
-            (id, GroupReport { run, claim })
+            (
+                id,
+                GroupReport {
+                    run,
+                    readiness,
+                    claim,
+                },
+            )
         })
     }
 }

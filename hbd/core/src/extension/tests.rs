@@ -61,6 +61,7 @@ fn report(groups: usize, epoch: u64) -> Report {
     };
     let told = GroupReport {
         run: RunState::Running,
+        readiness: [Readiness::Unsaid, Readiness::Still, Readiness::Busy][epoch as usize % 3],
         claim: Claim {
             epoch,
             owner: Some(LB2),
@@ -181,6 +182,7 @@ fn a_group_that_another_node_has_in_two_holds_what_either_holds() {
     let mut told = report(2, 7);
     let idle = GroupReport {
         run: RunState::Stopped,
+        readiness: Readiness::Still,
         claim: Claim::default(),
     };
     told.groups.insert(group_id(0), idle);

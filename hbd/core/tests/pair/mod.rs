@@ -83,6 +83,10 @@ pub(crate) struct Pair {
     pub(crate) stubborn: Option<usize>,
     /// Stops take [`STOPS_SLOWLY`] on this node.
     pub(crate) slow: Option<usize>,
+    /// Preparations do not end on this node.
+    pub(crate) unready: Option<usize>,
+    /// This node goes on running nothing that is another's.
+    pub(crate) unwilling: Option<usize>,
     /// Or only those of these groups.
     pub(crate) stubborn_groups: Option<(usize, Vec<GroupId>)>,
     next_command: u64,
@@ -111,6 +115,8 @@ impl Pair {
             broken: None,
             stubborn: None,
             slow: None,
+            unready: None,
+            unwilling: None,
             stubborn_groups: None,
             next_command: 0,
         }
@@ -309,8 +315,17 @@ impl Pair {
                     kept.retain(|other| other.node != known.node);
                     kept.push(known);
                 }
+                Output::Prepare(group) if self.unready != Some(node) => {
+                    self.later(node, SCRIPT, Input::Prepared { group });
+                }
+                Output::Unprepare(group) => {
+                    self.later(node, SCRIPT, Input::Unprepared { group });
+                }
+                Output::Linger(group) if self.unwilling == Some(node) => {
+                    self.later(node, TRAVEL, Input::Unwilling { group });
+                }
                 Output::Prepare(_)
-                | Output::Unprepare(_)
+                | Output::Linger(_)
                 | Output::Announce(_)
                 | Output::Notice(_)
                 | Output::CommandDone { .. } => {}

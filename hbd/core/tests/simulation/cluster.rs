@@ -8,7 +8,7 @@ use crate::faults::{MILLI, Micros, Plan, SECOND};
 use crate::generator::Generator;
 use crate::invariants::{Monitor, Violation};
 use crate::network::Network;
-use crate::scripts::{self, Answer, Begun, Machine, Operation};
+use crate::scripts::{self, Answer, Begun, Machine, Operation, Preparation};
 use crate::setup::{GATEWAY, group_id, link_id, place_of};
 use ha_status::{ClusterSnapshot, NodeStatus};
 use hbd_core::Cluster;
@@ -54,6 +54,19 @@ enum Event {
         group: usize,
         ticket: u64,
         took: Micros,
+    },
+    /// What is made ready for a start, or undone, is done.
+    Preparation {
+        node: usize,
+        boot: u64,
+        group: usize,
+        ticket: u64,
+    },
+    /// The shell objects to a group that goes on.
+    Unwilling {
+        node: usize,
+        boot: u64,
+        group: GroupId,
     },
     /// An answer of the gateway.
     Echo {
@@ -292,10 +305,30 @@ impl World {
                     return Ok(());
                 }
                 let machine = &mut self.nodes[node].machine;
-                let Some(answer) = machine.finish(group, ticket, took, &mut self.random) else {
+                let Some(answer) = machine.finish(group, ticket, (took, self.now), &mut self.random) else {
                     return Ok(());
                 };
                 self.answer(node, group, answer)
+            }
+            Event::Preparation {
+                node,
+                boot,
+                group,
+                ticket,
+            } => {
+                if self.nodes[node].boot != boot {
+                    return Ok(());
+                }
+                let machine = &mut self.nodes[node].machine;
+                let answer =
+                    machine.finish_preparation(group, ticket, self.now, &mut self.random);
+                answer.map_or(Ok(()), |answer| self.answer(node, group, answer))
+            }
+            Event::Unwilling { node, boot, group } => {
+                if self.nodes[node].boot != boot {
+                    return Ok(());
+                }
+                self.feed(node, Input::Unwilling { group })
             }
             Event::Echo { node, boot } => {
                 let there =
@@ -336,6 +369,9 @@ impl World {
 
     fn answer(&mut self, node: usize, group: usize, answer: Answer) -> Result<(), Violation> {
         self.log(|_| format!("node {node} group {group} {answer:?}"));
+        if matches!(answer, Answer::Started(Ok(()))) {
+            self.monitor.announced(node, group, self.now);
+        }
         let group = group_id(group);
         self.feed(
             node,
@@ -347,6 +383,8 @@ impl World {
                     steps: Steps::default(),
                 },
                 Answer::Stopped(result) => Input::Stopped { group, result },
+                Answer::Prepared => Input::Prepared { group },
+                Answer::Unprepared => Input::Unprepared { group },
             },
         )
     }
@@ -459,13 +497,36 @@ impl World {
                 kept.push(known);
             }
             Output::Notice(Notice::PingsLost) => self.coverage.gateway_lost += 1,
-            Output::Prepare(_)
-            | Output::Unprepare(_)
-            | Output::Announce(_)
-            | Output::Notice(_)
-            | Output::Exit(_) => {}
+            Output::Prepare(group) => self.prepare(node, group, Preparation::Make),
+            Output::Unprepare(group) => self.prepare(node, group, Preparation::Undo),
+            Output::Linger(group) => {
+                self.coverage.lingered += 1;
+                if self.random.percent(10) {
+                    let boot = self.nodes[node].boot;
+                    let after = self.random.between(MILLI, 20 * MILLI);
+                    self.at(self.now + after, Event::Unwilling { node, boot, group });
+                }
+            }
+            Output::Announce(_) | Output::Notice(_) | Output::Exit(_) => {}
         }
         Ok(())
+    }
+
+    fn prepare(&mut self, node: usize, group: GroupId, preparation: Preparation) {
+        let index = place_of(group);
+        let machine = &mut self.nodes[node].machine;
+        let begun = machine.begin_preparation(index, preparation, &mut self.random);
+        let Begun { ticket, takes } = begun;
+        let boot = self.nodes[node].boot;
+        self.at(
+            self.now + takes,
+            Event::Preparation {
+                node,
+                boot,
+                group: index,
+                ticket,
+            },
+        );
     }
 
     fn begin(&mut self, node: usize, group: GroupId, operation: Operation) {

@@ -78,6 +78,8 @@ pub(crate) struct Coverage {
     /// Preparations that a start followed, and those that were undone.
     pub(crate) fulfilled: u64,
     pub(crate) undone: u64,
+    /// Groups that went on until their next owner was ready.
+    pub(crate) lingered: u64,
 }
 
 impl Coverage {
@@ -85,6 +87,9 @@ impl Coverage {
     pub(crate) fn note(&mut self, core: &Cluster, input: &Input, now: Instant) {
         let (group, event) = match input {
             Input::Tick
+            | Input::Prepared { .. }
+            | Input::Unprepared { .. }
+            | Input::Unwilling { .. }
             | Input::Received(_)
             | Input::Rejected { .. }
             | Input::LinkWrite { .. }
@@ -180,6 +185,7 @@ impl Coverage {
         self.gateway_lost += other.gateway_lost;
         self.fulfilled += other.fulfilled;
         self.undone += other.undone;
+        self.lingered += other.lingered;
         self.strange.extend(other.strange.iter().cloned());
         let mine = self.messages.as_flattened_mut().iter_mut();
         for (mine, other) in mine.zip(other.messages.as_flattened()) {

@@ -69,6 +69,8 @@ pub(crate) struct Monitor {
     one_way: OneWay,
     /// Groups that two nodes ran while only one heard the other, and that ended.
     pub(crate) yielded: u64,
+    /// When the neighbours were told last by a node that it has a group.
+    announced: BTreeMap<(usize, usize), Micros>,
     /// What is prepared, by node and group, and since when.
     prepared: BTreeMap<(usize, usize), Micros>,
     /// Preparations that a start followed, and those that were undone.
@@ -121,6 +123,7 @@ impl Monitor {
                 self.fulfilled += u64::from(self.prepared.remove(&(node, place)).is_some());
                 self.check_start(world, node, place)?;
             }
+            Output::Announce(group) => self.announced(node, place_of(*group), world.now),
             Output::Prepare(group) => self.check_preparation(world, node, place_of(*group))?,
             Output::Unprepare(group) => {
                 self.undone += 1;
@@ -141,13 +144,33 @@ impl Monitor {
             | Output::Stop(_)
             | Output::LetGo(_)
             | Output::Remember(_)
-            | Output::Announce(_)
+            | Output::Linger(_)
             | Output::Notice(_)
             | Output::CommandDone { .. }
             | Output::Exit(Ending::Released) => {}
         }
         self.last_act = world.now;
         self.chatter = 0;
+        Ok(())
+    }
+
+    /// The neighbours are told that this node has a group.
+    pub(crate) fn announced(&mut self, node: usize, group: usize, now: Micros) {
+        self.announced.insert((node, group), now);
+    }
+
+    /// Whoever answered for a group that it did not run is announced over.
+    fn check_neighbours(&self, world: &World, runner: usize, group: usize) -> Result<(), String> {
+        let told = self.announced.get(&(runner, group)).copied();
+        for other in (0..world.nodes.len()).filter(|other| *other != runner) {
+            let drawn = world.nodes[other].machine.drawn(group);
+            if drawn > 0 && told.is_none_or(|told| told < drawn) {
+                return Err(format!(
+                    "node {other} answered for group {group} until {drawn}, and node {runner}, \
+                     which runs it, told the neighbours at {told:?}"
+                ));
+            }
+        }
         Ok(())
     }
 
@@ -176,8 +199,15 @@ impl Monitor {
             .retain(|(node, _), _| world.nodes[*node].core.is_some());
         let awake = |node: usize| !world.nodes[node].is_frozen();
         let over = |since: Micros| world.now > since + MAX_PREPARED;
+        // Whoever is stopping it all the while may have no address any more.
+        let stopping = |group: usize| {
+            let mut nodes = 0..world.nodes.len();
+            nodes.any(|other| stuck(world, other, group))
+        };
         let mut all = self.prepared.iter();
-        match all.find(|((node, _), since)| awake(*node) && over(**since)) {
+        match all.find(|((node, group), since)| {
+            awake(*node) && over(**since) && !stopping(*group)
+        }) {
             Some(((node, group), _)) => Err(Violation(format!(
                 "node {node} is prepared for group {group} and does not give up"
             ))),
@@ -469,6 +499,7 @@ impl Monitor {
             if first.epoch > MAX_EPOCH {
                 return Err(format!("group {group} has epoch {}", first.epoch));
             }
+            self.check_neighbours(world, runner, group)?;
             let home = world.plan.groups[group];
             let plan = &world.plan;
             let scripts = plan.scripts.fail + plan.scripts.hang > 0;

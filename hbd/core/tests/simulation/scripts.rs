@@ -22,7 +22,25 @@ struct Resource {
     missing: bool,
     /// Has its start been refused because of that? One that had begun before succeeds.
     refused: bool,
+    /// What is made ready for a start, or undone.
+    preparation: Option<(u64, Preparation)>,
+    /// Until when it answers for the addresses without running the group: for ever while they are
+    /// wanted, and for a while if they are not taken away.
+    drawn: Micros,
 }
+
+/// What is done about a start to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Preparation {
+    Make,
+    Undo,
+}
+
+/// Wanted addresses do not leave.
+const WANTED: Micros = Micros::MAX;
+
+/// They leave so long after nobody wants them any more.
+const LIFE: Micros = hbd_core::config::PREPARED_LIFE.as_micros() as Micros;
 
 /// A running script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +56,8 @@ pub(crate) enum Answer {
     Probed(Activity),
     Started(Result<(), Failure>),
     Stopped(Result<(), Failure>),
+    Prepared,
+    Unprepared,
 }
 
 /// A script that was begun: its answer is due at this time.
@@ -74,9 +94,12 @@ impl Machine {
         let resource = &mut self.groups[group];
         let ended = matches!(resource.operation, Some((_, Operation::Start)));
         resource.operation = Some((ticket, operation));
+        // It overtakes what was to be ready for it.
+        resource.preparation = None;
         if operation == Operation::Start {
             resource.active = true;
             resource.refused = resource.missing;
+            resource.drawn = 0;
         }
         let takes = if random.percent(self.faults.hang) {
             self.limit
@@ -93,7 +116,7 @@ impl Machine {
         &mut self,
         group: usize,
         ticket: u64,
-        took: Micros,
+        (took, now): (Micros, Micros),
         random: &mut Generator,
     ) -> Option<Answer> {
         let resource = &mut self.groups[group];
@@ -106,11 +129,14 @@ impl Machine {
         let fails = hung || random.percent(self.faults.fail);
         Some(match operation {
             Operation::Probe if fails => Answer::Probed(Activity::Unclear),
-            Operation::Probe => Answer::Probed(match (resource.active, random.percent(50)) {
-                (false, _) => Activity::Nothing,
-                (true, false) => Activity::Something,
-                (true, true) => Activity::Everything,
-            }),
+            Operation::Probe => {
+                let drawn = resource.drawn > now;
+                Answer::Probed(match (resource.active, drawn || random.percent(50)) {
+                    (false, _) if !drawn => Activity::Nothing,
+                    (_, true) => Activity::Something,
+                    (_, false) => Activity::Everything,
+                })
+            }
             Operation::Start if fails || resource.refused => {
                 let still_held = random.percent(30);
                 resource.active = still_held;
@@ -120,9 +146,59 @@ impl Machine {
             Operation::Stop if fails => Answer::Stopped(Err(failure("stop", true))),
             Operation::Stop => {
                 resource.active = false;
+                resource.drawn = resource.drawn.min(now);
                 Answer::Stopped(Ok(()))
             }
         })
+    }
+
+    /// Begins to make ready for a start, or to undo that. Overtakes what was under way.
+    pub(crate) fn begin_preparation(
+        &mut self,
+        group: usize,
+        preparation: Preparation,
+        random: &mut Generator,
+    ) -> Begun {
+        self.next += 1;
+        let ticket = self.next;
+        let resource = &mut self.groups[group];
+        resource.preparation = Some((ticket, preparation));
+        // From the first moment on, unless the directors are not ready.
+        if preparation == Preparation::Make && !resource.missing && !random.percent(10) {
+            resource.drawn = WANTED;
+        }
+        let takes = if random.percent(self.faults.slow) {
+            random.between(MILLI, 700 * MILLI)
+        } else {
+            random.between(MILLI, 20 * MILLI)
+        };
+        Begun { ticket, takes }
+    }
+
+    /// It ends, if nothing has overtaken it.
+    pub(crate) fn finish_preparation(
+        &mut self,
+        group: usize,
+        ticket: u64,
+        now: Micros,
+        random: &mut Generator,
+    ) -> Option<Answer> {
+        let fails = random.percent(self.faults.fail);
+        let resource = &mut self.groups[group];
+        let (_, preparation) = resource.preparation.take_if(|(it, _)| *it == ticket)?;
+        Some(match preparation {
+            Preparation::Make => Answer::Prepared,
+            Preparation::Undo => {
+                let life = if fails { LIFE } else { 0 };
+                resource.drawn = resource.drawn.min(now + life);
+                Answer::Unprepared
+            }
+        })
+    }
+
+    /// Until when neighbours may have learnt from it that it has a group that it does not run.
+    pub(crate) fn drawn(&self, group: usize) -> Micros {
+        self.groups[group].drawn
     }
 
     pub(crate) fn missing(&self, group: usize) -> bool {
@@ -135,9 +211,12 @@ impl Machine {
     }
 
     /// The daemon is gone and its scripts with it; without power everything is.
-    pub(crate) fn crash(&mut self, power: bool) {
+    pub(crate) fn crash(&mut self, power: bool, now: Micros) {
         for resource in &mut self.groups {
             resource.operation = None;
+            resource.preparation = None;
+            let life = if power { 0 } else { LIFE };
+            resource.drawn = resource.drawn.min(now + life);
             resource.active &= !power;
         }
     }

@@ -1,9 +1,10 @@
 //! How groups move: handed over, given back, and sent by an operator.
 
 use super::{GROUP, is_start, ms};
-use crate::pair::{DEADTIME, HOLD_DOWN, Pair, STOPS_SLOWLY, name};
+use crate::pair::{DEADTIME, HOLD_DOWN, Pair, SCRIPT, STOPS_SLOWLY, name};
 use ha_status::{HoldSet, NodeStatus};
-use hbd_core::config::{Failback, PREPARED_LIMIT};
+use hbd_core::config::{Failback, LINGER_LIMIT, PREPARED_LIFE, PREPARED_LIMIT};
+use std::time::Duration;
 use hbd_core::input::Command;
 use hbd_core::output::{Done, Ending, Notice, Output, Refusal, YieldReason};
 
@@ -81,9 +82,11 @@ fn an_agreed_move_is_prepared_while_the_owner_still_runs_it() {
             pair.when(|node, output| node == at && wanted(output))
         };
         let prepared = of(|output| matches!(output, Output::Prepare(_)), taker).unwrap();
+        let ready = prepared + SCRIPT;
         let stop = of(|output| matches!(output, Output::Stop(_)), 1 - taker).unwrap();
         let start = of(is_start, taker).unwrap();
-        assert!(prepared <= stop + ms(1) && prepared < start, "move {round}");
+        assert!(stop >= ready, "move {round}: {stop:?}, ready at {ready:?}");
+        assert!(stop <= ready + ms(1) && stop < start, "move {round}");
         let undone = |_, output: &Output| matches!(output, Output::Unprepare(_));
         assert_eq!(pair.when(undone), None, "move {round}");
     }
@@ -102,7 +105,7 @@ fn nothing_is_prepared_for_a_group_whose_owner_is_dead() {
 #[test]
 fn what_was_prepared_is_undone_when_the_owner_cannot_stop_in_time() {
     let mut pair = Pair::running(2, &[0], Failback::On);
-    pair.slow = Some(0);
+    pair.stubborn = Some(0);
     pair.standby(0, HoldSet::All);
     pair.run_for(PREPARED_LIMIT + ms(500));
     let outputs = pair.outputs.iter();
@@ -119,7 +122,112 @@ fn what_was_prepared_is_undone_when_the_owner_cannot_stop_in_time() {
         panic!("{asked:?}");
     };
     assert_eq!(undone, prepared + PREPARED_LIMIT);
-    pair.run_until(STOPS_SLOWLY, |pair| pair.runners(0) == [1]);
+}
+
+/// Its addresses are gone long before the rest of it.
+#[test]
+fn what_was_prepared_stays_while_the_owner_is_stopping() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.slow = Some(0);
+    pair.standby(0, HoldSet::All);
+    pair.run_until(STOPS_SLOWLY * 2, |pair| pair.runners(0) == [1]);
+    let undone = |_, output: &Output| matches!(output, Output::Unprepare(_));
+    assert_eq!(pair.when(undone), None);
+}
+
+/// When this node was asked so, for each time.
+fn asked(pair: &Pair, at: usize, wanted: fn(&Output) -> bool) -> Vec<Duration> {
+    let outputs = pair.outputs.iter();
+    let outputs = outputs.filter(|(_, node, output)| *node == at && wanted(output));
+    outputs.map(|(at, ..)| *at).collect()
+}
+
+fn is_stop(output: &Output) -> bool {
+    matches!(output, Output::Stop(_) | Output::LetGo(_))
+}
+
+fn is_announcement(output: &Output) -> bool {
+    matches!(output, Output::Announce(_))
+}
+
+#[test]
+fn a_next_owner_that_does_not_get_ready_is_waited_for_a_second() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.unready = Some(1);
+    pair.outputs.clear();
+    let begun = pair.now;
+    pair.standby(0, HoldSet::All);
+    pair.run_for(ms(500));
+    let waiting = pair.view(0).groups[0].reason.waiting.clone();
+    let node = name(1).to_string();
+    assert_eq!(waiting, Some(ha_status::Waiting::Lingering { node }));
+    pair.run_until(ms(1000), |pair| pair.runners(0) == [1]);
+    let stops = asked(&pair, 0, is_stop);
+    assert_eq!(stops, [begun + LINGER_LIMIT]);
+}
+
+#[test]
+fn a_shell_that_objects_ends_the_wait() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    (pair.unready, pair.unwilling) = (Some(1), Some(0));
+    pair.standby(0, HoldSet::All);
+    let took = pair.run_until(ms(1000), |pair| pair.runners(0) == [1]);
+    assert!(took <= ms(5), "{took:?}");
+}
+
+#[test]
+fn many_words_do_not_make_the_wait_longer() {
+    let mut pair = Pair::running(3, &[0], Failback::On);
+    (pair.unready, pair.unwilling) = (Some(1), None);
+    pair.outputs.clear();
+    let begun = pair.now;
+    pair.standby(0, HoldSet::All);
+    for _ in 0..8 {
+        pair.run_for(ms(100));
+        pair.command(1, Command::Takeover(HoldSet::All));
+    }
+    pair.run_until(ms(1000), |pair| pair.runners(0) == [1]);
+    assert_eq!(asked(&pair, 0, is_stop), [begun + LINGER_LIMIT]);
+}
+
+/// It may have answered for the addresses, and some neighbour may have asked.
+#[test]
+fn a_group_that_stays_after_all_is_announced_over_who_was_ready_for_it() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.unready = Some(1);
+    pair.standby(0, HoldSet::All);
+    pair.run_for(ms(100));
+    pair.outputs.clear();
+    pair.command(0, Command::Takeover(HoldSet::All));
+    pair.run_for(ms(5000));
+    assert_eq!(pair.runners(0), [0]);
+    assert_eq!(asked(&pair, 0, is_stop), []);
+    let undone = asked(&pair, 1, |output| matches!(output, Output::Unprepare(_)));
+    let [undone] = undone[..] else { panic!("{undone:?}") };
+    let told = asked(&pair, 0, is_announcement);
+    let [at_once, when_undone, once_more] = told[..] else {
+        panic!("{told:?}")
+    };
+    assert!(at_once < undone && when_undone >= undone + SCRIPT);
+    assert!(once_more > at_once + PREPARED_LIFE);
+}
+
+#[test]
+fn a_next_owner_that_dies_ready_is_announced_over_when_its_addresses_have_left() {
+    let mut pair = Pair::running(2, &[0], Failback::On);
+    pair.unready = Some(1);
+    pair.standby(0, HoldSet::All);
+    pair.run_for(ms(100));
+    pair.outputs.clear();
+    // Its machine lives on, without a daemon.
+    pair.power_off(1);
+    let died = pair.now;
+    pair.run_until(ms(6000), |pair| pair.runners(0) == [0] && pair.now > died + ms(5500));
+    let starts = asked(&pair, 0, is_start);
+    let [start] = starts[..] else { panic!("{starts:?}") };
+    let told = asked(&pair, 0, is_announcement);
+    let last = told.last().copied();
+    assert!(last.is_some_and(|at| at > start + PREPARED_LIFE), "{told:?}");
 }
 
 #[test]

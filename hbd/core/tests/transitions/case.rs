@@ -2,7 +2,7 @@
 
 use ha_status::RunState;
 use hbd_core::ownership::{
-    Bar, Cause, Claim, Decision, Phase, Presence, Situation, Standing, Why, decide,
+    Bar, Cause, Claim, Decision, Phase, Presence, Readiness, Situation, Standing, Why, decide,
 };
 use hbd_core::roster::{NodeId, Precedence};
 
@@ -24,6 +24,7 @@ pub(crate) struct Case {
     pub(crate) forgiven: bool,
     pub(crate) returns: bool,
     pub(crate) overdue: bool,
+    pub(crate) lingers: bool,
     pub(crate) claim: Claim,
     pub(crate) peer: Standing,
 }
@@ -46,6 +47,7 @@ pub(crate) fn case() -> Case {
         forgiven: true,
         returns: true,
         overdue: false,
+        lingers: true,
         claim,
         peer: Standing {
             presence: Presence::Active,
@@ -55,6 +57,7 @@ pub(crate) fn case() -> Case {
             vouched: false,
             knows: true,
             run: RunState::Stopped,
+            readiness: Readiness::Still,
             claim: Some(claim),
         },
     }
@@ -70,6 +73,7 @@ impl Case {
             vouched: false,
             knows: true,
             run: self.run,
+            readiness: Readiness::Still,
             claim: Some(self.claim),
         };
         decide(&Situation {
@@ -87,6 +91,7 @@ impl Case {
             forgiven: self.forgiven,
             returns: self.returns,
             overdue: self.overdue,
+            lingers: self.lingers,
         })
     }
 

@@ -3,7 +3,7 @@
 use crate::case::{Case, ME, PEER, case, claimed};
 use ha_status::RunState;
 use hbd_core::ownership::Blocker::{Busy, Disagrees, Joining, NotCurrent, OldPeer, Unheard};
-use hbd_core::ownership::{Cause, Claim, Decision, Phase, Presence, Why};
+use hbd_core::ownership::{Cause, Claim, Decision, Phase, Presence, Readiness, Why};
 
 #[test]
 fn an_owner_starts_when_the_peer_agrees_and_runs_nothing() {
@@ -158,6 +158,77 @@ fn what_another_runs_already_is_let_go_addresses_first() {
         assert_eq!(lost().peer_runs(run).decide(), Decision::LetGo);
     }
     assert_eq!(lost().peer_runs(RunState::Stopped).decide(), Decision::Stop);
+}
+
+/// What the new owner says of its preparations decides, once it has agreed.
+#[test]
+fn what_is_anothers_goes_on_here_until_that_one_is_ready() {
+    let moving = || case().claim(Some(PEER), Cause::Failover).runs();
+    let said = |readiness| {
+        let mut case = moving();
+        case.peer.readiness = readiness;
+        case
+    };
+    let unheard = |readiness| {
+        let mut case = said(readiness);
+        case.peer.claim = Some(Claim::default());
+        case
+    };
+    let linger = Decision::Linger(PEER);
+    for (case, decision) in [
+        (said(Readiness::Busy), linger),
+        (said(Readiness::Still), Decision::Stop),
+        (said(Readiness::Unsaid), Decision::Stop),
+        (unheard(Readiness::Busy), linger),
+        (unheard(Readiness::Still), linger),
+        (unheard(Readiness::Unsaid), Decision::Stop),
+    ] {
+        assert_eq!(case.decide(), decision, "{:?}", case.peer);
+        let over = Case {
+            lingers: false,
+            ..case
+        };
+        assert_eq!(over.decide(), Decision::Stop);
+    }
+    let leaving = Case {
+        phase: Phase::Leaving,
+        ..said(Readiness::Busy)
+    };
+    assert_eq!(leaving.decide(), linger, "a clean stop is an agreed move");
+}
+
+#[test]
+fn nobody_waits_for_one_that_cannot_answer_or_has_failed_or_runs_it() {
+    let busy = || {
+        let mut case = case().claim(Some(PEER), Cause::Failover).runs();
+        case.peer.readiness = Readiness::Busy;
+        case
+    };
+    let mut cases = vec![
+        busy().presence(Presence::Joining),
+        busy().presence(Presence::Hearsay),
+        busy().presence(Presence::Unheard),
+        busy().peer_runs(RunState::Unknown),
+        busy().peer_runs(RunState::Stopping),
+    ];
+    let spoilt: [fn(&mut Case); 5] = [
+        |case| case.peer.current = false,
+        |case| case.peer.deaf = true,
+        |case| case.peer.apart = true,
+        |case| case.run = RunState::Unknown,
+        |case| case.run = RunState::Starting,
+    ];
+    cases.extend(spoilt.map(|spoil| {
+        let mut case = busy();
+        spoil(&mut case);
+        case
+    }));
+    for case in cases {
+        assert_eq!(case.decide(), Decision::Stop, "{:?}", case.peer);
+    }
+    for run in [RunState::Starting, RunState::Running] {
+        assert_eq!(busy().peer_runs(run).decide(), Decision::LetGo);
+    }
 }
 
 #[test]

@@ -4,13 +4,24 @@ use crate::resources::address::Placement;
 use crate::resources::view::{AddressRow, LinkRow, RouteRow};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope,
+    CacheInfo, AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteType,
 };
 use std::net::IpAddr;
+use std::time::Duration;
+
+/// An address that leaves by itself: the kernel counts whole seconds.
+pub(super) fn fleeting(placement: &Placement, life: Duration) -> AddressMessage {
+    let mut message = message(placement);
+    let seconds = u32::try_from(life.as_secs()).unwrap_or(u32::MAX);
+    let mut info = CacheInfo::default();
+    (info.ifa_preferred, info.ifa_valid) = (seconds, seconds);
+    message.attributes.push(AddressAttribute::CacheInfo(info));
+    message
+}
 
 pub(super) fn message(placement: &Placement) -> AddressMessage {
     let mut message = AddressMessage::default();

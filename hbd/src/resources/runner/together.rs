@@ -9,13 +9,7 @@ use super::{Resource, Worker, interrupted};
 use crate::resources::resident::Resident;
 use crate::resources::script::Cancel;
 use futures_util::future::join_all;
-use ha_status::{Action, Severity};
 use hbd_core::input::Failure;
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// What is only a preparation does not keep the group waiting: a director that is well answers at once.
-const PREPARE_LIMIT: Duration = Duration::from_millis(500);
 
 /// A resource, with the director that it is.
 pub(super) type Member<'a> = (&'a Resource, Option<Resident>);
@@ -71,49 +65,6 @@ impl Worker {
             first = first.and(results.collect());
         }
         first
-    }
-
-    /// The group is about to start here: its tables go into the kernel already.
-    pub(super) async fn prepare(&self, cancel: Cancel) {
-        let ready = self.tell_residents(&Action::Prepare, cancel).await;
-        self.stopwatch().prepared = ready;
-    }
-
-    /// It will not, after all.
-    pub(super) async fn unprepare(&self, cancel: Cancel) {
-        self.stopwatch().prepared = false;
-        self.tell_residents(&Action::HoldBack, cancel).await;
-    }
-
-    /// Tells the directors that are on standby; what they make of it changes nothing. True if there is
-    /// one and all have done it.
-    async fn tell_residents(&self, action: &Action, cancel: Cancel) -> bool {
-        let members = self.together().await.unwrap_or_default();
-        let residents = members.into_iter();
-        let residents = residents.filter_map(|(resource, resident)| Some((resource, resident?)));
-        let standby = residents.filter(|(_, resident)| !resident.is_active());
-        let until = Instant::now() + PREPARE_LIMIT;
-        let told = standby.map(|(resource, resident)| {
-            let mut cancel = cancel.clone();
-            async move {
-                let pid = resident.pid();
-                let result = resident.turn(action.clone(), until, &mut cancel).await;
-                let done = result.is_ok();
-                let what = format!(
-                    "{} of {} (ldird, pid {pid})",
-                    action.word(),
-                    resource.word()
-                );
-                let text = match result {
-                    Ok(()) => what,
-                    Err(why) => format!("{what} was refused: {why}"),
-                };
-                self.tell(Severity::Info, text).await;
-                done
-            }
-        });
-        let done = join_all(told).await;
-        !done.is_empty() && done.into_iter().all(|done| done)
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Fate, Reason};
 use crate::cluster::Cluster;
 use crate::config::GroupId;
 use crate::output::{Notice, YieldReason};
-use crate::ownership::{Claim, Why};
+use crate::ownership::{Claim, Readiness, Why};
 use crate::roster::NodeId;
 use ha_status::{NodeStatus, RunState};
 use std::time::Instant;
@@ -73,8 +73,10 @@ impl Cluster {
             self.group_mut(id).stake.apart = apart.collect();
             let peers: Vec<NodeId> = self.roster.peers().collect();
             for node in peers {
-                let run = self.standing(node, id, now).run;
-                self.watch_rival(id, node, run);
+                let it = self.standing(node, id, now);
+                let owns = it.claim.is_some_and(|claim| claim.owner == Some(node));
+                let ready = it.readiness == Readiness::Busy || owns;
+                self.watch_rival(id, node, it.run, ready);
             }
         }
     }

@@ -58,6 +58,7 @@ impl Cluster {
             forgiven: group.runner.forgiven(group.stake.claim.epoch),
             rested: self.rested(group, now),
             overdue: self.overdue(group, now),
+            lingers: group.lingers(now),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::cluster::Cluster;
 use crate::config::GroupId;
 use crate::extension::{GroupReport, Report};
 use crate::output::{Notice, Output, YieldReason};
-use crate::ownership::{Claim, believable, better_claim};
+use crate::ownership::{Claim, Readiness, believable, better_claim};
 use crate::roster::NodeId;
 use crate::takeover::{Event, Run};
 use ha_status::{NodeStatus, RunState};
@@ -43,12 +43,11 @@ impl Cluster {
             .collect();
         self.note_absence();
         for (id, told) in news {
-            let Some(GroupReport { run, claim }) = told else {
-                continue;
-            };
-            if !self.disputes(id, claim) {
-                self.adopt(id, claim, now);
-                self.watch_rival(id, node, run);
+            let Some(told) = told else { continue };
+            if !self.disputes(id, told.claim) {
+                self.adopt(id, told.claim, now);
+                let ready = told.readiness == Readiness::Busy || told.claim.owner == Some(node);
+                self.watch_rival(id, node, told.run, ready);
             }
         }
         self.note_left_behind(node, gone);
@@ -191,8 +190,9 @@ impl Cluster {
         }
     }
 
-    /// This node runs a group and keeps it: does another one run it too, or has it stopped?
-    pub(super) fn watch_rival(&mut self, id: GroupId, node: NodeId, run: RunState) {
+    /// This node runs a group and keeps it: does another one run it too, or has it stopped? One that is
+    /// `ready` for it may have its addresses although it does not run it.
+    pub(super) fn watch_rival(&mut self, id: GroupId, node: NodeId, run: RunState, ready: bool) {
         let me = self.roster.local();
         let group = self.group_mut(id);
         let ours = group.stake.claim.owner == Some(me) && group.runner.run() == Run::Running;
@@ -208,8 +208,12 @@ impl Cluster {
                 rival
             }
             // It may have answered for the address until this moment.
-            RunState::Stopped | RunState::Failed => group.rivals.remove(&node) && ours,
-            RunState::Unknown | RunState::Stopping | RunState::Stuck => false,
+            RunState::Stopped | RunState::Failed if !ready => {
+                group.rivals.remove(&node) && ours
+            }
+            RunState::Stopped
+            | RunState::Failed
+            | RunState::Unknown | RunState::Stopping | RunState::Stuck => false,
         };
         if announce {
             self.outbox.push(Output::Announce(id));

@@ -1,5 +1,6 @@
 //! What runs here: answers of the shell, and what it is asked for next.
 
+use super::lingering::Lingering;
 use crate::cluster::Cluster;
 use crate::config::GroupId;
 use crate::input::Failure;
@@ -101,6 +102,7 @@ impl Cluster {
         match after {
             Run::Running => {
                 let timing = self.arrive(id, now);
+                self.announce_later(id, now);
                 self.outbox
                     .notice(Notice::GroupRunning { group: id, timing });
             }
@@ -120,6 +122,8 @@ impl Cluster {
         if after != Run::Running {
             let group = self.group_mut(id);
             group.timing = None;
+            group.lingering = Lingering::None;
+            group.announce_at = None;
             group.rivals.clear();
             group.stake.apart.clear();
             group.stake.shaken = false;

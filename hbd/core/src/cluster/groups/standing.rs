@@ -3,7 +3,7 @@
 use crate::cluster::Cluster;
 use crate::config::GroupId;
 use crate::membership::Peer;
-use crate::ownership::{Presence, Situation, Standing, believable};
+use crate::ownership::{Presence, Readiness, Situation, Standing, believable};
 use crate::roster::NodeId;
 use ha_status::{NodeStatus, RunState};
 use std::time::Instant;
@@ -36,6 +36,7 @@ impl Cluster {
             differs: self.haresources_differ(),
             returns: self.config.failback.returns(),
             overdue: self.overdue(group, now),
+            lingers: group.lingers(now),
         })
     }
 
@@ -57,6 +58,7 @@ impl Cluster {
                 vouched: false,
                 knows: true,
                 run: group.runner.run().state(),
+                readiness: group.readiness(),
                 claim: Some(group.stake.claim),
             };
         };
@@ -79,6 +81,7 @@ impl Cluster {
             vouched: group.stake.vouched.contains(&node),
             knows: true,
             run: RunState::Unknown,
+            readiness: Readiness::Unsaid,
             claim: None,
         };
         if presence == Presence::Hearsay {
@@ -109,6 +112,7 @@ impl Cluster {
             deaf: presence != Presence::Absent && self.footing.deafness.is_deaf(node, now),
             knows: told.is_some(),
             run: told.map_or(RunState::Stopped, |told| told.run),
+            readiness: told.map_or(Readiness::Unsaid, |told| told.readiness),
             claim: claim.filter(|claim| believable(*claim, group.stake.claim)),
             ..unknown
         }

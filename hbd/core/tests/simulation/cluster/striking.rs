@@ -138,7 +138,7 @@ impl World {
         let at = self.now;
         let node = &mut self.nodes[node];
         node.core = None;
-        node.machine.crash(power);
+        node.machine.crash(power, self.now);
         node.inbox.clear();
         node.frozen.clear();
         node.frozen_since = 0;

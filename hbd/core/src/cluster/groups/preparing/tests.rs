@@ -10,40 +10,91 @@ use crate::roster::NodeId;
 /// What is asked for, by name.
 fn asked(request: Option<Request>) -> &'static str {
     match request.map(|request| request(GroupId::new(1))) {
-        None => "nothing",
-        Some(Output::Prepare(_)) => "prepare",
-        Some(Output::Unprepare(_)) => "unprepare",
+        None => NOTHING,
+        Some(Output::Prepare(_)) => PREPARE,
+        Some(Output::Unprepare(_)) => UNPREPARE,
         Some(other) => panic!("{other:?}"),
     }
 }
 
-/// What is prepared before a decision and after it, and what is asked for.
-type Row = (Preparation, Decision, Preparation, &'static str);
-
 const NOTHING: &str = "nothing";
+const PREPARE: &str = "prepare";
+const UNPREPARE: &str = "unprepare";
 
-#[test]
-fn every_decision_prepares_undoes_or_leaves_as_it_is() {
-    let now = Instant::now();
-    let until = Preparation::Until(now + PREPARED_LIMIT);
-    for (before, decision, after, request) in waits(until).into_iter().chain(others(until)) {
-        let (state, output) = next(before, decision, now);
-        let seen = (state, asked(output));
-        assert_eq!(seen, (after, request), "{before:?}, {decision:?}");
-    }
+/// Every state, with its place in the columns of the tables below.
+fn states(now: Instant) -> [Preparation; 6] {
+    let limit = now + PREPARED_LIMIT;
+    [
+        Preparation::None,
+        Preparation::Awaited,
+        Preparation::Making(limit),
+        Preparation::Made(limit),
+        Preparation::Undoing,
+        Preparation::Spent,
+    ]
 }
 
-/// While the group waits for somebody.
-fn waits(until: Preparation) -> Vec<Row> {
+/// What becomes of each state, as a place in [`states`], and what is asked for.
+type Row = [(usize, &'static str); 6];
+
+const STAY: Row = [
+    (0, NOTHING),
+    (1, NOTHING),
+    (2, NOTHING),
+    (3, NOTHING),
+    (4, NOTHING),
+    (5, NOTHING),
+];
+/// The owner agrees: it is prepared.
+const LEAVES: Row = [
+    (2, PREPARE),
+    (2, PREPARE),
+    (2, NOTHING),
+    (3, NOTHING),
+    (2, PREPARE),
+    (5, NOTHING),
+];
+/// Another node disagrees: nothing is touched yet.
+const DISAGREES: Row = [
+    (1, NOTHING),
+    (1, NOTHING),
+    (2, NOTHING),
+    (3, NOTHING),
+    (4, NOTHING),
+    (5, NOTHING),
+];
+/// Something else is in the way.
+const BARRED: Row = [
+    (0, NOTHING),
+    (0, NOTHING),
+    (2, NOTHING),
+    (3, NOTHING),
+    (4, NOTHING),
+    (5, NOTHING),
+];
+const START: Row = [(0, NOTHING); 6];
+const GONE: Row = [
+    (0, NOTHING),
+    (0, NOTHING),
+    (4, UNPREPARE),
+    (4, UNPREPARE),
+    (4, NOTHING),
+    (0, NOTHING),
+];
+
+fn decisions() -> Vec<(Decision, bool, Row)> {
     let node = NodeId::new(1);
-    let (none, spent) = (Preparation::None, Preparation::Spent);
-    let moving = [
-        Blocker::Disagrees(node),
-        Blocker::Busy(node, RunState::Starting),
-        Blocker::Busy(node, RunState::Running),
-        Blocker::Busy(node, RunState::Stopping),
-    ];
-    let standing = [
+    let claim = Claim {
+        epoch: 1,
+        owner: Some(node),
+        cause: Cause::Home,
+    };
+    let mut rows = Vec::new();
+    for run in [RunState::Starting, RunState::Running, RunState::Stopping] {
+        rows.push((Decision::Wait(Blocker::Busy(node, run)), true, LEAVES));
+    }
+    rows.push((Decision::Wait(Blocker::Disagrees(node)), true, DISAGREES));
+    for blocker in [
         Blocker::Busy(node, RunState::Unknown),
         Blocker::Busy(node, RunState::Stuck),
         Blocker::Barred(Bar::NoCarrier),
@@ -53,45 +104,45 @@ fn waits(until: Preparation) -> Vec<Row> {
         Blocker::LeftHolding(node),
         Blocker::Differs(node),
         Blocker::NotCurrent(node),
-    ];
-    let begun = moving.map(|blocker| (none, Decision::Wait(blocker), until, "prepare"));
-    let mut rows = Vec::from(begun);
-    for blocker in moving.into_iter().chain(standing) {
-        let wait = Decision::Wait(blocker);
-        rows.extend([until, spent].map(|before| (before, wait, before, NOTHING)));
+    ] {
+        rows.push((Decision::Wait(blocker), true, BARRED));
+        // It has no owner that could run it, and nobody is to take it.
+        rows.push((Decision::Wait(blocker), false, GONE));
     }
-    rows.extend(standing.map(|blocker| (none, Decision::Wait(blocker), none, NOTHING)));
-    rows
-}
-
-/// When it does not.
-fn others(until: Preparation) -> Vec<Row> {
-    let node = NodeId::new(1);
-    let (none, spent) = (Preparation::None, Preparation::Spent);
-    let claim = Claim {
-        epoch: 1,
-        owner: Some(node),
-        cause: Cause::Home,
-    };
-    let mut rows = Vec::new();
     for again in [
         Decision::Claim(claim, Why::Failback),
         Decision::Adopt(claim),
         Decision::Forgive,
     ] {
-        rows.extend([none, until, spent].map(|before| (before, again, before, NOTHING)));
+        rows.extend([true, false].map(|ours| (again, ours, STAY)));
     }
+    rows.push((Decision::Start, true, START));
     for other in [
         Decision::Nothing,
         Decision::Stop,
+        Decision::Linger(node),
         Decision::LetGo,
         Decision::HoldDown(node),
         Decision::Expect(node),
         Decision::Homeless,
     ] {
-        rows.extend([none, spent].map(|before| (before, other, none, NOTHING)));
-        rows.push((until, other, none, "unprepare"));
+        rows.extend([true, false].map(|ours| (other, ours, GONE)));
     }
-    rows.extend([none, until, spent].map(|before| (before, Decision::Start, none, NOTHING)));
     rows
+}
+
+#[test]
+fn every_decision_prepares_undoes_or_leaves_as_it_is() {
+    let now = Instant::now();
+    let states = states(now);
+    for (decision, ours, row) in decisions() {
+        for (before, (after, request)) in states.into_iter().zip(row) {
+            let (state, output) = next(before, decision, ours, now);
+            assert_eq!(
+                (state, asked(output)),
+                (states[after], request),
+                "{before:?}, {decision:?}, ours: {ours}"
+            );
+        }
+    }
 }
