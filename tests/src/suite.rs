@@ -26,6 +26,7 @@ mod listening;
 mod manager;
 mod media;
 mod model;
+mod moving;
 mod netlink;
 mod oldfiles;
 mod origins;
@@ -123,6 +124,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         differential::CASES,
         synchronisation::CASES,
         model::CASES,
+        moving::CASES,
         netlink::CASES,
         compatibility::CASES,
         manager::CASES,

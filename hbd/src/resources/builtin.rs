@@ -103,7 +103,9 @@ impl Addresses {
         }
         if let Err(why) = self.renew(&placements).await {
             self.unprepare(&placements).await;
-            let resource = resources.first().expect("a run of addresses is never empty");
+            let resource = resources
+                .first()
+                .expect("a run of addresses is never empty");
             let why = why.into();
             return Err(Failed { resource, why });
         }

@@ -143,6 +143,7 @@ impl Director {
             Input::Shutdown => self.shutdown(now),
         }
         self.advance(now);
+        self.answer_preparation();
     }
 
     /// The next thing to do; drain to `None` after every `handle`.
@@ -456,14 +457,24 @@ impl Director {
         if std::mem::take(&mut self.turning) {
             self.tell([Notice::Turned(self.fleet.role)]);
         }
-        if std::mem::take(&mut self.preparing) {
-            self.tell([self.prepared()]);
-        }
     }
 
-    fn prepared(&self) -> Notice {
+    /// Has the kernel what was to be prepared, with somebody to serve wherever there is anybody? A
+    /// director that has only just come up asks its real servers first.
+    fn answer_preparation(&mut self) {
+        let follows = self.state.goal == Goal::Follow && self.state.step == Step::Idle;
+        if !self.preparing || !follows || !self.dirty.is_empty() {
+            return;
+        }
+        let empty = |service: &Virtual| service.waits() && !service.is_served();
+        let mut keys = self.fleet.keys();
+        if keys.any(|key| self.fleet.get(key).is_some_and(empty)) {
+            return;
+        }
+        drop(keys);
+        self.preparing = false;
         let whole = self.ledger.refusals.is_empty();
-        Notice::Prepared { whole }
+        self.tell([Notice::Prepared { whole }]);
     }
 
     /// Everything is set anew for the role, on standby with the table left in until `kept`; who asks
@@ -496,12 +507,10 @@ impl Director {
         if self.is_stopping() || self.fleet.role == Role::Active {
             return;
         }
+        self.preparing = true;
         if self.fleet.keep(now + table) {
-            self.preparing = true;
             self.set_anew();
             self.step(Event::Reload, now);
-        } else if !self.preparing {
-            self.tell([self.prepared()]);
         }
     }
 

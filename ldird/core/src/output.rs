@@ -191,7 +191,9 @@ pub enum Notice {
     /// The kernel's table is what this role wants it to be.
     Turned(Role),
     /// On standby, the kernel has what was asked to be prepared; `whole` unless it refuses a part.
-    Prepared { whole: bool },
+    Prepared {
+        whole: bool,
+    },
     /// On standby, the table was in the kernel for a moment; that is over.
     HeldBack,
     ShutdownStarted,

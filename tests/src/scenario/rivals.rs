@@ -13,7 +13,7 @@ use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ha_status::{Health, NodeStatus, Timing};
 use rustix::process::Signal;
 
@@ -133,9 +133,26 @@ impl Rivals {
         &self.client
     }
 
+    pub fn host(&self, node: usize) -> &Host {
+        self.nodes[node].host()
+    }
+
+    /// Runs `hbd` with these arguments on a director of ours.
+    pub fn command(&self, node: usize, arguments: &[&str]) -> Result<()> {
+        match &self.nodes[node] {
+            Node::Ours(director) => director.hbd(arguments).map(drop),
+            Node::Old(..) | Node::Keepalived(_) => bail!("it has no hbd"),
+        }
+    }
+
     /// Waits until lb1 alone has the address, and lb2 could take it at any moment.
     pub fn await_ready(&self, limit: Duration) -> Result<()> {
         self.await_holder(0, limit)?;
+        self.await_met(limit)
+    }
+
+    /// Waits until either could take the address at any moment.
+    pub fn await_met(&self, limit: Duration) -> Result<()> {
         slowly("both directors are ready", limit, || {
             self.nodes.iter().all(Node::is_ready)
         })
@@ -203,7 +220,7 @@ impl Rivals {
         &self.nodes[0]
     }
 
-    fn last_words(&self) -> String {
+    pub fn last_words(&self) -> String {
         let words = self.nodes.iter().map(|node| {
             let words = match node {
                 Node::Ours(director) => director.last_words(),

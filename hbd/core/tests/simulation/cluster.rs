@@ -305,7 +305,9 @@ impl World {
                     return Ok(());
                 }
                 let machine = &mut self.nodes[node].machine;
-                let Some(answer) = machine.finish(group, ticket, (took, self.now), &mut self.random) else {
+                let Some(answer) =
+                    machine.finish(group, ticket, (took, self.now), &mut self.random)
+                else {
                     return Ok(());
                 };
                 self.answer(node, group, answer)
@@ -320,8 +322,7 @@ impl World {
                     return Ok(());
                 }
                 let machine = &mut self.nodes[node].machine;
-                let answer =
-                    machine.finish_preparation(group, ticket, self.now, &mut self.random);
+                let answer = machine.finish_preparation(group, ticket, self.now, &mut self.random);
                 answer.map_or(Ok(()), |answer| self.answer(node, group, answer))
             }
             Event::Unwilling { node, boot, group } => {

@@ -205,9 +205,8 @@ impl Monitor {
             nodes.any(|other| stuck(world, other, group))
         };
         let mut all = self.prepared.iter();
-        match all.find(|((node, group), since)| {
-            awake(*node) && over(**since) && !stopping(*group)
-        }) {
+        match all.find(|((node, group), since)| awake(*node) && over(**since) && !stopping(*group))
+        {
             Some(((node, group), _)) => Err(Violation(format!(
                 "node {node} is prepared for group {group} and does not give up"
             ))),

@@ -4,9 +4,9 @@ use super::{GROUP, is_start, ms};
 use crate::pair::{DEADTIME, HOLD_DOWN, Pair, SCRIPT, STOPS_SLOWLY, name};
 use ha_status::{HoldSet, NodeStatus};
 use hbd_core::config::{Failback, LINGER_LIMIT, PREPARED_LIFE, PREPARED_LIMIT};
-use std::time::Duration;
 use hbd_core::input::Command;
 use hbd_core::output::{Done, Ending, Notice, Output, Refusal, YieldReason};
+use std::time::Duration;
 
 #[test]
 fn a_clean_stop_hands_over_at_once_and_ends_in_silence() {
@@ -203,7 +203,9 @@ fn a_group_that_stays_after_all_is_announced_over_who_was_ready_for_it() {
     assert_eq!(pair.runners(0), [0]);
     assert_eq!(asked(&pair, 0, is_stop), []);
     let undone = asked(&pair, 1, |output| matches!(output, Output::Unprepare(_)));
-    let [undone] = undone[..] else { panic!("{undone:?}") };
+    let [undone] = undone[..] else {
+        panic!("{undone:?}")
+    };
     let told = asked(&pair, 0, is_announcement);
     let [at_once, when_undone, once_more] = told[..] else {
         panic!("{told:?}")
@@ -222,12 +224,19 @@ fn a_next_owner_that_dies_ready_is_announced_over_when_its_addresses_have_left()
     // Its machine lives on, without a daemon.
     pair.power_off(1);
     let died = pair.now;
-    pair.run_until(ms(6000), |pair| pair.runners(0) == [0] && pair.now > died + ms(5500));
+    pair.run_until(ms(6000), |pair| {
+        pair.runners(0) == [0] && pair.now > died + ms(5500)
+    });
     let starts = asked(&pair, 0, is_start);
-    let [start] = starts[..] else { panic!("{starts:?}") };
+    let [start] = starts[..] else {
+        panic!("{starts:?}")
+    };
     let told = asked(&pair, 0, is_announcement);
     let last = told.last().copied();
-    assert!(last.is_some_and(|at| at > start + PREPARED_LIFE), "{told:?}");
+    assert!(
+        last.is_some_and(|at| at > start + PREPARED_LIFE),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::resources::address::Placement;
 use crate::resources::view::{AddressRow, LinkRow, RouteRow};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{
-    CacheInfo, AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope,
+    AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope, CacheInfo,
 };
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use rtnetlink::packet_route::route::{

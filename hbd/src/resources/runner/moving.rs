@@ -56,8 +56,9 @@ impl Worker {
         let Some(members) = self.together().await else {
             return;
         };
-        let (addresses, residents): (Vec<_>, Vec<_>) =
-            members.into_iter().partition(|(_, resident)| resident.is_none());
+        let (addresses, residents): (Vec<_>, Vec<_>) = members
+            .into_iter()
+            .partition(|(_, resident)| resident.is_none());
         // One that is active has its table in the kernel.
         let standby = residents
             .into_iter()

@@ -208,12 +208,12 @@ impl Cluster {
                 rival
             }
             // It may have answered for the address until this moment.
-            RunState::Stopped | RunState::Failed if !ready => {
-                group.rivals.remove(&node) && ours
-            }
+            RunState::Stopped | RunState::Failed if !ready => group.rivals.remove(&node) && ours,
             RunState::Stopped
             | RunState::Failed
-            | RunState::Unknown | RunState::Stopping | RunState::Stuck => false,
+            | RunState::Unknown
+            | RunState::Stopping
+            | RunState::Stuck => false,
         };
         if announce {
             self.outbox.push(Output::Announce(id));

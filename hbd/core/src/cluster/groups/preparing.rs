@@ -108,10 +108,7 @@ impl Cluster {
 
 impl Waiting {
     fn is_for_a_stop(self) -> bool {
-        matches!(
-            self,
-            Self::Blocked(Blocker::Busy(_, RunState::Stopping))
-        )
+        matches!(self, Self::Blocked(Blocker::Busy(_, RunState::Stopping)))
     }
 }
 

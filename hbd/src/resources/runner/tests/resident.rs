@@ -6,12 +6,15 @@ use ha_status::Action;
 use ha_status::socket::{Asked, Control};
 use hbd_core::input::Steps;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinHandle;
 
 /// What an ldird of this configuration shows to the world.
 struct Fake {
     asked: Arc<Mutex<Vec<Action>>>,
     standby: Arc<Mutex<Option<Claim>>>,
+    /// It refuses to prepare anything.
+    objects: Arc<AtomicBool>,
     answering: JoinHandle<()>,
     _resident: Claim,
 }
@@ -27,6 +30,8 @@ impl Fake {
         let mut control = control.unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (heard, held) = (Arc::clone(&asked), Arc::clone(&standby));
+        let objecting = Arc::new(AtomicBool::new(false));
+        let objects = Arc::clone(&objecting);
         let run = bed.directory.path().to_owned();
         let answering = tokio::spawn(async move {
             loop {
@@ -41,13 +46,19 @@ impl Fake {
                     }
                     _ => {}
                 }
+                let objected = action == Action::Prepare && objects.load(Ordering::Relaxed);
                 heard.lock().unwrap().push(action);
-                reply.answer(Ok(String::new()));
+                reply.answer(if objected {
+                    Err("this machine is the real server 10.0.0.1".to_owned())
+                } else {
+                    Ok(String::new())
+                });
             }
         });
         Self {
             asked,
             standby,
+            objects: objecting,
             answering,
             _resident: resident,
         }
@@ -145,6 +156,7 @@ async fn beside_a_script_a_director_keeps_its_place_and_lets_go_of_its_table() {
     std::fs::write(file(&bed), "").unwrap();
     let fake = Fake::start(&bed).await;
     bed.resources.prepare(GROUP);
+    assert!(matches!(bed.input().await, Input::Prepared { .. }));
     let steps = starts(&mut bed).await;
     assert!(!steps.prepared && steps.table.is_some());
     assert_eq!(steps.scripts.unwrap().slowest, "a");
@@ -158,14 +170,16 @@ async fn what_is_about_to_start_is_prepared_and_what_is_not_wanted_is_taken_back
     let mut bed = bed();
     let fake = Fake::start(&bed).await;
     bed.resources.prepare(GROUP);
-    fake.until_asked(1).await;
+    assert!(matches!(bed.input().await, Input::Prepared { .. }));
     bed.resources.unprepare(GROUP);
-    fake.until_asked(2).await;
+    assert!(matches!(bed.input().await, Input::Unprepared { .. }));
     bed.resources.prepare(GROUP);
+    assert!(matches!(bed.input().await, Input::Prepared { .. }));
     let steps = starts(&mut bed).await;
     assert!(steps.prepared && steps.table.is_some() && steps.scripts.is_none());
     // Of the active one nothing is taken back.
     bed.resources.unprepare(GROUP);
+    assert!(matches!(bed.input().await, Input::Unprepared { .. }));
     assert_eq!(probed(&mut bed).await, Activity::Everything);
     let expected = [
         Action::Prepare,
@@ -174,6 +188,40 @@ async fn what_is_about_to_start_is_prepared_and_what_is_not_wanted_is_taken_back
         Action::Serve,
     ];
     assert_eq!(fake.asked(), expected);
+}
+
+#[tokio::test]
+async fn a_group_goes_on_beside_another_node_if_its_director_agrees() {
+    let mut bed = bed();
+    let fake = Fake::start(&bed).await;
+    starts(&mut bed).await;
+    bed.resources.linger(GROUP);
+    fake.until_asked(2).await;
+    assert_eq!(probed(&mut bed).await, Activity::Everything, "no objection");
+    fake.objects.store(true, Ordering::Relaxed);
+    bed.resources.linger(GROUP);
+    assert!(matches!(bed.input().await, Input::Unwilling { .. }));
+    let expected = [Action::Serve, Action::Prepare, Action::Prepare];
+    assert_eq!(fake.asked(), expected);
+}
+
+/// The next owner cannot be ready for them.
+#[tokio::test]
+async fn a_group_with_scripts_does_not_go_on() {
+    let mut bed = Bed::new(&[("a", HONEST)], limits());
+    bed.resources.linger(GROUP);
+    assert!(matches!(bed.input().await, Input::Unwilling { .. }));
+}
+
+/// Nobody is drawn to a node without a table.
+#[tokio::test]
+async fn a_director_that_refuses_leaves_the_group_unprepared_and_answered() {
+    let mut bed = bed();
+    let fake = Fake::start(&bed).await;
+    fake.objects.store(true, Ordering::Relaxed);
+    bed.resources.prepare(GROUP);
+    assert!(matches!(bed.input().await, Input::Prepared { .. }));
+    assert!(!starts(&mut bed).await.prepared);
 }
 
 #[tokio::test]

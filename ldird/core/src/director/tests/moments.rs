@@ -1,13 +1,14 @@
 //! The table in the kernel for a moment on standby: before a turn to active, and after one to standby.
 
-use super::bed::{Bed, SERVICE, checked, config, row};
-use crate::input::Input;
+use super::bed::{Bed, SERVICE, checked, config, found, row};
+use crate::input::{Finding, Input};
 use crate::output::{Notice, Output};
-use crate::table::Table;
+use crate::table::{Edit, Table};
 use ha_status::Role;
 use std::time::Duration;
 
 const MOMENT: Duration = Duration::from_secs(3);
+const READY: Notice = Notice::Prepared { whole: true };
 
 /// The notices of what follows.
 fn feed(bed: &mut Bed, input: Input) -> Vec<Notice> {
@@ -24,6 +25,7 @@ fn prepared() -> Bed {
     let notices = prepare(&mut bed);
     let turned = |notice: &Notice| matches!(notice, Notice::Turned(_));
     assert!(!notices.iter().any(turned), "{notices:?}");
+    assert_eq!(notices.last(), Some(&READY));
     bed
 }
 
@@ -76,6 +78,47 @@ fn who_prepares_again_has_the_whole_time_again() {
     assert_eq!(bed.edits, edits);
     bed.pass(MOMENT / 2);
     assert_eq!(bed.table, Table::new());
+}
+
+/// Clients must not be drawn to a table that is still to come.
+#[test]
+fn a_preparation_is_answered_when_the_kernel_has_it() {
+    let mut bed = Bed::settled_in(config(checked(2)), Role::Standby, 2);
+    let outputs = bed.feed(Input::Prepare { table: MOMENT });
+    assert!(!outputs.contains(&Output::Notice(READY)));
+    assert!(bed.serve(outputs).contains(&READY));
+    assert_eq!(bed.rows(), [(row(1), 1), (row(2), 1)]);
+    assert_eq!(prepare(&mut bed), [READY], "it is there already");
+}
+
+/// On standby, asked to prepare before it has asked anybody.
+fn asked_early(reals: u8) -> Bed {
+    let mut bed = Bed::settled_in(config(checked(reals)), Role::Standby, 0);
+    assert!(!prepare(&mut bed).contains(&READY));
+    bed
+}
+
+/// One that comes up has nobody in its table until somebody has been found well.
+#[test]
+fn a_preparation_waits_for_somebody_who_serves() {
+    let mut bed = asked_early(2);
+    assert!(!feed(&mut bed, found(1, Finding::Down)).contains(&READY));
+    assert!(feed(&mut bed, found(2, Finding::Up)).contains(&READY));
+    assert_eq!(bed.rows(), [(row(2), 1)]);
+}
+
+#[test]
+fn a_preparation_of_what_is_all_down_is_answered_as_well() {
+    let mut bed = asked_early(1);
+    assert!(feed(&mut bed, found(1, Finding::Down)).contains(&READY));
+}
+
+#[test]
+fn a_preparation_says_that_the_kernel_refuses_a_part() {
+    let mut bed = Bed::settled_in(config(checked(2)), Role::Standby, 2);
+    bed.refuses = |edit| matches!(edit, Edit::AddDestination(_, to, _) if *to == row(2));
+    let notices = prepare(&mut bed);
+    assert_eq!(notices.last(), Some(&Notice::Prepared { whole: false }));
 }
 
 #[test]
@@ -137,6 +180,6 @@ fn a_moment_during_a_turn_is_answered_with_the_turn() {
             .any(|output| matches!(output, Output::Notice(Notice::Turned(_))))
     );
     let notices = bed.serve(Vec::new());
-    assert_eq!(notices.last(), Some(&Notice::Turned(Role::Standby)));
+    assert_eq!(notices, [Notice::Turned(Role::Standby), READY]);
     assert_eq!(bed.rows(), [(row(1), 1), (row(2), 1)]);
 }
