@@ -184,7 +184,7 @@ impl Driver {
             | Input::Stopped { .. }
             | Input::Prepared { .. }
             | Input::Unprepared { .. }
-            | Input::Unwilling { .. }
+            | Input::Lingers { .. }
             | Input::Lost { .. }
             | Input::Mended { .. }
             | Input::Carrier { .. }

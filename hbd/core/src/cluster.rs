@@ -179,7 +179,7 @@ impl Cluster {
             Input::Stopped { group, result } => self.stopped(group, result, now),
             Input::Prepared { group } => self.prepared(group),
             Input::Unprepared { group } => self.unprepared(group),
-            Input::Unwilling { group } => self.must_not_linger(group),
+            Input::Lingers { group, willing } => self.may_linger(group, willing),
             Input::Lost {
                 group,
                 resource,
@@ -208,6 +208,8 @@ impl Cluster {
     }
 
     fn stopped(&mut self, group: GroupId, result: Result<(), Failure>, now: Instant) {
+        // A stop ends what was only prepared as well, and whatever was to undo it.
+        self.unprepared(group);
         let event = match &result {
             Ok(()) => Event::Stopped,
             Err(_) => Event::StopFailed,

@@ -294,11 +294,7 @@ fn both(one: GroupReport, other: GroupReport, precedence: &Precedence) -> GroupR
         } else {
             one.run
         },
-        readiness: if Readiness::Busy == other.readiness {
-            other.readiness
-        } else {
-            one.readiness
-        },
+        readiness: one.readiness.max(other.readiness),
         claim: better_claim(one.claim, other.claim, precedence),
     }
 }
@@ -437,6 +433,7 @@ fn readiness_letter(readiness: Readiness) -> &'static str {
         Readiness::Unsaid => "",
         Readiness::Still => "i",
         Readiness::Busy => "p",
+        Readiness::Lingers => "l",
     }
 }
 
@@ -445,6 +442,7 @@ fn read_readiness(letter: Option<char>) -> Readiness {
     match letter {
         Some('i') => Readiness::Still,
         Some('p') => Readiness::Busy,
+        Some('l') => Readiness::Lingers,
         Some(_) | None => Readiness::Unsaid,
     }
 }

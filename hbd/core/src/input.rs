@@ -41,9 +41,9 @@ pub enum Input {
     Prepared { group: GroupId },
     /// The answer to `Output::Unprepare`, in the same way.
     Unprepared { group: GroupId },
-    /// The answer to `Output::Linger` if the group must not go on running here beside a node that is
-    /// ready for it.
-    Unwilling { group: GroupId },
+    /// The answer to `Output::Linger`: may the group go on running here beside a node that is ready for
+    /// it?
+    Lingers { group: GroupId, willing: bool },
     /// A running group has lost something that it holds, an address or its interface, for longer
     /// than the shell bears: it has failed here.
     Lost {

@@ -18,7 +18,7 @@ pub enum Output {
     Probe(GroupId),
     /// Start its resources left to right. Answer: `Input::Started`.
     Start(GroupId),
-    /// The group is this node's, and the node that runs it goes on until this one is ready: what can
+    /// The group is this node's, and the node that runs it says that it goes on until this one is ready: what can
     /// be made ready is to be, the tables first and then the addresses, which leave by themselves
     /// after [`PREPARED_LIFE`] unless they are asked for again. Answer: `Input::Prepared`, also
     /// if there is nothing that could be done. A `Start` or an `Unprepare` follows, within
@@ -30,8 +30,8 @@ pub enum Output {
     Prepare(GroupId),
     /// What was made ready is not wanted any more. Answer: `Input::Unprepared`.
     Unprepare(GroupId),
-    /// The group is another node's, and runs here until that one is ready for it, which then has the
-    /// addresses as well. Answer: `Input::Unwilling` if that must not be.
+    /// The group is another node's, and is to run here until that one is ready for it, which then has
+    /// the addresses as well. Answer: `Input::Lingers`.
     Linger(GroupId),
     /// Stop its resources right to left. Answer: `Input::Stopped`. May follow a `Start` that has
     /// not answered yet: the shell then ends that start first, answers it, and stops.

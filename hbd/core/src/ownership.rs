@@ -44,15 +44,17 @@ pub enum Presence {
 }
 
 /// What a node says of how it makes ready for a group that another one hands over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Readiness {
     /// It knows no such thing, or is not heard.
     #[default]
     Unsaid,
     /// There is nothing that it does, or it has done all it can.
     Still,
-    /// It makes ready, or undoes what it had made ready.
+    /// It makes ready or is about to, or undoes what it had made ready.
     Busy,
+    /// It is the one that runs the group, and goes on until its new owner is ready.
+    Lingers,
 }
 
 /// One node's position towards one group.
@@ -106,6 +108,8 @@ pub struct Situation<'a> {
     pub overdue: bool,
     /// What runs here may go on for a moment while its next owner makes ready.
     pub lingers: bool,
+    /// It has gone on so: the next owner may have the addresses by now.
+    pub shared: bool,
 }
 
 /// What to do about one group now.
@@ -189,6 +193,8 @@ pub enum Blocker {
     Disagrees(NodeId),
     /// It may still hold the group.
     Busy(NodeId, RunState),
+    /// It runs the group until this node is ready for it.
+    Lingers(NodeId),
 }
 
 /// The decision. Call it again after a `Claim` or a `Forgive` was carried out.
@@ -375,6 +381,9 @@ fn objection(s: &Situation<'_>, node: NodeId, peer: &Standing) -> Option<Blocker
             }
             match peer.run {
                 RunState::Stopped | RunState::Failed => None,
+                RunState::Running if peer.readiness == Readiness::Lingers => {
+                    Some(Blocker::Lingers(node))
+                }
                 RunState::Stuck if peer.vouched => None,
                 RunState::Unknown
                 | RunState::Starting
@@ -482,6 +491,7 @@ impl Situation<'_> {
             (true, Some(owner)) if owner != self.me && self.lingers_for(owner) => {
                 Decision::Linger(owner)
             }
+            (true, Some(owner)) if owner != self.me && self.shared => Decision::LetGo,
             (true, _) => Decision::Stop,
         }
     }
@@ -501,7 +511,7 @@ impl Situation<'_> {
             && it.run == RunState::Stopped
             && match it.readiness {
                 Readiness::Unsaid => false,
-                Readiness::Still => !agrees,
+                Readiness::Still | Readiness::Lingers => !agrees,
                 Readiness::Busy => true,
             }
     }

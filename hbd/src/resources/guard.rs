@@ -104,14 +104,15 @@ struct Face {
 
 impl Guard {
     /// Compares what is held with what is there.
-    pub fn look(&mut self, view: &View, held: &Held, now: Instant) -> Look {
+    /// What is `prepared` will be held: it is none of the node's own addresses.
+    pub fn look(&mut self, view: &View, held: &Held, prepared: &Held, now: Instant) -> Look {
         self.cases.retain(|key, _| held.contains_key(key));
         let mut look = Look::default();
         for (key, placement) in held {
             let case = self.cases.entry(key.clone()).or_default();
             case.look(key, placement, view, now, &mut look);
         }
-        self.reseat(view, held, now, &mut look);
+        self.reseat(view, (held, prepared), now, &mut look);
         look
     }
 
@@ -139,8 +140,15 @@ impl Guard {
 
     /// Addresses that stand first in a network in which one of the node's own comes after them.
     /// The whole network is seated anew: the kernel promotes whichever comes next.
-    fn reseat(&mut self, view: &View, held: &Held, now: Instant, look: &mut Look) {
-        let ours: BTreeSet<(u32, IpAddr)> = held.values().map(|p| (p.link, p.ip)).collect();
+    fn reseat(
+        &mut self,
+        view: &View,
+        (held, prepared): (&Held, &Held),
+        now: Instant,
+        look: &mut Look,
+    ) {
+        let ours = held.values().chain(prepared.values());
+        let ours: BTreeSet<(u32, IpAddr)> = ours.map(|p| (p.link, p.ip)).collect();
         let is_ours = |row: &AddressRow| ours.contains(&(row.link, row.ip));
         let behind: Vec<&AddressRow> = view
             .addresses()

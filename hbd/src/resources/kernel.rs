@@ -144,10 +144,12 @@ impl Kernel {
     /// Puts addresses on their interfaces for good, all at once. There already is success.
     pub async fn add(&self, placements: &[Placement]) -> Vec<Result<(), KernelError>> {
         let requests = placements.iter().map(|placement| async {
-            // One that was put for a moment stays from now on.
-            let stays = self.prepared().remove(&key(placement)).is_some();
-            match self.put(placement, message(placement), stays).await {
-                Err(KernelError::Refused { errno: EEXIST, .. }) => Ok(()),
+            self.prepared().remove(&key(placement));
+            match self.put(placement, message(placement), false).await {
+                // It may have been put for a moment only, by whomever: from now on it stays.
+                Err(KernelError::Refused { errno: EEXIST, .. }) => {
+                    self.put(placement, message(placement), true).await
+                }
                 result => result,
             }
         });
@@ -339,7 +341,8 @@ impl Kernel {
                         changed.send_replace(Arc::clone(&view));
                     }
                     concern = Concern::Nobody;
-                    let look = guard.look(&view, &self.held(), Instant::now());
+                    let prepared = self.prepared().clone();
+                    let look = guard.look(&view, &self.held(), &prepared, Instant::now());
                     again = look.again;
                     self.carry_out(look, &view, &mut guard, announce, reports)
                         .await;
@@ -419,7 +422,10 @@ impl Kernel {
     /// Whom does this notification concern?
     fn concern(&self, note: &NetlinkPayload<RouteNetlinkMessage>) -> Concern {
         let holds = |message: &AddressMessage| {
-            local_address(message).is_some_and(|ip| self.held().keys().any(|(_, held)| *held == ip))
+            local_address(message).is_some_and(|ip| {
+                let is_it = |(_, other): &Key| *other == ip;
+                self.held().keys().any(is_it) || self.prepared().keys().any(is_it)
+            })
         };
         match note {
             NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelAddress(message))

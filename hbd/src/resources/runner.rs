@@ -152,12 +152,10 @@ impl Worker {
                 Input::Unprepared { group }
             }
             Job::Renew => return self.renew(cancel).await,
-            Job::Linger => {
-                if self.linger(cancel).await {
-                    return;
-                }
-                Input::Unwilling { group }
-            }
+            Job::Linger => Input::Lingers {
+                group,
+                willing: self.linger(cancel).await,
+            },
             Job::Announce => return self.announce().await,
         };
         self.report(Report::Input(input)).await;

@@ -490,7 +490,7 @@ impl Director {
         }
         self.fleet.turn(role, kept, now);
         self.turning = true;
-        self.preparing &= role == Role::Active;
+        self.preparing = false;
         self.set_anew();
         self.step(Event::Reload, now);
     }

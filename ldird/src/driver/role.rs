@@ -85,9 +85,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 overtaken.answer(Err(text));
             }
         }
-        if role == Role::Standby
-            && let Some(overtaken) = self.preparing.take()
-        {
+        if let Some(overtaken) = self.preparing.take() {
             let text = format!("overtaken: {who} asked for {}", wording::role(role));
             overtaken.answer(Err(text));
         }

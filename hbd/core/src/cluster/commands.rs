@@ -244,7 +244,8 @@ impl Cluster {
             | Blocker::Differs(_)
             | Blocker::NotCurrent(_)
             | Blocker::Disagrees(_)
-            | Blocker::Busy(..) => None,
+            | Blocker::Busy(..)
+            | Blocker::Lingers(_) => None,
         }
     }
 

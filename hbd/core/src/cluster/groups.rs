@@ -136,6 +136,7 @@ struct Moment {
     rested: bool,
     overdue: bool,
     lingers: bool,
+    shared: bool,
 }
 
 impl Group {

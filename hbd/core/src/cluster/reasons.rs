@@ -137,6 +137,9 @@ impl Cluster {
             Blocker::NotCurrent(node) | Blocker::Disagrees(node) => For::Answer {
                 node: self.name(node),
             },
+            Blocker::Lingers(node) => For::Stopped {
+                node: self.name(node),
+            },
             Blocker::Busy(node, run) => {
                 let node = self.name(node);
                 match run {

@@ -321,11 +321,11 @@ impl Pair {
                 Output::Unprepare(group) => {
                     self.later(node, SCRIPT, Input::Unprepared { group });
                 }
-                Output::Linger(group) if self.unwilling == Some(node) => {
-                    self.later(node, TRAVEL, Input::Unwilling { group });
+                Output::Linger(group) => {
+                    let willing = self.unwilling != Some(node);
+                    self.later(node, TRAVEL, Input::Lingers { group, willing });
                 }
                 Output::Prepare(_)
-                | Output::Linger(_)
                 | Output::Announce(_)
                 | Output::Notice(_)
                 | Output::CommandDone { .. } => {}

@@ -62,11 +62,12 @@ enum Event {
         group: usize,
         ticket: u64,
     },
-    /// The shell objects to a group that goes on.
-    Unwilling {
+    /// The shell says whether a group may go on.
+    Lingers {
         node: usize,
         boot: u64,
         group: GroupId,
+        willing: bool,
     },
     /// An answer of the gateway.
     Echo {
@@ -325,11 +326,16 @@ impl World {
                 let answer = machine.finish_preparation(group, ticket, self.now, &mut self.random);
                 answer.map_or(Ok(()), |answer| self.answer(node, group, answer))
             }
-            Event::Unwilling { node, boot, group } => {
+            Event::Lingers {
+                node,
+                boot,
+                group,
+                willing,
+            } => {
                 if self.nodes[node].boot != boot {
                     return Ok(());
                 }
-                self.feed(node, Input::Unwilling { group })
+                self.feed(node, Input::Lingers { group, willing })
             }
             Event::Echo { node, boot } => {
                 let there =
@@ -502,11 +508,16 @@ impl World {
             Output::Unprepare(group) => self.prepare(node, group, Preparation::Undo),
             Output::Linger(group) => {
                 self.coverage.lingered += 1;
-                if self.random.percent(10) {
-                    let boot = self.nodes[node].boot;
-                    let after = self.random.between(MILLI, 20 * MILLI);
-                    self.at(self.now + after, Event::Unwilling { node, boot, group });
-                }
+                let boot = self.nodes[node].boot;
+                let willing = !self.random.percent(10);
+                let after = self.random.between(MILLI / 10, 20 * MILLI);
+                let event = Event::Lingers {
+                    node,
+                    boot,
+                    group,
+                    willing,
+                };
+                self.at(self.now + after, event);
             }
             Output::Announce(_) | Output::Notice(_) | Output::Exit(_) => {}
         }

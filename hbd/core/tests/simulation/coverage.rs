@@ -89,7 +89,7 @@ impl Coverage {
             Input::Tick
             | Input::Prepared { .. }
             | Input::Unprepared { .. }
-            | Input::Unwilling { .. }
+            | Input::Lingers { .. }
             | Input::Received(_)
             | Input::Rejected { .. }
             | Input::LinkWrite { .. }

@@ -25,6 +25,7 @@ pub(crate) struct Case {
     pub(crate) returns: bool,
     pub(crate) overdue: bool,
     pub(crate) lingers: bool,
+    pub(crate) shared: bool,
     pub(crate) claim: Claim,
     pub(crate) peer: Standing,
 }
@@ -48,6 +49,7 @@ pub(crate) fn case() -> Case {
         returns: true,
         overdue: false,
         lingers: true,
+        shared: false,
         claim,
         peer: Standing {
             presence: Presence::Active,
@@ -92,6 +94,7 @@ impl Case {
             returns: self.returns,
             overdue: self.overdue,
             lingers: self.lingers,
+            shared: self.shared,
         })
     }
 

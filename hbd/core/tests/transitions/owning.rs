@@ -2,7 +2,9 @@
 
 use crate::case::{Case, ME, PEER, case, claimed};
 use ha_status::RunState;
-use hbd_core::ownership::Blocker::{Busy, Disagrees, Joining, NotCurrent, OldPeer, Unheard};
+use hbd_core::ownership::Blocker::{
+    Busy, Disagrees, Joining, Lingers, NotCurrent, OldPeer, Unheard,
+};
 use hbd_core::ownership::{Cause, Claim, Decision, Phase, Presence, Readiness, Why};
 
 #[test]
@@ -184,17 +186,28 @@ fn what_is_anothers_goes_on_here_until_that_one_is_ready() {
         (unheard(Readiness::Unsaid), Decision::Stop),
     ] {
         assert_eq!(case.decide(), decision, "{:?}", case.peer);
-        let over = Case {
-            lingers: false,
-            ..case
-        };
+        let mut over = case;
+        over.lingers = false;
         assert_eq!(over.decide(), Decision::Stop);
+        over.shared = true;
+        assert_eq!(over.decide(), Decision::LetGo, "it may have the addresses");
     }
     let leaving = Case {
         phase: Phase::Leaving,
         ..said(Readiness::Busy)
     };
     assert_eq!(leaving.decide(), linger, "a clean stop is an agreed move");
+}
+
+#[test]
+fn who_goes_on_until_this_node_is_ready_is_waited_for_by_that_name() {
+    let mut case = case().peer_runs(RunState::Running);
+    case.peer.readiness = Readiness::Lingers;
+    assert_eq!(case.decide(), Decision::Wait(Lingers(PEER)));
+    // It has begun to stop.
+    let stopping = case.peer_runs(RunState::Stopping);
+    let busy = Busy(PEER, RunState::Stopping);
+    assert_eq!(stopping.decide(), Decision::Wait(busy));
 }
 
 #[test]

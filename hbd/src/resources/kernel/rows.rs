@@ -4,7 +4,7 @@ use crate::resources::address::Placement;
 use crate::resources::view::{AddressRow, LinkRow, RouteRow};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope, CacheInfo,
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope, CacheInfo,
 };
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use rtnetlink::packet_route::route::{
@@ -13,13 +13,18 @@ use rtnetlink::packet_route::route::{
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// An address that leaves by itself: the kernel counts whole seconds.
+/// An address that leaves by itself: the kernel counts whole seconds. One of IPv6 leaves the route to its
+/// network alone, which would get the same life, and may be there for others.
 pub(super) fn fleeting(placement: &Placement, life: Duration) -> AddressMessage {
     let mut message = message(placement);
     let seconds = u32::try_from(life.as_secs()).unwrap_or(u32::MAX);
     let mut info = CacheInfo::default();
     (info.ifa_preferred, info.ifa_valid) = (seconds, seconds);
     message.attributes.push(AddressAttribute::CacheInfo(info));
+    if placement.ip.is_ipv6() {
+        let flags = AddressFlags::Nodad | AddressFlags::Noprefixroute;
+        message.attributes.push(AddressAttribute::Flags(flags));
+    }
     message
 }
 

@@ -33,10 +33,21 @@ const TELL_EVERY: Duration = Duration::from_secs(20);
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
     addresses: Vec<Placement>,
+    /// When they leave, if they are not put again.
+    leave_at: Option<Instant>,
     /// When they are put again.
     renew_at: Option<Instant>,
     /// When the directors are told again.
     tell_at: Option<Instant>,
+}
+
+impl Prepared {
+    /// From now on, for as long again.
+    fn prolong(&mut self) {
+        let now = Instant::now();
+        self.leave_at = Some(now + PREPARED_LIFE);
+        self.renew_at = Some(now + RENEW_EVERY);
+    }
 }
 
 impl Worker {
@@ -85,7 +96,7 @@ impl Worker {
             let note = |placements: &[Placement]| {
                 let mut prepared = self.lock_prepared();
                 prepared.addresses.extend_from_slice(placements);
-                prepared.renew_at = Some(Instant::now() + RENEW_EVERY);
+                prepared.prolong();
             };
             if let Err(failed) = self.means.addresses.prepare(addresses, note).await {
                 let (word, why) = (&failed.resource.word, failed.why);
@@ -96,6 +107,15 @@ impl Worker {
                 return;
             }
         }
+        let all = self.lock_prepared().addresses.clone();
+        if !all.is_empty() {
+            let text = format!(
+                "Ready to take over: {} announced, for {} s or until the other node has stopped",
+                named(&all),
+                PREPARED_LIFE.as_secs()
+            );
+            self.tell(Severity::Info, text).await;
+        }
     }
 
     /// It will not start, after all: addresses first, so that nobody is drawn here any more. False if
@@ -105,8 +125,13 @@ impl Worker {
         let Prepared { addresses, .. } = std::mem::take(&mut *self.lock_prepared());
         // As they were put, last first: the first may be the first of its network.
         let addresses: Vec<Placement> = addresses.into_iter().rev().collect();
-        self.means.addresses.unprepare(&addresses).await;
         let until = Instant::now() + PREPARE_LIMIT;
+        // What is not taken away in time leaves by itself.
+        let _ = timeout_at(until, self.means.addresses.unprepare(&addresses)).await;
+        if !addresses.is_empty() {
+            let text = format!("Not taken over: {} is gone again", named(&addresses));
+            self.tell(Severity::Info, text).await;
+        }
         let undone = async {
             let standby = self.standby_residents().await;
             let undo = Action::HoldBack;
@@ -126,24 +151,36 @@ impl Worker {
         }
     }
 
-    /// Still wanted: what is prepared stays for as long again.
+    /// Still wanted: what is prepared stays for as long again. Not if this node stood still: then another
+    /// one may have the group by now.
     pub(super) async fn renew(&self, cancel: Cancel) {
-        let (addresses, tell) = {
-            let now = Instant::now();
+        let now = Instant::now();
+        let (addresses, late, tell) = {
             let mut prepared = self.lock_prepared();
-            prepared.renew_at = Some(now + RENEW_EVERY);
+            let late = prepared.leave_at.is_some_and(|at| at <= now);
             let tell = prepared.tell_at.is_some_and(|at| at <= now);
+            if late {
+                prepared.renew_at = None;
+            } else {
+                prepared.prolong();
+            }
             if tell {
                 prepared.tell_at = Some(now + TELL_EVERY);
             }
-            (prepared.addresses.clone(), tell)
+            (prepared.addresses.clone(), late, tell)
         };
-        let until = Instant::now() + PREPARE_LIMIT;
+        if late {
+            self.means.addresses.kernel.drop_prepared(&addresses);
+            return;
+        }
+        let until = now + PREPARE_LIMIT;
         let renewed = timeout_at(until, self.means.addresses.renew(&addresses)).await;
         if let Ok(Err(error)) = renewed {
             self.lock_prepared().renew_at = None;
-            let text = format!("what is prepared for the start ends: {error}");
+            self.means.addresses.kernel.drop_prepared(&addresses);
+            let text = format!("{} leaves before the start: {error}", named(&addresses));
             self.tell(Severity::Info, text).await;
+            return;
         }
         if tell {
             let told = async {
@@ -162,7 +199,7 @@ impl Worker {
     }
 
     /// The group goes on running here beside another node that is ready for it: its directors must agree,
-    /// and its addresses are not announced any more. False if that must not be.
+    /// and its addresses are not announced any more. May that be?
     pub(super) async fn linger(&self, cancel: Cancel) -> bool {
         let until = Instant::now() + PREPARE_LIMIT;
         let agreed = async {
@@ -182,8 +219,12 @@ impl Worker {
             told.await.then_some(())
         };
         let agreed = timeout_at(until, agreed).await;
-        // A stop that was asked meanwhile is the answer.
-        *cancel.borrow() || matches!(agreed, Ok(Some(())))
+        let willing = matches!(agreed, Ok(Some(())));
+        if willing {
+            let text = "Served here until the next owner is ready".to_owned();
+            self.tell(Severity::Info, text).await;
+        }
+        willing
     }
 
     async fn standby_residents(&self) -> Vec<(&Resource, Resident)> {
@@ -215,7 +256,9 @@ impl Worker {
                     Ok(()) => what,
                     Err(why) => format!("{what} was refused: {why}"),
                 };
-                self.tell(Severity::Info, text).await;
+                if done || !*cancel.borrow() {
+                    self.tell(Severity::Info, text).await;
+                }
                 done
             }
         });
@@ -225,5 +268,14 @@ impl Worker {
     fn lock_prepared(&self) -> MutexGuard<'_, Prepared> {
         let prepared = self.prepared.lock();
         prepared.expect("no holder of this lock can panic")
+    }
+}
+
+/// The addresses, for a sentence.
+fn named(placements: &[Placement]) -> String {
+    let named = placements.iter().map(|placement| placement.ip.to_string());
+    match placements.len() {
+        0..=3 => named.collect::<Vec<_>>().join(", "),
+        count => format!("{} and {} more", placements[0].ip, count - 1),
     }
 }

@@ -59,6 +59,7 @@ impl Cluster {
             rested: self.rested(group, now),
             overdue: self.overdue(group, now),
             lingers: group.lingers(now),
+            shared: group.is_shared(),
         }
     }
 }

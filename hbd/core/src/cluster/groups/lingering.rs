@@ -3,10 +3,13 @@
 //! longer than [`LINGER_LIMIT`], and not where the shell objects.
 //!
 //! ```text
-//!   None ──Linger──► Until(limit) ──limit, or the shell objects──► Over ──► stopped
-//!    ▲                 │    └──the new owner is ready──────────────────────► stopped
-//!    └──ours again─────┘ announced: the other may have answered for the addresses
+//!   None ──Linger──► Asking(limit) ──the shell agrees──► Told(limit) ──limit──► Over ──► let go
+//!    ▲                │    └─limit, or it objects──► stopped    └──the new owner is ready──► let go
+//!    └──ours again────┴─────────────────────────────────┘ announced: the other may have answered for the addresses
 //! ```
+//!
+//! The new owner puts its addresses only once it has heard that this one goes on; from then on they are
+//! the first thing that leaves here, whatever else takes its time.
 
 use super::Group;
 use crate::cluster::Cluster;
@@ -23,9 +26,12 @@ const ANNOUNCED_AGAIN: Duration = PREPARED_LIFE.saturating_add(Duration::from_se
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lingering {
     None,
-    Until(Instant),
-    /// It has lasted for long enough, or must not be.
-    Over,
+    /// The shell is asked whether that may be.
+    Asking(Instant),
+    /// The others are told.
+    Told(Instant),
+    /// The shell objects.
+    Refused,
 }
 
 impl Group {
@@ -34,16 +40,26 @@ impl Group {
         !self.stake.shaken
             && match self.lingering {
                 Lingering::None => true,
-                Lingering::Until(limit) => now < limit,
-                Lingering::Over => false,
+                Lingering::Asking(limit) | Lingering::Told(limit) => now < limit,
+                Lingering::Refused => false,
             }
+    }
+
+    /// May another node have the addresses as well by now?
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.lingering, Lingering::Told(_))
+    }
+
+    /// It runs here and nobody is about to take it over.
+    pub(super) fn speaks(&self) -> bool {
+        self.runner.run() == Run::Running && self.lingering == Lingering::None
     }
 
     /// When something is due that has to do with it.
     pub(in crate::cluster) fn lingering_deadline(&self) -> Option<Instant> {
         let limit = match self.lingering {
-            Lingering::Until(limit) => Some(limit),
-            Lingering::None | Lingering::Over => None,
+            Lingering::Asking(limit) | Lingering::Told(limit) => Some(limit),
+            Lingering::None | Lingering::Refused => None,
         };
         [limit, self.announce_at].into_iter().flatten().min()
     }
@@ -58,12 +74,18 @@ impl Cluster {
             (_, Decision::Claim(..) | Decision::Adopt(_) | Decision::Forgive) => {}
             (Lingering::None, Decision::Linger(owner)) => {
                 let group = self.group_mut(id);
-                group.lingering = Lingering::Until(now + LINGER_LIMIT);
-                // From here on it may answer for the addresses.
+                group.lingering = Lingering::Asking(now + LINGER_LIMIT);
+                // It is the other one that speaks to the neighbours from here on.
+                group.announce_at = None;
                 group.rivals.insert(owner);
                 self.outbox.push(Output::Linger(id));
             }
-            (Lingering::Until(_) | Lingering::Over, Decision::Linger(_)) => {}
+            (
+                Lingering::Asking(_) | Lingering::Told(_) | Lingering::Refused,
+                Decision::Linger(owner),
+            ) => {
+                self.group_mut(id).rivals.insert(owner);
+            }
             (
                 Lingering::None,
                 Decision::Nothing
@@ -76,7 +98,7 @@ impl Cluster {
                 | Decision::Homeless,
             ) => {}
             (
-                Lingering::Until(_) | Lingering::Over,
+                Lingering::Asking(_) | Lingering::Told(_) | Lingering::Refused,
                 Decision::Nothing
                 | Decision::Start
                 | Decision::Stop
@@ -97,10 +119,16 @@ impl Cluster {
         }
     }
 
-    /// The shell says that the group must not go on running here beside one that is ready.
-    pub(in crate::cluster) fn must_not_linger(&mut self, id: GroupId) {
-        if self.is_group(id) && matches!(self.group(id).lingering, Lingering::Until(_)) {
-            self.group_mut(id).lingering = Lingering::Over;
+    /// The shell says whether the group may go on running here beside a node that is ready for it.
+    pub(in crate::cluster) fn may_linger(&mut self, id: GroupId, willing: bool) {
+        if self.is_group(id)
+            && let Lingering::Asking(limit) = self.group(id).lingering
+        {
+            self.group_mut(id).lingering = if willing {
+                Lingering::Told(limit)
+            } else {
+                Lingering::Refused
+            };
         }
     }
 
@@ -116,7 +144,7 @@ impl Cluster {
         for id in due.map(|(id, _)| id).collect::<Vec<_>>() {
             let group = self.group_mut(id);
             group.announce_at = None;
-            if group.runner.run() == Run::Running {
+            if group.speaks() {
                 self.outbox.push(Output::Announce(id));
             }
         }

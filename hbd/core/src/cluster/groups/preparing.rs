@@ -3,12 +3,12 @@
 //! as that is under way, and goes on running it until then ([`lingering`](super::lingering)).
 //!
 //! ```text
-//!              another node disagrees            its owner agrees
-//!   None ───────────────────────────► Awaited ───────────────────► Making(limit) ──Prepared──► Made(limit)
+//!              its owner has not said yet         its owner goes on until this node is ready
+//!   None ────────────────────────────► Awaited ───────────────────► Making(limit) ──Prepared──► Made(limit)
 //!    ▲                                                                 │                          │
 //!    ├────────────────────────────── Start ────────────────────────────┴──────────────────────────┤
 //!    │                                                                                            │
-//!    ├──Unprepared── Undoing ◄───────── another's, or nobody's ──── Unprepare ────────────────────┤
+//!    ├──Unprepared── Undoing ◄───────── does not come, or not so ── Unprepare ────────────────────┤
 //!    └── does not wait any more ── Spent ◄───────── limit ───────── Unprepare ────────────────────┘
 //! ```
 
@@ -52,6 +52,9 @@ impl Group {
 
     /// What the others are told of it.
     pub(in crate::cluster) fn readiness(&self) -> Readiness {
+        if self.is_shared() {
+            return Readiness::Lingers;
+        }
         match self.preparation {
             Preparation::Awaited | Preparation::Making(_) | Preparation::Undoing => Readiness::Busy,
             Preparation::None | Preparation::Made(_) | Preparation::Spent => Readiness::Still,
@@ -123,12 +126,17 @@ fn next(
     match (before, decision) {
         // Decided about again at once.
         (_, Decision::Claim(..) | Decision::Adopt(_) | Decision::Forgive) => (before, None),
-        (Nil | Awaited | Undoing, Decision::Wait(blocker)) if ours && is_leaving(blocker) => {
+        (Nil | Awaited | Undoing, Decision::Wait(Blocker::Lingers(_))) if ours => {
             (Making(now + PREPARED_LIMIT), Some(Output::Prepare))
         }
-        (Nil | Awaited, Decision::Wait(Blocker::Disagrees(_))) if ours => (Awaited, None),
-        // Somebody else is in the way now: it may still start, or not in time.
-        (Making(_) | Made(_) | Spent, Decision::Wait(_)) if ours => (before, None),
+        (Nil | Awaited, Decision::Wait(blocker)) if ours && may_linger_yet(blocker) => {
+            (Awaited, None)
+        }
+        // Its owner is stopping it now, and began with the addresses.
+        (Making(_) | Made(_), Decision::Wait(blocker)) if ours && is_leaving(blocker) => {
+            (before, None)
+        }
+        (Spent, Decision::Wait(_)) if ours => (before, None),
         (Making(_) | Made(_), Decision::Start) => (Nil, None),
         (
             Making(_) | Made(_),
@@ -169,12 +177,21 @@ fn next(
     }
 }
 
-/// Does its owner agree that the group comes here, and run it or stop it?
+/// Is it possible that the node that runs it goes on until this one is ready?
+fn may_linger_yet(blocker: Blocker) -> bool {
+    matches!(
+        blocker,
+        Blocker::Disagrees(_) | Blocker::Busy(_, RunState::Starting | RunState::Running)
+    )
+}
+
+/// Is the group on its way here from the node that has it?
 fn is_leaving(blocker: Blocker) -> bool {
     match blocker {
-        Blocker::Busy(_, RunState::Starting | RunState::Running | RunState::Stopping) => true,
-        Blocker::Busy(_, _)
+        Blocker::Lingers(_)
         | Blocker::Disagrees(_)
+        | Blocker::Busy(_, RunState::Starting | RunState::Running | RunState::Stopping) => true,
+        Blocker::Busy(_, _)
         | Blocker::Barred(_)
         | Blocker::Joining
         | Blocker::Unheard(_)

@@ -138,7 +138,7 @@ impl Cluster {
     /// After a partition the neighbours may have learnt the other node's address.
     pub(in crate::cluster) fn announce_running(&mut self) {
         let groups = self.groups.iter();
-        let running = groups.filter(|(_, group)| group.runner.run() == Run::Running);
+        let running = groups.filter(|(_, group)| group.speaks());
         let announcements = running.map(|(id, _)| Output::Announce(id));
         self.outbox.extend(announcements);
     }

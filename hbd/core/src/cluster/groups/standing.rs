@@ -37,6 +37,7 @@ impl Cluster {
             returns: self.config.failback.returns(),
             overdue: self.overdue(group, now),
             lingers: group.lingers(now),
+            shared: group.is_shared(),
         })
     }
 

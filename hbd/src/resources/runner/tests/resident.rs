@@ -71,16 +71,6 @@ impl Fake {
     fn asked(&self) -> Vec<Action> {
         self.asked.lock().unwrap().clone()
     }
-
-    /// Waits until it has been asked so often.
-    async fn until_asked(&self, times: usize) {
-        let seen = async {
-            while self.asked().len() < times {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(LIMIT, seen).await.unwrap();
-    }
 }
 
 impl Drop for Fake {
@@ -190,17 +180,23 @@ async fn what_is_about_to_start_is_prepared_and_what_is_not_wanted_is_taken_back
     assert_eq!(fake.asked(), expected);
 }
 
+/// May the group go on running beside another node that is ready for it?
+async fn willing(bed: &mut Bed) -> bool {
+    bed.resources.linger(GROUP);
+    match bed.input().await {
+        Input::Lingers { willing, .. } => willing,
+        other => panic!("{other:?} instead of an answer"),
+    }
+}
+
 #[tokio::test]
 async fn a_group_goes_on_beside_another_node_if_its_director_agrees() {
     let mut bed = bed();
     let fake = Fake::start(&bed).await;
     starts(&mut bed).await;
-    bed.resources.linger(GROUP);
-    fake.until_asked(2).await;
-    assert_eq!(probed(&mut bed).await, Activity::Everything, "no objection");
+    assert!(willing(&mut bed).await);
     fake.objects.store(true, Ordering::Relaxed);
-    bed.resources.linger(GROUP);
-    assert!(matches!(bed.input().await, Input::Unwilling { .. }));
+    assert!(!willing(&mut bed).await);
     let expected = [Action::Serve, Action::Prepare, Action::Prepare];
     assert_eq!(fake.asked(), expected);
 }
@@ -209,8 +205,7 @@ async fn a_group_goes_on_beside_another_node_if_its_director_agrees() {
 #[tokio::test]
 async fn a_group_with_scripts_does_not_go_on() {
     let mut bed = Bed::new(&[("a", HONEST)], limits());
-    bed.resources.linger(GROUP);
-    assert!(matches!(bed.input().await, Input::Unwilling { .. }));
+    assert!(!willing(&mut bed).await);
 }
 
 /// Nobody is drawn to a node without a table.

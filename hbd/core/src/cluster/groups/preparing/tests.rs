@@ -45,8 +45,8 @@ const STAY: Row = [
     (4, NOTHING),
     (5, NOTHING),
 ];
-/// The owner agrees: it is prepared.
-const LEAVES: Row = [
+/// The owner goes on until it is ready: it is prepared.
+const LINGERS: Row = [
     (2, PREPARE),
     (2, PREPARE),
     (2, NOTHING),
@@ -54,10 +54,19 @@ const LEAVES: Row = [
     (2, PREPARE),
     (5, NOTHING),
 ];
-/// Another node disagrees: nothing is touched yet.
-const DISAGREES: Row = [
+/// The owner has not said so yet: nothing is touched.
+const AWAITED: Row = [
     (1, NOTHING),
     (1, NOTHING),
+    (2, NOTHING),
+    (3, NOTHING),
+    (4, NOTHING),
+    (5, NOTHING),
+];
+/// It is being stopped.
+const STOPS: Row = [
+    (0, NOTHING),
+    (0, NOTHING),
     (2, NOTHING),
     (3, NOTHING),
     (4, NOTHING),
@@ -67,8 +76,8 @@ const DISAGREES: Row = [
 const BARRED: Row = [
     (0, NOTHING),
     (0, NOTHING),
-    (2, NOTHING),
-    (3, NOTHING),
+    (4, UNPREPARE),
+    (4, UNPREPARE),
     (4, NOTHING),
     (5, NOTHING),
 ];
@@ -90,10 +99,13 @@ fn decisions() -> Vec<(Decision, bool, Row)> {
         cause: Cause::Home,
     };
     let mut rows = Vec::new();
-    for run in [RunState::Starting, RunState::Running, RunState::Stopping] {
-        rows.push((Decision::Wait(Blocker::Busy(node, run)), true, LEAVES));
+    rows.push((Decision::Wait(Blocker::Lingers(node)), true, LINGERS));
+    for run in [RunState::Starting, RunState::Running] {
+        rows.push((Decision::Wait(Blocker::Busy(node, run)), true, AWAITED));
     }
-    rows.push((Decision::Wait(Blocker::Disagrees(node)), true, DISAGREES));
+    rows.push((Decision::Wait(Blocker::Disagrees(node)), true, AWAITED));
+    let stopping = Blocker::Busy(node, RunState::Stopping);
+    rows.push((Decision::Wait(stopping), true, STOPS));
     for blocker in [
         Blocker::Busy(node, RunState::Unknown),
         Blocker::Busy(node, RunState::Stuck),
