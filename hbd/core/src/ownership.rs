@@ -8,11 +8,13 @@
 //! that hear each other from running it both.
 
 mod claim;
+mod readiness;
 
 use crate::roster::{NodeId, Precedence};
 use ha_status::RunState;
 
 pub use claim::{Cause, Claim, MAX_LEAP, believable, better_claim};
+pub use readiness::Readiness;
 
 /// Where this node stands in its own life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,20 +43,6 @@ pub enum Presence {
     Joining,
     Active,
     Leaving,
-}
-
-/// What a node says of how it makes ready for a group that another one hands over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Readiness {
-    /// It knows no such thing, or is not heard.
-    #[default]
-    Unsaid,
-    /// There is nothing that it does, or it has done all it can.
-    Still,
-    /// It makes ready or is about to, or undoes what it had made ready.
-    Busy,
-    /// It is the one that runs the group, and goes on until its new owner is ready.
-    Lingers,
 }
 
 /// One node's position towards one group.

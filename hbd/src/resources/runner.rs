@@ -316,16 +316,6 @@ impl Worker {
         }
     }
 
-    /// While another node has them, too, no client knows whom it talks to: they go before anything
-    /// that may take its time. What fails here is told by the stop that follows.
-    async fn take_addresses_away(&self) {
-        for resource in self.resources.iter().rev() {
-            if let Resource::Addresses(addresses) = resource {
-                let _ = self.means.addresses.stop(addresses).await;
-            }
-        }
-    }
-
     /// Right to left. A resource that will not stop does not keep the others; the first such is
     /// reported.
     async fn stop(&self) -> Result<(), Failure> {
@@ -447,17 +437,6 @@ impl Worker {
             still_held: true,
             ..failure(word, Operation::Stop, &why)
         })
-    }
-
-    async fn announce(&self) {
-        for resource in &self.resources {
-            if let Resource::Addresses(addresses) = resource
-                && let Err(error) = self.means.addresses.announce(addresses).await
-            {
-                let text = format!("{} was not announced: {error}", resource.word());
-                self.tell(Severity::Warning, text).await;
-            }
-        }
     }
 
     /// Asks a script, or the director in its place, for its status.

@@ -10,6 +10,8 @@
 //! A change reads and edits the services that it concerns. The whole table is read when all of it is
 //! to be set, and now and then to notice what others did; a big one is glanced at meanwhile.
 
+mod moments;
+
 use crate::config::{Config, ProbeId};
 use crate::conversation::{Action, Event, Goal, Reach, State, Step};
 use crate::fleet::{Fleet, Prospect};
@@ -459,24 +461,6 @@ impl Director {
         }
     }
 
-    /// Has the kernel what was to be prepared, with somebody to serve wherever there is anybody? A
-    /// director that has only just come up asks its real servers first.
-    fn answer_preparation(&mut self) {
-        let follows = self.state.goal == Goal::Follow && self.state.step == Step::Idle;
-        if !self.preparing || !follows || !self.dirty.is_empty() {
-            return;
-        }
-        let empty = |service: &Virtual| service.waits() && !service.is_served();
-        let mut keys = self.fleet.keys();
-        if keys.any(|key| self.fleet.get(key).is_some_and(empty)) {
-            return;
-        }
-        drop(keys);
-        self.preparing = false;
-        let whole = self.ledger.refusals.is_empty();
-        self.tell([Notice::Prepared { whole }]);
-    }
-
     /// Everything is set anew for the role, on standby with the table left in until `kept`; who asks
     /// again while that is under way is answered when it is done.
     fn turn(&mut self, role: Role, kept: Option<Instant>, now: Instant) {
@@ -493,25 +477,6 @@ impl Director {
         self.preparing = false;
         self.set_anew();
         self.step(Event::Reload, now);
-    }
-
-    /// To standby, with the table left where it is for a moment.
-    fn give_way(&mut self, table: Duration, now: Instant) {
-        let was_active = self.fleet.role == Role::Active;
-        let kept = was_active.then_some(now + table);
-        self.turn(Role::Standby, kept, now);
-    }
-
-    /// The table goes in although this is standby: a turn to active is expected.
-    fn prepare(&mut self, table: Duration, now: Instant) {
-        if self.is_stopping() || self.fleet.role == Role::Active {
-            return;
-        }
-        self.preparing = true;
-        if self.fleet.keep(now + table) {
-            self.set_anew();
-            self.step(Event::Reload, now);
-        }
     }
 
     /// All of the table is to be read and set, whatever was to be set of it.

@@ -227,6 +227,28 @@ impl Worker {
         willing
     }
 
+    /// While another node has them, too, no client knows whom it talks to: they go before anything
+    /// that may take its time. What fails here is told by the stop that follows.
+    pub(super) async fn take_addresses_away(&self) {
+        for resource in self.resources.iter().rev() {
+            if let Resource::Addresses(addresses) = resource {
+                let _ = self.means.addresses.stop(addresses).await;
+            }
+        }
+    }
+
+    /// Tells the neighbours again.
+    pub(super) async fn announce(&self) {
+        for resource in &self.resources {
+            if let Resource::Addresses(addresses) = resource
+                && let Err(error) = self.means.addresses.announce(addresses).await
+            {
+                let text = format!("{} was not announced: {error}", resource.word());
+                self.tell(Severity::Warning, text).await;
+            }
+        }
+    }
+
     async fn standby_residents(&self) -> Vec<(&Resource, Resident)> {
         let members = self.together().await.unwrap_or_default();
         let residents = members.into_iter();
