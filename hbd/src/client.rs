@@ -239,6 +239,7 @@ impl Daemon {
             | Reply::Change { .. }
             | Reply::Notice { .. }
             | Reply::Metrics { .. }
+            | Reply::Opinion { .. }
             | Reply::Done { .. } => Err(Failure::Silent),
         }
     }
@@ -275,6 +276,7 @@ impl Daemon {
                 | Reply::Change { .. }
                 | Reply::Hello(_)
                 | Reply::Metrics { .. }
+                | Reply::Opinion { .. }
                 | Reply::Done { .. } => {}
             }
         }
@@ -302,7 +304,8 @@ impl Daemon {
                     | Reply::Change { .. }
                     | Reply::Notice { .. }
                     | Reply::Hello(_)
-                    | Reply::Metrics { .. } => {}
+                    | Reply::Metrics { .. }
+                    | Reply::Opinion { .. } => {}
                 }
             }
         });

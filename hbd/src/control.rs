@@ -5,7 +5,8 @@ mod metrics;
 
 use ha_status::socket::{Asked, BindError, ClientRequest, Control as Socket, Responder};
 use ha_status::{Action, ClusterSnapshot, Notice, Reply, Snapshot};
-use hbd_core::input::{Command, CommandId};
+use hbd_core::input::{AskId, Command, CommandId};
+use hbd_core::output::{Silence, View};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -18,6 +19,8 @@ const RELEASE: &str = env!("CARGO_PKG_VERSION");
 pub struct Control {
     socket: Socket,
     pending: BTreeMap<CommandId, Responder>,
+    /// Directors that have asked for an opinion; the core bounds how many.
+    asking: BTreeMap<AskId, Responder>,
     next: u64,
 }
 
@@ -27,6 +30,8 @@ pub enum Ask {
     Snapshot(Responder),
     Follow(Responder),
     Metrics(Responder),
+    /// What the directors of other nodes find of these services.
+    Opinion(AskId, Vec<u64>),
     /// With who asked and for what, for the log.
     Command(CommandId, Command, String),
     Reload(Responder, String),
@@ -49,6 +54,7 @@ impl Control {
         Self {
             socket,
             pending: BTreeMap::new(),
+            asking: BTreeMap::new(),
             next: 0,
         }
     }
@@ -64,6 +70,11 @@ impl Control {
             Asked::Snapshot(reply) => return Some(Ask::Snapshot(reply)),
             Asked::Follow(reply) => return Some(Ask::Follow(reply)),
             Asked::Metrics(reply) => return Some(Ask::Metrics(reply)),
+            Asked::Opinion { services, reply } => {
+                let id = AskId(self.command_id().0);
+                self.asking.insert(id, reply);
+                return Some(Ask::Opinion(id, services));
+            }
             Asked::Act { action, who, reply } => (action, who, reply),
         };
         if self.pending.len() >= PENDING_MAX {
@@ -104,6 +115,20 @@ impl Control {
         }
     }
 
+    /// Answers the director that asked.
+    pub fn opinion(&mut self, id: AskId, views: Result<Vec<View>, Silence>) {
+        let Some(reply) = self.asking.remove(&id) else {
+            return;
+        };
+        let why = match views {
+            Ok(views) => return reply.send(Reply::Opinion { views }),
+            Err(Silence::NobodyElse) => "no other node is heard that could be asked",
+            Err(Silence::Busy) => "too many questions at the same time",
+            Err(Silence::NoAnswer) => "no other node has answered in time",
+        };
+        reply.answer(Err(why.to_owned()));
+    }
+
     pub fn snapshot(&mut self, reply: Responder, snapshot: &Snapshot) {
         self.socket.snapshot(reply, snapshot);
     }
@@ -134,7 +159,7 @@ impl Control {
 
     /// Lets last lines go out and removes the socket.
     pub async fn close(self) {
-        drop(self.pending);
+        drop((self.pending, self.asking));
         self.socket.close().await;
     }
 }

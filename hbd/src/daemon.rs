@@ -1,6 +1,7 @@
 //! Puts the daemon together: lock, identity, log, scheduling, sockets, workers and the loop, in the
 //! order in which each may still refuse to start without a trace.
 
+use crate::advice;
 use crate::announce::Announcer;
 use crate::cli::{Common, exit};
 use crate::config::{self, Life, Loaded, Options, ThisHost};
@@ -239,6 +240,7 @@ async fn driver(
         control,
         reports,
         reporting: report,
+        directors: advice::folders(&common.run),
         interfaces,
         signals,
         second,

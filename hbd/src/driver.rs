@@ -12,6 +12,7 @@
 //! Sockets are drained before the core may judge by the clock: a node that was frozen hears first
 //! what its peers said meanwhile. Nothing slow happens here.
 
+use crate::advice;
 use crate::config::Loaded;
 use crate::control::{Ask, Control};
 use crate::doubts::Doubts;
@@ -36,9 +37,10 @@ use ha_status::{ClusterSnapshot, Severity, Snapshot};
 use hbd_core::Cluster;
 use hbd_core::config::LinkId;
 use hbd_core::input::{Command, Input};
-use hbd_core::output::{Ending, Notice, Output};
+use hbd_core::output::{Ending, Notice, Output, Question};
 use hbd_core::wire;
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -56,6 +58,8 @@ pub struct Driver {
     pub reports: mpsc::Receiver<Report>,
     /// For work that the loop itself gives away.
     pub reporting: mpsc::Sender<Report>,
+    /// Where directors of this node are looked for.
+    pub directors: Vec<PathBuf>,
     pub interfaces: watch::Receiver<Arc<View>>,
     pub surroundings: Surroundings,
     pub signals: Signals,
@@ -189,6 +193,8 @@ impl Driver {
             | Input::Mended { .. }
             | Input::Carrier { .. }
             | Input::Command { .. }
+            | Input::Ask { .. }
+            | Input::Inquired { .. }
             | Input::Load(_)
             | Input::WallClock(_) => None,
         };
@@ -232,6 +238,10 @@ impl Driver {
             Output::LetGo(group) => self.resources.let_go(group),
             Output::Announce(group) => self.resources.announce(group),
             Output::Remember(peer) => self.keeper.remember(peer),
+            Output::Inquire { question, services } => {
+                self.inquire(question, services);
+            }
+            Output::Opinion { id, views } => self.control.opinion(id, views),
             Output::Notice(notice) => self.notice(&notice),
             Output::CommandDone { id, result } => {
                 let result = self.wording.outcome(&result);
@@ -264,6 +274,17 @@ impl Driver {
             self.tell(Severity::Error, &format!("cannot pass {kind} on: {error}"));
         }
         self.state.backlog.extend(self.media.changes());
+    }
+
+    /// What this node's directors find, for another node; the core allows only a few at a time.
+    fn inquire(&self, question: Question, services: Vec<u64>) {
+        let asking = advice::inquire(self.directors.clone(), question, services);
+        let reporting = self.reporting.clone();
+        tokio::spawn(async move {
+            let input = asking.await;
+            // Nobody listens any more: this node ends.
+            let _ = reporting.send(Report::Input(input)).await;
+        });
     }
 
     fn notice(&mut self, notice: &Notice) {
@@ -347,6 +368,7 @@ impl Driver {
                     self.control.follow(reply, &Snapshot::Cluster(snapshot));
                 }
             }
+            Ask::Opinion(id, services) => self.feed(Input::Ask { id, services }),
             Ask::Metrics(reply) => {
                 if let Some(snapshot) = self.snapshot() {
                     Control::metrics(reply, &snapshot);

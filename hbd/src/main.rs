@@ -5,6 +5,7 @@
 #![allow(unreachable_pub)]
 
 mod addr_tool;
+mod advice;
 mod announce;
 mod check;
 mod cli;

@@ -22,6 +22,7 @@ use ha_plumbing::signals::{Signal, Signals};
 use ha_plumbing::wall::Wall;
 use ha_status::socket::ClientRequest;
 use ha_status::{ClusterSnapshot, Severity, Snapshot};
+use hbd_core::output::Silence;
 use hbd_core::shadow::{Input, Shadow};
 use hbd_core::wire::Keys;
 use report::Report;
@@ -293,6 +294,9 @@ impl Listener {
                 self.control.follow(reply, &Snapshot::Cluster(snapshot));
             }
             Some(control::Ask::Metrics(reply)) => Control::metrics(reply, &snapshot),
+            Some(control::Ask::Opinion(id, _)) => {
+                self.control.opinion(id, Err(Silence::NobodyElse));
+            }
             Some(control::Ask::Command(id, _, _)) => {
                 self.control.done(id, Err(TOUCHES_NOTHING.to_owned()));
             }

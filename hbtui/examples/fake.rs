@@ -70,6 +70,10 @@ async fn serve(path: std::path::PathBuf, name: &str, mut state: Snapshot) -> any
                 }
                 Request::Follow => publisher.follow(request.reply, &state),
                 Request::Metrics => request.reply.send(Reply::Metrics { text: String::new() }),
+                Request::Opinion { .. } => {
+                    let views = Vec::new();
+                    request.reply.send(Reply::Opinion { views });
+                }
                 Request::Act { action } => {
                     let to = if matches!(action, Action::Standby { .. }) { "lb2" } else { "lb1" };
                     change_owner(&mut state, &mut publisher, to);

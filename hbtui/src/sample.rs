@@ -256,6 +256,7 @@ fn service(protocol: &str, port: u16, scheduler: &str) -> VirtualService {
             active: false,
         }),
         panic: None,
+        opinion: None,
         enforced: 0,
         leaving: Vec::new(),
         reals: Vec::new(),

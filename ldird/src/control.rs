@@ -217,6 +217,9 @@ pub(crate) fn metrics(snapshot: &DirectorSnapshot) -> String {
         );
         let panic = u64::from(service.panic.is_some());
         write_row(&mut text, "ldird_service_panic", &labels, panic);
+        let opinion = service.opinion.as_ref();
+        let opinion = u64::from(opinion.is_some_and(|opinion| !opinion.node.is_empty()));
+        write_row(&mut text, "ldird_service_second_opinion", &labels, opinion);
         let name = "ldird_service_enforced_total";
         write_row(&mut text, name, &labels, service.enforced);
         write_reals(&mut text, service);

@@ -15,6 +15,7 @@ mod aside;
 mod bell;
 mod moment;
 mod notices;
+mod opinions;
 mod orders;
 mod post;
 mod reload;
@@ -54,6 +55,7 @@ use ldird_core::Director;
 use ldird_core::input::{Input, Left, Said};
 use ldird_core::output::Output;
 use ldird_ipvs::Timeouts;
+use opinions::{Advice, Advisers};
 use post::{Delivered, Post};
 use reload::{Loaded, Naming, Reloads, Wish};
 use role::Turns;
@@ -100,6 +102,8 @@ enum Event {
     Delivered(Delivered),
     /// What the kernel says of the synchronisation's daemons.
     Synchronised(ldird_core::sync::Input),
+    /// What other directors say of services that are about to lose their last server.
+    Advised(Vec<Advice>),
     /// Who else lives, asked before the table is cleaned; `None` if that failed.
     Siblings(Option<Vec<Sibling>>),
 }
@@ -191,6 +195,7 @@ pub(crate) struct Driver<R> {
     post: Post,
     sync: Synchronising,
     monitors: Monitors,
+    advisers: Advisers,
     /// Who else lives is being asked, before the table is cleaned.
     asking: Option<JoinHandle<Vec<Sibling>>>,
     stoppers: Vec<Responder>,
@@ -221,6 +226,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
         let orders = open_orders(&parts.instance);
         let mut said = wanted.said;
         said.extend(left.said.clone());
+        let advisers = Advisers::new(&parts.instance);
         let names = NamesKept::open(&parts.instance, parts.configuration.names.known());
         Self {
             director: Director::in_role(core.clone(), parts.standing.role, now),
@@ -263,6 +269,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             post,
             sync,
             monitors: Monitors::default(),
+            advisers,
             asking: None,
             stoppers: Vec::new(),
             published: 0,
@@ -354,6 +361,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Event::Standing(error) => self.role_written(error),
             Event::Orders(error) => self.orders_written(error),
             Event::Synchronised(answer) => self.feed_sync(answer),
+            Event::Advised(advice) => self.advised(advice),
             Event::Siblings(siblings) => {
                 self.spare(&siblings.unwrap_or_default());
                 self.feed(Input::Shutdown);
@@ -378,6 +386,11 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
                 Output::ReadServices(keys) => self.kernel.order(Order::ReadServices(keys)),
                 Output::List => self.kernel.order(Order::List),
                 Output::Apply(edits) => self.kernel.order(Order::Apply(edits)),
+                Output::AskOpinion {
+                    service,
+                    question,
+                    digest,
+                } => self.advisers.ask(service, question, digest),
                 Output::Notice(notice) => self.noticed(&notice),
                 Output::Exit => self.end = Some(End::Stopped(self.signal)),
             }

@@ -110,6 +110,7 @@ pub(crate) async fn outdated(instance: &Instance) -> Option<Outdated> {
             | Reply::Snapshot { .. }
             | Reply::Change { .. }
             | Reply::Notice { .. }
+            | Reply::Opinion { .. }
             | Reply::Metrics { .. }
             | Reply::Done { .. }
             | Reply::Error { .. } => None,

@@ -54,7 +54,8 @@ impl Rehearsal {
             match output {
                 Output::Probe { probe, due } => said.push(Said::Probe(probe, due)),
                 Output::Notice(notice) => said.push(Said::Notice(notice)),
-                Output::Exit => {}
+                // Who touches nothing asks nobody.
+                Output::AskOpinion { .. } | Output::Exit => {}
                 Output::Read => answer = Some(Input::Table(self.table.clone())),
                 Output::ReadServices(keys) => {
                     let rows = keys.into_iter();

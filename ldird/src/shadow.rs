@@ -485,7 +485,7 @@ impl Watcher {
                 }
                 Some(Snapshot::Cluster(_)) | None => reply.send(not_yet()),
             },
-            Asked::Act { reply, .. } => {
+            Asked::Opinion { reply, .. } | Asked::Act { reply, .. } => {
                 let text = "a shadow touches nothing: ask the director itself".to_owned();
                 reply.answer(Err(text));
             }

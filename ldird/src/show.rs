@@ -3,11 +3,11 @@
 use crate::console::{FAILED, OK, say};
 use crate::instance::{Instance, State};
 use crate::siblings;
-use crate::wording::{age, counted, health, outdated as outdated_words};
+use crate::wording::{age, counted, health, listed, outdated as outdated_words};
 use ha_status::socket::{Client, ClientError};
 use ha_status::{
     Agent, ConnectionSync, DirectorSnapshot, Draining, Duty, Lateness, Leaving, Override, Panic,
-    RealServer, Reply, Request, Role, Says, Snapshot, Stage, Trial,
+    RealServer, Reply, Request, Role, Says, SecondOpinion, Snapshot, Stage, Trial,
 };
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -60,6 +60,7 @@ pub(crate) async fn run(instance: &Instance, json: bool, follow: bool) -> anyhow
             | Reply::Snapshot { .. }
             | Reply::Change { .. }
             | Reply::Metrics { .. }
+            | Reply::Opinion { .. }
             | Reply::Done { .. } => {}
         }
         if !follow {
@@ -110,6 +111,9 @@ fn table(snapshot: &DirectorSnapshot) -> String {
         ));
         if let Some(panic) = &service.panic {
             line(panicking(panic, snapshot.at_ms));
+        }
+        if let Some(opinion) = &service.opinion {
+            line(second_opinion(opinion, snapshot.at_ms));
         }
         if service.enforced > 0 {
             let count = service.enforced;
@@ -205,6 +209,24 @@ fn on_its_way(leaving: &Leaving, at_ms: u64) -> String {
 fn tried(trial: &Trial) -> String {
     let Trial { name, known } = trial;
     format!("      on trial: {name} is said to be here, and stays {known} until a check has passed")
+}
+
+/// `  SECOND OPINION for 12s: 10.0.0.3:80 fails here and keeps its weight, lb2 finds 10.0.0.1:80 up; until
+/// that changes or in 14m48s`
+fn second_opinion(opinion: &SecondOpinion, at_ms: u64) -> String {
+    let SecondOpinion { real, node, up, .. } = opinion;
+    if node.is_empty() {
+        return format!(
+            "  SECOND OPINION: {real} fails and is the last one, others are being asked"
+        );
+    }
+    format!(
+        "  SECOND OPINION for {}: {real} fails here and keeps its weight, {node} finds {} up; until that \
+         changes or in {}",
+        age(at_ms.saturating_sub(opinion.since_ms)),
+        listed(up),
+        age(opinion.until_ms.saturating_sub(at_ms)),
+    )
 }
 
 /// What a real server is in the middle of.

@@ -6,8 +6,8 @@ use ha_plumbing::claim::Claim;
 use ha_plumbing::journal;
 use ha_status::{Asks, Health, Outdated, Role, Severity};
 use ldird_core::alerts::{Alert, Fact};
-use ldird_core::output::{Drift, Notice, PanicEnd, When};
-use ldird_core::table::ServiceKey;
+use ldird_core::output::{Drift, Notice, OpinionEnd, PanicEnd, Silence, When};
+use ldird_core::table::{DestinationKey, ServiceKey};
 use std::time::Duration;
 
 mod differences;
@@ -103,6 +103,10 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::FallbackDeleted { .. }
         | Notice::ServedAgain(_)
         | Notice::PanicOver { failing: 0, .. }
+        | Notice::SecondOpinionOver {
+            why: OpinionEnd::Recovered,
+            ..
+        }
         | Notice::Up { .. } => Severity::Notice,
         Notice::RealQuiesced { .. }
         | Notice::RealDeleted { .. }
@@ -111,6 +115,10 @@ fn severity(notice: &Notice) -> Severity {
         | Notice::Down { .. }
         | Notice::RealReadded { .. }
         | Notice::PanicOver { .. }
+        | Notice::SecondOpinion { .. }
+        | Notice::SecondOpinionOver { .. }
+        | Notice::OpinionShared { .. }
+        | Notice::NoOpinion { .. }
         | Notice::Enforced { .. }
         | Notice::AgentSilent { .. }
         | Notice::CertificateEnds { .. }
@@ -230,6 +238,36 @@ fn sentence(notice: &Notice) -> String {
             why,
             failing,
         } => panic_over(service, *why, *failing),
+        Notice::SecondOpinion {
+            service,
+            real,
+            node,
+            up,
+            longest,
+        } => format!(
+            "SECOND OPINION: virtual server {}: by the checks of this director its last real server {real} \
+             has failed, but the director on {node} finds {} up. The fault is probably between this \
+             director and its real servers: look at that link, or let the other one take over \
+             (hb_standby). {real} keeps its weight, for {} s at most",
+            title(service),
+            listed(up),
+            longest.as_secs()
+        ),
+        Notice::SecondOpinionOver { service, real, why } => opinion_over(service, *real, why),
+        Notice::OpinionShared { service, node } => format!(
+            "Virtual server {}: the director on {node} finds none of its real servers up either",
+            title(service)
+        ),
+        Notice::NoOpinion {
+            service,
+            why,
+            first: _,
+        } => format!(
+            "Virtual server {}: its last real server leaves without a second opinion: {}; this is said \
+             once, until there is one again",
+            title(service),
+            silent(why)
+        ),
         Notice::Enforced { service, what } => format!(
             "Virtual server {}: {}; put back",
             title(service),
@@ -334,6 +372,51 @@ fn panic_over(service: &ServiceKey, why: PanicEnd, failing: usize) -> String {
     };
     let service = title(service);
     format!("Virtual server {service}: weights are held no more: {why}{rest}")
+}
+
+fn opinion_over(service: &ServiceKey, real: DestinationKey, why: &OpinionEnd) -> String {
+    let (why, rest) = match why {
+        OpinionEnd::Recovered => ("a real server passes its checks".to_owned(), ""),
+        OpinionEnd::Agreed { node } => (
+            format!("the director on {node} finds none up any more, either"),
+            ", and it goes",
+        ),
+        OpinionEnd::Silent(silence) => (
+            format!("there is no second opinion any more: {}", silent(silence)),
+            ", and it goes",
+        ),
+        OpinionEnd::Lasted => (
+            "it has lasted as long as secondopiniontime allows".to_owned(),
+            ", and it goes",
+        ),
+        OpinionEnd::Overruled => ("somebody else has a say now".to_owned(), ""),
+        OpinionEnd::Reloaded => ("the configuration was loaded again".to_owned(), ""),
+        OpinionEnd::Standby => ("the resource is not active here any more".to_owned(), ""),
+    };
+    let service = title(service);
+    format!("Virtual server {service}: {real} is held no more: {why}{rest}")
+}
+
+/// Why nobody has an opinion.
+fn silent(why: &Silence) -> String {
+    match why {
+        Silence::NoAnswer => "no other director has answered in time".to_owned(),
+        Silence::Unknown { node } => {
+            format!("no director on {node} has this virtual server with the same real servers")
+        }
+        Silence::Nobody(why) => why.clone(),
+    }
+}
+
+/// `10.0.0.1:80`, `10.0.0.1:80 and 10.0.0.2:80`, and of more than three how many.
+pub(crate) fn listed(servers: &[impl std::fmt::Display]) -> String {
+    match servers {
+        [] => "others".to_owned(),
+        [one] => one.to_string(),
+        [one, other] => format!("{one} and {other}"),
+        [one, other, another] => format!("{one}, {other} and {another}"),
+        [one, other, rest @ ..] => format!("{one}, {other} and {} more", rest.len()),
+    }
 }
 
 fn drift(what: &Drift) -> String {

@@ -29,6 +29,7 @@ mod model;
 mod moving;
 mod netlink;
 mod oldfiles;
+mod opinions;
 mod origins;
 mod ownership;
 mod peers;
@@ -120,6 +121,7 @@ fn catalogue() -> impl Iterator<Item = &'static Case> {
         lifecycle::CASES,
         clients::CASES,
         standby::CASES,
+        opinions::CASES,
         shadow::CASES,
         differential::CASES,
         synchronisation::CASES,

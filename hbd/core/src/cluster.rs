@@ -4,9 +4,10 @@
 //! Every `handle` runs the same steps: notice a stall of our own, take the input (or judge the
 //! silent ones, at a tick), settle (decide about every group that may be affected), and speak if
 //! there is news.
-//! `hearing` takes messages in, `speaking` builds what is sent, `groups` carries out decisions,
+//! `hearing` takes messages in, `advising` passes directors' questions on, `speaking` builds what is sent, `groups` carries out decisions,
 //! `commands` and `shutdown` follow what operators asked for, `snapshot` shows it all.
 
+mod advising;
 mod asking;
 mod believing;
 mod circumstances;
@@ -28,6 +29,7 @@ use crate::greeting::Greeting;
 use crate::input::{Command, Failure, Input};
 use crate::links::Links;
 use crate::membership::{Death, Membership};
+use crate::opinions::Opinions;
 use crate::outbox::Outbox;
 use crate::output::{Notice, Output};
 use crate::own_life::OwnLife;
@@ -67,6 +69,7 @@ pub struct Cluster {
     speech: Speech,
     greeting: Greeting,
     reception: Reception,
+    opinions: Opinions,
     outbox: Outbox,
 }
 
@@ -92,6 +95,7 @@ impl Cluster {
             speech: Speech::new(&config, &roster, now),
             greeting: Greeting::default(),
             reception: Reception::default(),
+            opinions: Opinions::new(&config),
             outbox: Outbox::default(),
             config,
             roster,
@@ -193,6 +197,8 @@ impl Cluster {
                 Command::ForcedTakeover(set) => self.takeover(id, set, true, now),
                 Command::Shutdown => self.begin_shutdown(id, now),
             },
+            Input::Ask { id, services } => self.ask_directors(id, &services, now),
+            Input::Inquired { question, found } => self.pass_finding_on(question, &found, now),
             Input::Load(load) => self.speech.voice.set_load(&load),
             Input::WallClock(milliseconds) => self.speech.voice.set_wall_clock(now, milliseconds),
         }
@@ -294,6 +300,7 @@ impl Cluster {
         }
         self.end_preparations(now);
         self.announce_again(now);
+        self.follow_questions_up(now);
     }
 
     /// Draws all conclusions from the present state.
@@ -344,6 +351,7 @@ impl Cluster {
             self.footing.deadline(),
             self.pings.deadline(),
             self.orders.deadline(),
+            self.opinions.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }

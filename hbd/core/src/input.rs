@@ -1,8 +1,9 @@
 //! Everything that can happen to a node, as values. The only way into the core.
 
 use crate::config::{GroupId, LinkId, Received};
+use crate::output::Question;
 use crate::wire::Reject;
-use ha_status::{HoldSet, SendTrouble};
+use ha_status::{Found, HoldSet, SendTrouble};
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
@@ -60,11 +61,23 @@ pub enum Input {
     Carrier { interface: String, carrier: bool },
     /// An operator or a signal asks for something.
     Command { id: CommandId, command: Command },
+    /// A director of this node wants to know what those of the others find of these services, at most
+    /// [`QUESTION_MAX`](ha_status::opinion::QUESTION_MAX). Answered by `Output::Opinion`, within a second.
+    Ask { id: AskId, services: Vec<u64> },
+    /// The answer to `Output::Inquire`, a finding for each service.
+    Inquired {
+        question: Question,
+        found: Vec<Found>,
+    },
     /// `/proc/loadavg` for the `ld` field, without line end.
     Load(String),
     /// The wall clock was set: milliseconds since 1970 now.
     WallClock(u64),
 }
+
+/// Names a question of a director of this node until its `Output::Opinion`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskId(pub u64);
 
 /// Names a command until its `Output::CommandDone`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

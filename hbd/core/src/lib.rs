@@ -19,6 +19,7 @@ mod membership;
 mod messages;
 mod namesake;
 mod old_peer;
+mod opinions;
 mod outbox;
 pub mod output;
 mod own_life;

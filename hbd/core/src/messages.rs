@@ -32,6 +32,9 @@ pub(crate) enum Kind {
     Ack,
     Rexmit,
     NakRexmit,
+    /// What directors ask each other, and the answers.
+    Question,
+    Finding,
     /// Accounted for, then ignored.
     Other,
 }
@@ -65,6 +68,8 @@ impl<'a> Header<'a> {
                 "NS_ackmsg" => Kind::Ack,
                 "NS_rexmit" => Kind::Rexmit,
                 "NS_nak_rexmit" => Kind::NakRexmit,
+                "NS_hbask" => Kind::Question,
+                "NS_hbsay" => Kind::Finding,
                 _ => Kind::Other,
             },
             source: message.text("src")?,

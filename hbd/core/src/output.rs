@@ -2,8 +2,10 @@
 //! returns as an `Input`.
 
 use crate::config::{GroupId, KnownPeer, LinkId, NodeName};
-use crate::input::CommandId;
+use crate::input::{AskId, CommandId};
+use crate::roster::NodeId;
 use crate::wire::Message;
+pub use ha_status::View;
 use ha_status::{HoldSet, Timing};
 use std::time::Duration;
 
@@ -43,6 +45,17 @@ pub enum Output {
     Announce(GroupId),
     /// Keep this for the next life, in the place of what was kept of the same node.
     Remember(KnownPeer),
+    /// The director of another node wants to know what ours find of these services. Answer, if one comes
+    /// within a second: `Input::Inquired`.
+    Inquire {
+        question: Question,
+        services: Vec<u64>,
+    },
+    /// What the directors of other nodes find; once per `Input::Ask`.
+    Opinion {
+        id: AskId,
+        views: Result<Vec<View>, Silence>,
+    },
     /// Something an operator may want to read.
     Notice(Notice),
     /// The command is finished or refused; once per command.
@@ -52,6 +65,23 @@ pub enum Output {
     },
     /// Goodbye has been sent; nothing follows.
     Exit(Ending),
+}
+
+/// Names a question of another node's director. Its default is nobody's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Question {
+    pub(crate) node: NodeId,
+    pub(crate) number: u64,
+}
+
+/// Why no other director has said anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// No other node is heard that could be asked.
+    NobodyElse,
+    /// Too much is being asked already.
+    Busy,
+    NoAnswer,
 }
 
 /// How the daemon ended.

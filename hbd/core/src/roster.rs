@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// A configured node, for as long as this daemon lives. The order of ids means nothing, and they
 /// are never sent: on the wire nodes have names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeId(u32);
 
 impl NodeId {

@@ -81,6 +81,8 @@ fn heartbeat_bytes(loaded: &Loaded) -> usize {
         | Output::Announce(_)
         | Output::Remember(_)
         | Output::Notice(_)
+        | Output::Inquire { .. }
+        | Output::Opinion { .. }
         | Output::CommandDone { .. }
         | Output::Prepare(_)
         | Output::Unprepare(_)

@@ -136,6 +136,9 @@ pub struct VirtualService {
     /// So many real servers failed at once that their weights are held as they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub panic: Option<Panic>,
+    /// Its last real server fails and has its weight all the same, or is about to be taken out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opinion: Option<SecondOpinion>,
     /// How many rows that others changed have been put back since the daemon started (`enforce`).
     #[serde(default)]
     pub enforced: u64,
@@ -251,6 +254,21 @@ pub struct Panic {
     pub until_ms: u64,
 }
 
+/// The last real server of a service fails here, and another director finds one up (`secondopinion`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondOpinion {
+    /// Who has its weight although it fails: `10.0.0.1:80`.
+    pub real: String,
+    /// Whose director finds what is in `up`; empty while it is being asked for the first time.
+    pub node: String,
+    /// The real servers that it finds up.
+    pub up: Vec<String>,
+    /// Wall clock, milliseconds since 1970.
+    pub since_ms: u64,
+    /// The same, when the verdict counts at the latest (`secondopiniontime`).
+    pub until_ms: u64,
+}
+
 /// What a real server is in the middle of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
@@ -263,7 +281,7 @@ pub enum Stage {
         /// Wall clock, milliseconds since 1970, at which it has all of it.
         full_ms: u64,
     },
-    /// It fails, and its weight is held: see [`VirtualService::panic`].
+    /// It fails, and its weight is held: see [`VirtualService::panic`] and [`VirtualService::opinion`].
     Held,
 }
 

@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod director;
 pub mod mirror;
 pub mod notice;
+pub mod opinion;
 pub mod protocol;
 pub mod quality;
 pub mod reason;
@@ -23,11 +24,12 @@ pub use cluster::{
 };
 pub use director::{
     Agent, Asks, ConnectionSync, DirectorPhase, DirectorSnapshot, Draining, Duty, Fallback, Health,
-    Lateness, Leaving, Outdated, Override, Panic, RealServer, Role, Says, Stage, SyncEnd, Totals,
-    Trial, VirtualService,
+    Lateness, Leaving, Outdated, Override, Panic, RealServer, Role, Says, SecondOpinion, Stage,
+    SyncEnd, Totals, Trial, VirtualService,
 };
 pub use mirror::{Gap, Heard, Mirror};
 pub use notice::{Notice, Recent, Severity, printable};
+pub use opinion::{Found, View};
 pub use protocol::{Action, Hello, Reply, Request, SCHEMA_VERSION, Snapshot, Word};
 pub use quality::{Quality, Silences, Span};
 pub use reason::{

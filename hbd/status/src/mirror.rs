@@ -67,6 +67,7 @@ impl Mirror {
             other @ (Reply::Hello(_)
             | Reply::Rows { .. }
             | Reply::Metrics { .. }
+            | Reply::Opinion { .. }
             | Reply::Done { .. }
             | Reply::Error { .. }) => Ok(Heard::Other(Box::new(other))),
         }

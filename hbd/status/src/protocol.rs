@@ -1,6 +1,8 @@
 //! The conversation on a status socket: one JSON value per line, the server's first line a hello.
 
-use crate::{Change, ClusterSnapshot, DirectorSnapshot, Group, HoldSet, Notice, VirtualService};
+use crate::{
+    Change, ClusterSnapshot, DirectorSnapshot, Group, HoldSet, Notice, View, VirtualService,
+};
 use serde::{Deserialize, Serialize};
 
 /// Grows when a field changes its meaning; new fields alone do not raise it.
@@ -30,6 +32,10 @@ pub enum Request {
     Follow,
     /// Counters and states as Prometheus text.
     Metrics,
+    /// What is found of these services ([`opinion`](crate::opinion)), at most
+    /// [`QUESTION_MAX`](crate::opinion::QUESTION_MAX). ldird: by its own checks; hbd: by the directors of
+    /// the other nodes. Answered by `opinion` or `error`.
+    Opinion { services: Vec<u64> },
     /// Do something; answered by `done` or `error` when it is finished or refused.
     Act { action: Action },
 }
@@ -133,6 +139,10 @@ pub enum Reply {
     },
     Metrics {
         text: String,
+    },
+    /// What was asked for, of each node whose directors answered in time; of ldird it is its own.
+    Opinion {
+        views: Vec<View>,
     },
     /// The action is finished.
     Done {

@@ -12,8 +12,8 @@ use crate::{
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ha_status::{
     Agent, Asks, ClusterSnapshot, ConnectionSync, DirectorSnapshot, Draining, Hello, NodeStatus,
-    NotSent, Override, Panic, Refused, RefusedReason, Reply, SCHEMA_VERSION, Says, SendTrouble,
-    Snapshot, Stage, SyncEnd,
+    NotSent, Override, Panic, Refused, RefusedReason, Reply, SCHEMA_VERSION, Says, SecondOpinion,
+    SendTrouble, Snapshot, Stage, SyncEnd,
 };
 use std::time::{Duration, Instant};
 
@@ -338,6 +338,13 @@ fn held_weights_slow_starts_and_drains_are_seen() {
     for (real, stage) in web.reals.iter_mut().zip(stages) {
         real.stage = Some(stage);
     }
+    director.services[1].opinion = Some(SecondOpinion {
+        real: "10.0.0.1:80".to_owned(),
+        node: "lb2".to_owned(),
+        up: vec!["10.0.0.1:80".to_owned()],
+        since_ms: START_MS,
+        until_ms: START_MS + 90_000,
+    });
     let drained = &mut director.services[1].reals[0];
     drained.overrides = vec![Override {
         says: Says::Drain,
@@ -366,6 +373,7 @@ fn held_weights_slow_starts_and_drains_are_seen() {
         "agent: drain: updates",
         "agent: 40 % of the weight: updates; ",
         "PANIC: 2 fail, weights held, 60 s left",
+        "SECOND OPINION: up for lb2, the last one held, 90 s left",
         "slow start at 30, all of it in 40 s",
         "weight held: connection refused",
         "passed 1/3",

@@ -164,6 +164,14 @@ fn service_row<'a>(view: View, id: usize, service: &'a VirtualService) -> Row<'a
         let text = format!("  PANIC: {} fail, weights held, {left} left", panic.failing);
         spans.push(Span::styled(text, view.theme.tone(Tone::Bad)));
     }
+    if let Some(opinion) = service.opinion.as_ref().filter(|one| !one.node.is_empty()) {
+        let left = text::calm_age(opinion.until_ms.saturating_sub(view.app.now_ms));
+        let text = format!(
+            "  SECOND OPINION: up for {}, the last one held, {left} left",
+            opinion.node
+        );
+        spans.push(Span::styled(text, view.theme.tone(Tone::Bad)));
+    }
     if !service.in_table && !is_held_back(view, id) {
         let style = view.theme.tone(Tone::Bad);
         spans.push(Span::styled("  NOT IN THE TABLE", style));

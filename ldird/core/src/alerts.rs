@@ -259,7 +259,10 @@ impl Alerts {
                 let service = *service;
                 self.alert(service, Fact::Changed(notice), now);
             }
-            Notice::Panic { service, .. } | Notice::PanicOver { service, .. } => {
+            Notice::Panic { service, .. }
+            | Notice::PanicOver { service, .. }
+            | Notice::SecondOpinion { service, .. }
+            | Notice::SecondOpinionOver { service, .. } => {
                 let service = *service;
                 self.alert(service, Fact::Changed(notice), now);
             }
@@ -286,6 +289,8 @@ impl Alerts {
             | Notice::SoftFailure { .. }
             | Notice::SoftFailureReset { .. }
             | Notice::Rising { .. }
+            | Notice::OpinionShared { .. }
+            | Notice::NoOpinion { .. }
             | Notice::RealWeighted { .. }
             | Notice::AgentSilent { .. }
             | Notice::AgentAnswers { .. }

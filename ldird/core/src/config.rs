@@ -43,6 +43,8 @@ pub struct VirtualService {
     pub incomplete: bool,
     /// How long between the ends of two checks of one real server, > 0.
     pub interval: Duration,
+    /// No check of one of its real servers takes longer.
+    pub timeout: Duration,
     /// Failed checks in a row that take a real server down, ≥ 1.
     pub failurecount: u32,
     pub options: Options,

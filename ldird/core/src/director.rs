@@ -24,7 +24,7 @@ use crate::punctual::Punctual;
 use crate::report;
 use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table};
 use crate::watched::Virtual;
-use ha_status::{DirectorPhase, Health, Role};
+use ha_status::{DirectorPhase, Found, Health, Role};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -139,6 +139,11 @@ impl Director {
             Input::Reload(config) => self.reload(config, now),
             Input::LeftBehind(left) => self.left_behind(left, now),
             Input::Others(services) => self.ledger.others = services,
+            Input::Opinion {
+                service,
+                question,
+                views,
+            } => self.fleet.opinion_heard(service, question, views, now),
             Input::Turn(role) => self.turn(role, None, now),
             Input::Yield { table } => self.give_way(table, now),
             Input::Prepare { table } => self.prepare(table, now),
@@ -227,6 +232,11 @@ impl Director {
         Some(report::shown_health(row))
     }
 
+    /// What the checks of this director find of services that another one asks about.
+    pub fn find(&self, services: &[u64], now: Instant) -> Vec<Found> {
+        self.fleet.find(services, now)
+    }
+
     /// What the last check of a real server said, if there was one.
     pub fn said(&self, service: ServiceKey, real: DestinationKey) -> Option<String> {
         let said = self.fleet.get(service)?.reals.get(&real)?.health.said();
@@ -245,7 +255,8 @@ impl Director {
         while !stopping && let Some((probe, due)) = self.fleet.start_due(now) {
             self.outputs.push_back(Output::Probe { probe, due });
         }
-        self.dirty.append(&mut self.fleet.take_changed());
+        self.dirty.append(&mut self.fleet.take_changed(now));
+        self.say_opinions(stopping);
         if let Some(reach) = self.due(now) {
             self.step(Event::Due(reach), now);
         }
@@ -254,6 +265,15 @@ impl Director {
         let deadline = [probes, table].into_iter().flatten().min();
         let asking = !stopping && self.fleet.is_asking();
         self.punctual.rest(deadline, asking, now);
+    }
+
+    /// Whose last real servers others are to be asked about, and what became of that. Who stops asks
+    /// nobody any more.
+    fn say_opinions(&mut self, stopping: bool) {
+        let asks = self.fleet.opinions.take_asks().into_iter();
+        self.outputs.extend(asks.filter(|_| !stopping));
+        let told = self.fleet.opinions.take_told();
+        self.tell(told);
     }
 
     /// What is to be read now, the most urgent first.
@@ -378,7 +398,7 @@ impl Director {
             self.tell(notices);
             self.ledger.refusals.hurry(now);
         }
-        self.dirty.append(&mut self.fleet.take_changed());
+        self.dirty.append(&mut self.fleet.take_changed(now));
         let under_way = &self.under_way;
         self.dirty.retain(|key| !under_way.contains(key));
         let scope = if full {

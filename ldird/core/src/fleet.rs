@@ -3,6 +3,7 @@
 //! when a row is first seen in it.
 
 mod agents;
+mod opinions;
 mod prospect;
 
 use crate::asking::Asking;
@@ -10,12 +11,14 @@ use crate::config::{Check, Config, ProbeId, Standby};
 use crate::desired;
 use crate::health::{State, Transition};
 use crate::input::{Finding, Verdict};
+use crate::opinion::Event;
 use crate::output::Notice;
 use crate::overrides::{Emptied, Order, Overrides, Place, Slot};
 use crate::schedule::{Finish, Schedule};
 use crate::table::{DestinationKey, Service, ServiceKey, Table};
 use crate::watched::{Gone, Virtual, Watched};
 use ha_status::Role;
+use opinions::Opinions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -40,6 +43,7 @@ pub(crate) struct Fleet {
     schedule: Schedule,
     overrides: Overrides,
     asking: Asking,
+    pub(crate) opinions: Opinions,
     /// `readdquiescent`.
     pub(crate) readdquiescent: bool,
     pub(crate) role: Role,
@@ -77,6 +81,7 @@ impl Fleet {
             schedule: Schedule::new(config.seed),
             overrides: Overrides::default(),
             asking: Asking::default(),
+            opinions: Opinions::default(),
             readdquiescent: false,
             role,
             standby: Standby::default(),
@@ -125,7 +130,9 @@ impl Fleet {
             self.revision += 1;
             self.changed.insert(key);
         }
-        self.time = [self.time, service.due()].into_iter().flatten().min();
+        self.opinion_event(key, Event::Time, now);
+        let due = self.services.get(&key).and_then(Virtual::due);
+        self.time = [self.time, due].into_iter().flatten().min();
         notice
     }
 
@@ -149,7 +156,9 @@ impl Fleet {
         for service in config.services {
             let key = service.key;
             let mut service = Virtual::new(service, now);
-            let gone = self.take_over(&mut service, old.remove(&key), now);
+            let old = old.remove(&key);
+            notices.extend(old.as_ref().and_then(opinions::reloaded));
+            let gone = self.take_over(&mut service, old, now);
             // On standby nobody serves here.
             if let Some(gone) = gone.filter(|_| !self.holds_back()) {
                 notices.extend(service.part(gone, now));
@@ -226,6 +235,7 @@ impl Fleet {
         self.role = role;
         self.kept = kept.filter(|_| role == Role::Standby);
         self.part_if_held_back();
+        self.end_opinions(now);
         // Clients come to all of them anew.
         let rows = self.services.values_mut();
         for row in rows.flat_map(|service| service.reals.values_mut()) {
@@ -367,6 +377,7 @@ impl Fleet {
             let Some(row) = service.reals.get_mut(&place.real) else {
                 continue;
             };
+            let carried = row.weight(false).is_some_and(|weight| weight > 0);
             let shown = row.shown();
             let transition = row.judge(verdict, limits, now);
             let slow = slow && row.is_let_serve();
@@ -376,7 +387,8 @@ impl Fleet {
             }
             if matters(transition) {
                 self.changed.insert(place.service);
-                turned.push((place.service, transition == Transition::WentDown));
+                let fell = transition == Transition::WentDown;
+                turned.push((place.service, place.real, fell, fell && carried));
             }
             let seen = verdict.noted.certificate;
             if seen.is_some() && seen != row.certificate {
@@ -385,8 +397,12 @@ impl Fleet {
             notices.extend(row.note_certificate(place.service, seen));
             notices.extend(row.notice(place.service, limits, transition));
         }
-        let turned = turned.into_iter();
-        notices.extend(turned.filter_map(|(key, fell)| self.review(key, fell, now)));
+        for (key, real, fell, carried) in turned {
+            notices.extend(self.review(key, fell, now));
+            if carried {
+                self.doubt_last(key, real, now);
+            }
+        }
         notices
     }
 
@@ -431,6 +447,7 @@ impl Fleet {
                 ask_anew(row, &mut self.schedule, now);
             }
         }
+        self.overrule_opinion((key, real), now);
     }
 
     /// An operator says this of a real server, or nothing any more.
@@ -457,6 +474,7 @@ impl Fleet {
                 }
             }
         }
+        self.overrule_opinion(place, now);
     }
 
     /// Ends what was said for a time that is up.
@@ -502,11 +520,18 @@ impl Fleet {
     pub(crate) fn place(&mut self, table: &Table, now: Instant) -> Vec<Notice> {
         let mut notices = Vec::new();
         let mut turned = BTreeMap::new();
+        let mut fell = Vec::new();
         for (key, service) in &mut self.services {
             let limits = service.config.limits();
             service.spare(table.get(key));
             for row in service.reals.values_mut() {
+                let row_there = table.get(key);
+                let row_there = row_there.and_then(|one| one.destinations.get(&row.config.key));
+                let carried = row_there.is_some_and(|spec| spec.weight > 0);
                 let transition = row.place(table.get(key), limits, now);
+                if carried && transition == Transition::WentDown {
+                    fell.push((*key, row.config.key));
+                }
                 if matters(transition) {
                     *turned.entry(*key).or_default() |= transition == Transition::WentDown;
                 }
@@ -519,12 +544,19 @@ impl Fleet {
         }
         let turned = turned.into_iter();
         notices.extend(turned.filter_map(|(key, fell)| self.review(key, fell, now)));
+        for (key, real) in fell {
+            self.doubt_last(key, real, now);
+        }
+        // Who is found serving there may be somebody else than the last one.
+        let doubted = self.services.values().filter(|one| one.opinion.is_some());
+        self.changed.extend(doubted.map(|one| one.config.key));
         self.revision += 1;
         notices
     }
 
     /// The services that something has happened to since the last call.
-    pub(crate) fn take_changed(&mut self) -> BTreeSet<ServiceKey> {
+    pub(crate) fn take_changed(&mut self, now: Instant) -> BTreeSet<ServiceKey> {
+        self.settle_opinions(now);
         std::mem::take(&mut self.changed)
     }
 

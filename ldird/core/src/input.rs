@@ -1,9 +1,10 @@
 //! Everything that can happen to a director, as values. The only way into the core.
 
 use crate::config::{Config, ProbeId, RealServer};
+use crate::opinion::{QuestionId, Silence};
 use crate::overrides::{Order, Place, Slot};
 use crate::table::{DestinationKey, Edit, Service, ServiceKey, Table, Tunnel};
-use ha_status::Role;
+use ha_status::{Found, Role};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
@@ -47,6 +48,12 @@ pub enum Input {
     /// Services that a living director of another configuration wants, all of them each time. They
     /// are never deleted here, not even at the end.
     Others(BTreeSet<ServiceKey>),
+    /// The answer to `Output::AskOpinion`: what the directors of other nodes find of this service.
+    Opinion {
+        service: ServiceKey,
+        question: QuestionId,
+        views: Result<Vec<(String, Found)>, Silence>,
+    },
     /// The resource is active here, or it is not. Answered by `Notice::Turned`.
     Turn(Role),
     /// The resource stops here, and another director takes over at once: a turn to standby that leaves

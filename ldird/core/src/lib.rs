@@ -20,6 +20,7 @@ mod hold;
 pub mod input;
 mod ledger;
 mod merge;
+pub mod opinion;
 pub mod options;
 pub mod output;
 pub mod overrides;

@@ -12,6 +12,7 @@ pub struct Options {
     /// Over so long a real server that comes back gets its weight; `None`: at once.
     pub slowstart: Option<Duration>,
     pub panic: Option<Panic>,
+    pub opinion: Option<SecondOpinion>,
 }
 
 /// How often in a row a check must fail to take a server down, and pass to bring it back; ≥ 1 each.
@@ -30,6 +31,13 @@ pub struct Panic {
     pub longest: Duration,
 }
 
+/// Before the last real server leaves, other directors are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecondOpinion {
+    /// Who fails here and is found up elsewhere stays no longer than this, > 0.
+    pub longest: Duration,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -37,6 +45,7 @@ impl Default for Options {
             enforce: false,
             slowstart: None,
             panic: None,
+            opinion: None,
         }
     }
 }

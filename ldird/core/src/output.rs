@@ -4,6 +4,7 @@
 use crate::config::ProbeId;
 pub use crate::hold::PanicEnd;
 use crate::input::Validity;
+pub use crate::opinion::{OpinionEnd, QuestionId, Silence};
 use crate::table::{DestinationKey, DestinationSpec, Edit, ServiceKey, ServiceSpec};
 use ha_status::{Agent, Role, Says};
 use std::time::{Duration, Instant};
@@ -22,6 +23,14 @@ pub enum Output {
     List,
     /// Make these edits in this order. Answer: `Input::Applied`. One batch at a time.
     Apply(Vec<Edit>),
+    /// Ask the directors of other nodes what they find of this service. Answer, of use if it comes within
+    /// [`ANSWER_LIMIT`](crate::opinion::ANSWER_LIMIT): `Input::Opinion`.
+    AskOpinion {
+        service: ServiceKey,
+        question: QuestionId,
+        /// What stands for the service there.
+        digest: u64,
+    },
     /// Something an operator may want to read.
     Notice(Notice),
     /// The table is as `cleanstop` wants it; nothing follows.
@@ -126,6 +135,34 @@ pub enum Notice {
         service: ServiceKey,
         why: PanicEnd,
         failing: usize,
+    },
+    /// The last real server of a service fails, and another node's director finds these up: it has its
+    /// weight all the same.
+    SecondOpinion {
+        service: ServiceKey,
+        real: DestinationKey,
+        node: String,
+        /// There may be more; empty if those that it finds up have no place in an answer.
+        up: Vec<DestinationKey>,
+        longest: Duration,
+    },
+    /// That is over.
+    SecondOpinionOver {
+        service: ServiceKey,
+        real: DestinationKey,
+        why: OpinionEnd,
+    },
+    /// Another node's director finds no real server of the service up either, so the last one leaves.
+    OpinionShared {
+        service: ServiceKey,
+        node: String,
+    },
+    /// The last real server of a service leaves, for nobody else has an opinion.
+    NoOpinion {
+        service: ServiceKey,
+        why: Silence,
+        /// It is news: nothing of the kind has been told since the last opinion that was had.
+        first: bool,
     },
     /// The certificate of this real server ends soon, or has ended. Said when it is near and once
     /// more when it has ended.

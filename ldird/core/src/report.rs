@@ -209,11 +209,30 @@ fn service_row(service: &Virtual, ledger: &Ledger, clock: Clock) -> ha_status::V
                 until_ms: clock.wall_ms(hold.until),
             }
         }),
+        opinion: opinion(service, clock),
         enforced: ledger.enforced(config.key),
         connections: 0,
         packets_in: 0,
         bytes_in: 0,
     }
+}
+
+fn opinion(service: &Virtual, clock: Clock) -> Option<ha_status::SecondOpinion> {
+    let opinion = service.opinion.as_ref()?;
+    let rules = service.config.options.opinion?;
+    let real = service.reals.get(&opinion.real)?;
+    let configured = |key: &DestinationKey| {
+        let row = service.reals.get(key);
+        row.map_or(*key, |row| row.config.configured).to_string()
+    };
+    let held = opinion.held();
+    Some(ha_status::SecondOpinion {
+        real: real.config.configured.to_string(),
+        node: held.map_or_else(String::new, |held| held.node.clone()),
+        up: held.map_or_else(Vec::new, |held| held.up.iter().map(configured).collect()),
+        since_ms: clock.wall_ms(opinion.since),
+        until_ms: clock.wall_ms(opinion.until(rules)),
+    })
 }
 
 fn real_row(
@@ -258,7 +277,7 @@ fn real_row(
 fn stage(row: &Watched, options: &Options, clock: Clock) -> Option<Stage> {
     let rising = row.health.passes > 0;
     let climbs = row.ramp.zip(options.slowstart);
-    match (row.held, rising, climbs) {
+    match (row.held || row.kept, rising, climbs) {
         (true, true | false, _) => Some(Stage::Held),
         (false, true, _) => Some(Stage::Rising {
             passes: row.health.passes,

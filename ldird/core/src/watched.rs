@@ -6,12 +6,13 @@ use crate::config::{Check, Fallback, RealServer, VirtualService};
 use crate::health::{Health, State, Transition};
 use crate::hold::{self, Hold, PanicEnd, Pool};
 use crate::input::{Certificate, Finding, Validity, Verdict};
+use crate::opinion::{self, Opinion, OpinionEnd};
 use crate::options::Limits;
 use crate::output::Notice;
 use crate::overrides::{self, Orders, Say};
 use crate::ramp::Ramp;
 use crate::table::{DestinationKey, Service, ServiceKey};
-use ha_status::Asks;
+use ha_status::{Asks, Found};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use succession::Succession;
@@ -27,6 +28,10 @@ pub(crate) struct Virtual {
     pub(crate) reals: BTreeMap<DestinationKey, Watched>,
     /// Weights are held.
     pub(crate) hold: Option<Hold>,
+    /// Its last real server fails, and somebody else is asked about that or knows better.
+    pub(crate) opinion: Option<Opinion>,
+    /// What stands for it and its real servers when directors ask each other.
+    pub(crate) digest: u64,
     /// Real servers without address yet may be those that serve in the table: rows there that are
     /// nobody's and have weight.
     pub(crate) spared: bool,
@@ -49,6 +54,8 @@ pub(crate) struct Watched {
     pub(crate) ramp: Option<Ramp>,
     /// It fails, and has the weight that it had before.
     pub(crate) held: bool,
+    /// The same, because it is the last one: see [`Virtual::opinion`].
+    pub(crate) kept: bool,
     /// When the check began that took it down, if it served before. While weights are held, only
     /// of those that are.
     fell: Option<Instant>,
@@ -70,12 +77,15 @@ pub(crate) struct Watched {
 
 impl Virtual {
     pub(crate) fn new(mut config: VirtualService, now: Instant) -> Self {
+        let digest = opinion::digest(&config);
         let reals = std::mem::take(&mut config.reals).into_iter().enumerate();
         let rows = reals.map(|(rank, real)| (real.key, Watched::new(real, rank, now)));
         Self {
             reals: rows.collect(),
             config,
             hold: None,
+            opinion: None,
+            digest,
             spared: false,
             succession: Succession::default(),
         }
@@ -210,6 +220,49 @@ impl Virtual {
         failing
     }
 
+    /// Why its last real server need not be kept any more, as far as that shows in what is known of its
+    /// real servers.
+    pub(crate) fn opinion_ends(&self) -> Option<OpinionEnd> {
+        let quiescent = self.config.quiescent;
+        let kept = self.reals.get(&self.opinion.as_ref()?.real);
+        let serves = |row: &Watched| row.weight(quiescent).is_some_and(|weight| weight > 0);
+        let others = self.reals.values().filter(|row| !row.kept && !row.held);
+        let recovered = kept.is_some_and(|row| row.health.state == State::Up)
+            || self.spared
+            || !self.succession.is_empty()
+            || others.into_iter().any(serves);
+        if recovered {
+            return Some(OpinionEnd::Recovered);
+        }
+        (!kept.is_some_and(serves)).then_some(OpinionEnd::Overruled)
+    }
+
+    /// The verdict on its last real server counts again.
+    pub(crate) fn let_go(&mut self) {
+        let kept = self.opinion.take();
+        if let Some(row) = kept.and_then(|kept| self.reals.get_mut(&kept.real)) {
+            row.kept = false;
+        }
+    }
+
+    /// Which of its real servers pass their checks, as another director wants to know: the last check is
+    /// not older than this, and passed.
+    pub(crate) fn found(&self, within: Duration, now: Instant) -> Found {
+        let rows = self.reals.values().enumerate();
+        let passing = rows.filter(|(_, row)| row.passes(within, now));
+        let (mut up, mut more) = (0, false);
+        for (place, _) in passing {
+            match u32::try_from(place)
+                .ok()
+                .and_then(|bit| 1_u64.checked_shl(bit))
+            {
+                Some(bit) => up |= bit,
+                None => more = true,
+            }
+        }
+        Found::Checked { up, more }
+    }
+
     /// Real servers on their way to their weight get what they are due now. Is anything new?
     pub(crate) fn climb(&mut self, now: Instant) -> bool {
         let length = self.config.options.slowstart;
@@ -228,7 +281,9 @@ impl Virtual {
         let ramps = self.reals.values().filter_map(|row| row.ramp);
         let steps = length.and_then(|length| ramps.map(|ramp| ramp.due(length)).min());
         let hold = self.hold.as_ref().map(Hold::due);
-        let times = [steps, hold, self.succession.due()];
+        let opinion = self.opinion.as_ref().zip(self.config.options.opinion);
+        let opinion = opinion.map(|(opinion, rules)| opinion.due(rules));
+        let times = [steps, hold, opinion, self.succession.due()];
         times.into_iter().flatten().min()
     }
 }
@@ -248,6 +303,7 @@ impl Watched {
             in_folder: false,
             ramp: None,
             held: false,
+            kept: false,
             fell: None,
             returning: false,
             placed: false,
@@ -279,7 +335,7 @@ impl Watched {
             healthy: match self.config.check {
                 Check::Off => false,
                 Check::On => true,
-                Check::Probe(_) => self.health.state == State::Up || self.held,
+                Check::Probe(_) => self.health.state == State::Up || self.held || self.kept,
             } && !self.agent.as_ref().is_some_and(Agent::takes_out),
             quiescent: quiescent || self.lingers,
             configured: match self.ramp {
@@ -321,6 +377,7 @@ impl Watched {
         let new = self.health.set_maintenance(active, now);
         if new {
             (self.ramp, self.held, self.fell) = (None, false, None);
+            self.kept = false;
             self.lingers = false;
             self.returning = !active;
         }
@@ -336,6 +393,15 @@ impl Watched {
     fn fell_about(&self, latest: Option<Instant>, interval: Duration) -> bool {
         let times = latest.zip(self.fell);
         times.is_some_and(|(latest, at)| latest.duration_since(at) <= hold::within(interval))
+    }
+
+    /// Was it checked lately, and passed? In maintenance, or taken out by its own agent, it does not.
+    fn passes(&self, within: Duration, now: Instant) -> bool {
+        let health = &self.health;
+        let fresh = health.checked;
+        let fresh = fresh.is_some_and(|at| now.saturating_duration_since(at) <= within);
+        let probed = matches!(self.config.check, Check::Probe(_));
+        probed && fresh && health.failures == 0 && self.serves()
     }
 
     /// Does it get traffic?
@@ -426,7 +492,7 @@ impl Watched {
         match transition {
             Transition::WentUp => {
                 // One that was held has never left.
-                let back = before == State::Down && !self.held;
+                let back = before == State::Down && !self.held && !self.kept;
                 let back = back || std::mem::take(&mut self.returning);
                 self.ramp = back.then(|| Ramp::new(now));
                 (self.held, self.fell) = (false, None);

@@ -163,7 +163,7 @@ impl Recipe {
     }
 
     /// How long its longest question may take.
-    fn longest(&self) -> Duration {
+    pub(super) fn longest(&self) -> Duration {
         match self.how {
             How::Negotiate | How::Combined(_) | How::Helper => self.timeouts.negotiate,
             How::On | How::Off | How::Reach | How::StandIn | How::External => self.timeouts.check,

@@ -243,6 +243,7 @@ impl<'a> Expansion<'a, '_, '_> {
             ),
             incomplete: std::mem::take(&mut self.missing) || self.missing_everywhere,
             interval,
+            timeout: recipe.longest(),
             failurecount: failures.unwrap_or(1),
             options,
             name: given

@@ -32,6 +32,8 @@ pub(crate) struct Given {
     pub(crate) slowstart: Option<At<u32>>,
     pub(crate) panicthreshold: Option<At<u32>>,
     pub(crate) panictime: Option<At<u32>>,
+    pub(crate) secondopinion: Option<At<bool>>,
+    pub(crate) secondopiniontime: Option<At<u32>>,
     pub(crate) reresolve: Option<At<u32>>,
     pub(crate) checkport: Option<At<u32>>,
     pub(crate) persistent: Option<At<u32>>,

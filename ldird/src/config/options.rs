@@ -5,7 +5,7 @@ use super::given::{At, Faults, Given};
 use super::words::trimmed;
 use ha_plumbing::Word;
 use ldird_core::config::{Check, RealServer};
-use ldird_core::options::{Options, Panic};
+use ldird_core::options::{Options, Panic, SecondOpinion};
 use std::time::Duration;
 
 /// Less is no check but a flood, and shorter than the pauses of any scheduler.
@@ -14,6 +14,9 @@ const MILLISECONDS_MIN: u32 = 50;
 const MILLISECONDS_MAX: u32 = 60_000;
 /// How long weights are held where the file does not say.
 const PANIC_SECONDS: u32 = 300;
+/// The same for the last one, while another director finds a real server up: long enough for somebody to
+/// come and look, for it is most probably right.
+const OPINION_SECONDS: u32 = 900;
 
 pub(super) fn checkintervalms(given: &mut Given, word: Word<'_>, faults: &mut Faults<'_>) {
     given.checkintervalms = milliseconds("checkintervalms", word, faults);
@@ -147,7 +150,9 @@ pub(super) fn options(
     if let (Some(at), None) = (&given.panictime, threshold) {
         faults.warning(at.span, "panictime has no effect without panicthreshold");
     }
+    let opinion = second_opinion(given, global, reals, faults);
     Options {
+        opinion,
         risecount: rise.map_or(1, |at| at.value),
         enforce: enforce.is_some_and(|at| at.value),
         slowstart: slow.map(seconds),
@@ -156,4 +161,33 @@ pub(super) fn options(
             longest: longest.map_or(Duration::from_secs(PANIC_SECONDS.into()), seconds),
         }),
     }
+}
+
+/// Are others asked before the last real server leaves, and how long do they count?
+fn second_opinion(
+    given: &Given,
+    global: &Given,
+    reals: &[RealServer],
+    faults: &mut Faults<'_>,
+) -> Option<SecondOpinion> {
+    let asks = given.secondopinion.as_ref();
+    let asks = asks.or(global.secondopinion.as_ref());
+    let asks = asks.is_some_and(|at| at.value);
+    let checked = |real: &RealServer| matches!(real.check, Check::Probe(_));
+    if let Some(at) = given.secondopinion.as_ref().filter(|at| at.value)
+        && !reals.iter().any(checked)
+    {
+        let message = "secondopinion has no effect: no real server is checked";
+        faults.warning(at.span, message);
+    }
+    if let (Some(at), false) = (&given.secondopiniontime, asks) {
+        let message = "secondopiniontime has no effect without secondopinion=yes";
+        faults.warning(at.span, message);
+    }
+    let longest = given.secondopiniontime.as_ref();
+    let longest = longest.or(global.secondopiniontime.as_ref());
+    let longest = longest.map_or(OPINION_SECONDS, |at| at.value);
+    asks.then(|| SecondOpinion {
+        longest: Duration::from_secs(longest.into()),
+    })
 }

@@ -7,13 +7,20 @@ use ldird_core::output::Notice;
 
 impl<R: FnOnce(&Configuration)> Driver<R> {
     pub(super) fn noticed(&mut self, notice: &Notice) {
-        self.tell(&wording::line(notice));
+        // Said once; what follows is done each time.
+        if !matches!(notice, Notice::NoOpinion { first: false, .. }) {
+            self.tell(&wording::line(notice));
+        }
         self.mail_notice(notice);
         match notice {
             Notice::Up { service, .. }
             | Notice::Down { service, .. }
             | Notice::Panic { service, .. }
             | Notice::PanicOver { service, .. }
+            | Notice::SecondOpinion { service, .. }
+            | Notice::SecondOpinionOver { service, .. }
+            | Notice::OpinionShared { service, .. }
+            | Notice::NoOpinion { service, .. }
             | Notice::AgentAsks { service, .. } => self.reconsider(*service),
             Notice::Started => {
                 if let Some(ready) = self.ready.take() {

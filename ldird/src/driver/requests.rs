@@ -6,7 +6,7 @@ use crate::config::Configuration;
 use crate::control;
 use crate::wording::Line;
 use ha_status::socket::{Asked, ClientRequest, Responder};
-use ha_status::{Action, DirectorSnapshot, Reply, Role, Severity, Snapshot};
+use ha_status::{Action, DirectorSnapshot, Reply, Role, Severity, Snapshot, View};
 use std::time::Instant;
 
 impl<R: FnOnce(&Configuration)> Driver<R> {
@@ -26,6 +26,12 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             Asked::Metrics(reply) => {
                 let text = control::metrics(&self.snapshot());
                 reply.send(Reply::Metrics { text });
+            }
+            Asked::Opinion { services, reply } => {
+                let found = self.director.find(&services, Instant::now());
+                let node = String::new();
+                let views = vec![View { node, found }];
+                reply.send(Reply::Opinion { views });
             }
             Asked::Act { action, who, reply } => self.act(&action, &who, reply),
         }

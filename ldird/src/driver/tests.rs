@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod loops;
+mod opinions;
 mod options;
 mod orders;
 mod reload;

@@ -52,6 +52,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             delivered = self.post.delivered() => Event::Delivered(delivered),
             siblings = finished(&mut self.asking) => Event::Siblings(siblings),
             answer = self.sync.answer() => Event::Synchronised(answer),
+            advice = self.advisers.answered() => Event::Advised(advice),
             // Once a second, and the sign of life for the service manager.
             _ = self.looks.tick() => Event::Look,
             found = self.disk.next() => Event::Found(found),

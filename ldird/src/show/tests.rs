@@ -1,5 +1,5 @@
-use super::{asked_for, in_stage, panicking, synchronised};
-use ha_status::{Agent, Asks, ConnectionSync, Panic, Stage, SyncEnd};
+use super::{asked_for, in_stage, panicking, second_opinion, synchronised};
+use ha_status::{Agent, Asks, ConnectionSync, Panic, SecondOpinion, Stage, SyncEnd};
 
 #[test]
 fn the_sync_daemon_is_one_line_with_what_is_wrong() {
@@ -37,6 +37,23 @@ fn weights_that_are_held_and_servers_on_their_way_are_said_in_words() {
     assert_eq!(
         panicking(&panic, 13_000),
         "  PANIC for 12s: 3 real servers fail and keep their weights, until they pass or in 4m48s"
+    );
+    let mut opinion = SecondOpinion {
+        real: "10.0.0.3:80".to_owned(),
+        node: "lb2".to_owned(),
+        up: vec!["10.0.0.1:80".to_owned()],
+        since_ms: 1_000,
+        until_ms: 901_000,
+    };
+    assert_eq!(
+        second_opinion(&opinion, 13_000),
+        "  SECOND OPINION for 12s: 10.0.0.3:80 fails here and keeps its weight, lb2 finds \
+         10.0.0.1:80 up; until that changes or in 14m48s"
+    );
+    opinion.node.clear();
+    assert_eq!(
+        second_opinion(&opinion, 1_500),
+        "  SECOND OPINION: 10.0.0.3:80 fails and is the last one, others are being asked"
     );
     let full_ms = 53_000;
     let weight = 30;

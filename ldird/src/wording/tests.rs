@@ -2,7 +2,7 @@
 
 use super::line;
 use ha_status::{Asks, Severity};
-use ldird_core::output::{Enforced, Notice, PanicEnd, When};
+use ldird_core::output::{Enforced, Notice, OpinionEnd, PanicEnd, Silence, When};
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Forwarding, Protocol, ServiceKey, Tunnel,
 };
@@ -133,6 +133,36 @@ fn a_panic_is_critical_and_its_end_says_why() {
         "Virtual server 10.0.0.100:80: weights are held no more: it has lasted as long as panictime \
          allows; the 2 that still fail go"
     );
+}
+
+#[test]
+fn a_second_opinion_says_who_disagrees_and_what_to_do() {
+    let held = line(&Notice::SecondOpinion {
+        service: SERVICE,
+        real: REAL,
+        node: "lb2".to_owned(),
+        up: vec![REAL],
+        longest: std::time::Duration::from_secs(900),
+    });
+    assert_eq!(held.severity, Severity::Warning);
+    assert_eq!(
+        held.text,
+        "SECOND OPINION: virtual server 10.0.0.100:80: by the checks of this director its last real \
+         server 10.0.0.1:80 has failed, but the director on lb2 finds 10.0.0.1:80 up. The fault is \
+         probably between this director and its real servers: look at that link, or let the other \
+         one take over (hb_standby). 10.0.0.1:80 keeps its weight, for 900 s at most"
+    );
+    let over = line(&Notice::SecondOpinionOver {
+        service: SERVICE,
+        real: REAL,
+        why: OpinionEnd::Silent(Silence::NoAnswer),
+    });
+    assert_eq!(
+        over.text,
+        "Virtual server 10.0.0.100:80: 10.0.0.1:80 is held no more: there is no second opinion any \
+         more: no other director has answered in time, and it goes"
+    );
+    assert_eq!(super::listed(&["a", "b", "c", "d"]), "a, b and 2 more");
 }
 
 #[test]

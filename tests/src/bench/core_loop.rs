@@ -147,7 +147,7 @@ impl Bench {
                     Output::Notice(Notice::EditFailed { edit, .. }) => {
                         println!("the model of the kernel refused {edit:?}");
                     }
-                    Output::Notice(_) | Output::Exit => {}
+                    Output::AskOpinion { .. } | Output::Notice(_) | Output::Exit => {}
                 }
             }
             let Some(input) = answer else { return };
@@ -284,6 +284,7 @@ fn service(number: u16, weight: u32) -> VirtualService {
         cleanstop: true,
         incomplete: false,
         interval: Duration::from_secs(10),
+        timeout: Duration::from_secs(5),
         failurecount: 1,
         options: Options::default(),
         name: String::new(),

@@ -100,6 +100,8 @@ impl Cluster {
                     self.outbox.notice(Notice::PacketsGone { node: name, seq });
                 }
             }
+            Kind::Question => self.hear_question(node, message, now),
+            Kind::Finding => self.hear_finding(node, message),
             Kind::Status | Kind::Shutdone | Kind::Reqnodes | Kind::Other => {}
         }
     }
@@ -207,7 +209,7 @@ impl Cluster {
                 }
             }
             Kind::Other => self.hear_old_peer(node, message, now),
-            Kind::Ack | Kind::Rexmit | Kind::NakRexmit => {}
+            Kind::Ack | Kind::Rexmit | Kind::NakRexmit | Kind::Question | Kind::Finding => {}
         }
     }
 

@@ -87,7 +87,12 @@ impl Shadow {
                     }
                     Kind::Shutdone => self.hear_goodbye(node, now),
                     Kind::Other => self.hear_resources(node, message, now),
-                    Kind::Reqnodes | Kind::Ack | Kind::Rexmit | Kind::NakRexmit => {}
+                    Kind::Reqnodes
+                    | Kind::Ack
+                    | Kind::Rexmit
+                    | Kind::NakRexmit
+                    | Kind::Question
+                    | Kind::Finding => {}
                 }
             }
             Verdict::Duplicate | Verdict::Old => {

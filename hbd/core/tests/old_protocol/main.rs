@@ -10,8 +10,8 @@ mod partitions;
 
 use ha_status::NodeStatus;
 use hbd_core::config::Failback;
-use hbd_core::input::{Command, Input};
-use hbd_core::output::{Notice, Output};
+use hbd_core::input::{AskId, Command, Input};
+use hbd_core::output::{Notice, Output, Silence};
 use hbd_core::wire::{Message, Reject, Value};
 use pair::{DEADTIME, KEEPALIVE, LINK, Pair, name};
 use std::time::Duration;
@@ -45,6 +45,27 @@ fn old_message(kind: &str, seq: u64) -> Message {
     message.push_text("ld", "n/a");
     message.push_text("ttl", "3");
     message
+}
+
+/// What it does not know it never gets to see: not even a question that is not for it.
+#[test]
+fn an_old_peer_is_not_asked_for_opinions() {
+    let mut pair = Pair::new(2, &[0, 1], Failback::On);
+    pair.start(0);
+    for seq in 1..20 {
+        pair.inject(0, old_message("status", seq));
+        pair.run_for(KEEPALIVE);
+    }
+    let (id, services) = (AskId(1), vec![1]);
+    pair.input(0, Input::Ask { id, services });
+    let told = |output: &Output| match output {
+        Output::Opinion { views, .. } => Some(views.clone()),
+        _ => None,
+    };
+    let mut outputs = pair.outputs.iter();
+    let told = outputs.find_map(|(_, _, output)| told(output));
+    assert_eq!(told, Some(Err(Silence::NobodyElse)));
+    assert!(pair.said(0, "NS_hbask").is_empty());
 }
 
 #[test]

@@ -327,6 +327,8 @@ impl Pair {
                 }
                 Output::Prepare(_)
                 | Output::Announce(_)
+                | Output::Inquire { .. }
+                | Output::Opinion { .. }
                 | Output::Notice(_)
                 | Output::CommandDone { .. } => {}
             }

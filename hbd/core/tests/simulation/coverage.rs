@@ -94,6 +94,8 @@ impl Coverage {
             | Input::Rejected { .. }
             | Input::LinkWrite { .. }
             | Input::PingAnswered { .. }
+            | Input::Ask { .. }
+            | Input::Inquired { .. }
             | Input::Load(_)
             | Input::WallClock(_) => return,
             Input::Probed { group, .. } => (Some(group), "probed"),

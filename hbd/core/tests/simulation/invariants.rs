@@ -145,6 +145,8 @@ impl Monitor {
             | Output::LetGo(_)
             | Output::Remember(_)
             | Output::Linger(_)
+            | Output::Inquire { .. }
+            | Output::Opinion { .. }
             | Output::Notice(_)
             | Output::CommandDone { .. }
             | Output::Exit(Ending::Released) => {}

@@ -7,6 +7,7 @@ mod failures;
 mod life;
 mod links;
 mod moves;
+mod opinions;
 #[path = "../pair/mod.rs"]
 mod pair;
 mod partitions;

@@ -81,6 +81,7 @@ pub(crate) fn columns(service: &VirtualService) -> VirtualService {
         in_table: service.in_table,
         fallback: service.fallback.clone(),
         panic: service.panic,
+        opinion: service.opinion.clone(),
         enforced: service.enforced,
         leaving: service.leaving.clone(),
         reals: Vec::new(),
@@ -262,6 +263,7 @@ impl Row for VirtualService {
             in_table,
             fallback: _,
             panic,
+            opinion,
             enforced,
             leaving,
             reals: _,
@@ -269,7 +271,7 @@ impl Row for VirtualService {
             packets_in: _,
             bytes_in: _,
         } = self;
-        let kernel = (in_table, panic, enforced, leaving);
+        let kernel = (in_table, panic, opinion, enforced, leaving);
         (id, address, protocol, scheduler, persistent, name, kernel)
     }
 

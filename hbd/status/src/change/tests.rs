@@ -199,6 +199,7 @@ impl Dice<'_> {
             in_table: self.flag(),
             fallback: self.flag().then(|| self.fallback()),
             panic: None,
+            opinion: None,
             enforced: self.throw(3).into(),
             leaving: self.rows(|dice| Leaving {
                 address: dice.word(),

@@ -6,10 +6,12 @@
 
 use super::{
     admins::Admins,
+    caller::Credentials,
     place::BindError,
     publisher::Publisher,
     server::{ClientRequest, Responder, Server, Serving},
 };
+use crate::opinion::QUESTION_MAX;
 use crate::{Action, Hello, Notice, Reply, Request, SCHEMA_VERSION, Snapshot, Word};
 use std::path::Path;
 use tokio::sync::mpsc;
@@ -37,6 +39,11 @@ pub enum Asked {
     Snapshot(Responder),
     Follow(Responder),
     Metrics(Responder),
+    /// What is found of these services; by somebody who may act, for others are asked as well.
+    Opinion {
+        services: Vec<u64>,
+        reply: Responder,
+    },
     /// By somebody who may.
     Act {
         action: Action,
@@ -91,6 +98,9 @@ impl Control {
             Request::Snapshot => return Some(Asked::Snapshot(reply)),
             Request::Follow => return Some(Asked::Follow(reply)),
             Request::Metrics => return Some(Asked::Metrics(reply)),
+            Request::Opinion { services } => {
+                return self.understand_opinion(services, request.credentials, reply);
+            }
             Request::Act { action } => action,
         };
         let Some(who) = request.credentials.filter(|who| self.admins.may_act(*who)) else {
@@ -99,6 +109,23 @@ impl Control {
         };
         let who = self.admins.describe(who);
         Some(Asked::Act { action, who, reply })
+    }
+
+    fn understand_opinion(
+        &self,
+        services: Vec<u64>,
+        who: Option<Credentials>,
+        reply: Responder,
+    ) -> Option<Asked> {
+        let refusal = if !who.is_some_and(|who| self.admins.may_act(who)) {
+            format!("only root and group {GROUP} may do that")
+        } else if services.is_empty() || services.len() > QUESTION_MAX {
+            format!("1 to {QUESTION_MAX} services can be asked about")
+        } else {
+            return Some(Asked::Opinion { services, reply });
+        };
+        reply.answer(Err(refusal));
+        None
     }
 
     /// Answers [`Request::Snapshot`].

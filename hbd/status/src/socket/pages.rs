@@ -30,6 +30,7 @@ pub(super) fn lines(reply: &Reply) -> Vec<Arc<str>> {
         | Reply::Change { .. }
         | Reply::Notice { .. }
         | Reply::Metrics { .. }
+        | Reply::Opinion { .. }
         | Reply::Done { .. }
         | Reply::Error { .. } => (Vec::new(), encode(reply)),
     };
@@ -181,6 +182,7 @@ impl Assembly {
             | Reply::Change { .. }
             | Reply::Notice { .. }
             | Reply::Metrics { .. }
+            | Reply::Opinion { .. }
             | Reply::Done { .. }
             | Reply::Error { .. }) => Ok(Some(other)),
         }

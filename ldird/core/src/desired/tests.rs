@@ -55,6 +55,7 @@ fn base() -> VirtualService {
         cleanstop: true,
         incomplete: false,
         interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(5),
         failurecount: 1,
         options: Options::default(),
         name: String::new(),

@@ -8,6 +8,7 @@
 mod agents;
 mod bed;
 mod moments;
+mod opinions;
 mod options;
 mod others;
 mod revisions;

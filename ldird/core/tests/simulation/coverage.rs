@@ -16,7 +16,7 @@ const STEPS: [Step; 8] = [
     Step::Ended,
 ];
 const GOALS: [Goal; 4] = [Goal::Follow, Goal::Start, Goal::Reload, Goal::Clean];
-const INPUTS: [&str; 16] = [
+const INPUTS: [&str; 17] = [
     "Tick",
     "Probed",
     "Table",
@@ -33,6 +33,7 @@ const INPUTS: [&str; 16] = [
     "Shutdown",
     "Yield",
     "Prepare",
+    "Opinion",
 ];
 
 /// How often each pair came: by goal, step and input.
@@ -172,5 +173,6 @@ fn place_of_input(input: &Input) -> usize {
         Input::Shutdown => 13,
         Input::Yield { .. } => 14,
         Input::Prepare { .. } => 15,
+        Input::Opinion { .. } => 16,
     }
 }

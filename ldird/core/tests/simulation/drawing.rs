@@ -4,7 +4,7 @@ use super::random::Random;
 use ldird_core::config::{
     AgentCheck, Check, Config, Fallback, ProbeId, RealServer, Standby, VirtualService,
 };
-use ldird_core::options::{Options, Panic};
+use ldird_core::options::{Options, Panic, SecondOpinion};
 use ldird_core::table::{
     DestinationKey, DestinationSpec, Forwarding, Protocol, Service, ServiceKey, ServiceSpec, Table,
     Tunnel, TunnelChecksum,
@@ -19,6 +19,7 @@ const QUICK_INTERVAL: Duration = Duration::from_millis(250);
 const OPTIONS: u64 = 77 << 40;
 const AGENTS: u64 = 78 << 40;
 const INCOMPLETE: u64 = 79 << 40;
+const OPINIONS: u64 = 80 << 40;
 const STANDBY_INTERVAL: Duration = Duration::from_secs(3);
 
 pub(crate) fn service_key(number: u8) -> ServiceKey {
@@ -87,6 +88,7 @@ pub(crate) fn draw_config(random: &mut Random, crowded: bool) -> Config {
     }
     draw_agents(&mut config);
     draw_incomplete(&mut config);
+    draw_opinions(&mut config);
     config
 }
 
@@ -114,6 +116,19 @@ pub(crate) fn complete(random: &mut Random, config: &Config) -> Config {
         }
     }
     config
+}
+
+/// In every third configuration most services ask others before their last server leaves.
+fn draw_opinions(config: &mut Config) {
+    let mut apart = Random::new(config.seed ^ OPINIONS);
+    if !apart.chance(33) {
+        return;
+    }
+    for service in &mut config.services {
+        let longest = Duration::from_secs(1 + apart.below(12));
+        let asks = apart.chance(80);
+        service.options.opinion = asks.then_some(SecondOpinion { longest });
+    }
 }
 
 /// Every other configuration has agents, on most of its servers.
@@ -149,6 +164,7 @@ fn draw_options(random: &mut Random) -> Options {
             percent: [20, 50, 90][random.below(3) as usize],
             longest: seconds(random),
         }),
+        opinion: None,
     }
 }
 
@@ -181,6 +197,7 @@ fn draw_service(random: &mut Random, number: u8) -> VirtualService {
         cleanstop: random.chance(80),
         incomplete: false,
         interval: INTERVAL,
+        timeout: Duration::from_secs(5),
         failurecount: 1 + random.below(3) as u32,
         options: Options::default(),
         name: String::new(),

@@ -29,11 +29,13 @@ mod ending;
 mod faults;
 mod names;
 mod operators;
+mod opinions;
 mod options;
 mod plan;
 mod succession;
 
 use names::Nameless;
+use opinions::Opinions;
 use options::{Holding, Told};
 use plan::{Plan, swarm};
 
@@ -43,6 +45,7 @@ const CALM: Duration = Duration::from_secs(30);
 const MOMENTS: u64 = 93 << 40;
 const AGENTS: u64 = 94 << 40;
 const NAMES: u64 = 95 << 40;
+const OPINIONS: u64 = 96 << 40;
 const TIMELINE_LINES: usize = 60;
 /// No second of a history needs more steps; more means that something spins. The most need big tables
 /// with slow starts of several lengths, which agents begin.
@@ -136,6 +139,9 @@ struct World {
     names: Random,
     /// Where weights are held.
     holds: BTreeMap<ServiceKey, Holding>,
+    /// What other directors are asked, and say.
+    opinions: Opinions,
+    others_say: Random,
     /// Lines of what happened; `None` if nobody reads them.
     timeline: Option<Vec<String>>,
     summary: Summary,
@@ -225,6 +231,8 @@ impl World {
             nameless: Nameless::default(),
             names: Random::new(seed ^ NAMES),
             holds: BTreeMap::new(),
+            opinions: Opinions::default(),
+            others_say: Random::new(seed ^ OPINIONS),
             timeline: traced.then(Vec::new),
             summary: Summary::default(),
             compared: None,
@@ -322,7 +330,8 @@ impl World {
         self.believe(&input);
         self.forget_gone();
         self.summary.coverage.met(self.director.state(), &input);
-        self.director.handle(input, self.now);
+        self.director.handle(input.clone(), self.now);
+        self.compare_ends(&input)?;
         self.compare()?;
         self.drain()
     }
@@ -424,6 +433,7 @@ impl World {
             | Input::Applied(_)
             | Input::LeftBehind(_)
             | Input::Others(_)
+            | Input::Opinion { .. }
             | Input::Turn(_)
             | Input::Yield { .. }
             | Input::Prepare { .. }
@@ -449,6 +459,12 @@ impl World {
                 }),
                 Output::List => self.read(|table| Input::Listed(table.keys().copied().collect())),
                 Output::Apply(edits) => self.apply(edits)?,
+                Output::AskOpinion {
+                    service, question, ..
+                } => {
+                    self.note(|_| format!("ask  others of {service}, {question:?}"));
+                    self.ask_others(service, question);
+                }
                 Output::Notice(notice) => {
                     self.summary.told.note(&notice);
                     self.note_leaving(&notice);

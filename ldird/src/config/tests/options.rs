@@ -3,7 +3,7 @@
 
 use super::{Bad, Good, Warned, b0, before_b0, check_rows, good, only};
 use crate::probes::Probe;
-use ldird_core::options::{Options, Panic};
+use ldird_core::options::{Options, Panic, SecondOpinion};
 use std::time::Duration;
 
 fn options(text: &str) -> Options {
@@ -18,6 +18,11 @@ fn milliseconds_in_the_place_of_seconds_are_told_once() {
     }
 }
 
+fn opinion(seconds: u64) -> SecondOpinion {
+    let longest = Duration::from_secs(seconds);
+    SecondOpinion { longest }
+}
+
 #[test]
 fn all_of_it_is_off_unless_the_file_says_so() {
     assert_eq!(options(&b0("")), Options::default());
@@ -26,22 +31,25 @@ fn all_of_it_is_off_unless_the_file_says_so() {
 
 #[test]
 fn a_section_says_it_for_itself_and_the_globals_for_the_others() {
-    let global = "risecount=3\nenforce=yes\nslowstart=60\npanicthreshold=50\npanictime=120\n";
+    let global = "risecount=3\nenforce=yes\nslowstart=60\npanicthreshold=50\npanictime=120\n\
+                  secondopinion=yes\nsecondopiniontime=200\n";
     let expected = Options {
         risecount: 3,
         enforce: true,
         slowstart: Some(Duration::from_secs(60)),
+        opinion: Some(opinion(200)),
         panic: Some(Panic {
             percent: 50,
             longest: Duration::from_secs(120),
         }),
     };
     assert_eq!(options(&before_b0(global)), expected);
-    let own = "risecount=2\n\tenforce=no\n\tslowstart=0\n\tpanicthreshold=75%";
+    let own = "risecount=2\n\tenforce=no\n\tslowstart=0\n\tpanicthreshold=75%\n\tsecondopinion=no";
     let expected = Options {
         risecount: 2,
         enforce: false,
         slowstart: None,
+        opinion: None,
         panic: Some(Panic {
             percent: 75,
             longest: Duration::from_secs(120),
@@ -51,6 +59,8 @@ fn a_section_says_it_for_itself_and_the_globals_for_the_others() {
     let own = options(&b0("panicthreshold=20"));
     let longest = own.panic.map(|panic| panic.longest);
     assert_eq!(longest, Some(Duration::from_secs(300)));
+    let own = options(&b0("secondopinion=yes"));
+    assert_eq!(own.opinion, Some(opinion(900)));
 }
 
 #[test]
@@ -76,6 +86,21 @@ fn what_makes_no_sense_is_named() {
             "alone",
             b0("panictime=9"),
             Warned("panictime has no effect"),
+        ),
+        (
+            "nobody is asked",
+            b0("secondopiniontime=9"),
+            Warned("secondopiniontime has no effect"),
+        ),
+        (
+            "nothing to disagree about",
+            b0("checktype=on\n\tsecondopinion=yes"),
+            Warned("secondopinion has no effect"),
+        ),
+        (
+            "neither yes nor no",
+            b0("secondopinion=maybe"),
+            Bad("secondopinion must be"),
         ),
         ("none", b0("risecount=0"), Bad("invalid rise count")),
         (

@@ -45,7 +45,11 @@ impl World {
                 };
                 self.at(self.now + after, event);
             }
-            Output::Announce(_) | Output::Notice(_) | Output::Exit(_) => {}
+            Output::Announce(_)
+            | Output::Inquire { .. }
+            | Output::Opinion { .. }
+            | Output::Notice(_)
+            | Output::Exit(_) => {}
         }
         Ok(())
     }

@@ -86,6 +86,7 @@ pub(super) fn config(reals: Vec<RealServer>) -> Config {
         cleanstop: true,
         incomplete: false,
         interval: Duration::from_secs(10),
+        timeout: Duration::from_secs(5),
         failurecount: 1,
         options: Options::default(),
         name: String::new(),
@@ -251,7 +252,7 @@ impl Bed {
                     }
                     Output::Apply(edits) => next.extend(self.apply(edits)),
                     Output::Notice(notice) => notices.push(notice),
-                    Output::Probe { .. } | Output::Exit => {}
+                    Output::Probe { .. } | Output::AskOpinion { .. } | Output::Exit => {}
                 }
             }
             outputs = next;

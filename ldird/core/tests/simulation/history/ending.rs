@@ -29,6 +29,12 @@ impl World {
                 let moment = self.moment();
                 self.feed(moment)?;
             }
+            if restless {
+                self.perhaps_an_opinion(often)?;
+            }
+            if self.ended {
+                break;
+            }
             if restless && self.random.chance(often) {
                 self.intrude()?;
                 wanted_elsewhere.extend(&self.others);

@@ -62,6 +62,8 @@ impl World {
             self.turn()?;
         }
         self.perhaps_a_moment()?;
+        let percent = self.weight_of_moment();
+        self.perhaps_an_opinion(percent)?;
         if self.random.chance(self.plan.stubborn) {
             self.refuse_for_long();
         }
@@ -211,6 +213,7 @@ impl World {
         self.kept = None;
         self.proven.clear();
         self.holds.clear();
+        self.forget_opinions();
         self.leaving.clear();
         self.lingering.clear();
         self.fresh.clear();

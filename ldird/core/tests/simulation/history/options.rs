@@ -26,6 +26,10 @@ pub(crate) struct Told {
     /// Agents that ask for something else, and that do not answer.
     pub(crate) wishes: u64,
     pub(crate) silences: u64,
+    /// Last servers that stayed because others find one up, and that left because they do not.
+    pub(crate) opinions: u64,
+    pub(crate) shared: u64,
+    pub(crate) missed: u64,
 }
 
 impl Told {
@@ -38,6 +42,9 @@ impl Told {
             Notice::LeavesLater { .. } => self.leavings += 1,
             Notice::AgentAsks { .. } => self.wishes += 1,
             Notice::AgentSilent { .. } => self.silences += 1,
+            Notice::SecondOpinion { .. } => self.opinions += 1,
+            Notice::OpinionShared { .. } => self.shared += 1,
+            Notice::NoOpinion { .. } => self.missed += 1,
             _ => {}
         }
     }
@@ -51,6 +58,9 @@ impl Told {
         self.found += other.found;
         self.wishes += other.wishes;
         self.silences += other.silences;
+        self.opinions += other.opinions;
+        self.shared += other.shared;
+        self.missed += other.missed;
     }
 
     /// Has everything come?
@@ -64,9 +74,13 @@ impl Told {
             found,
             wishes,
             silences,
+            opinions,
+            shared,
+            missed,
         } = *self;
         let counts = [
-            rises, steps, panics, repairs, leavings, found, wishes, silences,
+            rises, steps, panics, repairs, leavings, found, wishes, silences, opinions, shared,
+            missed,
         ];
         counts.iter().all(|count| *count > 0)
     }
@@ -86,13 +100,17 @@ impl World {
         for (service, shown) in self.config.services.clone().iter().zip(shown) {
             let told = |what: String| format!("{}: {what}", shown.id);
             self.compare_panic(service, shown).map_err(told)?;
+            self.compare_opinion(service, shown).map_err(told)?;
             for (real, row) in shown.reals.iter().zip(&service.reals) {
                 let stage = real.stage;
                 let place = (service.key, row.configured);
                 let full = self.belief.full_weight(place, row.weight).unwrap_or(0);
                 let odd = match stage {
                     None => false,
-                    Some(Stage::Held) => shown.panic.is_none() || real.health != Health::Down,
+                    Some(Stage::Held) => {
+                        let why = shown.panic.is_some() || shown.opinion.is_some();
+                        !why || real.health != Health::Down
+                    }
                     // A reload may ask for fewer passes than it has; the next one counts.
                     Some(Stage::Rising { of, .. }) => of != service.options.risecount,
                     Some(Stage::SlowStart { weight, .. }) => {
