@@ -5,7 +5,7 @@ use ha_status::socket::client::Client;
 use ha_status::socket::directors;
 use ha_status::{Found, Reply, Request};
 use hbd_core::input::Input;
-use hbd_core::output::Question;
+use hbd_core::input::Question;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::task::spawn_blocking;

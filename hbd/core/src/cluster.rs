@@ -4,8 +4,8 @@
 //! Every `handle` runs the same steps: notice a stall of our own, take the input (or judge the
 //! silent ones, at a tick), settle (decide about every group that may be affected), and speak if
 //! there is news.
-//! `hearing` takes messages in, `advising` passes directors' questions on, `speaking` builds what is sent, `groups` carries out decisions,
-//! `commands` and `shutdown` follow what operators asked for, `snapshot` shows it all.
+//! `hearing` takes messages in, `advising` passes directors' questions on, `speaking` builds what is
+//! sent, `groups` carries out decisions, `commands` and `shutdown` follow what operators asked for, `snapshot` shows it all.
 
 mod advising;
 mod asking;

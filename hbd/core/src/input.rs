@@ -1,7 +1,7 @@
 //! Everything that can happen to a node, as values. The only way into the core.
 
 use crate::config::{GroupId, LinkId, Received};
-use crate::output::Question;
+use crate::roster::NodeId;
 use crate::wire::Reject;
 use ha_status::{Found, HoldSet, SendTrouble};
 use std::time::Duration;
@@ -78,6 +78,13 @@ pub enum Input {
 /// Names a question of a director of this node until its `Output::Opinion`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AskId(pub u64);
+
+/// Names a question of another node's director. Its default is nobody's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Question {
+    pub(crate) node: NodeId,
+    pub(crate) number: u64,
+}
 
 /// Names a command until its `Output::CommandDone`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,8 +2,7 @@
 //! returns as an `Input`.
 
 use crate::config::{GroupId, KnownPeer, LinkId, NodeName};
-use crate::input::{AskId, CommandId};
-use crate::roster::NodeId;
+use crate::input::{AskId, CommandId, Question};
 use crate::wire::Message;
 pub use ha_status::View;
 use ha_status::{HoldSet, Timing};
@@ -65,13 +64,6 @@ pub enum Output {
     },
     /// Goodbye has been sent; nothing follows.
     Exit(Ending),
-}
-
-/// Names a question of another node's director. Its default is nobody's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Question {
-    pub(crate) node: NodeId,
-    pub(crate) number: u64,
 }
 
 /// Why no other director has said anything.

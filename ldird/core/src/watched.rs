@@ -6,19 +6,20 @@ use crate::config::{Check, Fallback, RealServer, VirtualService};
 use crate::health::{Health, State, Transition};
 use crate::hold::{self, Hold, PanicEnd, Pool};
 use crate::input::{Certificate, Finding, Validity, Verdict};
-use crate::opinion::{self, Opinion, OpinionEnd};
+use crate::opinion::{self, Opinion};
 use crate::options::Limits;
 use crate::output::Notice;
 use crate::overrides::{self, Orders, Say};
 use crate::ramp::Ramp;
 use crate::table::{DestinationKey, Service, ServiceKey};
-use ha_status::{Asks, Found};
+use ha_status::Asks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use succession::Succession;
 
 pub(crate) use succession::Gone;
 
+mod opinions;
 mod succession;
 
 #[derive(Debug, Clone)]
@@ -220,49 +221,6 @@ impl Virtual {
         failing
     }
 
-    /// Why its last real server need not be kept any more, as far as that shows in what is known of its
-    /// real servers.
-    pub(crate) fn opinion_ends(&self) -> Option<OpinionEnd> {
-        let quiescent = self.config.quiescent;
-        let kept = self.reals.get(&self.opinion.as_ref()?.real);
-        let serves = |row: &Watched| row.weight(quiescent).is_some_and(|weight| weight > 0);
-        let others = self.reals.values().filter(|row| !row.kept && !row.held);
-        let recovered = kept.is_some_and(|row| row.health.state == State::Up)
-            || self.spared
-            || !self.succession.is_empty()
-            || others.into_iter().any(serves);
-        if recovered {
-            return Some(OpinionEnd::Recovered);
-        }
-        (!kept.is_some_and(serves)).then_some(OpinionEnd::Overruled)
-    }
-
-    /// The verdict on its last real server counts again.
-    pub(crate) fn let_go(&mut self) {
-        let kept = self.opinion.take();
-        if let Some(row) = kept.and_then(|kept| self.reals.get_mut(&kept.real)) {
-            row.kept = false;
-        }
-    }
-
-    /// Which of its real servers pass their checks, as another director wants to know: the last check is
-    /// not older than this, and passed.
-    pub(crate) fn found(&self, within: Duration, now: Instant) -> Found {
-        let rows = self.reals.values().enumerate();
-        let passing = rows.filter(|(_, row)| row.passes(within, now));
-        let (mut up, mut more) = (0, false);
-        for (place, _) in passing {
-            match u32::try_from(place)
-                .ok()
-                .and_then(|bit| 1_u64.checked_shl(bit))
-            {
-                Some(bit) => up |= bit,
-                None => more = true,
-            }
-        }
-        Found::Checked { up, more }
-    }
-
     /// Real servers on their way to their weight get what they are due now. Is anything new?
     pub(crate) fn climb(&mut self, now: Instant) -> bool {
         let length = self.config.options.slowstart;
@@ -393,15 +351,6 @@ impl Watched {
     fn fell_about(&self, latest: Option<Instant>, interval: Duration) -> bool {
         let times = latest.zip(self.fell);
         times.is_some_and(|(latest, at)| latest.duration_since(at) <= hold::within(interval))
-    }
-
-    /// Was it checked lately, and passed? In maintenance, or taken out by its own agent, it does not.
-    fn passes(&self, within: Duration, now: Instant) -> bool {
-        let health = &self.health;
-        let fresh = health.checked;
-        let fresh = fresh.is_some_and(|at| now.saturating_duration_since(at) <= within);
-        let probed = matches!(self.config.check, Check::Probe(_));
-        probed && fresh && health.failures == 0 && self.serves()
     }
 
     /// Does it get traffic?

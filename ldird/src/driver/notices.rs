@@ -22,15 +22,7 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             | Notice::OpinionShared { service, .. }
             | Notice::NoOpinion { service, .. }
             | Notice::AgentAsks { service, .. } => self.reconsider(*service),
-            Notice::Started => {
-                if let Some(ready) = self.ready.take() {
-                    ready(&self.configuration);
-                }
-                self.in_force();
-                self.start_others();
-                let role = self.director.role();
-                self.feed_sync(ldird_core::sync::Input::Turned(role));
-            }
+            Notice::Started => self.started(),
             Notice::Reloaded => self.in_force(),
             Notice::Turned(role) => {
                 self.turned(*role);
@@ -76,5 +68,16 @@ impl<R: FnOnce(&Configuration)> Driver<R> {
             | Notice::HeldBack
             | Notice::ShutdownStarted => {}
         }
+    }
+
+    /// The table is as the file says for the first time.
+    fn started(&mut self) {
+        if let Some(ready) = self.ready.take() {
+            ready(&self.configuration);
+        }
+        self.in_force();
+        self.start_others();
+        let role = self.director.role();
+        self.feed_sync(ldird_core::sync::Input::Turned(role));
     }
 }

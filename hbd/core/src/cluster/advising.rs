@@ -2,8 +2,9 @@
 
 use super::Cluster;
 use crate::input::AskId;
+use crate::input::Question;
 use crate::opinions::{self, ASKED_NODES_MAX, Answered};
-use crate::output::{Output, Question, Silence, View};
+use crate::output::{Output, Silence, View};
 use crate::roster::NodeId;
 use crate::wire::Message;
 use ha_status::Found;

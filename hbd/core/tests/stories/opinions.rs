@@ -5,8 +5,8 @@ use super::ms;
 use crate::pair::{DEADTIME, Pair};
 use ha_status::{Found, View};
 use hbd_core::config::Failback;
-use hbd_core::input::{AskId, Input};
-use hbd_core::output::{Output, Question, Silence};
+use hbd_core::input::{AskId, Input, Question};
+use hbd_core::output::{Output, Silence};
 use std::time::Duration;
 
 const SERVICES: [u64; 2] = [10, 0xffff_ffff_ffff_fff0];

@@ -59,40 +59,66 @@ fn opinion(is: Is, now: Instant) -> Opinion {
     opinion
 }
 
-/// Every state and what can happen in it.
-#[test]
-fn what_happens_in_each_state() {
-    use Is::{Held, HeldAndAsked, Waiting};
+/// What happens after so long in a state, and what comes of it.
+type Row = (Is, Duration, Event, Step);
+
+fn check(rows: impl IntoIterator<Item = Row>) {
     let now = Instant::now();
-    let node = || "lb2".to_owned();
-    let agreed = || Step::End(OpinionEnd::Agreed { node: node() });
-    let missed = || Step::End(OpinionEnd::Silent(Silence::NoAnswer));
+    for (is, after, event, expected) in rows {
+        let what = format!("{is:?}, {after:?} later: {event:?}");
+        let mut one = opinion(is, now);
+        let step = one.on(event, (RULES, INTERVAL), NEXT, now + after);
+        assert_eq!(step, expected, "{what}");
+    }
+}
+
+fn says(question: QuestionId, answer: Answer) -> Event {
+    Event::Answered(question, answer)
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn what_happens_while_it_waits_for_an_answer() {
+    use Is::Waiting;
+    let node = "lb2".to_owned();
     let ends = OpinionEnd::Overruled;
-    let answer = |question, answer| Event::Answered(question, answer);
-    let second = Duration::from_secs(1);
-    let rows = [
-        (Waiting, second / 2, Event::Time, Step::Nothing),
+    check([
+        (Waiting, SECOND / 2, Event::Time, Step::Nothing),
         (
             Waiting,
             ANSWER_LIMIT,
             Event::Time,
             Step::Miss(Silence::NoAnswer),
         ),
-        (Waiting, second / 2, answer(FIRST, up()), Step::Hold),
+        (Waiting, SECOND / 2, says(FIRST, up()), Step::Hold),
         (
             Waiting,
-            second / 2,
-            answer(FIRST, down()),
-            Step::Share { node: node() },
+            SECOND / 2,
+            says(FIRST, down()),
+            Step::Share { node },
         ),
         (
             Waiting,
-            second / 2,
-            answer(FIRST, silent()),
+            SECOND / 2,
+            says(FIRST, silent()),
             Step::Miss(Silence::NoAnswer),
         ),
-        (Waiting, second / 2, answer(NEXT, up()), Step::Nothing),
-        (Waiting, second / 2, Event::Ended(ends.clone()), Step::Drop),
+        (Waiting, SECOND / 2, says(NEXT, up()), Step::Nothing),
+        (Waiting, SECOND / 2, Event::Ended(ends), Step::Drop),
+    ]);
+}
+
+#[test]
+fn what_happens_while_it_holds() {
+    use Is::{Held, HeldAndAsked};
+    let agreed = || {
+        let node = "lb2".to_owned();
+        Step::End(OpinionEnd::Agreed { node })
+    };
+    let missed = || Step::End(OpinionEnd::Silent(Silence::NoAnswer));
+    let ends = OpinionEnd::Overruled;
+    check([
         (Held, INTERVAL / 2, Event::Time, Step::Nothing),
         (Held, INTERVAL, Event::Time, Step::Ask(NEXT)),
         (
@@ -101,15 +127,15 @@ fn what_happens_in_each_state() {
             Event::Time,
             Step::End(OpinionEnd::Lasted),
         ),
-        (Held, second, answer(FIRST, down()), Step::Nothing),
-        (Held, second, answer(NEXT, down()), Step::Nothing),
+        (Held, SECOND, says(FIRST, down()), Step::Nothing),
+        (Held, SECOND, says(NEXT, down()), Step::Nothing),
         (
             Held,
-            second,
+            SECOND,
             Event::Ended(ends.clone()),
             Step::End(ends.clone()),
         ),
-        (HeldAndAsked, second / 2, Event::Time, Step::Nothing),
+        (HeldAndAsked, SECOND / 2, Event::Time, Step::Nothing),
         (HeldAndAsked, ANSWER_LIMIT, Event::Time, missed()),
         (
             HeldAndAsked,
@@ -117,28 +143,17 @@ fn what_happens_in_each_state() {
             Event::Time,
             Step::End(OpinionEnd::Lasted),
         ),
-        (HeldAndAsked, second / 2, answer(NEXT, up()), Step::Nothing),
-        (HeldAndAsked, second / 2, answer(NEXT, down()), agreed()),
-        (HeldAndAsked, second / 2, answer(NEXT, silent()), missed()),
+        (HeldAndAsked, SECOND / 2, says(NEXT, up()), Step::Nothing),
+        (HeldAndAsked, SECOND / 2, says(NEXT, down()), agreed()),
+        (HeldAndAsked, SECOND / 2, says(NEXT, silent()), missed()),
+        (HeldAndAsked, SECOND / 2, says(FIRST, down()), Step::Nothing),
         (
             HeldAndAsked,
-            second / 2,
-            answer(FIRST, down()),
-            Step::Nothing,
-        ),
-        (
-            HeldAndAsked,
-            second / 2,
+            SECOND / 2,
             Event::Ended(ends.clone()),
             Step::End(ends),
         ),
-    ];
-    for (is, after, event, expected) in rows {
-        let what = format!("{is:?}, {after:?} later: {event:?}");
-        let mut one = opinion(is, now);
-        let step = one.on(event, (RULES, INTERVAL), NEXT, now + after);
-        assert_eq!(step, expected, "{what}");
-    }
+    ]);
 }
 
 #[test]

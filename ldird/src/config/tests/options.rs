@@ -65,7 +65,6 @@ fn a_section_says_it_for_itself_and_the_globals_for_the_others() {
 
 #[test]
 fn what_makes_no_sense_is_named() {
-    let weightless = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate\n\tslowstart=30\n";
     check_rows(&[
         (
             "no percent",
@@ -102,6 +101,13 @@ fn what_makes_no_sense_is_named() {
             b0("secondopinion=maybe"),
             Bad("secondopinion must be"),
         ),
+    ]);
+}
+
+#[test]
+fn times_and_counts_that_make_no_sense_are_named() {
+    let weightless = "virtual=10.0.0.100:80\n\treal=10.0.0.1:80 gate\n\tslowstart=30\n";
+    check_rows(&[
         ("none", b0("risecount=0"), Bad("invalid rise count")),
         (
             "a flood",
