@@ -5,7 +5,8 @@
 //! silent ones, at a tick), settle (decide about every group that may be affected), and speak if
 //! there is news.
 //! `hearing` takes messages in, `advising` passes directors' questions on, `speaking` builds what is
-//! sent, `groups` carries out decisions, `commands` and `shutdown` follow what operators asked for, `snapshot` shows it all.
+//! sent, `groups` carries out decisions, `commands` and `shutdown` follow what operators asked for,
+//! `snapshot` shows it all.
 
 mod advising;
 mod asking;
